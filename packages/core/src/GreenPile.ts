@@ -1,0 +1,222 @@
+/**
+ * A collection of jobs whose results are read back in the order in which they were spawned.
+ *
+ * @since 0.1.0
+ */
+import { Array as Arr, Cause, Effect, Exit, type Fiber, Option, type Pull, type Scope, Stream } from "effect"
+import { GreenPool, isGreenPool, toInternal } from "./GreenPool.ts"
+import { Line, Place } from "./internal/line.ts"
+import { type Party, type Pool, SpawnJob } from "./internal/pool.ts"
+import type { Job } from "./internal/slots.ts"
+import type { InvalidPoolSize } from "./PoolSize.ts"
+
+/**
+ * A pile: jobs go in, their results come out in the order of `spawn`.
+ *
+ * A result is kept until somebody reads it, so a pile that is spawned into and never read grows; that is what it is
+ * for. For inputs without end use `GreenPool.imap`, which keeps a window only.
+ *
+ * A pile may be fed and read from any number of fibers: each result goes to one reader, readers are served in the
+ * order in which they came. When its scope closes, its jobs are interrupted and awaited, and nobody else's.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface GreenPile<in out A, in out E = never> {
+  /**
+   * Waits for a slot of the pool, then starts the job, whose result takes its place among those that are outstanding.
+   *
+   * Inside a job of a full pool it borrows the slot of the job around it and returns when the new job has ended.
+   * Interruption while it waits leaves the line, and the place is dropped. eventlet's `GreenPile.spawn`.
+   */
+  readonly spawn: <R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<void, never, R>
+
+  /**
+   * Waits for the next result in the order of `spawn`, and gives it; a failure comes in its place, and the next call
+   * goes on with the one after it. Gives none as soon as nothing is outstanding.
+   *
+   * Interruption loses nothing: the result stays for who reads next. eventlet's `GreenPile.next`.
+   */
+  readonly next: Effect.Effect<Option.Option<A>, E>
+
+  /**
+   * The results as a stream, up to the first failure; run again, it goes on with the rest. It takes one at a time, so
+   * that leaving it early leaves the rest to whoever reads next. eventlet's iteration over a `GreenPile`.
+   */
+  readonly results: Stream.Stream<A, E>
+
+  /** The exits of all jobs as a stream, which a failing job does not end. It takes one at a time. */
+  readonly exits: Stream.Stream<Exit.Exit<A, E>>
+}
+
+/**
+ * The constructor of piles.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const GreenPile: {
+  /**
+   * Makes a pile that lives as long as the scope: on a pool that it shares with others, or on one of its own of the
+   * given size (default 1000). Fails with `InvalidPoolSize` when the size is no integer of at least 0.
+   */
+  readonly make: <A, E = never>(
+    sizeOrPool?: number | GreenPool
+  ) => Effect.Effect<GreenPile<A, E>, InvalidPoolSize, Scope.Scope>
+} = {
+  make: (sizeOrPool) => {
+    const pool = isGreenPool(sizeOrPool)
+      ? Effect.succeed(sizeOrPool)
+      : GreenPool.make(sizeOrPool === undefined ? {} : { size: sizeOrPool })
+    return Effect.flatMap(pool, (pool) => fromInternal(new Pile(toInternal(pool))))
+  }
+}
+
+const fromInternal = <A, E>(pile: Pile<A, E>): Effect.Effect<GreenPile<A, E>, never, Scope.Scope> =>
+  Effect.as(Effect.addFinalizer(() => pile.close), {
+    spawn: (effect) => Effect.withFiber((fiber) => Effect.asVoid(pile.pool.start(new PileJob(pile, fiber, effect)))),
+    next: pile.read((exit) => Exit.map(exit, Option.some), Effect.succeedNone),
+    results: toStream(pile.read((exit) => Exit.map(exit, Arr.of), Cause.done())),
+    exits: toStream<Exit.Exit<A, E>, never>(pile.read((exit) => Effect.succeed(Arr.of(exit)), Cause.done()))
+  })
+
+const toStream = <A, E>(pull: Pull.Pull<Arr.NonEmptyReadonlyArray<A>, E>): Stream.Stream<A, E> =>
+  Stream.fromPull(Effect.succeed(pull))
+
+/** A result that is outstanding: from `spawn` until it is read. */
+class Entry<A, E> extends Place {
+  readonly job: PileJob<A, E>
+  readonly number: number
+  exit: Exit.Exit<A, E> | undefined = undefined
+
+  constructor(job: PileJob<A, E>, number: number) {
+    super()
+    this.job = job
+    this.number = number
+  }
+}
+
+/** One who waits for the next result. */
+class Reader<A, E> extends Place {
+  /** Goes on with an exit, with nothing when nothing is outstanding, or with interruption. */
+  readonly give: (exit: Exit.Exit<A, E> | "none" | "closed") => void
+  /** What was given, until the reader's fiber has gone on with it. */
+  entry: Entry<A, E> | undefined = undefined
+
+  constructor(give: (exit: Exit.Exit<A, E> | "none" | "closed") => void) {
+    super()
+    this.give = give
+  }
+}
+
+class PileJob<A, E> extends SpawnJob<A, E> {
+  readonly #pile: Pile<A, E>
+  #entry: Entry<A, E> | undefined = undefined
+
+  constructor(pile: Pile<A, E>, spawner: Fiber.Fiber<unknown, unknown>, effect: Effect.Effect<A, E, unknown>) {
+    super(pile.pool, pile.jobs, spawner, effect)
+    this.#pile = pile
+  }
+
+  override get isRefused(): boolean {
+    return super.isRefused || this.#pile.closed
+  }
+
+  override onEnter(): void {
+    this.#entry = this.#pile.add(this)
+  }
+
+  override onExit(exit: Exit.Exit<A, E>): void {
+    if (this.#entry !== undefined) this.#entry.exit = exit
+    this.#pile.deliver()
+  }
+
+  override onDrop(): void {
+    this.#entry?.leave()
+    this.#pile.deliver()
+  }
+}
+
+class Pile<A, E> implements Party {
+  readonly pool: Pool
+  readonly jobs = new Line<Job>()
+  closed = false
+  readonly #entries = new Line<Entry<A, E>>()
+  readonly #readers = new Line<Reader<A, E>>()
+  #spawned = 0
+  #delivering = false
+
+  constructor(pool: Pool) {
+    this.pool = pool
+    pool.parties.add(this)
+  }
+
+  add(job: PileJob<A, E>): Entry<A, E> {
+    const entry = new Entry(job, ++this.#spawned)
+    this.#entries.push(entry)
+    return entry
+  }
+
+  /** The next exit, or none, as `onExit` and `none` make an effect of it. */
+  read<B, E2, C, E3>(
+    onExit: (exit: Exit.Exit<A, E>) => Effect.Effect<B, E2>,
+    none: Effect.Effect<C, E3>
+  ): Effect.Effect<B | C, E2 | E3> {
+    return Effect.callback((resume) => {
+      const reader = new Reader<A, E>((exit) =>
+        resume(exit === "closed" ? Effect.interrupt : exit === "none" ? none : onExit(exit))
+      )
+      this.#readers.push(reader)
+      this.deliver()
+      return Effect.sync(() => {
+        reader.leave()
+        const { entry } = reader
+        if (entry !== undefined) this.#entries.pushBefore(entry, (other) => other.number > entry.number)
+        this.deliver()
+      })
+    })
+  }
+
+  /** Gives the first results to the first readers, soon. */
+  deliver(): void {
+    if (this.#delivering || this.#readers.isEmpty) return
+    this.#delivering = true
+    this.pool.schedule(() => {
+      this.#delivering = false
+      this.#deliver()
+    })
+  }
+
+  #deliver(): void {
+    for (;;) {
+      const reader = this.#readers.first
+      const entry = this.#entries.first
+      if (reader === undefined) return
+      if (!this.pool.closed && entry !== undefined && entry.exit === undefined) return
+      reader.leave()
+      if (this.pool.closed) {
+        reader.give("closed")
+      } else if (entry?.exit === undefined) {
+        reader.give("none")
+      } else {
+        entry.leave()
+        reader.entry = entry
+        reader.give(entry.exit)
+      }
+    }
+  }
+
+  onResize(): void {}
+
+  onClose(): void {
+    this.deliver()
+  }
+
+  /** Interrupts what the pile started and who waits in its `spawn`, and waits for it. */
+  readonly close: Effect.Effect<void> = Effect.suspend(() => {
+    this.closed = true
+    this.pool.parties.delete(this)
+    for (const entry of this.#entries.toArray()) entry.job.withdraw()
+    return this.pool.interruptAll(this.jobs.toArray())
+  })
+}

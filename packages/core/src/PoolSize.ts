@@ -1,0 +1,45 @@
+/**
+ * The size of a pool: what is allowed, and the error for what is not.
+ *
+ * @since 0.1.0
+ */
+import { Effect, Formatter, Schema } from "effect"
+
+/**
+ * Describes the size of a pool: how many jobs may hold a slot at once. A safe integer of at least 0; a pool of
+ * size 0 is paused.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const PoolSize = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0)).pipe(Schema.brand("PoolSize"))
+
+/**
+ * The type of a checked pool size.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type PoolSize = typeof PoolSize.Type
+
+/**
+ * Says that a value is no pool size: it is no integer, or below 0. The pool, if there is one, stays as it was.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class InvalidPoolSize extends Schema.TaggedError<InvalidPoolSize>()("InvalidPoolSize", {
+  /** The refused value as text, so that any value survives JSON. */
+  value: Schema.String
+}) {
+  /** Names the value and what is allowed. */
+  override get message(): string {
+    return `Invalid pool size ${this.value}: a pool size is an integer of at least 0 (a pool of size 0 is paused)`
+  }
+}
+
+const isPoolSize = Schema.is(PoolSize)
+
+/** @internal */
+export const checkPoolSize = (size: unknown): Effect.Effect<PoolSize, InvalidPoolSize> =>
+  isPoolSize(size) ? Effect.succeed(size) : Effect.fail(new InvalidPoolSize({ value: Formatter.format(size) }))

@@ -1,0 +1,40 @@
+/**
+ * A snapshot of a pool's counters.
+ *
+ * @since 0.1.0
+ */
+import { Schema } from "effect"
+
+const Count = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
+
+/**
+ * One consistent snapshot of a pool: all figures are of the same moment, so that
+ * `free = size - running` and `started = succeeded + failed + interrupted + running + borrowed` hold in each.
+ *
+ * It encodes to plain JSON with `Schema.encodeEffect(PoolStats)`.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export class PoolStats extends Schema.Class<PoolStats>("@greenpool/core/PoolStats")({
+  /** The pool's name. */
+  name: Schema.String,
+  /** How many jobs may hold a slot at once. */
+  size: Count,
+  /** Jobs that hold a slot. More than `size` after a shrink, until enough have ended. */
+  running: Count,
+  /** `size - running`: slots that could be taken now; negative after a shrink below what runs. */
+  free: Schema.Int,
+  /** Callers that wait for a slot. */
+  waiting: Count,
+  /** Nested jobs that run on the borrowed slot of a job around them. */
+  borrowed: Count,
+  /** Jobs that got or borrowed a slot, since the pool was made. */
+  started: Count,
+  /** Started jobs that ended in success. */
+  succeeded: Count,
+  /** Started jobs that ended in a failure or a defect. */
+  failed: Count,
+  /** Started jobs that were interrupted. */
+  interrupted: Count
+}) {}

@@ -1,0 +1,73 @@
+/**
+ * A doubly linked line whose links live in its members: joining and leaving are O(1) at any position,
+ * and a line of any length costs nothing beside its members.
+ */
+
+/** A member of a `Line`. One that is in no line points at itself, so that leaving twice does no harm. */
+export class Place {
+  prev: Place = this
+  next: Place = this
+
+  leave(): void {
+    this.prev.next = this.next
+    this.next.prev = this.prev
+    this.prev = this
+    this.next = this
+  }
+}
+
+/** First in, first out. A place is in at most one line at a time. */
+export class Line<T extends Place> {
+  // Both ends: its `next` is the first in line, its `prev` the last.
+  readonly #ends = new Place()
+
+  get isEmpty(): boolean {
+    return this.#ends.next === this.#ends
+  }
+
+  get first(): T | undefined {
+    return this.isEmpty ? undefined : this.#ends.next as T
+  }
+
+  push(place: T): void {
+    this.insert(place, this.#ends)
+  }
+
+  /** Puts `place` before the first one that `isAfter` holds for. */
+  pushBefore(place: T, isAfter: (other: T) => boolean): void {
+    let next = this.#ends.next
+    while (next !== this.#ends && !isAfter(next as T)) next = next.next
+    this.insert(place, next)
+  }
+
+  shift(): T | undefined {
+    const first = this.first
+    first?.leave()
+    return first
+  }
+
+  /** Moves everyone in `other` to the end of this line, in order. */
+  append(other: Line<T>): void {
+    if (other.isEmpty) return
+    const ends = other.#ends
+    this.#ends.prev.next = ends.next
+    ends.next.prev = this.#ends.prev
+    ends.prev.next = this.#ends
+    this.#ends.prev = ends.prev
+    ends.prev = ends
+    ends.next = ends
+  }
+
+  toArray(): Array<T> {
+    const out: Array<T> = []
+    for (let place = this.#ends.next; place !== this.#ends; place = place.next) out.push(place as T)
+    return out
+  }
+
+  private insert(place: T, next: Place): void {
+    place.prev = next.prev
+    place.next = next
+    next.prev.next = place
+    next.prev = place
+  }
+}

@@ -1,0 +1,287 @@
+/**
+ * The maps: items of a source through jobs of the pool, within a window.
+ *
+ * The window is what bounds a map: at most `max(1, size)` items are in hand, from being taken out of the source
+ * until their results are emitted. A map takes an item, gets a slot for it, and goes on until the window is
+ * full, the source has none at the moment, or an item has to wait for its slot: so it has one place in the line
+ * and never a slot without an item.
+ */
+import { Cause, Channel, type Context, Effect, Exit, Fiber, Scope, Stream } from "effect"
+import type { Source } from "../Source.ts"
+import { Line } from "./line.ts"
+import type { Party, Pool } from "./pool.ts"
+import { Job, running } from "./slots.ts"
+import { type Cursor, Empty, End, open } from "./source.ts"
+
+/** How a map emits: in the order of the items or as they finish, values up to the first failure or all exits. */
+export interface Mode {
+  readonly ordered: boolean
+  readonly exits: boolean
+}
+
+type Call = (item: unknown) => Effect.Effect<unknown, unknown, unknown>
+
+export const map = (
+  pool: Pool,
+  call: Call,
+  sources: ReadonlyArray<Source.Any>,
+  mode: Mode
+): Stream.Stream<unknown, unknown, unknown> =>
+  Stream.fromChannel(
+    Channel.fromTransform((_, scope) =>
+      Effect.withFiber((fiber) => {
+        if (pool.closed) return Effect.interrupt
+        const window = new Window(pool, call, mode, fiber)
+        return Scope.addFinalizer(scope, window.close).pipe(
+          Effect.andThen(open(sources, window.scope)),
+          Effect.map((cursor) => window.start(cursor))
+        )
+      })
+    )
+  )
+
+class MapJob extends Job {
+  readonly item: unknown
+  fiber: Fiber.Fiber<unknown, unknown> | undefined = undefined
+  exit: Exit.Exit<unknown, unknown> | undefined = undefined
+  /** The one to be emitted after this one. */
+  after: MapJob | undefined = undefined
+  readonly #window: Window
+
+  constructor(window: Window, enclosing: Job | undefined, item: unknown) {
+    super(window.pool.slots, window.jobs, enclosing)
+    this.#window = window
+    this.item = item
+  }
+
+  onGrant(): void {
+    this.#window.rouse()
+  }
+
+  onRefuse(): void {}
+
+  interrupt(fiberId: number): void {
+    // One that was granted a slot and has not started ends here.
+    if (this.fiber === undefined) this.slots.end(this, Exit.interrupt(fiberId))
+    else this.fiber.interruptUnsafe(fiberId)
+  }
+}
+
+class Window implements Party {
+  readonly pool: Pool
+  /** The jobs that hold a slot. */
+  readonly jobs = new Line<Job>()
+  /** The scope of the sources. */
+  readonly scope = Scope.makeUnsafe()
+  readonly #call: Call
+  readonly #mode: Mode
+  /** What the consumer's fiber had when it began to read: that of all jobs. */
+  readonly #context: Context.Context<never>
+  #enclosing: Job | undefined
+  #cursor: Cursor | undefined = undefined
+  #fetching: Fiber.Fiber<void, unknown> | undefined = undefined
+  /** How the source ended. */
+  #ended: Exit.Exit<void, unknown> | undefined = undefined
+  /** No item is taken any more. */
+  #stopped = false
+  #inHand = 0
+  /** The one item that has to wait for its slot. */
+  #waiting: MapJob | undefined = undefined
+  /** What is to be emitted next: of all in hand, or, when order does not matter, of what has ended. */
+  #first: MapJob | undefined = undefined
+  #last: MapJob | undefined = undefined
+  /** Resumes the consumer, when it waits. */
+  #consumer: ((pull: WindowPull) => void) | undefined = undefined
+  #wakeWorker: (() => void) | undefined = undefined
+  #roused = false
+  readonly #worker: Fiber.Fiber<never>
+
+  constructor(pool: Pool, call: Call, mode: Mode, consumer: Fiber.Fiber<unknown, unknown>) {
+    this.pool = pool
+    this.#call = call
+    this.#mode = mode
+    this.#context = consumer.context
+    this.#enclosing = pool.jobAround(consumer)
+    this.#worker = Effect.runForkWith(this.#context)(this.#work)
+    pool.parties.add(this)
+  }
+
+  start(cursor: Cursor): WindowPull {
+    this.#cursor = cursor
+    return this.#pull
+  }
+
+  /** What is ready, as one chunk; waits for the first when nothing is. */
+  readonly #pull: WindowPull = Effect.suspend(() => {
+    if (this.pool.closed) return Effect.interrupt
+    this.#fill()
+    const chunk = this.#take()
+    if (isNonEmpty(chunk)) {
+      this.#fill()
+      return Effect.succeed(chunk)
+    }
+    const over = this.#first?.exit ?? (this.#inHand === 0 ? this.#ended : undefined)
+    if (over !== undefined) return Effect.andThen(this.close, over._tag === "Success" ? Cause.done() : Effect.failCause(over.cause))
+    return Effect.callback((resume) => {
+      if (this.#isReady) resume(this.#pull)
+      else this.#consumer = resume
+    })
+  })
+
+  /** Interrupts and awaits what is in flight, then closes the sources. Once done, it does nothing. */
+  readonly close: Effect.Effect<void> = Effect.uninterruptible(Effect.withFiber((fiber) => {
+    this.#stop()
+    this.pool.parties.delete(this)
+    this.#worker.interruptUnsafe(fiber.id)
+    const fetching = this.#fetching
+    return this.pool.interruptAll(this.jobs.toArray()).pipe(
+      Effect.andThen(fetching === undefined ? Effect.void : Effect.asVoid(Fiber.interrupt(fetching))),
+      Effect.andThen(Scope.close(this.scope, Exit.void))
+    )
+  }))
+
+  /** Has the window filled soon, in the asynchronous context of the consumer. */
+  rouse(): void {
+    if (this.#roused) return
+    this.#roused = true
+    this.pool.schedule(() => this.#wakeWorker?.())
+  }
+
+  onResize(): void {
+    this.rouse()
+  }
+
+  onClose(): void {
+    this.#stop()
+    this.#wakeConsumer()
+  }
+
+  /** Fills the window whenever it is roused. */
+  readonly #work: Effect.Effect<never> = Effect.callback<void>((resume) => {
+    this.#wakeWorker = () => resume(Effect.void)
+    // roused while on the way here
+    if (this.#roused) this.pool.schedule(this.#wakeWorker)
+  }).pipe(Effect.flatMap(() => {
+    this.#wakeWorker = undefined
+    this.#roused = false
+    this.#fill()
+    return this.#work
+  }))
+
+  /** Takes items and starts their jobs, as far as the window and the slots allow. */
+  #fill(): void {
+    if (this.#waiting?.state === "holding") this.#launch(this.#waiting)
+    while (this.#canTake) {
+      const item = this.#takeItem()
+      if (item === Empty) {
+        this.#fetch()
+      } else if (item === End) {
+        this.#ended ??= Exit.void
+      } else {
+        this.#inHand++
+        const job = new MapJob(this, this.#enclosing = running(this.#enclosing), item)
+        if (this.#mode.ordered) this.#append(job)
+        this.pool.slots.enter(job)
+        if (job.state === "holding") this.#launch(job)
+        else this.#waiting = job
+      }
+    }
+    if (this.#isReady) this.#wakeConsumer()
+  }
+
+  get #canTake(): boolean {
+    return !this.#stopped && this.#ended === undefined && this.#waiting === undefined &&
+      this.#fetching === undefined && this.#cursor !== undefined &&
+      this.#inHand < Math.max(1, this.pool.slots.semaphore.permits)
+  }
+
+  #takeItem(): unknown {
+    try {
+      return this.#cursor?.take()
+    } catch (defect) {
+      this.#ended = Exit.die(defect)
+      return End
+    }
+  }
+
+  #fetch(): void {
+    const fiber = Effect.runForkWith(this.#context as Context.Context<unknown>)(this.#cursor?.fetch ?? Effect.void)
+    const exit = fiber.pollUnsafe()
+    if (exit !== undefined) return this.#fetched(exit)
+    this.#fetching = fiber
+    fiber.addObserver((exit) => {
+      this.#fetching = undefined
+      this.#fetched(exit)
+      this.rouse()
+    })
+  }
+
+  #fetched(exit: Exit.Exit<void, unknown>): void {
+    if (exit._tag === "Failure") this.#ended = exit
+  }
+
+  #launch(job: MapJob): void {
+    if (this.#waiting === job) this.#waiting = undefined
+    const context = this.pool.contextOf(job, this.#context) as Context.Context<unknown>
+    job.fiber = Effect.runForkWith(context)(Effect.withFiber((fiber) => {
+      job.fiber = fiber
+      return this.#call(job.item)
+    }))
+    job.fiber.addObserver((exit) => {
+      this.pool.slots.end(job, exit)
+      this.#settle(job, exit)
+    })
+  }
+
+  #settle(job: MapJob, exit: Exit.Exit<unknown, unknown>): void {
+    job.exit = exit
+    if (!this.#mode.ordered) this.#append(job)
+    if (exit._tag === "Failure" && !this.#mode.exits) this.#stop()
+    if (this.#isReady) this.#wakeConsumer()
+  }
+
+  #append(job: MapJob): void {
+    if (this.#last === undefined) this.#first = job
+    else this.#last.after = job
+    this.#last = job
+  }
+
+  /** Whether `pull` would not have to wait. */
+  get #isReady(): boolean {
+    return this.pool.closed || this.#first?.exit !== undefined || (this.#ended !== undefined && this.#inHand === 0)
+  }
+
+  /** Takes the results that are ready out of the window, up to the first failure. */
+  #take(): Array<unknown> {
+    const chunk: Array<unknown> = []
+    for (let job = this.#first; job?.exit !== undefined; job = job.after) {
+      if (this.#mode.exits) chunk.push(job.exit)
+      else if (job.exit._tag === "Success") chunk.push(job.exit.value)
+      else break
+      this.#first = job.after
+      this.#inHand--
+    }
+    if (this.#first === undefined) this.#last = undefined
+    return chunk
+  }
+
+  #wakeConsumer(): void {
+    const consumer = this.#consumer
+    if (consumer === undefined) return
+    this.#consumer = undefined
+    this.pool.schedule(() => consumer(this.#pull))
+  }
+
+  /** Takes no item any more; one that waits for its slot will not get it. */
+  #stop(): void {
+    this.#stopped = true
+    const waiting = this.#waiting
+    this.#waiting = undefined
+    if (waiting?.state === "waiting") this.pool.slots.cancel(waiting)
+    else if (waiting?.state === "holding") this.pool.slots.end(waiting, Exit.interrupt())
+  }
+}
+
+type WindowPull = Effect.Effect<[unknown, ...Array<unknown>], unknown>
+
+const isNonEmpty = (chunk: Array<unknown>): chunk is [unknown, ...Array<unknown>] => chunk.length > 0

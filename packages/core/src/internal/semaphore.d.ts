@@ -1,0 +1,39 @@
+/**
+ * A counting semaphore with a strict line: first come, first served, a live number of permits, public
+ * counters, and O(1) for every operation, however many wait.
+ *
+ * It speaks of permits as Effect's `Semaphore` does and differs in three ways: a released permit goes to
+ * the head of the line in the same synchronous step (nobody who comes later can get in first, and nobody
+ * is woken in vain), leaving the line is O(1), and everything is a plain synchronous call, so that the
+ * caller can take a permit and note who holds it in one step.
+ */
+import { Place } from "./line.ts";
+/** Someone who may have to wait for a permit. */
+export declare abstract class Waiter extends Place {
+    /** A permit has come: called in the step that gives it, with the waiter out of the line. Must not throw. */
+    abstract onPermit(): void;
+}
+export declare class Semaphore {
+    #private;
+    /** How many permits there are. */
+    permits: number;
+    /** How many are taken; more than `permits` after a shrink, until enough came back. */
+    taken: number;
+    /** How many wait in line. */
+    waiting: number;
+    constructor(permits: number);
+    /** How many could be taken now; negative after a shrink below what is taken. */
+    get free(): number;
+    /** Takes a permit if one is free. By the invariant nobody is in line then. */
+    takeIfAvailable(): boolean;
+    /** Joins the end of the line. Only for one who has just been told that no permit is available. */
+    wait(waiter: Waiter): void;
+    /** Leaves the line. Only for one who is in it. */
+    leave(waiter: Waiter): void;
+    /** Takes the first out of the line, without a permit. */
+    dismiss(): Waiter | undefined;
+    /** Gives a permit back; it goes to the head of the line. */
+    release(): void;
+    /** Changes the number of permits. What is taken stays taken. */
+    resize(permits: number): void;
+}

@@ -1,0 +1,108 @@
+/**
+ * Sources as cursors: one item at a time, at once where the source can.
+ */
+import { Channel, Effect, Predicate, Pull, Scope, Stream } from "effect"
+import { type Source, SourceError } from "../Source.ts"
+
+/** What `take` gives when the next item has to be fetched first. */
+export const Empty: unique symbol = Symbol("Empty")
+/** What `take` gives after the last item. */
+export const End: unique symbol = Symbol("End")
+
+/** Reads a source. It is closed with the scope that it was opened in. */
+export interface Cursor {
+  /** The next item, or `Empty`, or `End` for good. Throws if the source does. */
+  take(): unknown
+  /** Makes `take` give something else than `Empty`. It fails as the source does. */
+  readonly fetch: Effect.Effect<void, unknown>
+}
+
+/** Opens sources as one: the items of a single one, tuples of several, up to the end of the shortest. */
+export const open = (
+  sources: ReadonlyArray<Source.Any>,
+  scope: Scope.Scope
+): Effect.Effect<Cursor, never, unknown> => {
+  const single = sources[0]
+  if (single === undefined) return Effect.succeed({ take: () => End, fetch: Effect.void })
+  return sources.length === 1
+    ? openOne(single, scope)
+    : Effect.map(Effect.forEach(sources, (source) => openOne(source, scope)), zip)
+}
+
+const openOne = (source: Source.Any, scope: Scope.Scope): Effect.Effect<Cursor, never, unknown> => {
+  if (Stream.isStream(source)) return openStream(source, scope)
+  if (Predicate.hasProperty(source, Symbol.asyncIterator)) {
+    return openStream(
+      Stream.fromAsyncIterable(source as AsyncIterable<unknown>, (cause) => new SourceError({ cause })),
+      scope
+    )
+  }
+  if (typeof source === "string" || Predicate.hasProperty(source, Symbol.iterator)) {
+    return openIterator(source as Iterable<unknown>, scope)
+  }
+  return Effect.die(new TypeError(`a source is an Iterable, an AsyncIterable or a Stream, not ${String(source)}`))
+}
+
+const openIterator = (source: Iterable<unknown>, scope: Scope.Scope): Effect.Effect<Cursor> =>
+  Effect.suspend(() => {
+    const iterator = source[Symbol.iterator]()
+    // One that has ended or thrown is not closed, as in a `for` loop.
+    let ended = false
+    const cursor: Cursor = {
+      take() {
+        if (ended) return End
+        ended = true
+        const result = iterator.next()
+        if (result.done === true) return End
+        ended = false
+        return result.value
+      },
+      fetch: Effect.void
+    }
+    const close = Effect.sync(() => {
+      if (!ended) iterator.return?.()
+      ended = true
+    })
+    return Effect.as(Scope.addFinalizer(scope, close), cursor)
+  })
+
+const openStream = <X, E, R>(
+  source: Stream.Stream<X, E, R>,
+  scope: Scope.Scope
+): Effect.Effect<Cursor, never, R> =>
+  Effect.map(Channel.toPullScoped(Stream.toChannel(source), scope), (pull) => {
+    let chunk: ReadonlyArray<X> = []
+    let next = 0
+    let ended = false
+    return {
+      take: () => next < chunk.length ? chunk[next++] : ended ? End : Empty,
+      fetch: pull.pipe(
+        Effect.map((items) => {
+          chunk = items
+          next = 0
+        }),
+        Pull.catchDone(() =>
+          Effect.sync(() => {
+            ended = true
+          })
+        )
+      ) as Effect.Effect<void, unknown>
+    }
+  })
+
+const zip = (cursors: ReadonlyArray<Cursor>): Cursor => {
+  let row: Array<unknown> = []
+  return {
+    take() {
+      for (const cursor of cursors.slice(row.length)) {
+        const item = cursor.take()
+        if (item === Empty || item === End) return item
+        row.push(item)
+      }
+      const full = row
+      row = []
+      return full
+    },
+    fetch: Effect.suspend(() => cursors[row.length]?.fetch ?? Effect.void)
+  }
+}
