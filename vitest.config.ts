@@ -1,0 +1,36 @@
+import { defineConfig } from "vitest/config"
+import { docExamples } from "./scripts/doc-examples/vite-plugin.ts"
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: "core",
+          include: ["packages/core/test/**/*.test.ts"],
+          // Tests of memory collect garbage themselves, through `globalThis.gc`.
+          execArgv: ["--expose-gc"],
+          pool: "forks"
+        }
+      },
+      {
+        test: {
+          name: "examples",
+          include: ["packages/examples/test/**/*.test.ts"]
+        }
+      },
+      {
+        plugins: [docExamples()],
+        test: {
+          name: "docs",
+          include: ["scripts/doc-examples/*.test.ts"]
+        }
+      }
+    ],
+    coverage: {
+      provider: "v8",
+      include: ["packages/core/src/**/*.ts"],
+      thresholds: { statements: 100, branches: 100, functions: 100, lines: 100 }
+    }
+  }
+})
