@@ -312,8 +312,9 @@ const fromInternal = (pool: Pool): GreenPool => {
     imap,
     imapUnordered: mapOver(pool, { ordered: false, exits: false }),
     imapExit: mapOver(pool, { ordered: true, exits: true }) as unknown as GreenPool["imapExit"],
-    starmap: ((f: AnyFunction, source: Source.Any) =>
-      mapStream(pool, spread(f), [source], { ordered: true, exits: false })) as GreenPool["starmap"],
+    starmap:
+      ((f: AnyFunction, source: Source.Any) =>
+        mapStream(pool, spread(f), [source], { ordered: true, exits: false })) as GreenPool["starmap"],
     waitall: pool.waitall,
     resize: (size) => pool.resize(size),
     size: Effect.sync(() => semaphore.permits),
@@ -343,8 +344,7 @@ export const toInternal = (pool: GreenPool): Pool => pool[TypeId] as Pool
 /** @internal */
 export const isGreenPool = (u: unknown): u is GreenPool => Predicate.hasProperty(u, TypeId)
 
-const layer = (options?: GreenPoolOptions): Layer.Layer<GreenPool, InvalidPoolSize> =>
-  Layer.effect(key, make(options))
+const layer = (options?: GreenPoolOptions): Layer.Layer<GreenPool, InvalidPoolSize> => Layer.effect(key, make(options))
 
 const layerConfig = (
   config: Config.Wrap<GreenPoolOptions>

@@ -29,12 +29,16 @@ export const map = (
 ): Stream.Stream<unknown, unknown, unknown> =>
   Stream.fromChannel(
     Channel.fromTransform((_, scope) =>
-      Effect.withFiber((fiber) => {
-        if (pool.closed) return Effect.interrupt
-        const window = new Window(pool, call, mode, fiber)
-        return Scope.addFinalizer(scope, window.close).pipe(
-          Effect.andThen(open(sources, window.scope)),
-          Effect.map((cursor) => window.start(cursor))
+      Effect.suspend(() => {
+        let window: Window | undefined
+        // What closes the window is there before the window is.
+        return Effect.andThen(
+          Scope.addFinalizer(scope, Effect.suspend(() => window?.close ?? Effect.void)),
+          Effect.withFiber((fiber) => {
+            if (pool.closed) return Effect.interrupt
+            const opened = window = new Window(pool, call, mode, fiber)
+            return Effect.map(open(sources, opened.scope), (cursor) => opened.start(cursor))
+          })
         )
       })
     )
@@ -42,11 +46,12 @@ export const map = (
 
 class MapJob extends Job {
   readonly item: unknown
-  fiber: Fiber.Fiber<unknown, unknown> | undefined = undefined
   exit: Exit.Exit<unknown, unknown> | undefined = undefined
   /** The one to be emitted after this one. */
   after: MapJob | undefined = undefined
   readonly #window: Window
+  #fiber: Fiber.Fiber<unknown, unknown> | undefined = undefined
+  #interruptor: number | undefined = undefined
 
   constructor(window: Window, enclosing: Job | undefined, item: unknown) {
     super(window.pool.slots, window.jobs, enclosing)
@@ -60,10 +65,15 @@ class MapJob extends Job {
 
   onRefuse(): void {}
 
+  /** The first step of the job is done; what interrupted it meanwhile is made up for. */
+  started(fiber: Fiber.Fiber<unknown, unknown>): void {
+    this.#fiber = fiber
+    if (this.#interruptor !== undefined) fiber.interruptUnsafe(this.#interruptor)
+  }
+
   interrupt(fiberId: number): void {
-    // One that was granted a slot and has not started ends here.
-    if (this.fiber === undefined) this.slots.end(this, Exit.interrupt(fiberId))
-    else this.fiber.interruptUnsafe(fiberId)
+    if (this.#fiber !== undefined) this.#fiber.interruptUnsafe(fiberId)
+    else this.#interruptor ??= fiberId
   }
 }
 
@@ -78,12 +88,12 @@ class Window implements Party {
   /** What the consumer's fiber had when it began to read: that of all jobs. */
   readonly #context: Context.Context<never>
   #enclosing: Job | undefined
-  #cursor: Cursor | undefined = undefined
+  #cursor!: Cursor
   #fetching: Fiber.Fiber<void, unknown> | undefined = undefined
   /** How the source ended. */
   #ended: Exit.Exit<void, unknown> | undefined = undefined
-  /** No item is taken any more. */
-  #stopped = false
+  /** No item is taken: not before the sources are open, and not after a failure. */
+  #stopped = true
   #inHand = 0
   /** The one item that has to wait for its slot. */
   #waiting: MapJob | undefined = undefined
@@ -108,6 +118,7 @@ class Window implements Party {
 
   start(cursor: Cursor): WindowPull {
     this.#cursor = cursor
+    this.#stopped = false
     return this.#pull
   }
 
@@ -121,7 +132,9 @@ class Window implements Party {
       return Effect.succeed(chunk)
     }
     const over = this.#first?.exit ?? (this.#inHand === 0 ? this.#ended : undefined)
-    if (over !== undefined) return Effect.andThen(this.close, over._tag === "Success" ? Cause.done() : Effect.failCause(over.cause))
+    if (over !== undefined) {
+      return Effect.andThen(this.close, over._tag === "Success" ? Cause.done() : Effect.failCause(over.cause))
+    }
     return Effect.callback((resume) => {
       if (this.#isReady) resume(this.#pull)
       else this.#consumer = resume
@@ -191,13 +204,12 @@ class Window implements Party {
 
   get #canTake(): boolean {
     return !this.#stopped && this.#ended === undefined && this.#waiting === undefined &&
-      this.#fetching === undefined && this.#cursor !== undefined &&
-      this.#inHand < Math.max(1, this.pool.slots.semaphore.permits)
+      this.#fetching === undefined && this.#inHand < Math.max(1, this.pool.slots.semaphore.permits)
   }
 
   #takeItem(): unknown {
     try {
-      return this.#cursor?.take()
+      return this.#cursor.take()
     } catch (defect) {
       this.#ended = Exit.die(defect)
       return End
@@ -205,7 +217,7 @@ class Window implements Party {
   }
 
   #fetch(): void {
-    const fiber = Effect.runForkWith(this.#context as Context.Context<unknown>)(this.#cursor?.fetch ?? Effect.void)
+    const fiber = Effect.runForkWith(this.#context as Context.Context<unknown>)(this.#cursor.fetch)
     const exit = fiber.pollUnsafe()
     if (exit !== undefined) return this.#fetched(exit)
     this.#fetching = fiber
@@ -222,18 +234,25 @@ class Window implements Party {
 
   #launch(job: MapJob): void {
     if (this.#waiting === job) this.#waiting = undefined
+    const effect = this.#effectOf(job.item)
+    // What is over already needs no fiber.
+    if (Exit.isExit(effect)) return this.#settle(job, effect)
     const context = this.pool.contextOf(job, this.#context) as Context.Context<unknown>
-    job.fiber = Effect.runForkWith(context)(Effect.withFiber((fiber) => {
-      job.fiber = fiber
-      return this.#call(job.item)
-    }))
-    job.fiber.addObserver((exit) => {
-      this.pool.slots.end(job, exit)
-      this.#settle(job, exit)
-    })
+    const fiber = Effect.runForkWith(context)(effect)
+    fiber.addObserver((exit) => this.#settle(job, exit))
+    job.started(fiber)
+  }
+
+  #effectOf(item: unknown): Effect.Effect<unknown, unknown, unknown> {
+    try {
+      return this.#call(item)
+    } catch (defect) {
+      return Effect.die(defect)
+    }
   }
 
   #settle(job: MapJob, exit: Exit.Exit<unknown, unknown>): void {
+    this.pool.slots.end(job, exit)
     job.exit = exit
     if (!this.#mode.ordered) this.#append(job)
     if (exit._tag === "Failure" && !this.#mode.exits) this.#stop()

@@ -57,7 +57,7 @@ export class Pool {
   }
 
   contextOf(job: Job, context: Context.Context<never>): Context.Context<never> {
-    return Context.add(context, this.#job, job)
+    return Context.addUnsafe(context, this.#job.key, job)
   }
 
   /** Runs `task` in a turn of its own, after all that was scheduled before. */
@@ -68,7 +68,9 @@ export class Pool {
   readonly waitall: Effect.Effect<void> = Effect.withFiber((fiber) => {
     if (!this.closed && this.jobAround(fiber) !== undefined) {
       return Effect.die(
-        new Error(`waitall of pool "${this.name}" was called inside one of the pool's own jobs: it would wait for itself`)
+        new Error(
+          `waitall of pool "${this.name}" was called inside one of the pool's own jobs: it would wait for itself`
+        )
       )
     }
     return Effect.callback<void>((resume) => {
@@ -148,7 +150,7 @@ export class Pool {
   run<A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
     return Effect.withFiber((fiber) => {
       const job = new RunJob(this, fiber, effect)
-      return Effect.onExit(Effect.withFiber(job.enter), job.exit)
+      return Effect.onExitPrimitive(Effect.withFiber(job.enter), job.exit)
     })
   }
 
@@ -160,7 +162,9 @@ export class Pool {
     // The slot is taken in the same step as the fiber is made that gives it back.
     if (!job.isRefused && this.slots.takeIfAvailable(job)) {
       job.onEnter()
-      return Effect.succeed(job.launch())
+      const fiber = job.launch()
+      this.schedule(() => job.begin())
+      return Effect.succeed(fiber)
     }
     return Effect.callback((resume) => job.enter(resume))
   }
@@ -215,14 +219,14 @@ export class RunJob<A, E, R> extends Job {
     })
   }
 
-  readonly exit = (exit: Exit.Exit<A, E>): Effect.Effect<void> => {
+  readonly exit = (exit: Exit.Exit<A, E>): Effect.Effect<void> | undefined => {
     if (this.#outer !== undefined) this.#fiber.setContext(this.#outer)
     if (this.state === "waiting") this.slots.cancel(this)
     else if (this.state === "holding") this.slots.end(this, exit)
     // What outlives the job, as the context of a fiber that it forked, keeps the job alone.
     this.#outer = undefined
     this.#effect = Effect.interrupt
-    return this.depth % MaxNesting === MaxNesting - 1 ? Effect.yieldNow : Effect.void
+    return this.depth % MaxNesting === MaxNesting - 1 ? Effect.yieldNow : undefined
   }
 
   onGrant(): void {
@@ -256,6 +260,8 @@ export class SpawnJob<A, E> extends Job {
   context: Context.Context<never>
   #resume: (effect: Effect.Effect<Fiber.Fiber<A, E>>) => void = () => {}
   #onLoan = false
+  #begun = false
+  #start: (() => void) | undefined = undefined
 
   constructor(
     pool: Pool,
@@ -284,13 +290,22 @@ export class SpawnJob<A, E> extends Job {
   /** The job will never start. */
   onDrop(): void {}
 
-  /** Makes the fiber, which starts when all those that were launched before have started. */
+  /** Lets the launched fiber start: in a turn of its own, in the order of the grants. */
+  begin(): void {
+    this.#begun = true
+    this.#start?.()
+  }
+
+  /** Makes the fiber, which waits for `begin`. */
   launch(): Fiber.Fiber<A, E> {
     const effect = this.depth % MaxNesting === MaxNesting - 1
       ? Effect.ensuring(this.#effect, Effect.yieldNow)
       : this.#effect
     const fiber = Effect.runForkWith(this.pool.contextOf(this, this.context))(
-      Effect.callback<A, E>((resume) => this.pool.schedule(() => resume(effect)))
+      Effect.callback<A, E>((resume) => {
+        if (this.#begun) resume(effect)
+        else this.#start = () => resume(effect)
+      })
     )
     this.#fiber = fiber
     fiber.addObserver((exit) => {
@@ -307,27 +322,33 @@ export class SpawnJob<A, E> extends Job {
    */
   enter(resume: (effect: Effect.Effect<Fiber.Fiber<A, E>>) => void): Effect.Effect<void> | void {
     if (this.isRefused) return resume(Effect.interrupt)
-    this.#resume = resume
     this.onEnter()
+    this.#resume = resume
     this.slots.enter(this)
-    if (this.state === "holding") this.#begin()
+    if (this.state === "holding") {
+      this.#deliver()
+      this.pool.schedule(() => this.begin())
+    }
     return this.#cancel
   }
 
   onGrant(): void {
-    // The fiber is made inside the spawner's, whose asynchronous context it takes over.
-    this.pool.schedule(() =>
+    this.pool.schedule(() => {
+      // The fiber is made inside the spawner's, whose asynchronous context it takes over.
       this.#resume(Effect.callback((resume) => {
         if (this.state !== "holding") return resume(Effect.interrupt)
         this.#resume = resume
-        this.#begin()
+        this.#deliver()
       }))
-    )
+      // The spawner has gone on as far as it could: now it is the turn of the job.
+      this.begin()
+    })
   }
 
   onRefuse(): void {
     this.#drop()
-    this.pool.schedule(() => this.#resume(Effect.interrupt))
+    const resume = this.#resume
+    this.pool.schedule(() => resume(Effect.interrupt))
   }
 
   /** Takes the job out of the line, if it is there, and interrupts its spawner's wait. */
@@ -344,11 +365,13 @@ export class SpawnJob<A, E> extends Job {
     this.#drop()
   }
 
-  #begin(): void {
+  /** Launches, and gives the fiber to the spawner: on a borrowed slot when it has ended. */
+  #deliver(): void {
     this.#onLoan = this.lender !== undefined
+    const resume = this.#resume
     const fiber = this.launch()
-    if (this.#onLoan) this.#whenEnded(fiber, () => this.#resume(Effect.succeed(fiber)))
-    else this.#resume(Effect.succeed(fiber))
+    if (this.#onLoan) this.#whenEnded(fiber, () => resume(Effect.succeed(fiber)))
+    else resume(Effect.succeed(fiber))
   }
 
   readonly #cancel: Effect.Effect<void> = Effect.withFiber((spawner) => {
@@ -378,6 +401,8 @@ export class SpawnJob<A, E> extends Job {
   #release(): void {
     this.#effect = Effect.interrupt
     this.context = Context.empty()
+    this.#fiber = undefined
+    this.#start = undefined
   }
 }
 

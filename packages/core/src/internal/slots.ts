@@ -155,7 +155,7 @@ export class Slots {
       this.lendOn(around)
     }
     job.seekers = undefined
-    if (job.watchers !== undefined) for (const watcher of job.watchers) watcher()
+    if (job.watchers !== undefined) { for (const watcher of job.watchers) watcher() }
     this.onLeave()
   }
 

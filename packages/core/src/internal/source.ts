@@ -45,25 +45,30 @@ const openOne = (source: Source.Any, scope: Scope.Scope): Effect.Effect<Cursor, 
 
 const openIterator = (source: Iterable<unknown>, scope: Scope.Scope): Effect.Effect<Cursor> =>
   Effect.suspend(() => {
-    const iterator = source[Symbol.iterator]()
-    // One that has ended or thrown is not closed, as in a `for` loop.
-    let ended = false
-    const cursor: Cursor = {
-      take() {
-        if (ended) return End
-        ended = true
-        const result = iterator.next()
-        if (result.done === true) return End
-        ended = false
-        return result.value
-      },
-      fetch: Effect.void
-    }
-    const close = Effect.sync(() => {
-      if (!ended) iterator.return?.()
-      ended = true
-    })
-    return Effect.as(Scope.addFinalizer(scope, close), cursor)
+    let close = () => {}
+    return Effect.andThen(
+      // What closes the iterator is there before the iterator is.
+      Scope.addFinalizer(scope, Effect.sync(() => close())),
+      Effect.sync(() => {
+        const iterator = source[Symbol.iterator]()
+        // One that has ended or thrown is not closed, as in a `for` loop.
+        let ended = false
+        close = () => {
+          if (!ended) iterator.return?.()
+        }
+        return {
+          take() {
+            if (ended) return End
+            ended = true
+            const result = iterator.next()
+            if (result.done === true) return End
+            ended = false
+            return result.value
+          },
+          fetch: Effect.void
+        }
+      })
+    )
   })
 
 const openStream = <X, E, R>(

@@ -1,0 +1,276 @@
+/**
+ * `pnpm bench`: this library against its rivals, in one process, and the table in RESULTS.md.
+ * `pnpm bench --quick`: every row once on little work, to see that it runs; writes nothing.
+ */
+import { Effect, type Scope, Semaphore, Stream } from "effect"
+import { readFileSync, writeFileSync } from "node:fs"
+import { cpus } from "node:os"
+import { fileURLToPath } from "node:url"
+import { GreenPool } from "../src/index.ts"
+import { map, promises, run, spawn } from "./contestants.ts"
+import { all, Immediate, type Job, Microtask, Void, YieldNow } from "./jobs.ts"
+import { type Contestant, liveHeap, measure, type Plan } from "./measure.ts"
+import { type Library, measurePeer } from "./peers.ts"
+
+const quick = process.argv.includes("--quick")
+const plan: Plan = quick ? { warmup: 0, rounds: 1 } : { warmup: 3, rounds: 9 }
+const slowPlan: Plan = quick ? plan : { warmup: 1, rounds: 7 }
+const N = quick ? 500 : 20_000
+const Size = 100
+
+interface Row {
+  readonly what: string
+  readonly rival: string
+  readonly ours: string
+  readonly theirs: string
+  readonly ratio: number
+  readonly limit?: number | undefined
+}
+
+const rows: Array<Row> = []
+const notes: Array<string> = []
+
+const milliseconds = (value: number): string => `${value.toFixed(value < 10 ? 2 : 1)} ms`
+
+const add = (row: Row): void => {
+  rows.push(row)
+  const limit = row.limit === undefined || quick
+    ? ""
+    : row.ratio <= row.limit
+    ? `  (limit ${row.limit})`
+    : `  OVER ${row.limit}`
+  console.log(`${row.what.padEnd(44)} ${row.rival.padEnd(34)} ${row.ratio.toFixed(3)}${limit}`)
+}
+
+/** Ours against the others, which `limits` may bound. */
+const compare = async (
+  what: string,
+  contestants: Record<"ours" | (string & {}), Contestant>,
+  limits: Record<string, number> = {},
+  with_: Plan = plan
+): Promise<Record<string, number>> => {
+  const times = await measure(contestants, with_)
+  const ours = times["ours"] ?? 0
+  for (const [rival, time] of Object.entries(times)) {
+    if (rival === "ours") continue
+    add({ what, rival, ours: milliseconds(ours), theirs: milliseconds(time), ratio: ours / time, limit: limits[rival] })
+  }
+  return times
+}
+
+const countOf = (job: Job): number => job.name.startsWith("sleep") ? N / 10 : N
+
+const maps = async (): Promise<void> => {
+  const mapEffect: Record<string, number> = { void: 0.2, yieldNow: 0.33, microtask: 0.33, setImmediate: 0.36 }
+  const forEach: Record<string, number> = { yieldNow: 1.15, microtask: 1.35, setImmediate: 1.2 }
+  for (const job of all) {
+    const n = countOf(job)
+    await compare(`imap, ${job.name} jobs`, {
+      ours: map.ours(n, Size, job.effect),
+      "Stream.mapEffect": map.mapEffect(n, Size, job.effect),
+      "Effect.forEach, all in memory": map.forEach(n, Size, job.effect),
+      "p-map, all in memory": map.pMap(n, Size, job.promise)
+    }, {
+      ...(job.name in mapEffect ? { "Stream.mapEffect": mapEffect[job.name] ?? 0 } : {}),
+      ...(job.name in forEach ? { "Effect.forEach, all in memory": forEach[job.name] ?? 0 } : {}),
+      ...(job === Immediate ? { "p-map, all in memory": 1.5 } : {})
+    })
+  }
+  for (const job of [Void, YieldNow, Microtask, Immediate]) {
+    await compare(`imapUnordered, ${job.name} jobs`, {
+      ours: map.oursUnordered(N, Size, job.effect),
+      "Stream.mapEffect, unordered": map.mapEffect(N, Size, job.effect, true)
+    })
+  }
+}
+
+const spawns = async (): Promise<void> => {
+  for (const job of all) {
+    const n = countOf(job)
+    await compare(`spawn loop + waitall, ${job.name} jobs`, {
+      ours: spawn.ours(n, Size, job.effect),
+      "Semaphore.take + forkIn": spawn.semaphoreForkIn(n, Size, job.effect),
+      "FiberSet.run, no limit": spawn.fiberSet(n, job.effect),
+      "forkChild, no limit (floor)": spawn.fork(n, job.effect)
+    }, { "Semaphore.take + forkIn": 0.6 })
+  }
+  await compare("spawnN loop + waitall, yieldNow jobs", {
+    ours: spawn.oursN(N, Size, YieldNow.effect),
+    "Semaphore.take + forkIn": spawn.semaphoreForkIn(N, Size, YieldNow.effect)
+  })
+  for (const job of [Microtask, Immediate]) {
+    await compare(`spawn loop + waitall, ${job.name} jobs`, {
+      ours: spawn.ours(N, Size, job.effect),
+      "p-limit": promises.pLimit(N, Size, job.promise),
+      "p-queue": promises.pQueue(N, Size, job.promise),
+      fastq: promises.fastq(N, Size, job.promise),
+      "async.queue": promises.async(N, Size, job.promise)
+    })
+  }
+}
+
+const runs = async (): Promise<void> => {
+  await compare("run in a loop, free pool, void jobs", {
+    ours: run.oursLoop(N, Size, Effect.void),
+    "Semaphore.withPermit": run.permitLoop(N, Size, Effect.void)
+  }, { "Semaphore.withPermit": 1.2 })
+  await compare("run in a loop, free pool, yieldNow jobs", {
+    ours: run.oursLoop(N, Size, Effect.yieldNow),
+    "Semaphore.withPermit": run.permitLoop(N, Size, Effect.yieldNow)
+  })
+  const many = `run from ${N} fibers, yieldNow jobs`
+  await compare(many, {
+    ours: run.oursFibers(N, Size, Effect.yieldNow),
+    "Effect.forEach of the bare jobs (floor)": run.bareFibers(N, Effect.yieldNow)
+  }, { "Effect.forEach of the bare jobs (floor)": 1.8 })
+  await compare(
+    many,
+    {
+      ours: run.oursFibers(N, Size, Effect.yieldNow),
+      "Semaphore.withPermit": run.permitFibers(N, Size, Effect.yieldNow)
+    },
+    { "Semaphore.withPermit": 0.02 },
+    quick ? plan : { warmup: 0, rounds: 3 }
+  )
+  const [few, more] = quick ? [100, 1_000] : [100_000, 1_000_000]
+  const growth = await measure({
+    few: run.oursFibers(few, Size, Effect.yieldNow),
+    more: run.oursFibers(more, Size, Effect.yieldNow)
+  }, slowPlan)
+  add({
+    what: `run from ${more} fibers`,
+    rival: `run from ${few} fibers (10 is linear)`,
+    ours: milliseconds(growth.more),
+    theirs: milliseconds(growth.few),
+    ratio: growth.more / growth.few,
+    limit: 12
+  })
+}
+
+const peers = async (): Promise<void> => {
+  const ours = {
+    spawn: await measure({ ours: spawn.ours(N, Size, YieldNow.effect) }, plan),
+    imap: await measure({ ours: map.ours(N, Size, YieldNow.effect) }, plan)
+  }
+  for (const library of ["eventlet", "gevent"] satisfies Array<Library>) {
+    for (const verb of ["spawn", "imap"] as const) {
+      const theirs = await measurePeer(library, verb, N, Size)
+      if (theirs === undefined) {
+        notes.push(`${library} ${verb}: left out, Python or the library is missing here.`)
+        continue
+      }
+      add({
+        what: verb === "spawn" ? "spawn loop + waitall, yieldNow jobs" : "imap, yieldNow jobs",
+        rival: `${library}, sleep(0) jobs`,
+        ours: milliseconds(ours[verb].ours),
+        theirs: milliseconds(theirs),
+        ratio: ours[verb].ours / theirs,
+        limit: 0.15
+      })
+    }
+  }
+}
+
+const kibibytes = (value: number): string => `${(value / 1024).toFixed(value < 1024 * 10 ? 2 : 0)} KiB`
+
+const memory = async (): Promise<void> => {
+  const waiters = quick ? 1_000 : 100_000
+  const waiting = (wait: Effect.Effect<Effect.Effect<unknown>, unknown, Scope.Scope>) =>
+    Effect.runPromise(Effect.scoped(Effect.gen(function*() {
+      const job = yield* wait
+      const before = liveHeap()
+      for (let i = 0; i < waiters; i++) yield* Effect.forkScoped(job)
+      yield* Effect.yieldNow
+      yield* Effect.promise(() => new Promise<void>((resolve) => setImmediate(resolve)))
+      return (liveHeap() - before) / waiters
+    })))
+  const ours = await waiting(Effect.map(GreenPool.make({ size: 0 }), (pool) => pool.run(Effect.void)))
+  const theirs = await waiting(Effect.map(Semaphore.make(0), (semaphore) => semaphore.withPermit(Effect.void)))
+  add({
+    what: "memory per waiting run, its fiber included",
+    rival: "Semaphore.withPermit",
+    ours: kibibytes(ours),
+    theirs: kibibytes(theirs),
+    ratio: ours / theirs,
+    limit: 1.2
+  })
+
+  const items = quick ? 10_000 : 10_000_000
+  const range = function*() {
+    for (let i = 0; i < items; i++) yield i
+  }
+  const growth = await Effect.runPromise(Effect.scoped(Effect.gen(function*() {
+    const pool = yield* GreenPool.make({ size: Size })
+    let seen = 0
+    let first = 0
+    let most = 0
+    yield* pool.imap((i) => i % 1000 === 0 ? Effect.as(Effect.yieldNow, i) : Effect.succeed(i), range()).pipe(
+      Stream.runForEachArray((chunk) =>
+        Effect.sync(() => {
+          const before = Math.floor(seen / (items / 20))
+          seen += chunk.length
+          if (Math.floor(seen / (items / 20)) === before) return
+          const heap = liveHeap()
+          first ||= heap
+          most = Math.max(most, heap)
+        })
+      )
+    )
+    return most - first
+  })))
+  add({
+    what: `growth of the live heap over imap of ${items} items`,
+    rival: "flat is less than 4 MiB",
+    ours: kibibytes(growth),
+    theirs: "4096 KiB",
+    ratio: growth / (4 * 1024 * 1024),
+    limit: 1
+  })
+}
+
+const table = (): string => {
+  const cells = rows.map((row) => [
+    row.what,
+    row.rival,
+    row.ours,
+    row.theirs,
+    row.ratio.toFixed(row.ratio < 0.1 ? 3 : 2),
+    row.limit === undefined ? "" : String(row.limit)
+  ])
+  const header = ["what", "rival", "ours", "rival's", "ours / rival", "at most"]
+  const widths = header.map((title, i) => Math.max(title.length, ...cells.map((row) => row[i]?.length ?? 0)))
+  const line = (row: ReadonlyArray<string>) => `| ${row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join(" | ")} |`
+  return [line(header), `|${widths.map((width) => "-".repeat(width + 2)).join("|")}|`, ...cells.map(line)].join("\n")
+}
+
+const version = (name: string): string =>
+  (JSON.parse(readFileSync(new URL(`../node_modules/${name}/package.json`, import.meta.url), "utf8")) as {
+    readonly version: string
+  }).version
+
+await maps()
+await spawns()
+await runs()
+await peers()
+await memory()
+
+if (!quick) {
+  const rivals = ["effect", "p-limit", "p-queue", "p-map", "fastq", "async"].map((name) => `${name} ${version(name)}`)
+  writeFileSync(
+    fileURLToPath(new URL("RESULTS.md", import.meta.url)),
+    `# Results
+
+Written by \`pnpm bench\` on ${
+      new Date().toISOString().slice(0, 10)
+    }. Lower is better; "at most" is the project's own limit.
+${N} jobs on a pool of ${Size} (${
+      N / 10
+    } for jobs that sleep), unless said otherwise; medians of ${plan.rounds} rounds, all
+contestants in turn in one process, garbage collected between. Times are of a shared machine: trust the ratios.
+
+${cpus()[0]?.model.trim()}, ${cpus().length} cores; Node ${process.version}; ${rivals.join(", ")}.
+
+${table()}
+${notes.map((note) => `\n${note}`).join("\n")}`
+  )
+}
