@@ -110,30 +110,30 @@ class Reader<A, E> extends Place {
 }
 
 class PileJob<A, E> extends SpawnJob<A, E> {
-  readonly #pile: Pile<A, E>
-  #entry: Entry<A, E> | undefined = undefined
+  private readonly pile: Pile<A, E>
+  private entry: Entry<A, E> | undefined = undefined
 
   constructor(pile: Pile<A, E>, spawner: Fiber.Fiber<unknown, unknown>, effect: Effect.Effect<A, E, unknown>) {
     super(pile.pool, pile.jobs, spawner, effect)
-    this.#pile = pile
+    this.pile = pile
   }
 
   override get isRefused(): boolean {
-    return super.isRefused || this.#pile.closed
+    return super.isRefused || this.pile.closed
   }
 
   override onEnter(): void {
-    this.#entry = this.#pile.add(this)
+    this.entry = this.pile.add(this)
   }
 
   override onExit(exit: Exit.Exit<A, E>): void {
-    if (this.#entry !== undefined) this.#entry.exit = exit
-    this.#pile.deliver()
+    if (this.entry !== undefined) this.entry.exit = exit
+    this.pile.deliver()
   }
 
   override onDrop(): void {
-    this.#entry?.leave()
-    this.#pile.deliver()
+    this.entry?.leave()
+    this.pile.deliver()
   }
 }
 
@@ -141,10 +141,10 @@ class Pile<A, E> implements Party {
   readonly pool: Pool
   readonly jobs = new Line<Job>()
   closed = false
-  readonly #entries = new Line<Entry<A, E>>()
-  readonly #readers = new Line<Reader<A, E>>()
-  #spawned = 0
-  #delivering = false
+  private readonly entries = new Line<Entry<A, E>>()
+  private readonly readers = new Line<Reader<A, E>>()
+  private spawned = 0
+  private delivering = false
 
   constructor(pool: Pool) {
     this.pool = pool
@@ -152,8 +152,8 @@ class Pile<A, E> implements Party {
   }
 
   add(job: PileJob<A, E>): Entry<A, E> {
-    const entry = new Entry(job, ++this.#spawned)
-    this.#entries.push(entry)
+    const entry = new Entry(job, ++this.spawned)
+    this.entries.push(entry)
     return entry
   }
 
@@ -166,12 +166,12 @@ class Pile<A, E> implements Party {
       const reader = new Reader<A, E>((exit) =>
         resume(exit === "closed" ? Effect.interrupt : exit === "none" ? none : onExit(exit))
       )
-      this.#readers.push(reader)
+      this.readers.push(reader)
       this.deliver()
       return Effect.sync(() => {
         reader.leave()
         const { entry } = reader
-        if (entry !== undefined) this.#entries.pushBefore(entry, (other) => other.number > entry.number)
+        if (entry !== undefined) this.entries.pushBefore(entry, (other) => other.number > entry.number)
         this.deliver()
       })
     })
@@ -179,18 +179,18 @@ class Pile<A, E> implements Party {
 
   /** Gives the first results to the first readers, soon. */
   deliver(): void {
-    if (this.#delivering || this.#readers.isEmpty) return
-    this.#delivering = true
+    if (this.delivering || this.readers.isEmpty) return
+    this.delivering = true
     this.pool.schedule(() => {
-      this.#delivering = false
-      this.#deliver()
+      this.delivering = false
+      this.serve()
     })
   }
 
-  #deliver(): void {
+  private serve(): void {
     for (;;) {
-      const reader = this.#readers.first
-      const entry = this.#entries.first
+      const reader = this.readers.first
+      const entry = this.entries.first
       if (reader === undefined) return
       if (!this.pool.closed && entry !== undefined && entry.exit === undefined) return
       reader.leave()
@@ -216,7 +216,7 @@ class Pile<A, E> implements Party {
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
     this.closed = true
     this.pool.parties.delete(this)
-    for (const entry of this.#entries.toArray()) entry.job.withdraw()
+    for (const entry of this.entries.toArray()) entry.job.withdraw()
     return this.pool.interruptAll(this.jobs.toArray())
   })
 }

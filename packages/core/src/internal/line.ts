@@ -19,24 +19,24 @@ export class Place {
 /** First in, first out. A place is in at most one line at a time. */
 export class Line<T extends Place> {
   // Both ends: its `next` is the first in line, its `prev` the last.
-  readonly #ends = new Place()
+  private readonly ends = new Place()
 
   get isEmpty(): boolean {
-    return this.#ends.next === this.#ends
+    return this.ends.next === this.ends
   }
 
   get first(): T | undefined {
-    return this.isEmpty ? undefined : this.#ends.next as T
+    return this.isEmpty ? undefined : this.ends.next as T
   }
 
   push(place: T): void {
-    this.insert(place, this.#ends)
+    this.insert(place, this.ends)
   }
 
   /** Puts `place` before the first one that `isAfter` holds for. */
   pushBefore(place: T, isAfter: (other: T) => boolean): void {
-    let next = this.#ends.next
-    while (next !== this.#ends && !isAfter(next as T)) next = next.next
+    let next = this.ends.next
+    while (next !== this.ends && !isAfter(next as T)) next = next.next
     this.insert(place, next)
   }
 
@@ -49,18 +49,18 @@ export class Line<T extends Place> {
   /** Moves everyone in `other` to the end of this line, in order. */
   append(other: Line<T>): void {
     if (other.isEmpty) return
-    const ends = other.#ends
-    this.#ends.prev.next = ends.next
-    ends.next.prev = this.#ends.prev
-    ends.prev.next = this.#ends
-    this.#ends.prev = ends.prev
+    const ends = other.ends
+    this.ends.prev.next = ends.next
+    ends.next.prev = this.ends.prev
+    ends.prev.next = this.ends
+    this.ends.prev = ends.prev
     ends.prev = ends
     ends.next = ends
   }
 
   toArray(): Array<T> {
     const out: Array<T> = []
-    for (let place = this.#ends.next; place !== this.#ends; place = place.next) out.push(place as T)
+    for (let place = this.ends.next; place !== this.ends; place = place.next) out.push(place as T)
     return out
   }
 

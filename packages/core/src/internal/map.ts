@@ -49,31 +49,31 @@ class MapJob extends Job {
   exit: Exit.Exit<unknown, unknown> | undefined = undefined
   /** The one to be emitted after this one. */
   after: MapJob | undefined = undefined
-  readonly #window: Window
-  #fiber: Fiber.Fiber<unknown, unknown> | undefined = undefined
-  #interruptor: number | undefined = undefined
+  private readonly window: Window
+  private fiber: Fiber.Fiber<unknown, unknown> | undefined = undefined
+  private interruptor: number | undefined = undefined
 
   constructor(window: Window, enclosing: Job | undefined, item: unknown) {
     super(window.pool.slots, window.jobs, enclosing)
-    this.#window = window
+    this.window = window
     this.item = item
   }
 
   onGrant(): void {
-    this.#window.rouse()
+    this.window.rouse()
   }
 
   onRefuse(): void {}
 
   /** The first step of the job is done; what interrupted it meanwhile is made up for. */
   started(fiber: Fiber.Fiber<unknown, unknown>): void {
-    this.#fiber = fiber
-    if (this.#interruptor !== undefined) fiber.interruptUnsafe(this.#interruptor)
+    this.fiber = fiber
+    if (this.interruptor !== undefined) fiber.interruptUnsafe(this.interruptor)
   }
 
   interrupt(fiberId: number): void {
-    if (this.#fiber !== undefined) this.#fiber.interruptUnsafe(fiberId)
-    else this.#interruptor ??= fiberId
+    if (this.fiber !== undefined) this.fiber.interruptUnsafe(fiberId)
+    else this.interruptor ??= fiberId
   }
 }
 
@@ -83,70 +83,70 @@ class Window implements Party {
   readonly jobs = new Line<Job>()
   /** The scope of the sources. */
   readonly scope = Scope.makeUnsafe()
-  readonly #call: Call
-  readonly #mode: Mode
+  private readonly call: Call
+  private readonly mode: Mode
   /** What the consumer's fiber had when it began to read: that of all jobs. */
-  readonly #context: Context.Context<never>
-  #enclosing: Job | undefined
-  #cursor!: Cursor
-  #fetching: Fiber.Fiber<void, unknown> | undefined = undefined
+  private readonly context: Context.Context<never>
+  private enclosing: Job | undefined
+  private cursor!: Cursor
+  private fetching: Fiber.Fiber<void, unknown> | undefined = undefined
   /** How the source ended. */
-  #ended: Exit.Exit<void, unknown> | undefined = undefined
-  /** No item is taken: not before the sources are open, and not after a failure. */
-  #stopped = true
-  #inHand = 0
+  private ended: Exit.Exit<void, unknown> | undefined = undefined
+  /** Items are taken while it is read: not before, and not after a failure. */
+  private state: "unread" | "reading" | "stopped" = "unread"
+  private inHand = 0
   /** The one item that has to wait for its slot. */
-  #waiting: MapJob | undefined = undefined
+  private waiting: MapJob | undefined = undefined
   /** What is to be emitted next: of all in hand, or, when order does not matter, of what has ended. */
-  #first: MapJob | undefined = undefined
-  #last: MapJob | undefined = undefined
+  private first: MapJob | undefined = undefined
+  private last: MapJob | undefined = undefined
   /** Resumes the consumer, when it waits. */
-  #consumer: ((pull: WindowPull) => void) | undefined = undefined
-  #wakeWorker: (() => void) | undefined = undefined
-  #roused = false
-  readonly #worker: Fiber.Fiber<never>
+  private consumer: ((pull: WindowPull) => void) | undefined = undefined
+  private wakeWorker: (() => void) | undefined = undefined
+  private roused = false
+  private readonly worker: Fiber.Fiber<never>
 
   constructor(pool: Pool, call: Call, mode: Mode, consumer: Fiber.Fiber<unknown, unknown>) {
     this.pool = pool
-    this.#call = call
-    this.#mode = mode
-    this.#context = consumer.context
-    this.#enclosing = pool.jobAround(consumer)
-    this.#worker = Effect.runForkWith(this.#context)(this.#work)
+    this.call = call
+    this.mode = mode
+    this.context = consumer.context
+    this.enclosing = pool.jobAround(consumer)
+    this.worker = Effect.runForkWith(this.context)(this.work)
     pool.parties.add(this)
   }
 
   start(cursor: Cursor): WindowPull {
-    this.#cursor = cursor
-    this.#stopped = false
-    return this.#pull
+    this.cursor = cursor
+    return this.pull
   }
 
   /** What is ready, as one chunk; waits for the first when nothing is. */
-  readonly #pull: WindowPull = Effect.suspend(() => {
+  private readonly pull: WindowPull = Effect.suspend(() => {
     if (this.pool.closed) return Effect.interrupt
-    this.#fill()
-    const chunk = this.#take()
+    if (this.state === "unread") this.state = "reading"
+    this.fill()
+    const chunk = this.take()
     if (isNonEmpty(chunk)) {
-      this.#fill()
+      this.fill()
       return Effect.succeed(chunk)
     }
-    const over = this.#first?.exit ?? (this.#inHand === 0 ? this.#ended : undefined)
+    const over = this.first?.exit ?? (this.inHand === 0 ? this.ended : undefined)
     if (over !== undefined) {
       return Effect.andThen(this.close, over._tag === "Success" ? Cause.done() : Effect.failCause(over.cause))
     }
     return Effect.callback((resume) => {
-      if (this.#isReady) resume(this.#pull)
-      else this.#consumer = resume
+      if (this.isReady) resume(this.pull)
+      else this.consumer = resume
     })
   })
 
   /** Interrupts and awaits what is in flight, then closes the sources. Once done, it does nothing. */
   readonly close: Effect.Effect<void> = Effect.uninterruptible(Effect.withFiber((fiber) => {
-    this.#stop()
+    this.stop()
     this.pool.parties.delete(this)
-    this.#worker.interruptUnsafe(fiber.id)
-    const fetching = this.#fetching
+    this.worker.interruptUnsafe(fiber.id)
+    const fetching = this.fetching
     return this.pool.interruptAll(this.jobs.toArray()).pipe(
       Effect.andThen(fetching === undefined ? Effect.void : Effect.asVoid(Fiber.interrupt(fetching))),
       Effect.andThen(Scope.close(this.scope, Exit.void))
@@ -155,9 +155,9 @@ class Window implements Party {
 
   /** Has the window filled soon, in the asynchronous context of the consumer. */
   rouse(): void {
-    if (this.#roused) return
-    this.#roused = true
-    this.pool.schedule(() => this.#wakeWorker?.())
+    if (this.roused) return
+    this.roused = true
+    this.pool.schedule(() => this.wakeWorker?.())
   }
 
   onResize(): void {
@@ -165,137 +165,137 @@ class Window implements Party {
   }
 
   onClose(): void {
-    this.#stop()
-    this.#wakeConsumer()
+    this.stop()
+    this.wakeConsumer()
   }
 
   /** Fills the window whenever it is roused. */
-  readonly #work: Effect.Effect<never> = Effect.callback<void>((resume) => {
-    this.#wakeWorker = () => resume(Effect.void)
+  private readonly work: Effect.Effect<never> = Effect.callback<void>((resume) => {
+    this.wakeWorker = () => resume(Effect.void)
     // roused while on the way here
-    if (this.#roused) this.pool.schedule(this.#wakeWorker)
+    if (this.roused) this.pool.schedule(this.wakeWorker)
   }).pipe(Effect.flatMap(() => {
-    this.#wakeWorker = undefined
-    this.#roused = false
-    this.#fill()
-    return this.#work
+    this.wakeWorker = undefined
+    this.roused = false
+    this.fill()
+    return this.work
   }))
 
   /** Takes items and starts their jobs, as far as the window and the slots allow. */
-  #fill(): void {
-    if (this.#waiting?.state === "holding") this.#launch(this.#waiting)
-    while (this.#canTake) {
-      const item = this.#takeItem()
+  private fill(): void {
+    if (this.waiting?.state === "holding") this.launch(this.waiting)
+    while (this.canTake) {
+      const item = this.takeItem()
       if (item === Empty) {
-        this.#fetch()
+        this.fetch()
       } else if (item === End) {
-        this.#ended ??= Exit.void
+        this.ended ??= Exit.void
       } else {
-        this.#inHand++
-        const job = new MapJob(this, this.#enclosing = running(this.#enclosing), item)
-        if (this.#mode.ordered) this.#append(job)
+        this.inHand++
+        const job = new MapJob(this, this.enclosing = running(this.enclosing), item)
+        if (this.mode.ordered) this.append(job)
         this.pool.slots.enter(job)
-        if (job.state === "holding") this.#launch(job)
-        else this.#waiting = job
+        if (job.state === "holding") this.launch(job)
+        else this.waiting = job
       }
     }
-    if (this.#isReady) this.#wakeConsumer()
+    if (this.isReady) this.wakeConsumer()
   }
 
-  get #canTake(): boolean {
-    return !this.#stopped && this.#ended === undefined && this.#waiting === undefined &&
-      this.#fetching === undefined && this.#inHand < Math.max(1, this.pool.slots.semaphore.permits)
+  private get canTake(): boolean {
+    return this.state === "reading" && this.ended === undefined && this.waiting === undefined &&
+      this.fetching === undefined && this.inHand < Math.max(1, this.pool.slots.semaphore.permits)
   }
 
-  #takeItem(): unknown {
+  private takeItem(): unknown {
     try {
-      return this.#cursor.take()
+      return this.cursor.take()
     } catch (defect) {
-      this.#ended = Exit.die(defect)
+      this.ended = Exit.die(defect)
       return End
     }
   }
 
-  #fetch(): void {
-    const fiber = Effect.runForkWith(this.#context as Context.Context<unknown>)(this.#cursor.fetch)
+  private fetch(): void {
+    const fiber = Effect.runForkWith(this.context as Context.Context<unknown>)(this.cursor.fetch)
     const exit = fiber.pollUnsafe()
-    if (exit !== undefined) return this.#fetched(exit)
-    this.#fetching = fiber
+    if (exit !== undefined) return this.fetched(exit)
+    this.fetching = fiber
     fiber.addObserver((exit) => {
-      this.#fetching = undefined
-      this.#fetched(exit)
+      this.fetching = undefined
+      this.fetched(exit)
       this.rouse()
     })
   }
 
-  #fetched(exit: Exit.Exit<void, unknown>): void {
-    if (exit._tag === "Failure") this.#ended = exit
+  private fetched(exit: Exit.Exit<void, unknown>): void {
+    if (exit._tag === "Failure") this.ended = exit
   }
 
-  #launch(job: MapJob): void {
-    if (this.#waiting === job) this.#waiting = undefined
-    const effect = this.#effectOf(job.item)
+  private launch(job: MapJob): void {
+    if (this.waiting === job) this.waiting = undefined
+    const effect = this.effectOf(job.item)
     // What is over already needs no fiber.
-    if (Exit.isExit(effect)) return this.#settle(job, effect)
-    const context = this.pool.contextOf(job, this.#context) as Context.Context<unknown>
+    if (Exit.isExit(effect)) return this.settle(job, effect)
+    const context = this.pool.contextOf(job, this.context) as Context.Context<unknown>
     const fiber = Effect.runForkWith(context)(effect)
-    fiber.addObserver((exit) => this.#settle(job, exit))
+    fiber.addObserver((exit) => this.settle(job, exit))
     job.started(fiber)
   }
 
-  #effectOf(item: unknown): Effect.Effect<unknown, unknown, unknown> {
+  private effectOf(item: unknown): Effect.Effect<unknown, unknown, unknown> {
     try {
-      return this.#call(item)
+      return this.call(item)
     } catch (defect) {
       return Effect.die(defect)
     }
   }
 
-  #settle(job: MapJob, exit: Exit.Exit<unknown, unknown>): void {
+  private settle(job: MapJob, exit: Exit.Exit<unknown, unknown>): void {
     this.pool.slots.end(job, exit)
     job.exit = exit
-    if (!this.#mode.ordered) this.#append(job)
-    if (exit._tag === "Failure" && !this.#mode.exits) this.#stop()
-    if (this.#isReady) this.#wakeConsumer()
+    if (!this.mode.ordered) this.append(job)
+    if (exit._tag === "Failure" && !this.mode.exits) this.stop()
+    if (this.isReady) this.wakeConsumer()
   }
 
-  #append(job: MapJob): void {
-    if (this.#last === undefined) this.#first = job
-    else this.#last.after = job
-    this.#last = job
+  private append(job: MapJob): void {
+    if (this.last === undefined) this.first = job
+    else this.last.after = job
+    this.last = job
   }
 
   /** Whether `pull` would not have to wait. */
-  get #isReady(): boolean {
-    return this.pool.closed || this.#first?.exit !== undefined || (this.#ended !== undefined && this.#inHand === 0)
+  private get isReady(): boolean {
+    return this.pool.closed || this.first?.exit !== undefined || (this.ended !== undefined && this.inHand === 0)
   }
 
   /** Takes the results that are ready out of the window, up to the first failure. */
-  #take(): Array<unknown> {
+  private take(): Array<unknown> {
     const chunk: Array<unknown> = []
-    for (let job = this.#first; job?.exit !== undefined; job = job.after) {
-      if (this.#mode.exits) chunk.push(job.exit)
+    for (let job = this.first; job?.exit !== undefined; job = job.after) {
+      if (this.mode.exits) chunk.push(job.exit)
       else if (job.exit._tag === "Success") chunk.push(job.exit.value)
       else break
-      this.#first = job.after
-      this.#inHand--
+      this.first = job.after
+      this.inHand--
     }
-    if (this.#first === undefined) this.#last = undefined
+    if (this.first === undefined) this.last = undefined
     return chunk
   }
 
-  #wakeConsumer(): void {
-    const consumer = this.#consumer
+  private wakeConsumer(): void {
+    const consumer = this.consumer
     if (consumer === undefined) return
-    this.#consumer = undefined
-    this.pool.schedule(() => consumer(this.#pull))
+    this.consumer = undefined
+    this.pool.schedule(() => consumer(this.pull))
   }
 
   /** Takes no item any more; one that waits for its slot will not get it. */
-  #stop(): void {
-    this.#stopped = true
-    const waiting = this.#waiting
-    this.#waiting = undefined
+  private stop(): void {
+    this.state = "stopped"
+    const waiting = this.waiting
+    this.waiting = undefined
     if (waiting?.state === "waiting") this.pool.slots.cancel(waiting)
     else if (waiting?.state === "holding") this.pool.slots.end(waiting, Exit.interrupt())
   }

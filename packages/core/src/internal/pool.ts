@@ -34,7 +34,7 @@ let pools = 0
 export class Pool {
   readonly name: string
   /** The innermost job of this pool that a fiber belongs to. */
-  readonly #job = Context.Reference<Job | undefined>(`@greenpool/core/Job/${++pools}`, {
+  private readonly job = Context.Reference<Job | undefined>(`@greenpool/core/Job/${++pools}`, {
     defaultValue: () => undefined
   })
   readonly slots: Slots
@@ -42,27 +42,27 @@ export class Pool {
   readonly jobs = new Line<Job>()
   readonly parties = new Set<Party>()
   closed = false
-  readonly #idlers = new Line<Idler>()
-  readonly #dispatcher: Scheduler.SchedulerDispatcher
+  private readonly idlers = new Line<Idler>()
+  private readonly dispatcher: Scheduler.SchedulerDispatcher
 
   constructor(name: string, size: number, scheduler: Scheduler.Scheduler) {
     this.name = name
-    this.slots = new Slots(size, () => this.#onLeave())
-    this.#dispatcher = scheduler.makeDispatcher()
+    this.slots = new Slots(size, () => this.onLeave())
+    this.dispatcher = scheduler.makeDispatcher()
   }
 
   /** The innermost job of this pool around the fiber that has not ended. */
   jobAround(fiber: Fiber.Fiber<unknown, unknown>): Job | undefined {
-    return running(fiber.getRef(this.#job))
+    return running(fiber.getRef(this.job))
   }
 
   contextOf(job: Job, context: Context.Context<never>): Context.Context<never> {
-    return Context.addUnsafe(context, this.#job.key, job)
+    return Context.addUnsafe(context, this.job.key, job)
   }
 
   /** Runs `task` in a turn of its own, after all that was scheduled before. */
   schedule(task: () => void): void {
-    this.#dispatcher.scheduleTask(task, 0)
+    this.dispatcher.scheduleTask(task, 0)
   }
 
   readonly waitall: Effect.Effect<void> = Effect.withFiber((fiber) => {
@@ -75,9 +75,9 @@ export class Pool {
     }
     return Effect.callback<void>((resume) => {
       if (this.closed) return resume(Effect.interrupt)
-      if (this.#isIdle) return resume(Effect.void)
+      if (this.isIdle) return resume(Effect.void)
       const idler = new Idler(resume)
-      this.#idlers.push(idler)
+      this.idlers.push(idler)
       return Effect.sync(() => idler.leave())
     })
   })
@@ -111,7 +111,7 @@ export class Pool {
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
     this.closed = true
     this.slots.refuseAll()
-    this.#wakeIdlers(Effect.interrupt)
+    this.wakeIdlers(Effect.interrupt)
     const jobs = [this.jobs.toArray()]
     for (const party of this.parties) {
       jobs.push(party.jobs.toArray())
@@ -169,17 +169,17 @@ export class Pool {
     return Effect.callback((resume) => job.enter(resume))
   }
 
-  get #isIdle(): boolean {
+  private get isIdle(): boolean {
     return this.slots.semaphore.taken === 0 && this.slots.semaphore.waiting === 0
   }
 
-  #onLeave(): void {
-    if (!this.#idlers.isEmpty && this.#isIdle) this.#wakeIdlers(Effect.void)
+  private onLeave(): void {
+    if (!this.idlers.isEmpty && this.isIdle) this.wakeIdlers(Effect.void)
   }
 
-  #wakeIdlers(effect: Effect.Effect<void>): void {
+  private wakeIdlers(effect: Effect.Effect<void>): void {
     for (;;) {
-      const idler = this.#idlers.shift()
+      const idler = this.idlers.shift()
       if (idler === undefined) return
       this.schedule(() => idler.resume(effect))
     }
@@ -191,77 +191,77 @@ const MaxNesting = 64
 
 /** A job in the fiber of its caller. */
 export class RunJob<A, E, R> extends Job {
-  readonly #pool: Pool
-  readonly #fiber: Fiber.Fiber<unknown, unknown>
-  #effect: Effect.Effect<A, E, R>
+  private readonly pool: Pool
+  private readonly fiber: Fiber.Fiber<unknown, unknown>
+  private effect: Effect.Effect<A, E, R>
   /** The context of the caller, while the fiber's context is that of the job. */
-  #outer: Context.Context<never> | undefined = undefined
-  #resume: ((effect: Effect.Effect<A, E, R>) => void) | undefined = undefined
+  private outer: Context.Context<never> | undefined = undefined
+  private resume: ((effect: Effect.Effect<A, E, R>) => void) | undefined = undefined
 
   constructor(pool: Pool, fiber: Fiber.Fiber<unknown, unknown>, effect: Effect.Effect<A, E, R>) {
     super(pool.slots, pool.jobs, pool.jobAround(fiber))
-    this.#pool = pool
-    this.#fiber = fiber
-    this.#effect = effect
+    this.pool = pool
+    this.fiber = fiber
+    this.effect = effect
   }
 
   /** Enters the line and then runs the effect. To be run inside `exit`, which gives back whatever this has taken. */
   readonly enter = (): Effect.Effect<A, E, R> => {
-    if (this.#pool.closed) return Effect.interrupt
-    this.#outer = this.#fiber.context
-    this.#fiber.setContext(this.#pool.contextOf(this, this.#outer))
+    if (this.pool.closed) return Effect.interrupt
+    this.outer = this.fiber.context
+    this.fiber.setContext(this.pool.contextOf(this, this.outer))
     this.slots.enter(this)
-    if (this.state === "holding") return this.#effect
+    if (this.state === "holding") return this.effect
     return Effect.callback((resume) => {
       // The fiber may have yielded since it joined the line.
-      if (this.state === "waiting") this.#resume = resume
-      else resume(this.#next)
+      if (this.state === "waiting") this.resume = resume
+      else resume(this.following)
     })
   }
 
   readonly exit = (exit: Exit.Exit<A, E>): Effect.Effect<void> | undefined => {
-    if (this.#outer !== undefined) this.#fiber.setContext(this.#outer)
+    if (this.outer !== undefined) this.fiber.setContext(this.outer)
     if (this.state === "waiting") this.slots.cancel(this)
     else if (this.state === "holding") this.slots.end(this, exit)
     // What outlives the job, as the context of a fiber that it forked, keeps the job alone.
-    this.#outer = undefined
-    this.#effect = Effect.interrupt
+    this.outer = undefined
+    this.effect = Effect.interrupt
     return this.depth % MaxNesting === MaxNesting - 1 ? Effect.yieldNow : undefined
   }
 
   onGrant(): void {
-    this.#wake()
+    this.wake()
   }
 
   onRefuse(): void {
-    this.#wake()
+    this.wake()
   }
 
   interrupt(fiberId: number): void {
-    this.#fiber.interruptUnsafe(fiberId)
+    this.fiber.interruptUnsafe(fiberId)
   }
 
-  #wake(): void {
-    this.#pool.schedule(() => this.#resume?.(this.#next))
+  private wake(): void {
+    this.pool.schedule(() => this.resume?.(this.following))
   }
 
   /** What the fiber goes on with when it has waited. */
-  get #next(): Effect.Effect<A, E, R> {
-    return this.state === "holding" ? this.#effect : Effect.interrupt
+  private get following(): Effect.Effect<A, E, R> {
+    return this.state === "holding" ? this.effect : Effect.interrupt
   }
 }
 
 /** A job in a fiber of its own. */
 export class SpawnJob<A, E> extends Job {
   readonly pool: Pool
-  #fiber: Fiber.Fiber<A, E> | undefined = undefined
-  #effect: Effect.Effect<A, E>
+  private fiber: Fiber.Fiber<A, E> | undefined = undefined
+  private effect: Effect.Effect<A, E>
   /** The context of the spawner. */
   context: Context.Context<never>
-  #resume: (effect: Effect.Effect<Fiber.Fiber<A, E>>) => void = () => {}
-  #onLoan = false
-  #begun = false
-  #start: (() => void) | undefined = undefined
+  private resume: (effect: Effect.Effect<Fiber.Fiber<A, E>>) => void = () => {}
+  private onLoan = false
+  private begun = false
+  private start: (() => void) | undefined = undefined
 
   constructor(
     pool: Pool,
@@ -272,7 +272,7 @@ export class SpawnJob<A, E> extends Job {
     super(pool.slots, jobs, pool.jobAround(spawner))
     this.pool = pool
     // what it needs is in the spawner's context
-    this.#effect = effect as Effect.Effect<A, E>
+    this.effect = effect as Effect.Effect<A, E>
     this.context = spawner.context
   }
 
@@ -292,26 +292,26 @@ export class SpawnJob<A, E> extends Job {
 
   /** Lets the launched fiber start: in a turn of its own, in the order of the grants. */
   begin(): void {
-    this.#begun = true
-    this.#start?.()
+    this.begun = true
+    this.start?.()
   }
 
   /** Makes the fiber, which waits for `begin`. */
   launch(): Fiber.Fiber<A, E> {
     const effect = this.depth % MaxNesting === MaxNesting - 1
-      ? Effect.ensuring(this.#effect, Effect.yieldNow)
-      : this.#effect
+      ? Effect.ensuring(this.effect, Effect.yieldNow)
+      : this.effect
     const fiber = Effect.runForkWith(this.pool.contextOf(this, this.context))(
       Effect.callback<A, E>((resume) => {
-        if (this.#begun) resume(effect)
-        else this.#start = () => resume(effect)
+        if (this.begun) resume(effect)
+        else this.start = () => resume(effect)
       })
     )
-    this.#fiber = fiber
+    this.fiber = fiber
     fiber.addObserver((exit) => {
       this.slots.end(this, exit)
       this.onExit(exit)
-      this.#release()
+      this.release()
     })
     return fiber
   }
@@ -323,22 +323,22 @@ export class SpawnJob<A, E> extends Job {
   enter(resume: (effect: Effect.Effect<Fiber.Fiber<A, E>>) => void): Effect.Effect<void> | void {
     if (this.isRefused) return resume(Effect.interrupt)
     this.onEnter()
-    this.#resume = resume
+    this.resume = resume
     this.slots.enter(this)
     if (this.state === "holding") {
-      this.#deliver()
+      this.deliver()
       this.pool.schedule(() => this.begin())
     }
-    return this.#cancel
+    return this.cancel
   }
 
   onGrant(): void {
     this.pool.schedule(() => {
       // The fiber is made inside the spawner's, whose asynchronous context it takes over.
-      this.#resume(Effect.callback((resume) => {
+      this.resume(Effect.callback((resume) => {
         if (this.state !== "holding") return resume(Effect.interrupt)
-        this.#resume = resume
-        this.#deliver()
+        this.resume = resume
+        this.deliver()
       }))
       // The spawner has gone on as far as it could: now it is the turn of the job.
       this.begin()
@@ -346,8 +346,8 @@ export class SpawnJob<A, E> extends Job {
   }
 
   onRefuse(): void {
-    this.#drop()
-    const resume = this.#resume
+    this.drop()
+    const resume = this.resume
     this.pool.schedule(() => resume(Effect.interrupt))
   }
 
@@ -359,50 +359,50 @@ export class SpawnJob<A, E> extends Job {
   }
 
   interrupt(fiberId: number): void {
-    if (this.#fiber !== undefined) return this.#fiber.interruptUnsafe(fiberId)
+    if (this.fiber !== undefined) return this.fiber.interruptUnsafe(fiberId)
     // Granted but not yet launched: the spawner finds it ended.
     this.slots.end(this, Exit.interrupt(fiberId))
-    this.#drop()
+    this.drop()
   }
 
   /** Launches, and gives the fiber to the spawner: on a borrowed slot when it has ended. */
-  #deliver(): void {
-    this.#onLoan = this.lender !== undefined
-    const resume = this.#resume
+  private deliver(): void {
+    this.onLoan = this.lender !== undefined
+    const resume = this.resume
     const fiber = this.launch()
-    if (this.#onLoan) this.#whenEnded(fiber, () => resume(Effect.succeed(fiber)))
+    if (this.onLoan) this.whenEnded(fiber, () => resume(Effect.succeed(fiber)))
     else resume(Effect.succeed(fiber))
   }
 
-  readonly #cancel: Effect.Effect<void> = Effect.withFiber((spawner) => {
-    const fiber = this.#fiber
+  private readonly cancel: Effect.Effect<void> = Effect.withFiber((spawner) => {
+    const fiber = this.fiber
     if (this.state === "waiting") {
       this.slots.cancel(this)
-      this.#drop()
+      this.drop()
     } else if (this.state === "holding" && fiber === undefined) {
       this.interrupt(spawner.id)
-    } else if (this.state === "holding" && fiber !== undefined && this.#onLoan) {
+    } else if (this.state === "holding" && fiber !== undefined && this.onLoan) {
       this.pool.schedule(() => fiber.interruptUnsafe(spawner.id))
-      return Effect.callback<void>((resume) => this.#whenEnded(fiber, () => resume(Effect.void)))
+      return Effect.callback<void>((resume) => this.whenEnded(fiber, () => resume(Effect.void)))
     }
     return Effect.void
   })
 
-  #whenEnded(fiber: Fiber.Fiber<A, E>, then: () => void): void {
+  private whenEnded(fiber: Fiber.Fiber<A, E>, then: () => void): void {
     fiber.addObserver(() => this.pool.schedule(then))
   }
 
-  #drop(): void {
+  private drop(): void {
     this.onDrop()
-    this.#release()
+    this.release()
   }
 
   /** What outlives the job, as the context of a fiber that it forked, keeps the job alone. */
-  #release(): void {
-    this.#effect = Effect.interrupt
+  private release(): void {
+    this.effect = Effect.interrupt
     this.context = Context.empty()
-    this.#fiber = undefined
-    this.#start = undefined
+    this.fiber = undefined
+    this.start = undefined
   }
 }
 

@@ -23,7 +23,7 @@ export class Semaphore {
   taken = 0
   /** How many wait in line. */
   waiting = 0
-  readonly #line = new Line<Waiter>()
+  private readonly line = new Line<Waiter>()
 
   constructor(permits: number) {
     this.permits = permits
@@ -44,7 +44,7 @@ export class Semaphore {
   /** Joins the end of the line. Only for one who has just been told that no permit is available. */
   wait(waiter: Waiter): void {
     this.waiting++
-    this.#line.push(waiter)
+    this.line.push(waiter)
   }
 
   /** Leaves the line. Only for one who is in it. */
@@ -55,7 +55,7 @@ export class Semaphore {
 
   /** Takes the first out of the line, without a permit. */
   dismiss(): Waiter | undefined {
-    const waiter = this.#line.shift()
+    const waiter = this.line.shift()
     if (waiter !== undefined) this.waiting--
     return waiter
   }
@@ -63,16 +63,16 @@ export class Semaphore {
   /** Gives a permit back; it goes to the head of the line. */
   release(): void {
     this.taken--
-    this.#grant()
+    this.grant()
   }
 
   /** Changes the number of permits. What is taken stays taken. */
   resize(permits: number): void {
     this.permits = permits
-    this.#grant()
+    this.grant()
   }
 
-  #grant(): void {
+  private grant(): void {
     while (this.taken < this.permits) {
       const waiter = this.dismiss()
       if (waiter === undefined) return

@@ -32,10 +32,7 @@ export const open = (
 const openOne = (source: Source.Any, scope: Scope.Scope): Effect.Effect<Cursor, never, unknown> => {
   if (Stream.isStream(source)) return openStream(source, scope)
   if (Predicate.hasProperty(source, Symbol.asyncIterator)) {
-    return openStream(
-      Stream.fromAsyncIterable(source as AsyncIterable<unknown>, (cause) => new SourceError({ cause })),
-      scope
-    )
+    return openAsyncIterator(source as AsyncIterable<unknown>, scope)
   }
   if (typeof source === "string" || Predicate.hasProperty(source, Symbol.iterator)) {
     return openIterator(source as Iterable<unknown>, scope)
@@ -66,6 +63,51 @@ const openIterator = (source: Iterable<unknown>, scope: Scope.Scope): Effect.Eff
             return result.value
           },
           fetch: Effect.void
+        }
+      })
+    )
+  })
+
+const openAsyncIterator = (source: AsyncIterable<unknown>, scope: Scope.Scope): Effect.Effect<Cursor> =>
+  Effect.suspend(() => {
+    let close: Effect.Effect<void> = Effect.void
+    return Effect.andThen(
+      Scope.addFinalizer(scope, Effect.suspend(() => close)),
+      Effect.sync(() => {
+        const iterator = source[Symbol.asyncIterator]()
+        let item: unknown = Empty
+        let ended = false
+        let fetching = false
+        const end = async () => {
+          await iterator.return?.()
+        }
+        close = Effect.suspend(() => {
+          if (ended) return Effect.void
+          if (!fetching) return Effect.promise(end)
+          // It may not end before a `next` that never settles.
+          end().catch(() => {})
+          return Effect.void
+        })
+        const fetch = async () => {
+          fetching = true
+          try {
+            const result = await iterator.next()
+            if (result.done === true) ended = true
+            else item = result.value
+          } catch (cause) {
+            ended = true
+            throw cause
+          } finally {
+            fetching = false
+          }
+        }
+        return {
+          take() {
+            const taken = item
+            item = Empty
+            return taken === Empty && ended ? End : taken
+          },
+          fetch: Effect.tryPromise({ try: fetch, catch: (cause) => new SourceError({ cause }) })
         }
       })
     )
