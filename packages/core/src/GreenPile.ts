@@ -85,14 +85,16 @@ const toStream = <A, E>(pull: Pull.Pull<Arr.NonEmptyReadonlyArray<A>, E>): Strea
 
 /** A result that is outstanding: from `spawn` until it is read. */
 class Entry<A, E> extends Place {
+  readonly pile: Pile<A, E>
   readonly job: PileJob<A, E>
-  readonly number: number
+  /** Its place in the order of `spawn`. */
+  number = 0
   exit: Exit.Exit<A, E> | undefined = undefined
 
-  constructor(job: PileJob<A, E>, number: number) {
+  constructor(pile: Pile<A, E>, job: PileJob<A, E>) {
     super()
+    this.pile = pile
     this.job = job
-    this.number = number
   }
 }
 
@@ -110,30 +112,30 @@ class Reader<A, E> extends Place {
 }
 
 class PileJob<A, E> extends SpawnJob<A, E> {
-  private readonly pile: Pile<A, E>
-  private entry: Entry<A, E> | undefined = undefined
+  /** Its result, until the job is over: what outlives the job keeps no result. */
+  private entry: Entry<A, E> | undefined
 
   constructor(pile: Pile<A, E>, spawner: Fiber.Fiber<unknown, unknown>, effect: Effect.Effect<A, E, unknown>) {
     super(pile.pool, pile.jobs, spawner, effect)
-    this.pile = pile
+    this.entry = new Entry(pile, this)
   }
 
   override get isRefused(): boolean {
-    return super.isRefused || this.pile.closed
+    return super.isRefused || this.entry?.pile.closed === true
   }
 
   override onEnter(): void {
-    this.entry = this.pile.add(this)
+    this.entry?.pile.add(this.entry)
   }
 
   override onExit(exit: Exit.Exit<A, E>): void {
-    if (this.entry !== undefined) this.entry.exit = exit
-    this.pile.deliver()
+    this.entry?.pile.settle(this.entry, exit)
+    this.entry = undefined
   }
 
   override onDrop(): void {
-    this.entry?.leave()
-    this.pile.deliver()
+    this.entry?.pile.drop(this.entry)
+    this.entry = undefined
   }
 }
 
@@ -151,10 +153,19 @@ class Pile<A, E> implements Party {
     pool.parties.add(this)
   }
 
-  add(job: PileJob<A, E>): Entry<A, E> {
-    const entry = new Entry(job, ++this.spawned)
+  add(entry: Entry<A, E>): void {
+    entry.number = ++this.spawned
     this.entries.push(entry)
-    return entry
+  }
+
+  settle(entry: Entry<A, E>, exit: Exit.Exit<A, E>): void {
+    entry.exit = exit
+    this.deliver()
+  }
+
+  drop(entry: Entry<A, E>): void {
+    entry.leave()
+    this.deliver()
   }
 
   /** The next exit, or none, as `onExit` and `none` make an effect of it. */
@@ -163,9 +174,16 @@ class Pile<A, E> implements Party {
     none: Effect.Effect<C, E3>
   ): Effect.Effect<B | C, E2 | E3> {
     return Effect.callback((resume) => {
-      const reader = new Reader<A, E>((exit) =>
-        resume(exit === "closed" ? Effect.interrupt : exit === "none" ? none : onExit(exit))
-      )
+      const reader = new Reader<A, E>((exit) => {
+        if (exit === "closed") return resume(Effect.interrupt)
+        if (exit === "none") return resume(none)
+        if (!Exit.hasInterrupts(exit)) return resume(onExit(exit))
+        // Such an exit runs what an interruption of the reader runs: he has it all the same.
+        resume(Effect.suspend(() => {
+          reader.entry = undefined
+          return onExit(exit)
+        }))
+      })
       this.readers.push(reader)
       this.deliver()
       return Effect.sync(() => {
@@ -178,7 +196,7 @@ class Pile<A, E> implements Party {
   }
 
   /** Gives the first results to the first readers, soon. */
-  deliver(): void {
+  private deliver(): void {
     if (this.delivering || this.readers.isEmpty) return
     this.delivering = true
     this.pool.schedule(() => {

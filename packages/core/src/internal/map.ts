@@ -238,7 +238,8 @@ class Window implements Party {
     // What is over already needs no fiber.
     if (Exit.isExit(effect)) return this.settle(job, effect)
     const context = this.pool.contextOf(job, this.context) as Context.Context<unknown>
-    const fiber = Effect.runForkWith(context)(effect)
+    // The job starts inside the step that fills the window, which may be inside the start of the job around it.
+    const fiber = Effect.runForkWith(context)(job.mustYield ? Effect.andThen(Effect.yieldNow, effect) : effect)
     fiber.addObserver((exit) => this.settle(job, exit))
     job.started(fiber)
   }
@@ -273,12 +274,14 @@ class Window implements Party {
   /** Takes the results that are ready out of the window, up to the first failure. */
   private take(): Array<unknown> {
     const chunk: Array<unknown> = []
-    for (let job = this.first; job?.exit !== undefined; job = job.after) {
+    for (let job = this.first; job?.exit !== undefined; job = this.first) {
       if (this.mode.exits) chunk.push(job.exit)
       else if (job.exit._tag === "Success") chunk.push(job.exit.value)
       else break
       this.first = job.after
       this.inHand--
+      // What outlives the job, as the context of a fiber that it forked, keeps no result.
+      job.exit = job.after = undefined
     }
     if (this.first === undefined) this.last = undefined
     return chunk

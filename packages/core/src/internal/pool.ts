@@ -122,6 +122,7 @@ export class Pool {
 
   /** Interrupts these jobs and waits until they have ended, except for those around the caller itself. */
   interruptAll(jobs: ReadonlyArray<Job>): Effect.Effect<void> {
+    if (jobs.length === 0) return Effect.void
     return Effect.withFiber((fiber) => {
       const around = new Set<Job>()
       for (let job = this.jobAround(fiber); job !== undefined; job = running(job.enclosing)) around.add(job)
@@ -186,9 +187,6 @@ export class Pool {
   }
 }
 
-/** Native stack frames of nested jobs that join each other pile up until a fiber yields: this many at the most. */
-const MaxNesting = 64
-
 /** A job in the fiber of its caller. */
 export class RunJob<A, E, R> extends Job {
   private readonly pool: Pool
@@ -226,7 +224,7 @@ export class RunJob<A, E, R> extends Job {
     // What outlives the job, as the context of a fiber that it forked, keeps the job alone.
     this.outer = undefined
     this.effect = Effect.interrupt
-    return this.depth % MaxNesting === MaxNesting - 1 ? Effect.yieldNow : undefined
+    return this.mustYield ? Effect.yieldNow : undefined
   }
 
   onGrant(): void {
@@ -247,7 +245,7 @@ export class RunJob<A, E, R> extends Job {
 
   /** What the fiber goes on with when it has waited. */
   private get following(): Effect.Effect<A, E, R> {
-    return this.state === "holding" ? this.effect : Effect.interrupt
+    return this.state === "holding" && !this.pool.closed ? this.effect : Effect.interrupt
   }
 }
 
@@ -298,9 +296,7 @@ export class SpawnJob<A, E> extends Job {
 
   /** Makes the fiber, which waits for `begin`. */
   launch(): Fiber.Fiber<A, E> {
-    const effect = this.depth % MaxNesting === MaxNesting - 1
-      ? Effect.ensuring(this.effect, Effect.yieldNow)
-      : this.effect
+    const effect = this.mustYield ? Effect.ensuring(this.effect, Effect.yieldNow) : this.effect
     const fiber = Effect.runForkWith(this.pool.contextOf(this, this.context))(
       Effect.callback<A, E>((resume) => {
         if (this.begun) resume(effect)

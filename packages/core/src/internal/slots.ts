@@ -19,6 +19,9 @@ class Seeker extends Place {
   }
 }
 
+/** Nested jobs that start or end inside each other's steps take native stack: so many levels of it at the most. */
+const MaxNesting = 64
+
 /**
  * One job of a pool, from the moment it asks for a slot until its fiber has ended.
  *
@@ -50,6 +53,11 @@ export abstract class Job extends Waiter {
     this.group = group
     this.enclosing = enclosing
     this.depth = enclosing === undefined ? 0 : enclosing.depth + 1
+  }
+
+  /** Whether the job has to yield once, so that no depth of nesting overflows the native stack. */
+  get mustYield(): boolean {
+    return this.depth % MaxNesting === MaxNesting - 1
   }
 
   /** A slot has come to a job that waited. Called in the step that gives it. */
