@@ -233,8 +233,10 @@ class Pile<A, E> implements Party {
   /** Interrupts what the pile started and who waits in its `spawn`, and waits for it. */
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
     this.closed = true
-    this.pool.parties.delete(this)
     for (const entry of this.entries.toArray()) entry.job.withdraw()
-    return this.pool.interruptAll(this.jobs.toArray())
+    return Effect.andThen(
+      this.pool.interruptAll(this.jobs.toArray()),
+      Effect.sync(() => this.pool.parties.delete(this))
+    )
   })
 }

@@ -144,12 +144,12 @@ class Window implements Party {
   /** Interrupts and awaits what is in flight, then closes the sources. Once done, it does nothing. */
   readonly close: Effect.Effect<void> = Effect.uninterruptible(Effect.withFiber((fiber) => {
     this.stop()
-    this.pool.parties.delete(this)
     this.worker.interruptUnsafe(fiber.id)
     const fetching = this.fetching
     return this.pool.interruptAll(this.jobs.toArray()).pipe(
       Effect.andThen(fetching === undefined ? Effect.void : Effect.asVoid(Fiber.interrupt(fetching))),
-      Effect.andThen(Scope.close(this.scope, Exit.void))
+      Effect.andThen(Scope.close(this.scope, Exit.void)),
+      Effect.ensuring(Effect.sync(() => this.pool.parties.delete(this)))
     )
   }))
 

@@ -110,8 +110,8 @@ export class Pool {
   /** Refuses everybody from here on, interrupts all that waits and runs, and waits for what ran. */
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
     this.closed = true
-    this.slots.refuseAll()
     this.wakeIdlers(Effect.interrupt)
+    this.slots.refuseAll()
     const jobs = [this.jobs.toArray()]
     for (const party of this.parties) {
       jobs.push(party.jobs.toArray())
@@ -150,7 +150,7 @@ export class Pool {
 
   run<A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
     return Effect.withFiber((fiber) => {
-      const job = new RunJob(this, fiber, effect)
+      const job = new RunJob(this, this.jobAround(fiber), effect)
       return Effect.onExitPrimitive(Effect.withFiber(job.enter), job.exit)
     })
   }
@@ -190,24 +190,24 @@ export class Pool {
 /** A job in the fiber of its caller. */
 export class RunJob<A, E, R> extends Job {
   private readonly pool: Pool
-  private readonly fiber: Fiber.Fiber<unknown, unknown>
   private effect: Effect.Effect<A, E, R>
-  /** The context of the caller, while the fiber's context is that of the job. */
+  /** The caller, while it is in the job, and its own context. */
+  private fiber: Fiber.Fiber<unknown, unknown> | undefined = undefined
   private outer: Context.Context<never> | undefined = undefined
   private resume: ((effect: Effect.Effect<A, E, R>) => void) | undefined = undefined
 
-  constructor(pool: Pool, fiber: Fiber.Fiber<unknown, unknown>, effect: Effect.Effect<A, E, R>) {
-    super(pool.slots, pool.jobs, pool.jobAround(fiber))
+  constructor(pool: Pool, enclosing: Job | undefined, effect: Effect.Effect<A, E, R>) {
+    super(pool.slots, pool.jobs, enclosing)
     this.pool = pool
-    this.fiber = fiber
     this.effect = effect
   }
 
   /** Enters the line and then runs the effect. To be run inside `exit`, which gives back whatever this has taken. */
-  readonly enter = (): Effect.Effect<A, E, R> => {
+  readonly enter = (fiber: Fiber.Fiber<unknown, unknown>): Effect.Effect<A, E, R> => {
     if (this.pool.closed) return Effect.interrupt
-    this.outer = this.fiber.context
-    this.fiber.setContext(this.pool.contextOf(this, this.outer))
+    this.fiber = fiber
+    this.outer = fiber.context
+    fiber.setContext(this.pool.contextOf(this, this.outer))
     this.slots.enter(this)
     if (this.state === "holding") return this.effect
     return Effect.callback((resume) => {
@@ -218,11 +218,11 @@ export class RunJob<A, E, R> extends Job {
   }
 
   readonly exit = (exit: Exit.Exit<A, E>): Effect.Effect<void> | undefined => {
-    if (this.outer !== undefined) this.fiber.setContext(this.outer)
+    if (this.outer !== undefined) this.fiber?.setContext(this.outer)
     if (this.state === "waiting") this.slots.cancel(this)
     else if (this.state === "holding") this.slots.end(this, exit)
     // What outlives the job, as the context of a fiber that it forked, keeps the job alone.
-    this.outer = undefined
+    this.fiber = this.outer = this.resume = undefined
     this.effect = Effect.interrupt
     return this.mustYield ? Effect.yieldNow : undefined
   }
@@ -236,7 +236,7 @@ export class RunJob<A, E, R> extends Job {
   }
 
   interrupt(fiberId: number): void {
-    this.fiber.interruptUnsafe(fiberId)
+    this.fiber?.interruptUnsafe(fiberId)
   }
 
   private wake(): void {
@@ -378,14 +378,20 @@ export class SpawnJob<A, E> extends Job {
     } else if (this.state === "holding" && fiber === undefined) {
       this.interrupt(spawner.id)
     } else if (this.state === "holding" && fiber !== undefined && this.onLoan) {
-      this.pool.schedule(() => fiber.interruptUnsafe(spawner.id))
+      this.atOnce(() => fiber.interruptUnsafe(spawner.id))
       return Effect.callback<void>((resume) => this.whenEnded(fiber, () => resume(Effect.void)))
     }
     return Effect.void
   })
 
   private whenEnded(fiber: Fiber.Fiber<A, E>, then: () => void): void {
-    fiber.addObserver(() => this.pool.schedule(then))
+    fiber.addObserver(() => this.atOnce(then))
+  }
+
+  /** Goes on with a fiber that is a level of nesting away, within the native stack. */
+  private atOnce(task: () => void): void {
+    if (this.mustYield) this.pool.schedule(task)
+    else task()
   }
 
   private drop(): void {

@@ -34,7 +34,7 @@ export abstract class Job extends Waiter {
   readonly group: Line<Job>
   /** The job around this one; after that has ended, look at it through `running`. */
   enclosing: Job | undefined
-  /** How many running jobs are around this one. */
+  /** The level of nesting: one more than that of the job around it, as long as jobs are around that. */
   readonly depth: number
   state: "new" | "waiting" | "holding" | "ended" = "new"
   /** Whose slot this job has borrowed. */
@@ -52,7 +52,7 @@ export abstract class Job extends Waiter {
     this.slots = slots
     this.group = group
     this.enclosing = enclosing
-    this.depth = enclosing === undefined ? 0 : enclosing.depth + 1
+    this.depth = enclosing === undefined ? 0 : running(enclosing.enclosing) === undefined ? 1 : enclosing.depth + 1
   }
 
   /** Whether the job has to yield once, so that no depth of nesting overflows the native stack. */
