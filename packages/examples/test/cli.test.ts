@@ -1,0 +1,176 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Duration, Effect, Option, Schema } from "effect"
+import { spawn } from "node:child_process"
+import { fileURLToPath } from "node:url"
+import { parseDuration } from "../src/linkcheck/cli.ts"
+import { Report } from "../src/linkcheck/report.ts"
+import { respond, serveRaw } from "./raw-server.ts"
+
+const main = fileURLToPath(new URL("../src/linkcheck/main.ts", import.meta.url))
+
+interface Ended {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Starts the program as a process of its own, at the head of its own process group. */
+const start = (...args: ReadonlyArray<string>) =>
+  Effect.acquireRelease(
+    Effect.sync(() => {
+      const child = spawn(process.execPath, [main, ...args], { detached: true })
+      const output = { stdout: "", stderr: "" }
+      child.stdout.setEncoding("utf8").on("data", (text: string) => void (output.stdout += text))
+      child.stderr.setEncoding("utf8").on("data", (text: string) => void (output.stderr += text))
+      const ended = new Promise<Ended>((resolve) => child.on("close", (code) => resolve({ code, ...output })))
+      return { child, ended: Effect.promise(() => ended) }
+    }),
+    ({ child }) => Effect.sync(() => child.kill("SIGKILL"))
+  )
+
+const run = (...args: ReadonlyArray<string>) => Effect.scoped(Effect.flatMap(start(...args), ({ ended }) => ended))
+
+/** Whether any process is left in the group of a process. */
+const isAlive = (group: number): boolean => {
+  try {
+    return process.kill(-group, 0)
+  } catch {
+    return false
+  }
+}
+
+const decode = Schema.decodeEffect(Schema.fromJsonString(Report))
+
+const pages = (content: Readonly<Record<string, string>>) =>
+  serveRaw((socket, path) => {
+    const body = content[path]
+    socket.end(body === undefined ? respond("404 Not Found", "") : respond("200 OK", body))
+  })
+
+describe("linkcheck", { concurrent: true, timeout: 60_000 }, () => {
+  it.live("without a URL checks the embedded site, agrees with what it holds, and ends well", () =>
+    Effect.gen(function*() {
+      const { code, stderr, stdout } = yield* run()
+      assert.include(stderr, "The report agrees with what the site is known to hold.")
+      assert.match(stderr, /^\[[#.]{20}\] \d+ of \d+ links done, \d+ running, \d+ waiting, \d+\/s$/m)
+      assert.match(stdout, /^Broken \(11\)$/m)
+      assert.match(stdout, /324 links on 275 pages: 307 ok, 11 broken, 4 redirected, 2 not allowed; /)
+      assert.strictEqual(code, 0)
+    }))
+
+  it.live("without a URL, and with a time limit that nothing can keep, says what is wrong with the report and fails", () =>
+    Effect.gen(function*() {
+      const { code, stderr } = yield* run("--timeout", "40ms", "--retries", "0", "--quiet")
+      assert.match(stderr, /known as ok\n {2}reported as broken: Timeout|cannot check/)
+      assert.notStrictEqual(code, 0)
+    }))
+
+  it.live("without a URL does not compare a report that was cut short", () =>
+    Effect.gen(function*() {
+      const { code, stderr } = yield* run("--max-pages", "3")
+      assert.include(stderr, "not compared")
+      assert.strictEqual(code, 0)
+    }))
+
+  it.live("ends with 0 when all links work, and prints nothing but the report when it is quiet", () =>
+    Effect.gen(function*() {
+      const { origin } = yield* pages({ "/": "<a href=/a>", "/a": "fine" })
+      const { code, stderr, stdout } = yield* run(origin, "--quiet")
+      assert.match(stdout, /^2 links on 2 pages: 2 ok, 0 broken, 0 redirected, 0 not allowed; 15 B, .* s\n$/)
+      assert.deepStrictEqual({ code, stderr }, { code: 0, stderr: "" })
+    }).pipe(Effect.scoped))
+
+  it.live("ends with 1 when a link is broken, and prints JSON by the schema when asked for", () =>
+    Effect.gen(function*() {
+      const { origin } = yield* pages({ "/": "<a href=/a><a href=/b>", "/a": "<a href=/b>" })
+      const { code, stdout } = yield* run(origin, "--json", "--size", "1")
+      const report = yield* decode(stdout)
+      assert.deepInclude(report.broken[0], { url: `${origin}/b`, status: 404, pages: [`${origin}/`, `${origin}/a`] })
+      assert.deepStrictEqual([report.ok.length, report.broken.length, report.complete], [2, 1, true])
+      assert.strictEqual(code, 1)
+    }).pipe(Effect.scoped))
+
+  for (
+    const [args, says] of [
+      ["example.com", "Invalid value for argument <URL>: \"example.com\". Expected an http or https URL"],
+      ["ftp://example.com/", "Expected an http or https URL"],
+      ["http://a.test http://b.test", "Unexpected positional argument"],
+      [
+        "--size 0",
+        "Invalid value for flag --size: \"0\". Expected an integer of at least 1: a pool of size 0 is paused"
+      ],
+      ["--size -1", "Expected an integer of at least 1"],
+      ["--size many", "Invalid value for flag --size: \"many\""],
+      ["--max-pages 0", "Expected an integer of at least 1"],
+      ["--retries -1", "Expected an integer of at least 0"],
+      ["--timeout soon", "Expected a duration of more than 0, such as 500ms, 10s or 1m"],
+      ["--depth 3", "Unrecognized flag: --depth"],
+      [
+        "http://127.0.0.1:1/ --retries 0",
+        "cannot check http://127.0.0.1:1/: robots.txt: connect ECONNREFUSED 127.0.0.1:1"
+      ],
+      ["http://no-such-host.invalid/ --retries 0", "cannot check http://no-such-host.invalid/: "]
+    ] as const
+  ) {
+    it.live(`ends with 2 and says why, given ${args}`, () =>
+      Effect.gen(function*() {
+        const { code, stderr, stdout } = yield* run(...args.split(" "))
+        assert.include(stderr, says)
+        assert.deepStrictEqual({ code, stdout }, { code: 2, stdout: "" })
+      }))
+  }
+
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    it.live(`ends within a second of ${signal}, with 130, the report so far, and nothing left running`, () =>
+      Effect.gen(function*() {
+        const asked = Promise.withResolvers<void>()
+        const closed = Promise.withResolvers<void>()
+        const { origin } = yield* serveRaw((socket, path) => {
+          if (path === "/hang") {
+            socket.on("close", closed.resolve)
+            asked.resolve()
+          } else {
+            socket.end(path === "/" ? respond("200 OK", "<a href=/missing><a href=/hang>") : respond("404 No", ""))
+          }
+        })
+        const { child, ended } = yield* start(origin, "--size", "1", "--timeout", "1h", "--json")
+        yield* Effect.promise(() => asked.promise)
+        const at = performance.now()
+        child.kill(signal)
+        const { code, stdout } = yield* ended
+        assert.isBelow(performance.now() - at, 1000)
+        assert.strictEqual(code, 130)
+        const report = yield* decode(stdout)
+        assert.isFalse(report.complete)
+        assert.deepStrictEqual(report.ok.map(({ url }) => url), [`${origin}/`])
+        assert.deepStrictEqual(report.broken.map(({ url }) => url), [`${origin}/missing`])
+        assert.deepStrictEqual(report.unchecked.map(({ url }) => url), [`${origin}/hang`])
+        yield* Effect.promise(() => closed.promise)
+        assert.isDefined(child.pid)
+        assert.isFalse(isAlive(child.pid!))
+      }).pipe(Effect.scoped))
+  }
+
+  it.live("ends quietly, with the same code, when nobody reads its report to the end", () =>
+    Effect.gen(function*() {
+      const body = Array.from({ length: 3000 }, (_, index) => `<a href="http://[broken/${index}">`).join("")
+      const { origin } = yield* pages({ "/": body })
+      const { child, ended } = yield* start(origin, "--json", "--quiet")
+      child.stdout.destroy()
+      const { code, stderr } = yield* ended
+      assert.deepStrictEqual({ code, stderr }, { code: 1, stderr: "" })
+    }).pipe(Effect.scoped))
+})
+
+describe("a duration on the command line", () => {
+  it("is a number with a unit", () => {
+    const millis = (text: string) => Option.map(parseDuration(text), Duration.toMillis)
+    assert.deepStrictEqual(
+      ["500ms", "10s", "1.5m", "2h"].map((text) => Option.getOrThrow(millis(text))),
+      [500, 10_000, 90_000, 7_200_000]
+    )
+    for (const text of ["", "10", "s", "-1s", "1d", "1 s", "0ms", "0.0s", "1e3s", "Infinity"]) {
+      assert.isTrue(Option.isNone(parseDuration(text)), text)
+    }
+  })
+})
