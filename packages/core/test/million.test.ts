@@ -1,0 +1,112 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, type Fiber, Latch, type Scope } from "effect"
+import type { GreenPool } from "../src/index.ts"
+import { expectEmpty, expectWorking } from "./support/counters.ts"
+import { heap } from "./support/heap.ts"
+import { makePool } from "./support/makePool.ts"
+
+const million = 1_000_000
+
+describe("a million jobs that complete synchronously", () => {
+  const works: Record<string, (pool: GreenPool) => Effect.Effect<unknown>> = {
+    run: (pool) => pool.run(Effect.void),
+    spawn: (pool) => pool.spawn(Effect.void),
+    spawnN: (pool) => pool.spawnN(Effect.void)
+  }
+
+  it.live.each(Object.keys(works))(
+    "of %s neither overflow the stack nor leave anything behind (semantic 5, T27, T30)",
+    (verb) =>
+      Effect.gen(function*() {
+        const pool = yield* makePool(10)
+        const job = works[verb]?.(pool) ?? Effect.die(new Error(verb))
+        const repeat = (count: number) => {
+          let left = count
+          return Effect.whileLoop({ while: () => left-- > 0, body: () => job, step: () => {} })
+        }
+        yield* repeat(10_000)
+        const before = yield* heap
+        yield* repeat(million)
+        yield* pool.waitall
+        const after = yield* heap
+        expect((yield* pool.stats).succeeded).toBe(million + 10_000)
+        // less than three bytes a job
+        expect(after - before).toBeLessThan(3_000_000)
+        yield* expectEmpty(pool)
+      }),
+    30_000
+  )
+})
+
+describe("very many waiting fibers", () => {
+  /** A full pool with this many fibers in line. */
+  const lineUp = (count: number): Effect.Effect<
+    { pool: GreenPool; fibers: Array<Fiber.Fiber<void>>; gate: Latch.Latch },
+    never,
+    Scope.Scope
+  > =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(1)
+      const gate = yield* Latch.make()
+      yield* pool.spawn(gate.await)
+      const fibers: Array<Fiber.Fiber<void>> = []
+      for (let i = 0; i < count; i++) {
+        fibers.push(yield* Effect.forkDetach(pool.run(Effect.void), { startImmediately: true }))
+      }
+      expect(yield* pool.waiting).toBe(count)
+      return { pool, fibers, gate }
+    })
+
+  /** The processor time that an effect takes. */
+  const time = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+    Effect.suspend(() => {
+      const start = process.cpuUsage()
+      return Effect.map(effect, () => {
+        const { system, user } = process.cpuUsage(start)
+        return user + system
+      })
+    })
+
+  it.live(
+    "are cancelled in linear time, a million at once, in order or against it (semantic 4, semantic 7, T7, T30)",
+    () =>
+      Effect.gen(function*() {
+        const cancelAll = (count: number, order: (fibers: Array<Fiber.Fiber<void>>) => Array<Fiber.Fiber<void>>) =>
+          Effect.scoped(Effect.gen(function*() {
+            const { fibers, gate, pool } = yield* lineUp(count)
+            const victims = order(fibers)
+            const took = yield* time(Effect.sync(() => {
+              for (const fiber of victims) fiber.interruptUnsafe()
+            }))
+            expect(yield* pool.waiting).toBe(0)
+            expect(yield* pool.running).toBe(1)
+            yield* gate.open
+            yield* pool.waitall
+            yield* expectWorking(pool)
+            return took
+          }))
+        yield* cancelAll(20_000, (fibers) => fibers)
+        const short = yield* cancelAll(100_000, (fibers) => fibers.toReversed())
+        const long = yield* cancelAll(million, (fibers) => fibers.toReversed())
+        // linear would be 10, quadratic 100
+        expect(long / short).toBeLessThan(50)
+      }),
+    30_000
+  )
+
+  it.live("drain in linear time, and do not overflow the stack (semantic 4, T7, T30)", () =>
+    Effect.gen(function*() {
+      const drain = (count: number) =>
+        Effect.scoped(Effect.gen(function*() {
+          const { gate, pool } = yield* lineUp(count)
+          const took = yield* time(Effect.andThen(gate.open, pool.waitall))
+          expect((yield* pool.stats).succeeded).toBe(count + 1)
+          return took
+        }))
+      yield* drain(10_000)
+      const short = yield* drain(30_000)
+      const long = yield* drain(300_000)
+      // linear would be 10, quadratic 100
+      expect(long / short).toBeLessThan(50)
+    }), 30_000)
+})

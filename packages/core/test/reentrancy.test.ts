@@ -1,0 +1,560 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Exit, Fiber, Latch, Stream } from "effect"
+import { GreenPile, type GreenPool } from "../src/index.ts"
+import { counters, expectEmpty, expectWorking } from "./support/counters.ts"
+import { forkNow } from "./support/forkNow.ts"
+import { makePool } from "./support/makePool.ts"
+import { Stage } from "./support/stage.ts"
+import { atRest, until } from "./support/turns.ts"
+
+/** Fills all slots of the pool but one with jobs that go on until the scope closes. */
+const fill = (pool: GreenPool, slots: number) =>
+  Effect.forEach(Array.from({ length: slots }), () => pool.spawn(Effect.never), { discard: true })
+
+describe.each([1, 2, 3, 10, 1000])("a job of a full pool of size %i", (size) => {
+  /** Runs `job` in the last slot of a full pool. */
+  const inside = <A, E>(job: (pool: GreenPool) => Effect.Effect<A, E>) =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(size)
+      yield* fill(pool, size - 1)
+      const result = yield* pool.run(Effect.suspend(() => job(pool)))
+      expect(yield* counters(pool)).toEqual({ free: 1, running: size - 1, waiting: 0, borrowed: 0 })
+      return result
+    })
+
+  it.effect("runs nested jobs from its own fiber without deadlock (semantic 10, T24)", () =>
+    Effect.gen(function*() {
+      expect(yield* inside((pool) => pool.run(pool.run(pool.run(Effect.succeed(3)))))).toBe(3)
+    }))
+
+  it.effect("runs nested jobs from fibers it forked without deadlock (semantic 10, T24)", () =>
+    Effect.gen(function*() {
+      const results = yield* inside((pool) =>
+        Effect.forEach([1, 2, 3, 4, 5], (n) => pool.run(Effect.as(Effect.yieldNow, n)), { concurrency: "unbounded" })
+      )
+      expect(results).toEqual([1, 2, 3, 4, 5])
+    }))
+
+  it.effect("spawns nested jobs and joins them without deadlock (semantic 10, T24)", () =>
+    Effect.gen(function*() {
+      const result = yield* inside((pool) =>
+        Effect.flatMap(
+          pool.spawn(Effect.flatMap(pool.spawn(Effect.as(Effect.yieldNow, "grandchild")), Fiber.join)),
+          Fiber.join
+        )
+      )
+      expect(result).toBe("grandchild")
+    }))
+
+  it.effect("runs nested jobs that come back through another pool's job (semantic 10, T24)", () =>
+    Effect.gen(function*() {
+      const other = yield* makePool(1)
+      const result = yield* inside((pool) =>
+        other.run(pool.run(other.run(Effect.flatMap(pool.spawn(other.run(Effect.succeed("back"))), Fiber.join))))
+      )
+      expect(result).toBe("back")
+      yield* expectEmpty(other)
+    }))
+
+  it.effect("runs a nested map without deadlock (semantic 10, T24)", () =>
+    Effect.gen(function*() {
+      const results = yield* inside((pool) =>
+        Stream.runCollect(pool.imap((n) => pool.run(Effect.as(Effect.yieldNow, n * 2)), [1, 2, 3, 4]))
+      )
+      expect(Array.from(results)).toEqual([2, 4, 6, 8])
+    }))
+
+  it.effect("runs a nested pile without deadlock (semantic 10, T24)", () =>
+    Effect.gen(function*() {
+      const results = yield* inside((pool) =>
+        Effect.scoped(Effect.gen(function*() {
+          const pile = yield* Effect.orDie(GreenPile.make<number>(pool))
+          for (const n of [1, 2, 3]) yield* pile.spawn(pool.run(Effect.as(Effect.yieldNow, n)))
+          return yield* Stream.runCollect(pile.results)
+        }))
+      )
+      expect(Array.from(results)).toEqual([1, 2, 3])
+    }))
+
+  it.effect("borrows the slot of the enclosing job, which is not counted again (semantic 10, semantic 1)", () =>
+    Effect.gen(function*() {
+      const seen = yield* inside((pool) => pool.run(pool.run(counters(pool))))
+      expect(seen).toEqual({ free: 0, running: size, waiting: 0, borrowed: 2 })
+    }))
+})
+
+describe("lending", () => {
+  it.effect("does not happen while a slot of the pool is free (semantic 10)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(3)
+      expect(yield* pool.run(pool.run(counters(pool)))).toEqual({ free: 1, running: 2, waiting: 0, borrowed: 0 })
+    }))
+
+  it.effect("happens to one borrower at a time, in order of arrival (semantic 10)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(1)
+      const stage = new Stage()
+      const names = ["a", "b", "c", "d"]
+      const outer = yield* forkNow(
+        pool.run(Effect.forEach(names, (name) => pool.run(stage.job(name)), { concurrency: "unbounded" }))
+      )
+      for (const [index, name] of names.entries()) {
+        yield* until(() => stage.started.length === index + 1)
+        yield* atRest
+        expect(stage.started).toEqual(names.slice(0, index + 1))
+        expect(yield* counters(pool)).toEqual({ free: 0, running: 1, waiting: 3 - index, borrowed: 1 })
+        yield* stage.finish(name)
+      }
+      expect(yield* Fiber.join(outer)).toEqual(names)
+      yield* expectEmpty(pool)
+    }))
+
+  it.effect("overtakes the line, as it uses no slot of the pool (semantic 2, semantic 10)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(1)
+      const stage = new Stage()
+      const gate = yield* Latch.make()
+      const outer = yield* forkNow(pool.run(Effect.andThen(gate.await, pool.run(stage.around("nested", Effect.void)))))
+      const line = yield* forkNow(pool.run(stage.around("line", Effect.void)))
+      yield* gate.open
+      yield* Fiber.join(outer)
+      yield* Fiber.join(line)
+      expect(stage.started).toEqual(["nested", "line"])
+    }))
+
+  it.effect("goes on from a borrower to its own nested jobs (semantic 10)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(1)
+      const seen = yield* pool.run(pool.run(pool.run(pool.run(counters(pool)))))
+      expect(seen).toEqual({ free: 0, running: 1, waiting: 0, borrowed: 3 })
+      yield* expectEmpty(pool)
+    }))
+
+  it.effect("gives a waiting nested job a slot of the pool when that comes first (semantic 10)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(2)
+      const stage = new Stage()
+      yield* pool.spawn(stage.job("stranger"))
+      const outer = yield* forkNow(
+        pool.run(Effect.all([pool.run(stage.job("a")), pool.run(stage.job("b"))], { concurrency: "unbounded" }))
+      )
+      yield* until(() => stage.started.length === 2)
+      expect(yield* counters(pool)).toEqual({ free: 0, running: 2, waiting: 1, borrowed: 1 })
+      yield* stage.finish("stranger")
+      yield* until(() => stage.started.includes("b"))
+      expect(yield* counters(pool)).toEqual({ free: 0, running: 2, waiting: 0, borrowed: 1 })
+      yield* stage.finishAll
+      yield* Fiber.join(outer)
+      yield* expectWorking(pool)
+    }))
+
+  it.effect("gives a waiting nested job the enclosing job's slot when that comes first (semantic 10)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(2)
+      const stage = new Stage()
+      yield* pool.spawn(stage.job("stranger"))
+      const outer = yield* forkNow(
+        pool.run(Effect.all([pool.run(stage.job("a")), pool.run(stage.job("b"))], { concurrency: "unbounded" }))
+      )
+      yield* until(() => stage.started.length === 2)
+      yield* stage.finish("a")
+      yield* until(() => stage.started.includes("b"))
+      expect(yield* counters(pool)).toEqual({ free: 0, running: 2, waiting: 0, borrowed: 1 })
+      yield* stage.finish("b")
+      yield* Fiber.join(outer)
+      expect(yield* counters(pool)).toEqual({ free: 1, running: 1, waiting: 0, borrowed: 0 })
+      yield* stage.finishAll
+      yield* pool.waitall
+      yield* expectWorking(pool)
+    }))
+
+  it.effect("keeps a waiting nested job's place in the pool's line too (semantic 2, semantic 10)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(2)
+      const stage = new Stage()
+      yield* pool.spawn(stage.job("stranger"))
+      yield* forkNow(
+        pool.run(Effect.all([pool.run(stage.job("a")), pool.run(stage.job("b"))], { concurrency: "unbounded" }))
+      )
+      yield* forkNow(pool.run(stage.job("outsider")))
+      yield* until(() => stage.started.length === 2)
+      yield* stage.finish("stranger")
+      yield* atRest
+      expect(stage.started).toEqual(["a", "stranger", "b"])
+      yield* stage.finishAll
+      yield* pool.waitall
+    }))
+
+  it.effect("goes on at size 0 (semantic 10, semantic 12)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(2)
+      const seen = yield* pool.run(Effect.andThen(pool.resize(0), pool.run(pool.run(counters(pool)))))
+      expect(seen).toEqual({ free: -1, running: 1, waiting: 0, borrowed: 2 })
+    }).pipe(Effect.orDie))
+
+  it.effect("goes on after a shrink below what runs, one borrower of a slot at a time (semantic 10, semantic 12)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(3)
+      const stage = new Stage()
+      yield* pool.spawn(stage.job("stranger"))
+      const outer = yield* forkNow(pool.run(Effect.andThen(
+        pool.resize(1),
+        Effect.all([pool.run(stage.job("a")), pool.run(stage.job("b"))], { concurrency: "unbounded" })
+      )))
+      yield* until(() => stage.started.length === 2)
+      expect(yield* counters(pool)).toEqual({ free: -1, running: 2, waiting: 1, borrowed: 1 })
+      yield* stage.finish("stranger")
+      yield* atRest
+      expect(yield* counters(pool)).toEqual({ free: 0, running: 1, waiting: 1, borrowed: 1 })
+      yield* stage.finishAll
+      yield* Fiber.join(outer)
+      yield* expectWorking(pool)
+    }))
+
+  it.effect("ends with the interruption of the borrower, whose finalizers keep the loan (semantic 3, semantic 10)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(1)
+      const stage = new Stage()
+      yield* pool.run(Effect.gen(function*() {
+        const nested = yield* forkNow(pool.run(Effect.ensuring(Effect.never, stage.job("finalizer"))))
+        nested.interruptUnsafe()
+        const next = yield* forkNow(pool.run(stage.around("next", Effect.void)))
+        yield* atRest
+        expect(stage.started).toEqual(["finalizer"])
+        expect(yield* counters(pool)).toEqual({ free: 0, running: 1, waiting: 1, borrowed: 1 })
+        yield* stage.finish("finalizer")
+        yield* Fiber.join(next)
+      }))
+      yield* expectWorking(pool)
+    }))
+})
+
+describe("spawn on a borrowed slot", () => {
+  it.effect("returns when the job has ended, its fiber done (semantic 10)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(1)
+      const stage = new Stage()
+      const outer = yield* forkNow(pool.run(Effect.map(pool.spawn(stage.job("nested")), (fiber) => fiber.pollUnsafe())))
+      yield* until(() => stage.started.length === 1)
+      yield* atRest
+      expect(outer.pollUnsafe()).toBeUndefined()
+      yield* stage.finish("nested")
+      expect(yield* Fiber.join(outer)).toEqual(Exit.succeed("nested"))
+    }))
+
+  it.effect("returns at once when a slot of the pool is free (semantic 10)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(2)
+      const fiber = yield* pool.run(pool.spawn(Effect.never))
+      expect(fiber.pollUnsafe()).toBeUndefined()
+      yield* Fiber.interrupt(fiber)
+    }))
+
+  it.effect("interrupts the job and awaits it when it is interrupted (semantic 10)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(1)
+      const stage = new Stage()
+      yield* pool.run(Effect.gen(function*() {
+        const spawner = yield* forkNow(
+          pool.spawn(Effect.ensuring(stage.around("job", Effect.never), stage.gate("finalizer").await))
+        )
+        yield* until(() => stage.started.length === 1)
+        spawner.interruptUnsafe()
+        yield* atRest
+        expect(stage.events).toEqual(["job starts", "job is interrupted"])
+        expect(spawner.pollUnsafe()).toBeUndefined()
+        yield* stage.finish("finalizer")
+        expect(Exit.hasInterrupts(yield* Fiber.await(spawner))).toBe(true)
+        expect(yield* counters(pool)).toEqual({ free: 0, running: 1, waiting: 0, borrowed: 0 })
+      }))
+      yield* expectWorking(pool)
+    }))
+
+  it.effect("that had to wait for the loan interrupts the job as well (semantic 10)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(1)
+      const stage = new Stage()
+      yield* pool.run(Effect.gen(function*() {
+        const first = yield* forkNow(pool.run(stage.job("first")))
+        const spawner = yield* forkNow(pool.spawn(stage.around("second", Effect.never)))
+        expect(yield* pool.waiting).toBe(1)
+        yield* stage.finish("first")
+        yield* Fiber.join(first)
+        yield* until(() => stage.started.length === 2)
+        expect(spawner.pollUnsafe()).toBeUndefined()
+        yield* Fiber.interrupt(spawner)
+        expect(stage.events.at(-1)).toBe("second is interrupted")
+      }))
+      yield* expectWorking(pool)
+    }))
+
+  it.effect("does not fail with the job, whose failure shows where it is joined (semantic 10, T25)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(1)
+      const exit = yield* pool.run(Effect.gen(function*() {
+        const fiber = yield* pool.spawn(Effect.fail("no"))
+        yield* pool.spawnN(Effect.interrupt)
+        return yield* Effect.exit(Fiber.join(fiber))
+      }))
+      expect(exit).toEqual(Exit.fail("no"))
+      yield* expectWorking(pool)
+    }))
+})
+
+describe("a borrower that outlives its lender", () => {
+  it.effect("keeps the slot (semantic 10)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(1)
+      const stage = new Stage()
+      yield* pool.run(
+        Effect.andThen(
+          Effect.forkDetach(pool.run(stage.job("borrower")), { startImmediately: true }),
+          Effect.map(counters(pool), (seen) => expect(seen.borrowed).toBe(1))
+        )
+      )
+      expect(yield* counters(pool)).toEqual({ free: 0, running: 1, waiting: 0, borrowed: 0 })
+      const next = yield* forkNow(pool.run(Effect.void))
+      expect(yield* pool.waiting).toBe(1)
+      yield* stage.finish("borrower")
+      yield* Fiber.join(next)
+      yield* expectWorking(pool)
+    }))
+
+  it.effect("keeps the loan when the lender had borrowed itself (semantic 10)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(1)
+      const stage = new Stage()
+      yield* pool.run(Effect.gen(function*() {
+        yield* pool.run(Effect.forkDetach(pool.run(stage.job("borrower")), { startImmediately: true }))
+        expect(yield* counters(pool)).toEqual({ free: 0, running: 1, waiting: 0, borrowed: 1 })
+        const next = yield* forkNow(pool.run(stage.job("next")))
+        yield* atRest
+        expect(stage.started).toEqual(["borrower"])
+        yield* stage.finishAll
+        yield* Fiber.join(next)
+      }))
+      yield* expectWorking(pool)
+    }))
+
+  it.effect("keeps the slot when it outlives all jobs around it, one after the other (semantic 10)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(1)
+      const stage = new Stage()
+      const seen: Array<number> = []
+      const look = Effect.map(pool.stats, ({ borrowed }) => seen.push(borrowed))
+      const deepest = Effect.andThen(
+        Effect.forkDetach(pool.run(stage.job("borrower")), { startImmediately: true }),
+        look
+      )
+      yield* pool.run(Effect.andThen(pool.run(Effect.andThen(pool.run(deepest), look)), look))
+      expect(seen).toEqual([3, 2, 1])
+      expect(yield* counters(pool)).toEqual({ free: 0, running: 1, waiting: 0, borrowed: 0 })
+      yield* stage.finishAll
+      yield* pool.waitall
+      yield* expectWorking(pool)
+    }))
+
+  it.effect("lends the slot that it has kept to its own nested jobs (semantic 10)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(1)
+      const gate = yield* Latch.make()
+      const borrower = yield* pool.run(
+        Effect.forkDetach(pool.run(Effect.andThen(gate.await, pool.run(counters(pool)))), { startImmediately: true })
+      )
+      yield* gate.open
+      expect(yield* Fiber.join(borrower)).toEqual({ free: 0, running: 1, waiting: 0, borrowed: 1 })
+      yield* expectWorking(pool)
+    }))
+
+  it.effect("gives the slot to the line after a shrink only when it fits (semantic 10, semantic 12)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(1)
+      const stage = new Stage()
+      yield* pool.run(Effect.forkDetach(pool.run(stage.job("borrower")), { startImmediately: true }))
+      yield* pool.resize(0)
+      const next = yield* forkNow(pool.run(Effect.void))
+      yield* stage.finish("borrower")
+      yield* atRest
+      expect(yield* counters(pool)).toEqual({ free: 0, running: 0, waiting: 1, borrowed: 0 })
+      yield* pool.resize(1)
+      yield* Fiber.join(next)
+    }).pipe(Effect.orDie))
+})
+
+describe("who waits for the slot of a job that has ended", () => {
+  it.effect("goes on waiting for that of the next running job around it (semantic 10)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(1)
+      const stage = new Stage()
+      yield* pool.run(Effect.gen(function*() {
+        // the inner job ends while one of its fibers has borrowed its slot and another waits for that
+        yield* pool.run(Effect.gen(function*() {
+          yield* Effect.forkDetach(pool.run(stage.job("borrower")), { startImmediately: true })
+          yield* Effect.forkDetach(pool.run(stage.job("waiter")), { startImmediately: true })
+        }))
+        expect(yield* counters(pool)).toEqual({ free: 0, running: 1, waiting: 1, borrowed: 1 })
+        yield* atRest
+        expect(stage.started).toEqual(["borrower"])
+        yield* stage.finish("borrower")
+        yield* until(() => stage.started.includes("waiter"))
+        expect(yield* counters(pool)).toEqual({ free: 0, running: 1, waiting: 0, borrowed: 1 })
+        yield* stage.finish("waiter")
+      }))
+      yield* pool.waitall
+      yield* expectWorking(pool)
+    }))
+
+  it.effect("gets the slot of that next job at once when it is not lent (semantic 10)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(2)
+      const stage = new Stage()
+      yield* pool.run(Effect.gen(function*() {
+        // the inner job has a slot of the pool, so the outer one's is not lent
+        yield* pool.run(Effect.gen(function*() {
+          yield* Effect.forkDetach(pool.run(stage.job("borrower")), { startImmediately: true })
+          yield* Effect.forkDetach(pool.run(stage.job("waiter")), { startImmediately: true })
+        }))
+        yield* until(() => stage.started.length === 2)
+        expect(yield* counters(pool)).toEqual({ free: 0, running: 2, waiting: 0, borrowed: 1 })
+        yield* stage.finishAll
+      }))
+      yield* pool.waitall
+      yield* expectWorking(pool)
+    }))
+
+  it.effect("waits for a slot of the pool when no job is left around it (semantic 10)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(1)
+      const stage = new Stage()
+      yield* pool.run(Effect.gen(function*() {
+        yield* Effect.forkDetach(pool.run(stage.job("borrower")), { startImmediately: true })
+        yield* Effect.forkDetach(pool.run(stage.job("waiter")), { startImmediately: true })
+      }))
+      yield* atRest
+      expect(yield* counters(pool)).toEqual({ free: 0, running: 1, waiting: 1, borrowed: 0 })
+      yield* stage.finish("borrower")
+      yield* until(() => stage.started.includes("waiter"))
+      yield* stage.finishAll
+      yield* pool.waitall
+      yield* expectWorking(pool)
+    }))
+
+  it.effect("moves outwards past all that have ended together (semantic 10)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(1)
+      const stage = new Stage()
+      yield* pool.run(Effect.gen(function*() {
+        yield* pool.run(pool.run(pool.run(Effect.gen(function*() {
+          yield* Effect.forkDetach(pool.run(stage.job("borrower")), { startImmediately: true })
+          yield* Effect.forkDetach(pool.run(stage.job("waiter")), { startImmediately: true })
+        }))))
+        expect(yield* counters(pool)).toEqual({ free: 0, running: 1, waiting: 1, borrowed: 1 })
+        yield* stage.finish("borrower")
+        yield* until(() => stage.started.includes("waiter"))
+        yield* stage.finish("waiter")
+      }))
+      yield* pool.waitall
+      yield* expectWorking(pool)
+    }))
+})
+
+describe("a fiber that has outlived its job", () => {
+  it.effect("is outside: it waits in line and may use waitall (semantic 10, semantic 11)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(1)
+      const stage = new Stage()
+      const gate = yield* Latch.make()
+      const orphan = yield* pool.run(
+        Effect.forkDetach(Effect.andThen(gate.await, Effect.andThen(pool.run(stage.job("orphan's")), pool.waitall)), {
+          startImmediately: true
+        })
+      )
+      const holder = yield* pool.spawn(stage.job("holder"))
+      yield* gate.open
+      yield* atRest
+      expect(yield* counters(pool)).toEqual({ free: 0, running: 1, waiting: 1, borrowed: 0 })
+      yield* stage.finishAll
+      yield* Fiber.join(holder)
+      yield* stage.finish("orphan's")
+      yield* Fiber.join(orphan)
+      yield* expectEmpty(pool)
+    }))
+
+  it.effect("is inside the job around that one, if it still runs (semantic 10, semantic 11)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(1)
+      yield* pool.run(Effect.gen(function*() {
+        const gate = yield* Latch.make()
+        const orphan = yield* pool.run(
+          Effect.forkDetach(Effect.andThen(gate.await, Effect.andThen(pool.run(counters(pool)), pool.waitall)), {
+            startImmediately: true
+          })
+        )
+        yield* gate.open
+        expect(Exit.hasDies(yield* Fiber.await(orphan))).toBe(true)
+      }))
+      yield* expectEmpty(pool)
+    }))
+})
+
+describe("depth", () => {
+  const depth = 100_000
+
+  it.live("is no limit for run inside run (semantic 5, semantic 10, T30)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(1)
+      const nest = (n: number): Effect.Effect<number> =>
+        n === 0 ? Effect.succeed(0) : Effect.map(pool.run(Effect.suspend(() => nest(n - 1))), (m) => m + 1)
+      expect(yield* nest(depth)).toBe(depth)
+      expect((yield* pool.stats).succeeded).toBe(depth)
+      yield* expectEmpty(pool)
+    }), 20_000)
+
+  it.live.each([1, 3, depth * 2])(
+    "is no limit for spawn inside spawn on a pool of size %i (semantic 5, semantic 10, T30)",
+    (size) =>
+      Effect.gen(function*() {
+        const pool = yield* makePool(size)
+        const nest = (n: number): Effect.Effect<number> =>
+          n === 0
+            ? Effect.succeed(0)
+            : Effect.map(Effect.flatMap(pool.spawn(Effect.suspend(() => nest(n - 1))), Fiber.join), (m) => m + 1)
+        expect(yield* nest(depth)).toBe(depth)
+        yield* pool.waitall
+        expect((yield* pool.stats).succeeded).toBe(depth)
+        yield* expectEmpty(pool)
+      }),
+    20_000
+  )
+
+  it.live("is no limit for jobs that spawn their successor and end (semantic 5, T30)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(2)
+      let count = 0
+      const next: Effect.Effect<void> = Effect.suspend(() => ++count < depth ? pool.spawnN(next) : Effect.void)
+      yield* pool.spawnN(next)
+      yield* pool.waitall
+      expect(count).toBe(depth)
+      yield* expectEmpty(pool)
+    }), 20_000)
+
+  it.live(
+    "is no limit for the interruption of nested jobs (semantic 7, semantic 10, T30)",
+    () =>
+      Effect.gen(function*() {
+        const pool = yield* makePool(1)
+        const bottom = yield* Latch.make()
+        const nest = (n: number): Effect.Effect<void> =>
+          n === 0
+            ? Effect.andThen(bottom.open, Effect.never)
+            : Effect.flatMap(pool.spawn(Effect.suspend(() => nest(n - 1))), Fiber.join)
+        const fiber = yield* Effect.forkChild(pool.run(nest(depth)))
+        yield* bottom.await
+        yield* Fiber.interrupt(fiber)
+        yield* pool.waitall
+        expect((yield* pool.stats).interrupted).toBe(depth + 1)
+        yield* expectWorking(pool)
+      }),
+    20_000
+  )
+})

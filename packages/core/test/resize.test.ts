@@ -1,0 +1,226 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Fiber } from "effect"
+import { GreenPool, InvalidPoolSize } from "../src/index.ts"
+import { counters, expectWorking } from "./support/counters.ts"
+import { forkNow } from "./support/forkNow.ts"
+import { makePool } from "./support/makePool.ts"
+import { Stage } from "./support/stage.ts"
+import { atRest } from "./support/turns.ts"
+
+/** Puts so many named jobs in line or on slots, in order. */
+const occupy = (pool: GreenPool, stage: Stage, count: number, from = 0) =>
+  Effect.gen(function*() {
+    for (let i = from; i < from + count; i++) yield* forkNow(pool.run(stage.job(`${i}`)))
+  })
+
+const upTo = (count: number) => Array.from({ length: count }, (_, i) => `${i}`)
+
+describe.each([0, 1, 2, 3, 10, 1000])("growing a pool of size %i", (size) => {
+  it.effect("wakes exactly as many as fit, in order, at once (semantic 12, T10)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(size)
+      const stage = new Stage()
+      yield* occupy(pool, stage, size + 5)
+      yield* pool.resize(size + 3)
+      expect(yield* counters(pool)).toEqual({ free: 0, running: size + 3, waiting: 2, borrowed: 0 })
+      yield* atRest
+      expect(stage.started).toEqual(upTo(size + 3))
+      yield* pool.resize(size + 10)
+      expect(yield* counters(pool)).toEqual({ free: 5, running: size + 5, waiting: 0, borrowed: 0 })
+      yield* atRest
+      expect(stage.started).toEqual(upTo(size + 5))
+    }).pipe(Effect.orDie))
+
+  it.effect("after a shrink grants no more than the new size (semantic 12, T4)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(size + 4)
+      const stage = new Stage()
+      yield* occupy(pool, stage, size + 6)
+      yield* pool.resize(size)
+      yield* pool.resize(size + 3)
+      expect(yield* counters(pool)).toEqual({ free: -1, running: size + 4, waiting: 2, borrowed: 0 })
+      yield* pool.resize(size + 5)
+      expect(yield* counters(pool)).toEqual({ free: 0, running: size + 5, waiting: 1, borrowed: 0 })
+      yield* stage.finishAll
+      yield* pool.waitall
+      yield* expectWorking(pool)
+    }).pipe(Effect.orDie))
+})
+
+describe("shrinking", () => {
+  it.effect("never touches what runs, and free is negative meanwhile (semantic 12, semantic 1)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(3)
+      const stage = new Stage()
+      yield* occupy(pool, stage, 3)
+      yield* pool.resize(1)
+      yield* atRest
+      expect(stage.events).toEqual(["0 starts", "1 starts", "2 starts"])
+      expect(yield* counters(pool)).toEqual({ free: -2, running: 3, waiting: 0, borrowed: 0 })
+    }).pipe(Effect.orDie))
+
+  it.effect("grants no slot until fewer run than the new size (semantic 12, T3)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(3)
+      const stage = new Stage()
+      yield* occupy(pool, stage, 5)
+      yield* pool.resize(2)
+      yield* stage.finish("0")
+      yield* atRest
+      expect(yield* counters(pool)).toEqual({ free: 0, running: 2, waiting: 2, borrowed: 0 })
+      expect(stage.started).toEqual(upTo(3))
+      yield* stage.finish("1")
+      yield* atRest
+      expect(stage.started).toEqual(upTo(4))
+      expect(yield* counters(pool)).toEqual({ free: 0, running: 2, waiting: 1, borrowed: 0 })
+    }).pipe(Effect.orDie))
+})
+
+describe("a pool of size 0", () => {
+  it.effect("lets everybody wait until it grows (semantic 12, T11)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(0)
+      const stage = new Stage()
+      yield* forkNow(pool.run(stage.job("0")))
+      yield* forkNow(pool.spawn(stage.job("1")))
+      yield* forkNow(pool.spawnN(stage.job("2")))
+      yield* atRest
+      expect(yield* counters(pool)).toEqual({ free: 0, running: 0, waiting: 3, borrowed: 0 })
+      expect(stage.started).toEqual([])
+      for (const size of [1, 2, 3]) {
+        yield* pool.resize(size)
+        yield* atRest
+        expect(stage.started).toEqual(upTo(size))
+      }
+    }).pipe(Effect.orDie))
+
+  it.effect("is what a shrink to 0 makes of a busy pool: what runs ends, nothing starts (semantic 12)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(2)
+      const stage = new Stage()
+      yield* occupy(pool, stage, 4)
+      yield* pool.resize(0)
+      yield* stage.finishAll
+      yield* atRest
+      expect(stage.started).toEqual(upTo(2))
+      expect(yield* counters(pool)).toEqual({ free: 0, running: 0, waiting: 2, borrowed: 0 })
+      yield* pool.resize(2)
+      yield* pool.waitall
+      expect(stage.started).toEqual(upTo(4))
+    }).pipe(Effect.orDie))
+})
+
+describe("resize from inside a job", () => {
+  it.effect("takes effect at once (semantic 10, semantic 12)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(1)
+      const seen = yield* pool.run(Effect.andThen(pool.resize(2), pool.run(counters(pool))))
+      expect(seen).toEqual({ free: 0, running: 2, waiting: 0, borrowed: 0 })
+    }).pipe(Effect.orDie))
+
+  it.effect("hands a slot to a nested job that waited for one (semantic 10, semantic 12)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(1)
+      const stage = new Stage()
+      const outer = yield* forkNow(
+        pool.run(Effect.all([pool.run(stage.job("a")), pool.run(stage.job("b"))], { concurrency: "unbounded" }))
+      )
+      yield* atRest
+      expect(yield* counters(pool)).toEqual({ free: 0, running: 1, waiting: 1, borrowed: 1 })
+      yield* pool.resize(2)
+      expect(yield* counters(pool)).toEqual({ free: 0, running: 2, waiting: 0, borrowed: 1 })
+      yield* stage.finishAll
+      yield* Fiber.join(outer)
+      yield* expectWorking(pool)
+    }).pipe(Effect.orDie))
+})
+
+/** Values that are no pool size, and what the error quotes of them. */
+const bad: Array<[value: unknown, text: RegExp]> = [
+  [-1, /^-1$/],
+  [-1000, /^-1000$/],
+  [0.5, /^0\.5$/],
+  [2.000001, /^2\.000001$/],
+  [Number.NaN, /NaN/],
+  [Number.POSITIVE_INFINITY, /^Infinity$/],
+  [Number.NEGATIVE_INFINITY, /^-Infinity$/],
+  ["10", /10/],
+  ["", /.*/],
+  [null, /null/],
+  [true, /true/],
+  [10n, /10/],
+  [[3], /3/],
+  [{ size: 3 }, /size/],
+  [Symbol("three"), /three/],
+  [() => 3, /.+/],
+  [new Date(0), /1970/],
+  [Object.create(null), /.+/],
+  [
+    Object.assign(Object.create(null), {
+      toJSON: () => {
+        throw new Error("no JSON")
+      }
+    }),
+    /.*/
+  ]
+]
+
+const cyclic: { self?: unknown } = {}
+cyclic.self = cyclic
+bad.push([cyclic, /.+/])
+
+describe.each(bad.map(([value, text], index) => ({ value, text, index })))(
+  "the bad size number $index",
+  ({ text, value }) => {
+    const size = value as number
+
+    it.effect("fails resize with InvalidPoolSize, and the pool stays as it was (semantic 13, T11)", () =>
+      Effect.gen(function*() {
+        const pool = yield* makePool(2)
+        yield* pool.spawn(Effect.never)
+        const before = yield* pool.stats
+        const error = yield* Effect.flip(pool.resize(size))
+        expect(error).toBeInstanceOf(InvalidPoolSize)
+        expect(error.value).toMatch(text)
+        expect(error.message).toContain(error.value)
+        expect(error.message).toMatch(/integer of at least 0/)
+        expect(yield* pool.stats).toEqual(before)
+      }))
+
+    it.effect("fails make with InvalidPoolSize (semantic 13, T11)", () =>
+      Effect.gen(function*() {
+        const error = yield* Effect.flip(GreenPool.make({ size }))
+        expect(error).toBeInstanceOf(InvalidPoolSize)
+        expect(error.value).toMatch(text)
+      }))
+  }
+)
+
+describe("no size", () => {
+  it.effect("means the default, 1000, for make (semantic 13)", () =>
+    Effect.gen(function*() {
+      for (const options of [undefined, {}, { size: undefined }, { name: "n" }]) {
+        const pool = yield* GreenPool.make(options)
+        expect(yield* pool.size).toBe(1000)
+      }
+    }).pipe(Effect.orDie))
+
+  it.effect("fails resize (semantic 13)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(2)
+      const error = yield* Effect.flip(pool.resize(undefined as unknown as number))
+      expect(error.value).toBe("undefined")
+      expect(yield* pool.size).toBe(2)
+    }))
+})
+
+describe("any integer of at least 0", () => {
+  it.effect("is a size (semantic 13)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(1)
+      for (const size of [0, 1, 1000, 1e9, Number.MAX_SAFE_INTEGER]) {
+        yield* pool.resize(size)
+        expect(yield* pool.size).toBe(size)
+      }
+    }).pipe(Effect.orDie))
+})

@@ -1,0 +1,150 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Config, ConfigProvider, Effect, Exit, Schema } from "effect"
+import { GreenPool, GreenPoolOptions, InvalidPoolSize, PoolSize, PoolStats, SourceError } from "../src/index.ts"
+import { makePool } from "./support/makePool.ts"
+
+/** Out as JSON text, and in again. */
+const overTheWire = <S extends Schema.Codec<unknown, unknown>>(schema: S, value: S["Type"]) =>
+  Effect.gen(function*() {
+    const json = Schema.toCodecJson(schema)
+    const text = JSON.stringify(yield* Schema.encodeEffect(json)(value))
+    return { text, value: yield* Schema.decodeUnknownEffect(json)(JSON.parse(text)) }
+  })
+
+describe("PoolSize", () => {
+  it.each([0, 1, 2, 1000, Number.MAX_SAFE_INTEGER])("takes the integer %d (section 2, semantic 13)", (size) => {
+    expect(Schema.decodeUnknownSync(PoolSize)(size)).toBe(size)
+  })
+
+  it.each([-1, 0.5, Number.NaN, Number.POSITIVE_INFINITY, "1", null, undefined, {}])(
+    "refuses %s (section 2, semantic 13)",
+    (size) => {
+      expect(Exit.isFailure(Schema.decodeUnknownExit(PoolSize)(size))).toBe(true)
+    }
+  )
+})
+
+describe("GreenPoolOptions", () => {
+  it("takes size and name, both optional (section 2)", () => {
+    const decode = Schema.decodeUnknownSync(GreenPoolOptions)
+    expect(decode({})).toEqual({})
+    expect(decode({ size: 3 })).toEqual({ size: 3 })
+    expect(decode({ size: 3, name: "api" })).toEqual({ size: 3, name: "api" })
+  })
+
+  it.each([{ size: "3" }, { name: 3 }, { size: Number.NaN }, null])("refuses %j (section 2)", (options) => {
+    expect(Exit.isFailure(Schema.decodeUnknownExit(GreenPoolOptions)(options))).toBe(true)
+  })
+
+  it.effect("are what make takes (section 2)", () =>
+    Effect.gen(function*() {
+      const options = yield* Schema.decodeUnknownEffect(GreenPoolOptions)({ size: 3, name: "api" })
+      const { name, size } = yield* Effect.flatMap(GreenPool.make(options), (pool) => pool.stats)
+      expect({ name, size }).toEqual({ name: "api", size: 3 })
+    }))
+
+  it.effect("can be read as configuration (section 2)", () =>
+    Effect.gen(function*() {
+      const provider = ConfigProvider.fromUnknown({ pool: { size: "7", name: "api" } })
+      const options = yield* Config.schema(GreenPoolOptions, "pool").parse(provider)
+      expect(options).toEqual({ size: 7, name: "api" })
+    }))
+})
+
+describe("PoolStats", () => {
+  it.effect("survives JSON, and is a PoolStats again (section 2)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(2)
+      yield* pool.spawn(Effect.never)
+      yield* pool.run(Effect.void)
+      const stats = yield* pool.stats
+      expect(stats).toBeInstanceOf(PoolStats)
+      const received = yield* overTheWire(PoolStats, stats)
+      expect(received.value).toBeInstanceOf(PoolStats)
+      expect(received.value).toEqual(stats)
+      expect(JSON.parse(received.text)).toEqual({
+        name: "default",
+        size: 2,
+        running: 1,
+        free: 1,
+        waiting: 0,
+        borrowed: 0,
+        started: 2,
+        succeeded: 1,
+        failed: 0,
+        interrupted: 0
+      })
+    }))
+
+  it.effect("survives JSON with a negative number of free slots (section 2, semantic 1)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(1)
+      yield* pool.spawn(Effect.never)
+      yield* Effect.orDie(pool.resize(0))
+      const { value } = yield* overTheWire(PoolStats, yield* pool.stats)
+      expect(value.free).toBe(-1)
+    }))
+
+  it("encodes to plain data (section 2)", () => {
+    const plain = {
+      name: "n",
+      size: 1,
+      running: 0,
+      free: 1,
+      waiting: 0,
+      borrowed: 0,
+      started: 0,
+      succeeded: 0,
+      failed: 0,
+      interrupted: 0
+    }
+    const encoded = Schema.encodeSync(PoolStats)(new PoolStats(plain))
+    expect(encoded).toEqual(plain)
+    expect(Object.getPrototypeOf(encoded)).toBe(Object.prototype)
+  })
+})
+
+describe("InvalidPoolSize", () => {
+  it.effect("survives JSON, whatever the value was (section 2, semantic 13)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(1)
+      for (const size of [-1, 0.5, Number.NaN, Number.POSITIVE_INFINITY, "many", null, undefined, 10n, Symbol("s")]) {
+        const error = yield* Effect.flip(pool.resize(size as number))
+        const { value } = yield* overTheWire(InvalidPoolSize, error)
+        expect(value).toBeInstanceOf(InvalidPoolSize)
+        expect(value._tag).toBe("InvalidPoolSize")
+        expect(value.value).toBe(error.value)
+        expect(value.message).toBe(error.message)
+      }
+    }))
+
+  it("says what is allowed and names the value (semantic 13)", () => {
+    expect(new InvalidPoolSize({ value: "-3" }).message).toBe(
+      "Invalid pool size -3: a pool size is an integer of at least 0 (a pool of size 0 is paused)"
+    )
+  })
+
+  it.effect("can be caught by its tag (section 2)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(1)
+      expect(yield* Effect.catchTag(pool.resize(-3), "InvalidPoolSize", (error) => Effect.succeed(error.value))).toBe(
+        "-3"
+      )
+    }))
+})
+
+describe("SourceError", () => {
+  it.effect("survives JSON with the message of its cause (section 2, semantic 18)", () =>
+    Effect.gen(function*() {
+      const { value } = yield* overTheWire(SourceError, new SourceError({ cause: new Error("the wire is cut") }))
+      expect(value).toBeInstanceOf(SourceError)
+      expect(value._tag).toBe("SourceError")
+      expect(value.cause).toBeInstanceOf(Error)
+      expect(value.message).toContain("the wire is cut")
+    }))
+
+  it("quotes a cause that is no error (semantic 18)", () => {
+    expect(new SourceError({ cause: "gone" }).message).toMatch(/^The async source failed: .*gone/)
+    expect(new SourceError({ cause: undefined }).message).toMatch(/undefined/)
+  })
+})

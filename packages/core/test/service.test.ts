@@ -1,0 +1,226 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Config, ConfigProvider, Effect, Exit, Fiber, Layer, Scope, Stream } from "effect"
+import { GreenPool, GreenPoolLive, InvalidPoolSize } from "../src/index.ts"
+import { Stage } from "./support/stage.ts"
+import { atRest } from "./support/turns.ts"
+
+class ApiPool extends GreenPool.Service<ApiPool>()("test/ApiPool", { size: 10 }) {}
+class NamedPool extends GreenPool.Service<NamedPool>()("test/NamedPool", { size: 2, name: "mail" }) {}
+class DefaultPool extends GreenPool.Service<DefaultPool>()("test/DefaultPool") {}
+class WrongPool extends GreenPool.Service<WrongPool>()("test/WrongPool", { size: -1 }) {}
+
+const sizeAndName = <R, E>(layer: Layer.Layer<GreenPool | R, E>) =>
+  Effect.map(GreenPool.stats, ({ name, size }) => ({ name, size })).pipe(Effect.provide(layer))
+
+const wrong = <A, E>(effect: Effect.Effect<A, E>) => Effect.flip(effect)
+
+describe("GreenPoolLive", () => {
+  it.effect("gives a pool of size 1000, as eventlet's, named default (section 2)", () =>
+    Effect.gen(function*() {
+      expect(yield* sizeAndName(GreenPoolLive)).toEqual({ name: "default", size: 1000 })
+    }))
+
+  it.effect("gives one pool to all that share it (section 2)", () =>
+    Effect.gen(function*() {
+      const [first, second] = yield* Effect.all([GreenPool, GreenPool])
+      expect(first).toBe(second)
+    }).pipe(Effect.provide(GreenPoolLive)))
+
+  it.effect("closes the pool with the layer (section 2, semantic 9)", () =>
+    Effect.gen(function*() {
+      const stage = new Stage()
+      const pool = yield* Effect.gen(function*() {
+        yield* GreenPool.spawn(stage.around("job", Effect.never))
+        yield* atRest
+        return yield* GreenPool
+      }).pipe(Effect.provide(GreenPoolLive))
+      expect(stage.events).toEqual(["job starts", "job is interrupted"])
+      expect(Exit.hasInterrupts(yield* Effect.exit(pool.run(Effect.void)))).toBe(true)
+    }))
+})
+
+describe("GreenPool.make", () => {
+  it.effect("makes a pool for the scope, with the size and the name of the options (section 2)", () =>
+    Effect.gen(function*() {
+      const { name, size } = yield* Effect.flatMap(GreenPool.make({ size: 3, name: "api" }), (pool) => pool.stats)
+      expect({ name, size }).toEqual({ name: "api", size: 3 })
+    }))
+
+  it.effect("makes a pool of its own each time (section 2)", () =>
+    Effect.gen(function*() {
+      const make = GreenPool.make({ size: 1 })
+      const [first, second] = [yield* make, yield* make]
+      yield* first.spawn(Effect.never)
+      expect([yield* first.running, yield* second.running]).toEqual([1, 0])
+    }))
+
+  it.effect("can be used unbound (section 2)", () =>
+    Effect.gen(function*() {
+      const { run, spawn } = yield* GreenPool.make({ size: 1 })
+      expect(yield* Effect.forEach([Effect.succeed(1), Effect.succeed(2)], run)).toEqual([1, 2])
+      expect(yield* Effect.flatMap(spawn(Effect.succeed(3)), Fiber.join)).toBe(3)
+    }))
+})
+
+describe("GreenPool.layer", () => {
+  it.effect("is a function of the options (section 2)", () =>
+    Effect.gen(function*() {
+      expect(yield* sizeAndName(GreenPool.layer({ size: 4, name: "four" }))).toEqual({ name: "four", size: 4 })
+      expect(yield* sizeAndName(GreenPool.layer())).toEqual({ name: "default", size: 1000 })
+      expect(yield* sizeAndName(GreenPool.layer({}))).toEqual({ name: "default", size: 1000 })
+    }))
+
+  it.effect("fails with InvalidPoolSize when the size is wrong (section 2, semantic 13)", () =>
+    Effect.gen(function*() {
+      const error = yield* wrong(sizeAndName(GreenPool.layer({ size: 1.5 })))
+      expect(error).toBeInstanceOf(InvalidPoolSize)
+      expect(error.value).toBe("1.5")
+    }))
+})
+
+describe("GreenPool.layerConfig", () => {
+  const from = (environment: Record<string, string>) =>
+    sizeAndName(GreenPool.layerConfig({ size: Config.Int("POOL_SIZE") })).pipe(
+      Effect.provide(ConfigProvider.layer(ConfigProvider.fromUnknown(environment)))
+    )
+
+  it.effect("reads the options from configuration (section 2)", () =>
+    Effect.gen(function*() {
+      expect(yield* from({ POOL_SIZE: "7" })).toEqual({ name: "default", size: 7 })
+    }))
+
+  it.effect("takes a configuration of all options together (section 2)", () =>
+    Effect.gen(function*() {
+      const layer = GreenPool.layerConfig(Config.all({ size: Config.Int("SIZE"), name: Config.String("NAME") }))
+      const provider = ConfigProvider.layer(ConfigProvider.fromUnknown({ SIZE: "2", NAME: "two" }))
+      expect(yield* Effect.provide(sizeAndName(layer), provider)).toEqual({ name: "two", size: 2 })
+    }))
+
+  it.effect.each([{}, { POOL_SIZE: "many" }, { POOL_SIZE: "1.5" }])(
+    "fails with ConfigError when the configuration is wrong: %j (section 2)",
+    (environment) =>
+      Effect.gen(function*() {
+        expect((yield* wrong(from(environment)))._tag).toBe("ConfigError")
+      })
+  )
+
+  it.effect("fails with InvalidPoolSize when it is no size (section 2, semantic 13)", () =>
+    Effect.gen(function*() {
+      const error = yield* wrong(from({ POOL_SIZE: "-7" }))
+      expect(error._tag).toBe("InvalidPoolSize")
+      expect(error.message).toContain("-7")
+    }))
+})
+
+describe("GreenPool.Service", () => {
+  it.effect("makes a key of its own, with its own pool and options (section 2)", () =>
+    Effect.gen(function*() {
+      const [api, mail, plain, main] = [yield* ApiPool, yield* NamedPool, yield* DefaultPool, yield* GreenPool]
+      expect(new Set([api, mail, plain, main]).size).toBe(4)
+      const all = yield* Effect.forEach([api, mail, plain, main], (pool) => pool.stats)
+      expect(all.map(({ name, size }) => [name, size])).toEqual([
+        ["test/ApiPool", 10],
+        ["mail", 2],
+        ["test/DefaultPool", 1000],
+        ["default", 1000]
+      ])
+    }).pipe(
+      Effect.provide(Layer.mergeAll(ApiPool.layer, NamedPool.layer, DefaultPool.layer, GreenPoolLive)),
+      Effect.orDie
+    ))
+
+  it.effect("carries the verbs as statics (section 2)", () =>
+    Effect.gen(function*() {
+      expect(yield* Effect.succeed(1).pipe(ApiPool.run)).toBe(1)
+      const fiber = yield* ApiPool.spawn(Effect.succeed(2))
+      expect(yield* Fiber.join(fiber)).toBe(2)
+      yield* ApiPool.spawnN(Effect.never)
+      yield* NamedPool.resize(5)
+      expect([yield* ApiPool.running, yield* ApiPool.size, yield* NamedPool.size]).toEqual([1, 10, 5])
+      const mapped = Stream.make(1, 2).pipe(ApiPool.imap((n) => Effect.succeed(n * 2)), Stream.runCollect)
+      expect(Array.from(yield* mapped)).toEqual([2, 4])
+    }).pipe(Effect.provide(Layer.mergeAll(ApiPool.layer, NamedPool.layer)), Effect.orDie))
+
+  it.effect("has a layer that fails with InvalidPoolSize when its size is wrong (section 2, semantic 13)", () =>
+    Effect.gen(function*() {
+      expect((yield* wrong(Effect.provide(WrongPool.size, WrongPool.layer))).value).toBe("-1")
+    }))
+
+  it.effect("has a layer that makes a pool per build (section 2)", () =>
+    Effect.gen(function*() {
+      const use = Effect.provide(Effect.andThen(ApiPool.spawnN(Effect.never), ApiPool.running), ApiPool.layer)
+      expect([yield* use, yield* use]).toEqual([1, 1])
+    }).pipe(Effect.orDie))
+})
+
+describe("the statics", () => {
+  const provided = Effect.provide(GreenPool.layer({ size: 3, name: "three" }))
+
+  it.effect("run and spawn in the pool of the context (section 2)", () =>
+    Effect.gen(function*() {
+      expect(yield* Effect.succeed(1).pipe(GreenPool.run)).toBe(1)
+      const fiber = yield* Effect.succeed(2).pipe(GreenPool.spawn)
+      expect(yield* Fiber.join(fiber)).toBe(2)
+      yield* Effect.never.pipe(GreenPool.spawnN)
+      const stats = yield* GreenPool.stats
+      expect(stats).toEqual(yield* Effect.flatMap(GreenPool, (pool) => pool.stats))
+      expect([stats.started, stats.succeeded, stats.running]).toEqual([3, 2, 1])
+    }).pipe(provided, Effect.orDie))
+
+  it.effect("read the counters, resize and wait (section 2)", () =>
+    Effect.gen(function*() {
+      const fiber = yield* GreenPool.spawn(Effect.never)
+      expect([yield* GreenPool.size, yield* GreenPool.free, yield* GreenPool.running, yield* GreenPool.waiting])
+        .toEqual([3, 2, 1, 0])
+      yield* GreenPool.resize(5)
+      expect(yield* GreenPool.size).toBe(5)
+      expect((yield* Effect.flip(GreenPool.resize(-1))).value).toBe("-1")
+      yield* Fiber.interrupt(fiber)
+      yield* GreenPool.waitall
+    }).pipe(provided, Effect.orDie))
+
+  it.effect("map data-last and data-first (section 2)", () =>
+    Effect.gen(function*() {
+      const twice = (n: number) => Effect.succeed(n * 2)
+      const collect = <A, E, R>(stream: Stream.Stream<A, E, R>) =>
+        Effect.map(Stream.runCollect(stream), (all) => Array.from(all))
+      const source = Stream.make(1, 2, 3)
+      expect(yield* collect(source.pipe(GreenPool.imap(twice)))).toEqual([2, 4, 6])
+      expect(yield* collect(GreenPool.imap(twice, [1, 2, 3]))).toEqual([2, 4, 6])
+      expect((yield* collect(source.pipe(GreenPool.imapUnordered(twice)))).sort()).toEqual([2, 4, 6])
+      expect((yield* collect(GreenPool.imapUnordered(twice, source))).sort()).toEqual([2, 4, 6])
+      expect(yield* collect(source.pipe(GreenPool.imapExit(twice)))).toEqual([2, 4, 6].map((n) => Exit.succeed(n)))
+      expect(yield* collect(GreenPool.imapExit(twice, [1]))).toEqual([Exit.succeed(2)])
+      const add = (a: number, b: number) => Effect.succeed(a + b)
+      const pairs: Array<[number, number]> = [[1, 2], [3, 4]]
+      expect(yield* collect(Stream.fromIterable(pairs).pipe(GreenPool.starmap(add)))).toEqual([3, 7])
+      expect(yield* collect(GreenPool.starmap(add, pairs))).toEqual([3, 7])
+      expect(yield* collect(GreenPool.imap(add, [1, 2, 3], [10, 20]))).toEqual([11, 22])
+    }).pipe(provided, Effect.orDie))
+
+  it.effect("use the pool of the context in which they run, each time (section 2)", () =>
+    Effect.gen(function*() {
+      const name = Effect.map(GreenPool.stats, (stats) => stats.name)
+      expect([
+        yield* Effect.provide(name, GreenPool.layer({ name: "a" })),
+        yield* Effect.provide(name, GreenPool.layer({ name: "b" }))
+      ]).toEqual(["a", "b"])
+    }).pipe(Effect.orDie))
+
+  it.effect("die without a pool in the context, and name the missing service (section 2)", () =>
+    Effect.gen(function*() {
+      const exit = yield* Effect.exit(GreenPool.run(Effect.void) as Effect.Effect<void>)
+      expect(Exit.hasDies(exit)).toBe(true)
+      expect(String(Exit.isFailure(exit) ? exit.cause : "")).toContain("GreenPool")
+    }))
+})
+
+describe("a pool made outside of any fiber's life", () => {
+  it("works with runSync as far as nothing waits (section 2)", () => {
+    const scope = Scope.makeUnsafe()
+    const pool = Effect.runSync(Effect.provideService(GreenPool.make({ size: 1 }), Scope.Scope, scope))
+    expect(Effect.runSync(pool.run(pool.run(Effect.succeed(1))))).toBe(1)
+    expect(Effect.runSync(pool.running)).toBe(0)
+    Effect.runSync(Scope.close(scope, Exit.void))
+  })
+})

@@ -1,0 +1,321 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Exit, Fiber, Latch, Scheduler, Stream } from "effect"
+import { GreenPile, type GreenPool } from "../src/index.ts"
+import { counters, expectConsistent, expectEmpty, expectWorking } from "./support/counters.ts"
+import { forkNow } from "./support/forkNow.ts"
+import { makePool } from "./support/makePool.ts"
+import { Stage } from "./support/stage.ts"
+import { atRest, until, untilEffect } from "./support/turns.ts"
+
+const names = (count: number) => Array.from({ length: count }, (_, i) => `${i}`)
+
+describe.each([0, 1, 2, 3, 10, 1000])("a pool of size %i", (size) => {
+  it.effect("holds at most its size in slots at once (semantic 1)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(size)
+      let now = 0
+      let most = 0
+      const job = Effect.acquireUseRelease(
+        Effect.sync(() => {
+          most = Math.max(most, ++now)
+        }),
+        () => Effect.andThen(Effect.yieldNow, Effect.yieldNow),
+        () => Effect.sync(() => now--)
+      )
+      for (let i = 0; i < size + 10; i++) {
+        yield* forkNow<unknown, never, never>([pool.run(job), pool.spawn(job), pool.spawnN(job)][i % 3] ?? Effect.void)
+      }
+      yield* atRest
+      expect(most).toBe(size)
+      yield* Effect.orDie(pool.resize(size + 1))
+      yield* pool.waitall
+      expect(most).toBeLessThanOrEqual(size + 1)
+      expect((yield* pool.stats).succeeded).toBe(size + 10)
+    }))
+
+  it.effect("counts running, free and waiting (semantic 1)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(size)
+      const stage = new Stage()
+      for (const [index, name] of names(size + 3).entries()) {
+        yield* forkNow(pool.run(stage.job(name)))
+        const running = Math.min(size, index + 1)
+        expect(yield* counters(pool)).toEqual({
+          running,
+          free: size - running,
+          waiting: Math.max(0, index + 1 - size),
+          borrowed: 0
+        })
+      }
+      expect([yield* pool.size, yield* pool.free, yield* pool.running, yield* pool.waiting]).toEqual([size, 0, size, 3])
+    }))
+
+  it.effect("does not change when it is read (semantic 1)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(size)
+      for (const _ of names(size + 2)) yield* forkNow(pool.run(Effect.never))
+      const before = yield* pool.stats
+      for (const read of [pool.size, pool.free, pool.running, pool.waiting]) {
+        yield* read
+        yield* read
+      }
+      expect(yield* pool.stats).toEqual(before)
+    }))
+
+  it.effect("starts jobs of all kinds in the order in which they came (semantic 2, semantic 5, T8)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(size)
+      const stage = new Stage()
+      for (const name of names(size)) yield* forkNow(pool.run(stage.job(name)))
+      const pile = yield* Effect.orDie(GreenPile.make<string>(pool))
+      const kinds: Array<(name: string) => Effect.Effect<unknown, unknown>> = [
+        (name) => pool.run(stage.job(name)),
+        (name) => pool.spawn(stage.job(name)),
+        (name) => pool.spawnN(stage.job(name)),
+        (name) => pile.spawn(stage.job(name)),
+        (name) => Stream.runDrain(pool.imap(stage.job, [name])),
+        (name) => pool.run(stage.job(name))
+      ]
+      const late = names(size + kinds.length).slice(size)
+      for (const [index, name] of late.entries()) {
+        yield* forkNow(kinds[index]?.(name) ?? Effect.void)
+        yield* untilEffect(Effect.map(pool.waiting, (waiting) => waiting === index + 1))
+      }
+      yield* atRest
+      expect(stage.started).toEqual(names(size))
+      for (let i = 0; i < kinds.length; i++) {
+        // one slot at a time, so that the order of the starts is that of the grants
+        if (size === 0) yield* Effect.orDie(pool.resize(i + 1))
+        else yield* stage.finish(`${i === 0 ? 0 : size + i - 1}`)
+        yield* until(() => stage.started.length > size + i)
+        yield* atRest
+        expect(stage.started).toEqual(names(size + i + 1))
+      }
+      yield* stage.finishAll
+      yield* pool.waitall
+    }))
+
+  it.effect("gives snapshots that are consistent at every moment (semantic 1)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(size)
+      let seen = 0
+      const look = Effect.map(pool.stats, (stats) => {
+        seen++
+        expectConsistent(stats)
+      })
+      const job = (n: number) =>
+        Effect.andThen(look, n % 3 === 0 ? Effect.fail("no") : n % 3 === 1 ? Effect.interrupt : Effect.void).pipe(
+          Effect.ensuring(look)
+        )
+      for (let n = 0; n < 30; n++) {
+        yield* forkNow<unknown, unknown, never>(n % 2 === 0 ? pool.run(pool.run(job(n))) : pool.spawn(job(n)))
+        yield* look
+      }
+      yield* Effect.orDie(pool.resize(2))
+      yield* pool.waitall
+      yield* expectEmpty(pool)
+      expect(seen).toBe(90)
+      const { failed, interrupted, succeeded } = yield* pool.stats
+      expect([succeeded, failed, interrupted].every((count) => count >= 10)).toBe(true)
+    }))
+})
+
+describe("a freed slot", () => {
+  it.effect("goes to the head of the line in the same synchronous step (semantic 2, T3)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(1)
+      const stage = new Stage()
+      const holder = yield* pool.spawn(stage.job("a"))
+      yield* atRest
+      yield* forkNow(pool.run(stage.job("b")))
+      yield* forkNow(pool.run(stage.job("c")))
+      holder.interruptUnsafe()
+      // no turn has passed
+      expect(yield* counters(pool)).toEqual({ free: 0, running: 1, waiting: 1, borrowed: 0 })
+      expect(stage.started).toEqual(["a"])
+    }))
+
+  it.effect("is not to be had by one who comes between the grant and the wake-up (semantic 2, T3, T8)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(1)
+      const stage = new Stage()
+      const holder = yield* pool.spawn(stage.job("a"))
+      yield* atRest
+      yield* forkNow(pool.run(stage.job("b")))
+      holder.interruptUnsafe()
+      yield* forkNow(pool.run(stage.job("barger")))
+      yield* forkNow(pool.spawn(stage.job("barger")))
+      expect(yield* pool.waiting).toBe(2)
+      yield* atRest
+      expect(stage.started).toEqual(["a", "b"])
+    }))
+
+  it.effect("is not had again by the fiber that freed it, when others wait (semantic 2, T8)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(1)
+      const order: Array<string> = []
+      const greedy = (name: string) =>
+        Effect.forEach([1, 2, 3], () => pool.run(Effect.andThen(Effect.sync(() => order.push(name)), Effect.yieldNow)))
+      yield* Effect.all([greedy("a"), greedy("b"), greedy("c")], { concurrency: "unbounded" })
+      expect(order).toEqual(["a", "b", "c", "a", "b", "c", "a", "b", "c"])
+    }))
+
+  it.effect("is given by a map to the head of the line before it takes its next (semantic 2)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(1)
+      const stage = new Stage()
+      const map = yield* forkNow(Stream.runDrain(pool.imap(stage.job, ["m1", "m2", "m3"])))
+      yield* until(() => stage.started.length === 1)
+      yield* forkNow(pool.run(stage.job("other")))
+      yield* stage.finish("m1")
+      yield* until(() => stage.started.length === 2)
+      yield* stage.finishAll
+      yield* until(() => stage.started.length === 3)
+      yield* stage.finish("m2")
+      yield* until(() => stage.started.length === 4)
+      yield* stage.finish("m3")
+      yield* Fiber.join(map)
+      expect(stage.started).toEqual(["m1", "other", "m2", "m3"])
+    }))
+
+  it.effect("comes only after the job's fiber has ended, finalizers included (semantic 3, T5)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(1)
+      const stage = new Stage()
+      const ends: Array<Effect.Effect<void, string>> = [
+        Effect.void,
+        Effect.fail("no"),
+        Effect.die("bug"),
+        Effect.interrupt
+      ]
+      for (const end of ends) {
+        const gate = yield* Latch.make()
+        const fiber = yield* pool.spawn(Effect.ensuring(end, gate.await))
+        const next = yield* forkNow(pool.run(stage.around("next", Effect.void)))
+        yield* atRest
+        expect(yield* counters(pool)).toEqual({ free: 0, running: 1, waiting: 1, borrowed: 0 })
+        yield* gate.open
+        yield* Fiber.join(next)
+        expect(fiber.pollUnsafe()).toBeDefined()
+      }
+      expect(stage.started).toHaveLength(4)
+      yield* expectWorking(pool)
+    }))
+})
+
+describe("a place in the line", () => {
+  it.effect("is taken at the call, before anybody else can run (semantic 2, T9)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(0)
+      const waiting: Array<number> = []
+      for (const call of [pool.run(Effect.void), pool.spawn(Effect.void), pool.spawnN(Effect.void)]) {
+        yield* forkNow<unknown, never, never>(call)
+        waiting.push(yield* pool.waiting)
+      }
+      expect(waiting).toEqual([1, 2, 3])
+    }))
+
+  it.effect("is that of the call, whatever the budgets of the fibers (semantic 2, T9)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(0)
+      const stage = new Stage()
+      for (const [index, name] of names(60).entries()) {
+        yield* forkNow(withBudget(3 + index % 20, pool.run(stage.job(name))))
+        yield* untilEffect(Effect.map(pool.waiting, (waiting) => waiting === index + 1))
+      }
+      for (let size = 1; size <= 60; size++) {
+        yield* Effect.orDie(pool.resize(size))
+        yield* until(() => stage.started.length === size)
+      }
+      expect(stage.started).toEqual(names(60))
+    }))
+})
+
+const withBudget = <A, E, R>(operations: number, effect: Effect.Effect<A, E, R>) =>
+  Effect.provideService(effect, Scheduler.MaxOpsBeforeYield, operations)
+
+describe("spawn", () => {
+  it.effect("defers: the job starts after the spawning fiber yields (semantic 5)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(2)
+      const stage = new Stage()
+      yield* pool.spawn(stage.job("a"))
+      yield* pool.spawnN(stage.job("b"))
+      stage.note("still here")
+      yield* atRest
+      expect(stage.events).toEqual(["still here", "a starts", "b starts"])
+    }))
+
+  it.effect.each([1, 2, 3, 10, 1000])(
+    "starts jobs in the order of spawn on a pool of size %i (semantic 5)",
+    (size) =>
+      Effect.gen(function*() {
+        const pool = yield* makePool(size)
+        const order: Array<number> = []
+        yield* Effect.forEach(names(300), (_, i) => pool.spawn(Effect.sync(() => order.push(i))))
+        yield* pool.waitall
+        expect(order).toEqual(Array.from({ length: 300 }, (_, i) => i))
+      })
+  )
+
+  it.effect("starts jobs in the order of spawn when many slots come free at once (semantic 5, semantic 12)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(0)
+      const stage = new Stage()
+      for (const name of names(50)) yield* forkNow(pool.spawn(stage.job(name)))
+      yield* Effect.orDie(pool.resize(50))
+      yield* until(() => stage.started.length === 50)
+      expect(stage.started).toEqual(names(50))
+    }))
+
+  it.effect("counts the slot as held from its return, although the job has not started (semantic 1, semantic 5)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(1)
+      yield* pool.spawn(Effect.void)
+      expect(yield* pool.running).toBe(1)
+    }))
+
+  it.effect("gives the fiber of the job, with its value, failure or defect (semantic 5)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(1)
+      expect(yield* Fiber.await(yield* pool.spawn(Effect.succeed(1)))).toEqual(Exit.succeed(1))
+      expect(yield* Fiber.await(yield* pool.spawn(Effect.fail("no")))).toEqual(Exit.fail("no"))
+      expect(yield* Fiber.await(yield* pool.spawn(Effect.die("bug")))).toEqual(Exit.die("bug"))
+      const { failed, succeeded } = yield* pool.stats
+      expect([succeeded, failed]).toEqual([1, 2])
+    }))
+})
+
+describe("time in line", () => {
+  /** Processor time for a line of this length to drain, the better of two. */
+  const drain = (length: number, call: (pool: GreenPool) => Effect.Effect<unknown>) =>
+    Effect.gen(function*() {
+      let best = Number.POSITIVE_INFINITY
+      for (let round = 0; round < 2; round++) {
+        const pool = yield* makePool(10)
+        const gate = yield* Latch.make()
+        for (let i = 0; i < 10; i++) yield* pool.spawn(gate.await)
+        for (let i = 0; i < length; i++) yield* Effect.forkDetach(call(pool), { startImmediately: true })
+        const start = process.cpuUsage()
+        yield* gate.open
+        yield* pool.waitall
+        const { system, user } = process.cpuUsage(start)
+        best = Math.min(best, user + system)
+      }
+      return best
+    })
+
+  it.live.each(["run", "spawn", "spawnN"] as const)(
+    "of %s grows with the number of those who wait, not with its square (semantic 4, T7)",
+    (verb) =>
+      Effect.gen(function*() {
+        const call = (pool: GreenPool): Effect.Effect<unknown> => pool[verb](Effect.yieldNow)
+        yield* drain(2_000, call)
+        const short = yield* drain(5_000, call)
+        const long = yield* drain(40_000, call)
+        // linear would be 8, quadratic 64
+        expect(long / short).toBeLessThan(40)
+      }),
+    20_000
+  )
+})

@@ -1,0 +1,92 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Exit, Stream } from "effect"
+import { GreenPool, SourceError } from "../src/index.ts"
+import { expectEmpty } from "./support/counters.ts"
+import { MapJobs } from "./support/map-jobs.ts"
+import { Reader } from "./support/reader.ts"
+import { lengthsAround, openSizes, sizes, upTo, windowOf } from "./support/sizes.ts"
+import { World } from "./support/world.ts"
+
+type Pair = readonly [base: number, exponent: number]
+
+const power = (base: number, exponent: number) => Effect.succeed(base ** exponent)
+
+const pairs = (length: number): Array<Pair> => upTo(length).map((item): Pair => [item, 2])
+
+const squares = (length: number): Array<number> => upTo(length).map((item) => item ** 2)
+
+describe.each(openSizes)("starmap on a pool of size %i", (size) => {
+  it.each(lengthsAround(size))(
+    "spreads each tuple over the parameters, in order, for an input of %i (semantics 14, 16)",
+    (length) => {
+      const world = new World()
+      const pool = world.pool(size)
+      const reader = new Reader(world, pool.starmap(power, pairs(length)))
+      reader.readAll()
+      expect(reader.values).toEqual(squares(length))
+      expect(reader.exit).toEqual(Exit.void)
+      world.get(expectEmpty(pool))
+    }
+  )
+
+  it("ends with the first failure in order, after every result before it (semantic 17, T22)", () => {
+    const world = new World()
+    const pool = world.pool(size + 1)
+    const jobs = new MapJobs()
+    const reader = new Reader(world, pool.starmap((item, _) => jobs.job(item), pairs(3 * size + 2)))
+    reader.pull()
+    jobs.fail(size)
+    world.run()
+    jobs.finish(...upTo(size).toReversed())
+    reader.readAll()
+    expect(reader.values).toEqual(upTo(size))
+    expect(reader.exit).toEqual(Exit.fail(`failed ${size}`))
+    world.get(expectEmpty(pool))
+  })
+})
+
+describe.each(sizes)("starmap of an input on a pool of size %i", (size) => {
+  it("takes max(1, size) tuples when it is read, and ends when the input is empty (semantics 15, 18, T16)", () => {
+    const world = new World()
+    const pool = world.pool(size)
+    let taken = 0
+    const source = function*(): Generator<Pair> {
+      for (;; taken++) yield [taken, 1]
+    }
+    const reader = new Reader(world, pool.starmap((_base, _exponent) => Effect.never, source()))
+    expect(taken).toBe(0)
+    reader.pull()
+    // The generator stands at its last `yield`.
+    expect(taken + 1).toBe(windowOf(size))
+    const empty = new Reader(world, pool.starmap(power, []))
+    empty.pull()
+    expect(empty.exit).toEqual(Exit.void)
+  })
+})
+
+describe("starmap", () => {
+  it("takes tuples of any length, none and many (semantic 14)", () => {
+    const world = new World()
+    const pool = world.pool(2)
+    const count = (...args: ReadonlyArray<number>) => Effect.succeed(args.length)
+    const source: ReadonlyArray<ReadonlyArray<number>> = [[], [1], [1, 2, 3]]
+    expect(world.get(Stream.runCollect(pool.starmap(count, source)))).toEqual([0, 1, 3])
+  })
+
+  it.effect("takes tuples from an async iterable and from a stream, with their failures (semantic 18)", () =>
+    Effect.gen(function*() {
+      const pool = yield* GreenPool.make({ size: 2 })
+      const source = async function*(): AsyncGenerator<Pair> {
+        yield* pairs(3)
+        throw new Error("boom")
+      }
+      const results: Array<number> = []
+      const error = yield* Effect.flip(
+        Stream.runForEach(pool.starmap(power, source()), (result) => Effect.sync(() => results.push(result)))
+      )
+      expect(error).toBeInstanceOf(SourceError)
+      expect(results).toEqual(squares(3))
+      const stream = Stream.concat(Stream.fromIterable(pairs(3)), Stream.fail("stream"))
+      expect(yield* Effect.flip(Stream.runDrain(pool.starmap(power, stream)))).toBe("stream")
+    }))
+})
