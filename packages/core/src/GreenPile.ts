@@ -6,8 +6,9 @@
 import { Array as Arr, Cause, Effect, Exit, type Fiber, Option, type Pull, type Scope, Stream } from "effect"
 import { GreenPool, isGreenPool, toInternal } from "./GreenPool.ts"
 import { Line, Place } from "./internal/line.ts"
-import { type Party, type Pool, SpawnJob } from "./internal/pool.ts"
+import type { Party, Pool } from "./internal/pool.ts"
 import type { Job } from "./internal/slots.ts"
+import { spawn, SpawnJob } from "./internal/spawn.ts"
 import type { InvalidPoolSize } from "./PoolSize.ts"
 
 /**
@@ -58,7 +59,7 @@ export interface GreenPile<in out A, in out E = never> {
 export const GreenPile: {
   /**
    * Makes a pile that lives as long as the scope: on a pool that it shares with others, or on one of its own of the
-   * given size (default 1000). Fails with `InvalidPoolSize` when the size is no integer of at least 0.
+   * given size (default 1000). Fails with `InvalidPoolSize` when the size is no safe integer of at least 0.
    */
   readonly make: <A, E = never>(
     sizeOrPool?: number | GreenPool
@@ -74,7 +75,7 @@ export const GreenPile: {
 
 const fromInternal = <A, E>(pile: Pile<A, E>): Effect.Effect<GreenPile<A, E>, never, Scope.Scope> =>
   Effect.as(Effect.addFinalizer(() => pile.close), {
-    spawn: (effect) => Effect.withFiber((fiber) => Effect.asVoid(pile.pool.start(new PileJob(pile, fiber, effect)))),
+    spawn: (effect) => Effect.withFiber((fiber) => Effect.asVoid(spawn(new PileJob(pile, fiber, effect)))),
     next: pile.read((exit) => Exit.map(exit, Option.some), Effect.succeedNone),
     results: toStream(pile.read((exit) => Exit.map(exit, Arr.of), Cause.done())),
     exits: toStream<Exit.Exit<A, E>, never>(pile.read((exit) => Effect.succeed(Arr.of(exit)), Cause.done()))

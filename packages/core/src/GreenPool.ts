@@ -17,7 +17,9 @@ import {
   Stream
 } from "effect"
 import { map as mapStream, type Mode } from "./internal/map.ts"
-import { Pool, ReportingJob, SpawnJob } from "./internal/pool.ts"
+import { Pool } from "./internal/pool.ts"
+import { run } from "./internal/run.ts"
+import { ReportingJob, spawn, SpawnJob } from "./internal/spawn.ts"
 import { checkPoolSize, type InvalidPoolSize } from "./PoolSize.ts"
 import type { PoolStats } from "./PoolStats.ts"
 import type { Source, SourceError } from "./Source.ts"
@@ -145,7 +147,7 @@ export interface GreenPool {
    * never touches what runs; nobody gets a slot until fewer than the new size are held. Size 0 pauses the pool:
    * everybody waits, except that nested jobs go on borrowing.
    *
-   * Fails with `InvalidPoolSize` when the size is no integer of at least 0; the pool then stays as it was.
+   * Fails with `InvalidPoolSize` when the size is no safe integer of at least 0; the pool then stays as it was.
    * eventlet's `GreenPool.resize`.
    */
   readonly resize: (size: number) => Effect.Effect<void, InvalidPoolSize>
@@ -305,10 +307,10 @@ const fromInternal = (pool: Pool): GreenPool => {
   const imap = mapOver(pool, { ordered: true, exits: false })
   return {
     [TypeId]: pool,
-    spawn: (effect) => Effect.withFiber((fiber) => pool.start(new SpawnJob(pool, pool.jobs, fiber, effect))),
+    spawn: (effect) => Effect.withFiber((fiber) => spawn(new SpawnJob(pool, pool.jobs, fiber, effect))),
     spawnN: (effect) =>
-      Effect.withFiber((fiber) => Effect.asVoid(pool.start(new ReportingJob(pool, pool.jobs, fiber, effect)))),
-    run: (effect) => pool.run(effect),
+      Effect.withFiber((fiber) => Effect.asVoid(spawn(new ReportingJob(pool, pool.jobs, fiber, effect)))),
+    run: (effect) => run(pool, effect),
     imap,
     imapUnordered: mapOver(pool, { ordered: false, exits: false }),
     imapExit: mapOver(pool, { ordered: true, exits: true }) as unknown as GreenPool["imapExit"],
@@ -394,7 +396,7 @@ const key = Context.Service<GreenPool>("@greenpool/core/GreenPool")
 export const GreenPool: Context.Service<GreenPool, GreenPool> & Verbs<GreenPool> & {
   /**
    * Makes a pool that lives as long as the scope. Closing the scope interrupts all that waits and runs in the pool, and
-   * waits for its finalizers. Fails with `InvalidPoolSize` when the size is no integer of at least 0.
+   * waits for its finalizers. Fails with `InvalidPoolSize` when the size is no safe integer of at least 0.
    */
   readonly make: (options?: GreenPoolOptions) => Effect.Effect<GreenPool, InvalidPoolSize, Scope.Scope>
   /** A layer that makes the pool and closes it with the layer's scope. */

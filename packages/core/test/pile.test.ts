@@ -427,6 +427,21 @@ describe("closing the pool of a pile", () => {
     world.get(expectEmpty(pool))
   })
 
+  it("ends who waits in next at once, while its jobs are still finalizing (semantic 9)", () => {
+    const { pile, world } = setUp(2)
+    const finalizing = Latch.makeUnsafe()
+    world.get(pile.spawn(Effect.onInterrupt(Effect.never, () => finalizing.await)))
+    const readers = [world.fork(pile.next), world.fork(Stream.runDrain(pile.results))]
+    world.run()
+    const closing = world.fork(Scope.close(world.scope, Exit.void))
+    world.run()
+    expect(closing.pollUnsafe()).toBeUndefined()
+    expect(readers.map(isInterrupted)).toEqual([true, true])
+    finalizing.openUnsafe()
+    world.run()
+    expect(closing.pollUnsafe()?._tag).toBe("Success")
+  })
+
   it("from inside one of its jobs does not wait for that job, and accepts nothing after (semantic 9, T26)", () => {
     const { jobs, pile, pool, world } = setUp(2)
     const after: Array<Exit.Exit<void>> = []
@@ -533,7 +548,7 @@ describe("GreenPile.make", () => {
       Effect.gen(function*() {
         const error = yield* Effect.flip(GreenPile.make(size as number))
         expect(error).toBeInstanceOf(InvalidPoolSize)
-        expect(error.message).toContain("an integer of at least 0")
+        expect(error.message).toContain("a safe integer of at least 0")
       })
   )
 

@@ -120,7 +120,7 @@ describe("InvalidPoolSize", () => {
 
   it("says what is allowed and names the value (semantic 13)", () => {
     expect(new InvalidPoolSize({ value: "-3" }).message).toBe(
-      "Invalid pool size -3: a pool size is an integer of at least 0 (a pool of size 0 is paused)"
+      "Invalid pool size -3: a pool size is a safe integer of at least 0 (a pool of size 0 is paused)"
     )
   })
 

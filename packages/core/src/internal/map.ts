@@ -45,7 +45,7 @@ export const map = (
   )
 
 class MapJob extends Job {
-  readonly item: unknown
+  item: unknown
   exit: Exit.Exit<unknown, unknown> | undefined = undefined
   /** The one to be emitted after this one. */
   after: MapJob | undefined = undefined
@@ -69,6 +69,11 @@ class MapJob extends Job {
   started(fiber: Fiber.Fiber<unknown, unknown>): void {
     this.fiber = fiber
     if (this.interruptor !== undefined) fiber.interruptUnsafe(this.interruptor)
+  }
+
+  /** What outlives the job, as the context of a fiber that it forked, keeps the job alone. */
+  release(): void {
+    this.item = this.fiber = undefined
   }
 
   interrupt(fiberId: number): void {
@@ -254,6 +259,7 @@ class Window implements Party {
 
   private settle(job: MapJob, exit: Exit.Exit<unknown, unknown>): void {
     this.pool.slots.end(job, exit)
+    job.release()
     job.exit = exit
     if (!this.mode.ordered) this.append(job)
     if (exit._tag === "Failure" && !this.mode.exits) this.stop()
@@ -280,7 +286,6 @@ class Window implements Party {
       else break
       this.first = job.after
       this.inHand--
-      // What outlives the job, as the context of a fiber that it forked, keeps no result.
       job.exit = job.after = undefined
     }
     if (this.first === undefined) this.last = undefined

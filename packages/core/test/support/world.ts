@@ -2,7 +2,7 @@
  * A world of its own in which nothing happens by itself: all that fibers and pools schedule goes into one queue, and
  * the test takes it out, task by task. So an interruption can be put at every single step.
  */
-import { Context, Effect, Exit, Fiber, Scheduler, Scope } from "effect"
+import { Context, Effect, Exit, type Fiber, Scheduler, Scope } from "effect"
 import { GreenPool } from "../../src/index.ts"
 
 export class World implements Scheduler.Scheduler {

@@ -1,0 +1,75 @@
+/**
+ * Jobs in the fiber of their caller.
+ */
+import { type Context, Effect, type Exit, type Fiber } from "effect"
+import type { Pool } from "./pool.ts"
+import { Job } from "./slots.ts"
+
+/** Waits for a slot, runs the effect in the caller's fiber, and gives its result. */
+export const run = <A, E, R>(pool: Pool, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.withFiber((fiber) => {
+    const job = new RunJob(pool, pool.jobAround(fiber), effect)
+    // What gives the slot back is there before the slot is taken: an interruption finds it at every step.
+    return Effect.onExitPrimitive(Effect.withFiber(job.enter), job.exit)
+  })
+
+class RunJob<A, E, R> extends Job {
+  private readonly pool: Pool
+  private effect: Effect.Effect<A, E, R>
+  /** The caller, while it is in the job, and its own context. */
+  private fiber: Fiber.Fiber<unknown, unknown> | undefined = undefined
+  private outer: Context.Context<never> | undefined = undefined
+  private resume: ((effect: Effect.Effect<A, E, R>) => void) | undefined = undefined
+
+  constructor(pool: Pool, enclosing: Job | undefined, effect: Effect.Effect<A, E, R>) {
+    super(pool.slots, pool.jobs, enclosing)
+    this.pool = pool
+    this.effect = effect
+  }
+
+  /** Enters the line and then runs the effect. To be run inside `exit`, which gives back whatever this has taken. */
+  readonly enter = (fiber: Fiber.Fiber<unknown, unknown>): Effect.Effect<A, E, R> => {
+    if (this.pool.closed) return Effect.interrupt
+    this.fiber = fiber
+    this.outer = fiber.context
+    fiber.setContext(this.pool.contextOf(this, this.outer))
+    this.slots.enter(this)
+    if (this.state === "holding") return this.effect
+    return Effect.callback((resume) => {
+      // The fiber may have yielded since it joined the line.
+      if (this.state === "waiting") this.resume = resume
+      else resume(this.following)
+    })
+  }
+
+  readonly exit = (exit: Exit.Exit<A, E>): Effect.Effect<void> | undefined => {
+    if (this.outer !== undefined) this.fiber?.setContext(this.outer)
+    if (this.state === "waiting") this.slots.cancel(this)
+    else if (this.state === "holding") this.slots.end(this, exit)
+    // What outlives the job, as the context of a fiber that it forked, keeps the job alone.
+    this.fiber = this.outer = this.resume = undefined
+    this.effect = Effect.interrupt
+    return this.mustYield ? Effect.yieldNow : undefined
+  }
+
+  onGrant(): void {
+    this.wake()
+  }
+
+  onRefuse(): void {
+    this.wake()
+  }
+
+  interrupt(fiberId: number): void {
+    this.fiber?.interruptUnsafe(fiberId)
+  }
+
+  private wake(): void {
+    this.pool.schedule(() => this.resume?.(this.following))
+  }
+
+  /** What the fiber goes on with when it has waited. */
+  private get following(): Effect.Effect<A, E, R> {
+    return this.state === "holding" && !this.pool.closed ? this.effect : Effect.interrupt
+  }
+}
