@@ -6,6 +6,8 @@ import type { Line } from "./line.ts"
 import type { Pool } from "./pool.ts"
 import { Job } from "./slots.ts"
 
+const ignore = (): void => {}
+
 /**
  * Waits for a slot, makes the fiber of the job, which starts in a turn of its own, and gives it. On a borrowed slot it
  * waits for the end of the fiber as well.
@@ -27,7 +29,7 @@ export class SpawnJob<A, E> extends Job {
   private effect: Effect.Effect<A, E>
   /** The context of the spawner. */
   context: Context.Context<never>
-  private resume: (effect: Effect.Effect<Fiber.Fiber<A, E>>) => void = () => {}
+  private resume: (effect: Effect.Effect<Fiber.Fiber<A, E>>) => void = ignore
   private onLoan = false
   private begun = false
   private start: (() => void) | undefined = undefined
@@ -96,7 +98,7 @@ export class SpawnJob<A, E> extends Job {
       this.deliver()
       this.pool.schedule(() => this.begin())
     }
-    return this.cancel
+    return Effect.withFiber((spawner) => this.cancel(spawner.id))
   }
 
   onGrant(): void {
@@ -141,19 +143,19 @@ export class SpawnJob<A, E> extends Job {
     else resume(Effect.succeed(fiber))
   }
 
-  private readonly cancel: Effect.Effect<void> = Effect.withFiber((spawner) => {
+  private cancel(fiberId: number): Effect.Effect<void> {
     const fiber = this.fiber
     if (this.state === "waiting") {
       this.slots.cancel(this)
       this.drop()
     } else if (this.state === "holding" && fiber === undefined) {
-      this.interrupt(spawner.id)
+      this.interrupt(fiberId)
     } else if (this.state === "holding" && fiber !== undefined && this.onLoan) {
-      this.atOnce(() => fiber.interruptUnsafe(spawner.id))
+      this.atOnce(() => fiber.interruptUnsafe(fiberId))
       return Effect.callback<void>((resume) => this.whenEnded(fiber, () => resume(Effect.void)))
     }
     return Effect.void
-  })
+  }
 
   private whenEnded(fiber: Fiber.Fiber<A, E>, then: () => void): void {
     fiber.addObserver(() => this.atOnce(then))
