@@ -42,10 +42,10 @@ const openOne = (source: Source.Any, scope: Scope.Scope): Effect.Effect<Cursor, 
 
 const openIterator = (source: Iterable<unknown>, scope: Scope.Scope): Effect.Effect<Cursor> =>
   Effect.suspend(() => {
-    let close = () => {}
+    let close: (() => void) | undefined
     return Effect.andThen(
       // What closes the iterator is there before the iterator is.
-      Scope.addFinalizer(scope, Effect.sync(() => close())),
+      Scope.addFinalizer(scope, Effect.sync(() => close?.())),
       Effect.sync(() => {
         const iterator = source[Symbol.iterator]()
         // One that has ended or thrown is not closed, as in a `for` loop.
@@ -139,10 +139,12 @@ const openStream = <X, E, R>(
 
 const zip = (cursors: ReadonlyArray<Cursor>): Cursor => {
   let row: Array<unknown> = []
+  let fetch: Cursor["fetch"] = Effect.void
   return {
     take() {
       for (const cursor of cursors.slice(row.length)) {
         const item = cursor.take()
+        fetch = cursor.fetch
         if (item === Empty || item === End) return item
         row.push(item)
       }
@@ -150,6 +152,6 @@ const zip = (cursors: ReadonlyArray<Cursor>): Cursor => {
       row = []
       return full
     },
-    fetch: Effect.suspend(() => cursors[row.length]?.fetch ?? Effect.void)
+    fetch: Effect.suspend(() => fetch)
   }
 }
