@@ -416,6 +416,31 @@ describe("an async iterable", () => {
       yield* expectEmpty(pool)
     }))
 
+  it.effect("may fail to close while its next() is pending: nobody hears of it (semantic 17, T28)", () =>
+    Effect.gen(function*() {
+      const pool = yield* GreenPool.make({ size: 2 })
+      let asked = 0
+      const source: AsyncIterable<number> = {
+        [Symbol.asyncIterator]: () => ({
+          next: () => {
+            asked++
+            return new Promise(() => {})
+          },
+          return: () => Promise.reject(new Error("cannot close"))
+        })
+      }
+      const unhandled: Array<unknown> = []
+      const listener = (cause: unknown) => unhandled.push(cause)
+      process.on("unhandledRejection", listener)
+      const reading = yield* Effect.forkChild(Stream.runDrain(pool.imap(Effect.succeed, source)))
+      yield* until(() => asked === 1)
+      yield* Fiber.interrupt(reading)
+      yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+      process.off("unhandledRejection", listener)
+      expect(unhandled).toEqual([])
+      yield* expectEmpty(pool)
+    }))
+
   it.effect("is not closed after its end (semantic 17)", () =>
     Effect.gen(function*() {
       const pool = yield* GreenPool.make({ size: 2 })

@@ -11,7 +11,7 @@ export const End: unique symbol = Symbol("End")
 
 /** Reads a source. It is closed with the scope that it was opened in. */
 export interface Cursor {
-  /** The next item, or `Empty`, or `End` for good. Throws if the source does. */
+  /** The next item, or `Empty`, or `End`: then it is not called again. Throws if the source does. */
   take(): unknown
   /** Makes `take` give something else than `Empty`. It fails as the source does. */
   readonly fetch: Effect.Effect<void, unknown>
@@ -55,7 +55,6 @@ const openIterator = (source: Iterable<unknown>, scope: Scope.Scope): Effect.Eff
         }
         return {
           take() {
-            if (ended) return End
             ended = true
             const result = iterator.next()
             if (result.done === true) return End

@@ -6,8 +6,6 @@ import type { Line } from "./line.ts"
 import type { Pool } from "./pool.ts"
 import { Job } from "./slots.ts"
 
-const ignore = (): void => {}
-
 /**
  * Waits for a slot, makes the fiber of the job, which starts in a turn of its own, and gives it. On a borrowed slot it
  * waits for the end of the fiber as well.
@@ -29,7 +27,8 @@ export class SpawnJob<A, E> extends Job {
   private effect: Effect.Effect<A, E>
   /** The context of the spawner. */
   context: Context.Context<never>
-  private resume: (effect: Effect.Effect<Fiber.Fiber<A, E>>) => void = ignore
+  /** Goes on with the spawner, who waits. */
+  private resume!: (effect: Effect.Effect<Fiber.Fiber<A, E>>) => void
   private onLoan = false
   private begun = false
   private start: (() => void) | undefined = undefined
