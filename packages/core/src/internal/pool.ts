@@ -17,6 +17,11 @@ export interface Party {
   onClose(): void
 }
 
+/** A job that has something to do in a turn of its own. */
+export interface Turn {
+  onTurn(): void
+}
+
 /** Someone in `waitall`. */
 class Idler extends Place {
   readonly resume: (effect: Effect.Effect<void>) => void
@@ -42,6 +47,7 @@ export class Pool {
   closed = false
   private readonly idlers = new Line<Idler>()
   private readonly dispatcher: Scheduler.SchedulerDispatcher
+  private turns: Array<Turn> = []
 
   constructor(name: string, size: number, scheduler: Scheduler.Scheduler) {
     this.name = name
@@ -58,9 +64,20 @@ export class Pool {
     return Context.addUnsafe(context, this.job.key, job)
   }
 
-  /** Runs `task` in a turn of its own, after all that was scheduled before. */
+  /** Runs `task` soon, outside of the step that asks for it. */
   schedule(task: () => void): void {
     this.dispatcher.scheduleTask(task, 0)
+  }
+
+  /** Gives a job its turn soon, after all that asked for one before. */
+  enqueue(turn: Turn): void {
+    if (this.turns.push(turn) === 1) this.schedule(this.giveTurns)
+  }
+
+  private readonly giveTurns = (): void => {
+    const { turns } = this
+    this.turns = []
+    for (const turn of turns) turn.onTurn()
   }
 
   readonly waitall: Effect.Effect<void> = Effect.withFiber((fiber) => {

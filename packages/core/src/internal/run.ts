@@ -2,7 +2,7 @@
  * Jobs in the fiber of their caller.
  */
 import { type Context, Effect, type Exit, type Fiber } from "effect"
-import type { Pool } from "./pool.ts"
+import type { Pool, Turn } from "./pool.ts"
 import { Job } from "./slots.ts"
 
 /** Waits for a slot, runs the effect in the caller's fiber, and gives its result. */
@@ -13,7 +13,7 @@ export const run = <A, E, R>(pool: Pool, effect: Effect.Effect<A, E, R>): Effect
     return Effect.onExitPrimitive(Effect.withFiber(job.enter), job.exit)
   })
 
-class RunJob<A, E, R> extends Job {
+class RunJob<A, E, R> extends Job implements Turn {
   private readonly pool: Pool
   private effect: Effect.Effect<A, E, R>
   /** The caller, while it is in the job, and its own context. */
@@ -53,19 +53,19 @@ class RunJob<A, E, R> extends Job {
   }
 
   onGrant(): void {
-    this.wake()
+    this.pool.enqueue(this)
   }
 
   onRefuse(): void {
-    this.wake()
+    this.pool.enqueue(this)
+  }
+
+  onTurn(): void {
+    this.resume?.(this.following)
   }
 
   interrupt(fiberId: number): void {
     this.fiber?.interruptUnsafe(fiberId)
-  }
-
-  private wake(): void {
-    this.pool.schedule(() => this.resume?.(this.following))
   }
 
   /** What the fiber goes on with when it has waited. */

@@ -3,7 +3,7 @@
  */
 import { Cause, Context, Effect, Exit, type Fiber } from "effect"
 import type { Line } from "./line.ts"
-import type { Pool } from "./pool.ts"
+import type { Pool, Turn } from "./pool.ts"
 import { Job } from "./slots.ts"
 
 /**
@@ -15,23 +15,24 @@ export const spawn = <A, E>(job: SpawnJob<A, E>): Effect.Effect<Fiber.Fiber<A, E
   if (!job.isRefused && job.slots.takeIfAvailable(job)) {
     job.onEnter()
     const fiber = job.launch()
-    job.pool.schedule(() => job.begin())
+    job.pool.enqueue(job)
     return Effect.succeed(fiber)
   }
   return Effect.callback((resume) => job.enter(resume))
 }
 
-export class SpawnJob<A, E> extends Job {
+export class SpawnJob<A, E> extends Job implements Turn {
   readonly pool: Pool
   private fiber: Fiber.Fiber<A, E> | undefined = undefined
   private effect: Effect.Effect<A, E>
   /** The context of the spawner. */
   context: Context.Context<never>
   /** Goes on with the spawner, who waits. */
-  private resume!: (effect: Effect.Effect<Fiber.Fiber<A, E>>) => void
+  private resume: ((effect: Effect.Effect<Fiber.Fiber<A, E>>) => void) | undefined = undefined
   private onLoan = false
+  /** Has the launched fiber run the effect. */
+  private start: ((effect: Effect.Effect<A, E>) => void) | undefined = undefined
   private begun = false
-  private start: (() => void) | undefined = undefined
 
   constructor(
     pool: Pool,
@@ -60,19 +61,12 @@ export class SpawnJob<A, E> extends Job {
   /** The job will never start. */
   onDrop(): void {}
 
-  /** Lets the launched fiber start: in a turn of its own, in the order of the grants. */
-  begin(): void {
-    this.begun = true
-    this.start?.()
-  }
-
-  /** Makes the fiber, which waits for `begin`. */
+  /** Makes the fiber, which starts with the turn of the job: so jobs start in the order of their grants. */
   launch(): Fiber.Fiber<A, E> {
-    const effect = this.mustYield ? Effect.ensuring(this.effect, Effect.yieldNow) : this.effect
     const fiber = Effect.runForkWith(this.pool.contextOf(this, this.context))(
       Effect.callback<A, E>((resume) => {
-        if (this.begun) resume(effect)
-        else this.start = () => resume(effect)
+        this.start = resume
+        if (this.begun) this.begin()
       })
     )
     this.fiber = fiber
@@ -91,32 +85,35 @@ export class SpawnJob<A, E> extends Job {
   enter(resume: (effect: Effect.Effect<Fiber.Fiber<A, E>>) => void): Effect.Effect<void> | void {
     if (this.isRefused) return resume(Effect.interrupt)
     this.onEnter()
-    this.resume = resume
     this.slots.enter(this)
     if (this.state === "holding") {
-      this.deliver()
-      this.pool.schedule(() => this.begin())
+      this.deliver(resume)
+      this.pool.enqueue(this)
+    } else {
+      this.resume = resume
     }
     return Effect.withFiber((spawner) => this.cancel(spawner.id))
   }
 
   onGrant(): void {
-    this.pool.schedule(() => {
-      // The fiber is made inside the spawner's, whose asynchronous context it takes over.
-      this.resume(Effect.callback((resume) => {
-        if (this.state !== "holding") return resume(Effect.interrupt)
-        this.resume = resume
-        this.deliver()
-      }))
-      // The spawner has gone on as far as it could: now it is the turn of the job.
-      this.begin()
-    })
+    this.pool.enqueue(this)
   }
 
   onRefuse(): void {
     this.drop()
-    const resume = this.resume
-    this.pool.schedule(() => resume(Effect.interrupt))
+    this.pool.enqueue(this)
+  }
+
+  onTurn(): void {
+    const { resume } = this
+    this.resume = undefined
+    // The fiber is made inside the spawner's, whose asynchronous context it takes over; then, when the spawner has
+    // gone on as far as it could, the job starts.
+    resume?.(Effect.callback((resume) => {
+      if (this.state === "holding") this.deliver(resume)
+      else resume(Effect.interrupt)
+    }))
+    this.begin()
   }
 
   /** Takes the job out of the line, if it is there, and interrupts its spawner's wait. */
@@ -133,10 +130,14 @@ export class SpawnJob<A, E> extends Job {
     this.drop()
   }
 
+  private begin(): void {
+    this.begun = true
+    this.start?.(this.mustYield ? Effect.ensuring(this.effect, Effect.yieldNow) : this.effect)
+  }
+
   /** Launches, and gives the fiber to the spawner: on a borrowed slot when it has ended. */
-  private deliver(): void {
+  private deliver(resume: (effect: Effect.Effect<Fiber.Fiber<A, E>>) => void): void {
     this.onLoan = this.lender !== undefined
-    const resume = this.resume
     const fiber = this.launch()
     if (this.onLoan) this.whenEnded(fiber, () => resume(Effect.succeed(fiber)))
     else resume(Effect.succeed(fiber))
