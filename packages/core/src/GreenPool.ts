@@ -20,7 +20,7 @@ import { map as mapStream, type Mode } from "./internal/map.ts"
 import { Pool } from "./internal/pool.ts"
 import { run } from "./internal/run.ts"
 import { ReportingJob, spawn, SpawnJob } from "./internal/spawn.ts"
-import { checkPoolSize, type InvalidPoolSize } from "./PoolSize.ts"
+import { checkPoolSize, type InvalidPoolSize, PoolSize } from "./PoolSize.ts"
 import type { PoolStats } from "./PoolStats.ts"
 import type { Source, SourceError } from "./Source.ts"
 
@@ -197,7 +197,7 @@ export interface GreenPoolOptions {
  * @since 0.1.0
  */
 export const GreenPoolOptions = Schema.Struct({
-  size: Schema.optional(Schema.Finite),
+  size: Schema.optional(PoolSize),
   name: Schema.optional(Schema.String)
 })
 
@@ -355,7 +355,7 @@ const layerConfig = (
 
 const Service = <Self>() => <const Id extends string>(id: Id, options?: GreenPoolOptions): ServiceClass<Self, Id> => {
   const self = Context.Service<Self, GreenPool>()(id)
-  return Object.assign(self, verbs(self), { layer: Layer.effect(self, make({ name: id, ...options })) })
+  return Object.assign(self, verbs(self), { layer: Layer.effect(self, make({ ...options, name: options?.name ?? id })) })
 }
 
 const verbs = <I>(key: Context.Service<I, GreenPool>): Verbs<I> => {

@@ -56,7 +56,7 @@ describe("what crosses a boundary", () => {
     expectTypeOf<InvalidPoolSize["_tag"]>().toEqualTypeOf<"InvalidPoolSize">()
     expectTypeOf<InvalidPoolSize["value"]>().toEqualTypeOf<string>()
     expectTypeOf<Schema.Schema.Type<typeof GreenPoolOptions>>().toEqualTypeOf<{
-      readonly size?: number | undefined
+      readonly size?: PoolSize | undefined
       readonly name?: string | undefined
     }>()
   })
