@@ -1,0 +1,262 @@
+/**
+ * What a program does: the same actors, maps and piles on the library.
+ */
+import { Context, Effect, Exit, Fiber, Logger, Option, Pull, References, Scheduler, Scope, Stream } from "effect"
+import { toInternal } from "../../src/GreenPool.ts"
+import { GreenPile, GreenPool, type PoolStats } from "../../src/index.ts"
+import type { Job } from "../../src/internal/slots.ts"
+import { Board } from "./board.ts"
+import { end, type Named, showCause, showExit } from "./exits.ts"
+import { type Body, itemOf, type Order, type Step } from "./program.ts"
+import type { Simulation } from "./scheduler.ts"
+import { type Feeds, openSource } from "./source.ts"
+
+interface OpenPool {
+  readonly pool: GreenPool
+  readonly close: Effect.Effect<void>
+}
+
+type Chunk = readonly [unknown, ...ReadonlyArray<unknown>]
+
+export class Actual {
+  readonly board = new Board()
+  readonly simulation: Simulation
+  readonly pools: ReadonlyArray<OpenPool>
+  /** Fibers that have started and not ended, by the actor at their base. */
+  readonly fibers = new Map<string, Fiber.Fiber<unknown, unknown>>()
+  readonly #ended = new Map<string, Fiber.Fiber<unknown, unknown>>()
+  readonly #context: Context.Context<never>
+  readonly #gates = new Map<string, (order: Order) => void>()
+  readonly #feeds = new Map() as Feeds
+  readonly #pulls = new Map<string, Pull.Pull<Chunk, unknown>>()
+  readonly #pilePools = new Map<string, GreenPool>()
+  /** The library's own notion of the jobs that have started. */
+  readonly #jobs = new Map<Job, string>()
+  readonly #piles = new Map<string, GreenPile<string, Named>>()
+
+  constructor(sizes: ReadonlyArray<number>, simulation: Simulation) {
+    this.simulation = simulation
+    const reports = Logger.make(({ cause, fiber }) => {
+      const { pool } = fiber.getRef(References.CurrentLogAnnotations)
+      this.board.note("log", `${String(pool)}: ${showCause(cause)}`)
+    })
+    this.#context = Context.empty().pipe(
+      Context.add(Scheduler.Scheduler, simulation),
+      Context.add(Logger.CurrentLoggers, new Set([reports]))
+    )
+    this.pools = sizes.map((size, index) => {
+      const scope = Scope.makeUnsafe()
+      const make = GreenPool.make({ size, name: String(index) }).pipe(Scope.provide(scope))
+      // At once; but `runSync` would give the pool another scheduler.
+      simulation.hold(1000)
+      const exit = Effect.runForkWith(this.#context)(make).pollUnsafe()
+      if (exit?._tag !== "Success") throw new Error("a pool is made at once")
+      return { pool: exit.value, close: Scope.close(scope, Exit.void) }
+    })
+  }
+
+  get stats(): ReadonlyArray<PoolStats> {
+    return this.pools.map(({ pool }) => Effect.runSync(pool.stats))
+  }
+
+  /** Who has borrowed whose slot: what no counter shows, and what decides who gets a slot next. */
+  get loans(): ReadonlyArray<string> {
+    const loans: Array<string> = []
+    for (const [job, actor] of this.#jobs) {
+      if (job.state !== "holding") this.#jobs.delete(job)
+      else if (job.lender !== undefined) loans.push(`${actor} from ${this.#jobs.get(job.lender)}`)
+    }
+    return loans.sort()
+  }
+
+  waiting(pool: number): number {
+    return Effect.runSync(this.pools[pool]!.pool.waiting)
+  }
+
+  /** Sets off one step. What comes of it comes when the simulation runs. */
+  perform(step: Step): void {
+    if ("interrupt" in step) {
+      this.fibers.get(step.interrupt)!.interruptUnsafe()
+    } else if ("feed" in step) {
+      this.#feeds.get(step.feed)!(step.with)
+    } else {
+      // A new actor is there in the same step.
+      this.simulation.hold(8)
+      if (step.isNew) Effect.runForkWith(this.#context)(this.#base({ id: step.to, kind: "gate", stubborn: false }))
+      this.board.set(step.to, "ordered")
+      this.#gates.get(step.to)!(step.order)
+    }
+  }
+
+  /** An actor at the base of a fiber. */
+  #base(body: Body, pool?: GreenPool): Effect.Effect<string, Named> {
+    return Effect.withFiber((fiber) => {
+      this.fibers.set(body.id, fiber)
+      fiber.addObserver((exit) => {
+        this.fibers.delete(body.id)
+        this.#ended.set(body.id, fiber)
+        this.board.over(body.id, showExit(exit))
+      })
+      return this.#frame(body, undefined, pool)
+    })
+  }
+
+  #frame(body: Body, kind?: string, pool?: GreenPool): Effect.Effect<string, Named> {
+    return Effect.withFiber((fiber) => {
+      // From here to the point where the finalizer is in place is one step.
+      this.simulation.hold(4)
+      if (kind !== undefined) this.board.enter(kind, body.id)
+      const job = pool === undefined ? undefined : toInternal(pool).jobAround(fiber)
+      if (job !== undefined) this.#jobs.set(job, body.id)
+      this.board.set(body.id, "started")
+      const finalizer = body.stubborn ? this.#orders(body.id, "finalizing") : Effect.void
+      return Effect.onExit(
+        this.#body(body),
+        () => Effect.andThen(finalizer, Effect.sync(() => this.board.set(body.id, "leaving")))
+      )
+    })
+  }
+
+  #body(body: Body): Effect.Effect<string, Named> {
+    return body.kind === "gate"
+      ? Effect.flatMap(this.#orders(body.id, "idle"), (how) => end(body.id, how))
+      : end(body.id, body.kind)
+  }
+
+  /** Carries out orders until the one to end. An interruption ends a body at once; a finalizer goes on. */
+  #orders(actor: string, status: "idle" | "finalizing"): Effect.Effect<"succeed" | "fail" | "die" | "interrupt"> {
+    const next: Effect.Effect<"succeed" | "fail" | "die" | "interrupt"> = Effect.suspend(() => {
+      this.simulation.hold(2)
+      this.board.set(actor, status)
+      return Effect.callback<Order>((resume) => {
+        this.#gates.set(actor, (order) => resume(Effect.succeed(order)))
+      })
+    }).pipe(Effect.flatMap((order) => {
+      if (order.op === "end") return Effect.succeed(order.how)
+      this.board.set(actor, order.op)
+      return Effect.matchCauseEffect(this.#carryOut(actor, order), {
+        onFailure: (cause) => {
+          const exit = showCause(cause)
+          if (exit === "interrupted" && status === "idle") return Effect.interrupt
+          this.board.note(actor, `${order.op}: ${exit}`)
+          return next
+        },
+        onSuccess: (value) => {
+          this.board.note(actor, `${order.op}: ${showExit(Exit.succeed(value))}`)
+          return next
+        }
+      })
+    }))
+    return next
+  }
+
+  #carryOut(actor: string, order: Exclude<Order, { readonly op: "end" }>): Effect.Effect<unknown, unknown> {
+    switch (order.op) {
+      case "run":
+        return this.#over(
+          order.body,
+          this.#pool(order).run(this.#frame(order.body, `run of pool ${order.pool}`, this.#pool(order)))
+        )
+      case "spawn":
+      case "spawnN":
+        return this.#pool(order)[order.op](
+          this.#spawned(order.body, `${order.op} of pool ${order.pool}`, this.#pool(order))
+        )
+      case "fork":
+        return Effect.forkChild(this.#base(order.body))
+      case "detach":
+        return Effect.forkDetach(this.#base(order.body))
+      case "join": {
+        const fiber = this.fibers.get(order.fiber) ?? this.#ended.get(order.fiber)!
+        return Effect.map(Fiber.await(fiber), (exit) => `saw ${showExit(exit)}`)
+      }
+      case "waitall":
+        return this.#pool(order).waitall
+      case "resize":
+        return this.#pool(order).resize(order.size)
+      case "close":
+        return this.pools[order.pool]!.close
+      case "map":
+        return this.#map(order)
+      case "pull":
+        return Effect.matchCauseEffect(this.#pulls.get(actor)!, {
+          onFailure: (cause) => {
+            const isDone = Pull.isDoneCause(cause)
+            if (isDone || showCause(cause) !== "interrupted") this.board.exhausted.add(actor)
+            return isDone ? Effect.succeed("end") : Effect.failCause(cause)
+          },
+          onSuccess: (chunk) =>
+            Effect.succeed(`gave ${chunk.map((result) => Exit.isExit(result) ? showExit(result) : result).join(", ")}`)
+        })
+      case "pile":
+        return this.#over(
+          order.body,
+          Effect.scoped(Effect.flatMap(
+            GreenPile.make<string, Named>(order.pool === undefined ? order.size : this.pools[order.pool]!.pool),
+            (pile) => {
+              this.#piles.set(order.body.id, pile)
+              if (order.pool !== undefined) this.#pilePools.set(order.body.id, this.pools[order.pool]!.pool)
+              return this.#frame(order.body)
+            }
+          ))
+        )
+      case "pileSpawn":
+        return this.#piles.get(order.pile)!.spawn(
+          this.#spawned(order.body, `spawn of pile ${order.pile}`, this.#pilePools.get(order.pile))
+        )
+      case "next":
+        return Effect.map(this.#piles.get(order.pile)!.next, Option.getOrElse(() => "none"))
+      case "results":
+        return Stream.runForEach(
+          this.#piles.get(order.pile)!.results,
+          (result) => Effect.sync(() => this.board.note(actor, `results gave ${result}`))
+        )
+      case "exits":
+        return Stream.runForEach(
+          this.#piles.get(order.pile)!.exits,
+          (exit) => Effect.sync(() => this.board.note(actor, `exits gave ${showExit(exit)}`))
+        )
+    }
+  }
+
+  #pool(order: { readonly pool: number }): GreenPool {
+    return this.pools[order.pool]!.pool
+  }
+
+  /** A job in a fiber of its own. */
+  #spawned(body: Body, kind: string, pool?: GreenPool): Effect.Effect<string, Named> {
+    return Effect.suspend(() => {
+      this.board.enter(kind, body.id)
+      return this.#base(body, pool)
+    })
+  }
+
+  /** Notes the end of what ran in the fiber of another actor. */
+  #over<E>(body: Body, effect: Effect.Effect<string, E>): Effect.Effect<string, E> {
+    return Effect.onExit(effect, (exit) => Effect.sync(() => this.board.over(body.id, showExit(exit))))
+  }
+
+  #map(order: Extract<Order, { readonly op: "map" }>): Effect.Effect<string, unknown> {
+    const { body, source, verb } = order
+    const kind = `item of ${body.id}`
+    const items = openSource(this.board, body.id, source, this.#feeds)
+    const job = (index: number) => {
+      const item = itemOf(body.id, source, index)
+      if (item.kind !== "throw") return this.#spawned(item, kind, this.#pool(order))
+      this.board.enter(kind, item.id)
+      this.board.set(item.id, `over: die ${item.id}`)
+      return end(item.id, item.kind)
+    }
+    const pool = this.#pool(order)
+    const stream: Stream.Stream<string | Exit.Exit<string, Named>, unknown> = verb === "imapExit"
+      ? pool.imapExit(job, items)
+      : pool[verb](job, items)
+    return this.#over(
+      body,
+      Effect.scoped(Effect.flatMap(Stream.toPull(stream), (pull) => {
+        this.#pulls.set(body.id, pull)
+        return this.#frame(body)
+      }))
+    )
+  }
+}

@@ -1,0 +1,275 @@
+/**
+ * What a program should do: actors, maps and piles on the pools of the model.
+ */
+import { Board } from "./board.ts"
+import { MapModel } from "./expected-map.ts"
+import { Pile } from "./expected-pile.ts"
+import {
+  block,
+  exitOf,
+  Fiber,
+  Interrupted,
+  mayYield,
+  onExit,
+  Raise,
+  resume,
+  Runtime,
+  type Steps,
+  uninterruptible
+} from "./fibers.ts"
+import { type Counters, innermost, Job, outcomeOf, Pool, stopAll } from "./model.ts"
+import type { Body, Order, Step } from "./program.ts"
+
+/** The innermost job of each pool around an actor. */
+type Jobs = ReadonlyMap<Pool, Job>
+
+export class Expected {
+  readonly board = new Board()
+  readonly pools: ReadonlyArray<Pool>
+  readonly runtime: Runtime
+  readonly #fibers = new Map<string, Fiber>()
+  readonly #gates = new Map<string, (order: Order) => void>()
+  readonly #maps = new Map<string, MapModel>()
+  readonly #piles = new Map<string, Pile>()
+
+  constructor(sizes: ReadonlyArray<number>, choose: (count: number) => number) {
+    this.runtime = new Runtime(choose)
+    this.pools = sizes.map((size, index) => this.#pool(size, String(index)))
+  }
+
+  get counters(): ReadonlyArray<Counters> {
+    return this.pools.map((pool) => pool.counters)
+  }
+
+  get loans(): ReadonlyArray<string> {
+    return this.pools.flatMap(({ jobs }) =>
+      [...jobs].flatMap(({ actor, lender }) => lender === undefined ? [] : [`${actor} from ${lender.actor}`])
+    ).sort()
+  }
+
+  #pool(size: number, name: string): Pool {
+    return new Pool(name, size, (job) => this.board.enter(job.kind, job.actor))
+  }
+
+  /** Carries out one step, up to the point where everybody waits. */
+  perform(step: Step): void {
+    if ("interrupt" in step) {
+      this.#fibers.get(step.interrupt)!.interrupt()
+    } else if ("feed" in step) {
+      this.#maps.get(step.feed)!.feed(step.with)
+    } else {
+      if (step.isNew) {
+        const body: Body = { id: step.to, kind: "gate", stubborn: false }
+        this.#fork(new Map(), body).begin()
+      }
+      this.board.set(step.to, "ordered")
+      this.#gates.get(step.to)!(step.order)
+    }
+    this.runtime.settle()
+  }
+
+  #fork(jobs: Jobs, body: Body): Fiber {
+    const fiber = new Fiber(this.runtime, (self) => this.#frame(self, jobs, body))
+    this.#fibers.set(body.id, fiber)
+    fiber.observe((exit) => this.board.over(body.id, exit))
+    return fiber
+  }
+
+  *#frame(self: Fiber, jobs: Jobs, body: Body): Steps<string> {
+    this.board.set(body.id, "started")
+    return yield* onExit(self, this.#body(self, jobs, body), this.#finalizer(self, jobs, body))
+  }
+
+  *#body(self: Fiber, jobs: Jobs, body: Body): Steps<string> {
+    if (body.kind !== "gate") yield* mayYield(this.runtime)
+    const how = body.kind === "gate" ? yield* this.#orders(self, jobs, body.id, "idle") : body.kind
+    if (how === "succeed") return `succeed ${body.id}`
+    throw how === "interrupt" ? Interrupted : new Raise(`${how === "throw" ? "die" : how} ${body.id}`)
+  }
+
+  *#finalizer(self: Fiber, jobs: Jobs, body: Body): Steps<void> {
+    if (body.stubborn) yield* this.#orders(self, jobs, body.id, "finalizing")
+    this.board.set(body.id, "leaving")
+  }
+
+  /** Carries out orders until the one to end. An interruption ends a body at once; a finalizer goes on. */
+  *#orders(self: Fiber, jobs: Jobs, actor: string, status: "idle" | "finalizing"): Steps<string> {
+    for (;;) {
+      this.board.set(actor, status)
+      const order = yield* block<Order>((resume) => this.#gates.set(actor, resume))
+      if (order.op === "end") return order.how
+      this.board.set(actor, order.op)
+      const exit = yield* exitOf(this.#carryOut(self, jobs, actor, order))
+      yield* mayYield(this.runtime)
+      if (status === "idle" && (exit === "interrupted" || self.isUnwinding)) {
+        // Interruption passes the failures that nobody could handle any more.
+        throw exit.startsWith("die") ? new Raise(exit) : Interrupted
+      }
+      this.board.note(actor, `${order.op}: ${exit}`)
+    }
+  }
+
+  *#carryOut(self: Fiber, jobs: Jobs, actor: string, order: Exclude<Order, { readonly op: "end" }>): Steps<string> {
+    switch (order.op) {
+      case "run":
+        return yield* this.#run(self, jobs, this.pools[order.pool]!, order.body)
+      case "spawn":
+      case "spawnN":
+        return yield* this.#spawn(self, jobs, this.pools[order.pool]!, order.body, `${order.op} of pool ${order.pool}`)
+      case "fork": {
+        const fiber = this.#fork(jobs, order.body).beginSoon()
+        self.children.add(fiber)
+        return "done"
+      }
+      case "detach":
+        this.#fork(jobs, order.body).beginSoon()
+        return "done"
+      case "join": {
+        const fiber = this.#fibers.get(order.fiber)!
+        return yield* block<string>((resume) => fiber.observe((exit) => resume(`saw ${exit}`)))
+      }
+      case "waitall":
+        return yield* this.#waitall(jobs, this.pools[order.pool]!)
+      case "resize": {
+        const pool = this.pools[order.pool]!
+        if (pool.closed) throw Interrupted
+        pool.resize(order.size)
+        return "done"
+      }
+      case "close":
+        yield* uninterruptible(self, this.#close(jobs, this.pools[order.pool]!))
+        return "done"
+      case "map":
+        return yield* this.#map(self, jobs, order)
+      case "pull":
+        return yield* this.#maps.get(actor)!.pull(self)
+      case "pile":
+        return yield* this.#pile(self, jobs, order)
+      case "pileSpawn": {
+        const pile = this.#piles.get(order.pile)!
+        return yield* this.#spawn(self, jobs, pile.pool, order.body, `spawn of pile ${order.pile}`, pile)
+      }
+      case "next": {
+        const exit = yield* this.#piles.get(order.pile)!.take()
+        if (exit === "none" || exit.startsWith("succeed")) return exit
+        throw new Raise(exit)
+      }
+      case "results":
+      case "exits":
+        for (;;) {
+          const exit = yield* this.#piles.get(order.pile)!.take()
+          if (exit === "none") return "done"
+          if (order.op === "results" && !exit.startsWith("succeed")) throw new Raise(exit)
+          this.board.note(actor, `${order.op} gave ${exit}`)
+        }
+    }
+  }
+
+  /** Waits for a slot, unless there is one at once. */
+  *#wait(pool: Pool, job: Job): Steps<void> {
+    if (job.state !== "waiting") return
+    try {
+      yield* block<void>((wake) => {
+        job.onGrant = wake
+        job.onRefuse = wake
+      })
+    } catch (raised) {
+      if (job.state === "waiting") pool.leave(job)
+      else if (job.state === "running") pool.end(job, "interrupted")
+      throw raised
+    }
+    if (job.isOver) throw Interrupted
+  }
+
+  *#run(self: Fiber, jobs: Jobs, pool: Pool, body: Body): Steps<string> {
+    if (pool.closed) throw Interrupted
+    const job = new Job(`run of pool ${pool.name}`, body.id, jobs.get(pool))
+    job.onStop = () => self.interrupt()
+    pool.enter(job)
+    yield* this.#wait(pool, job)
+    const exit = yield* exitOf(this.#frame(self, new Map(jobs).set(pool, job), body))
+    pool.end(job, outcomeOf(exit))
+    this.board.over(body.id, exit)
+    return resume(exit)
+  }
+
+  *#spawn(self: Fiber, jobs: Jobs, pool: Pool, body: Body, kind: string, pile?: Pile): Steps<string> {
+    if (pool.closed || pile?.closed === true) throw Interrupted
+    const job = new Job(kind, body.id, jobs.get(pool))
+    const entry = pile?.add(job)
+    // Until there is a fiber, to stop the job is to end it.
+    job.onStop = () => pool.end(job, "interrupted")
+    pool.enter(job)
+    try {
+      yield* this.#wait(pool, job)
+    } catch (raised) {
+      if (entry !== undefined) pile?.drop(entry)
+      throw raised
+    }
+    const fiber = this.#fork(new Map(jobs).set(pool, job), body).beginSoon()
+    job.onStop = () => fiber.interrupt()
+    fiber.observe((exit) => {
+      pool.end(job, outcomeOf(exit))
+      if (entry !== undefined) entry.exit = exit
+      pile?.deliver()
+      if (kind.startsWith("spawnN") && outcomeOf(exit) === "failed") this.board.note("log", `${pool.name}: ${exit}`)
+    })
+    if (job.lender === undefined) return "done"
+    const ended = block<string>((resume) => fiber.observe(resume))
+    try {
+      yield* ended
+    } catch (raised) {
+      fiber.interrupt()
+      yield* uninterruptible(self, block<string>((resume) => fiber.observe(resume)))
+      throw raised
+    }
+    return "done"
+  }
+
+  *#waitall(jobs: Jobs, pool: Pool): Steps<string> {
+    if (pool.closed) throw Interrupted
+    if (innermost(jobs.get(pool)) !== undefined) throw new Raise("die waitall")
+    if (pool.idle) return "done"
+    let wake = () => {}
+    try {
+      yield* block<void>((resume) => pool.idlers.add(wake = resume))
+    } finally {
+      pool.idlers.delete(wake)
+    }
+    if (pool.closed) throw Interrupted
+    return "done"
+  }
+
+  *#close(jobs: Jobs, pool: Pool): Steps<void> {
+    if (pool.closed) return
+    yield* stopAll(this.runtime, pool.close(), jobs.get(pool))
+  }
+
+  *#closePile(jobs: Jobs, pile: Pile, ownsPool: boolean): Steps<void> {
+    yield* stopAll(this.runtime, pile.close(), jobs.get(pile.pool))
+    if (ownsPool) yield* this.#close(jobs, pile.pool)
+  }
+
+  *#map(self: Fiber, jobs: Jobs, order: Extract<Order, { readonly op: "map" }>): Steps<string> {
+    const pool = this.pools[order.pool]!
+    const { body, source, verb } = order
+    const launch = (job: Job, item: Body) => this.#fork(new Map(jobs).set(pool, job), item)
+    const map = new MapModel(this.board, this.runtime, pool, jobs.get(pool), body.id, verb, source, launch)
+    this.#maps.set(body.id, map)
+    return yield* this.#scoped(self, jobs, body, map.close())
+  }
+
+  *#pile(self: Fiber, jobs: Jobs, order: Extract<Order, { readonly op: "pile" }>): Steps<string> {
+    const pool = order.pool === undefined ? this.#pool(order.size, "pile") : this.pools[order.pool]!
+    const pile = new Pile(this.runtime, pool)
+    this.#piles.set(order.body.id, pile)
+    return yield* this.#scoped(self, jobs, order.body, this.#closePile(jobs, pile, order.pool === undefined))
+  }
+
+  /** An actor with a scope of its own, in the fiber of the one around it. */
+  *#scoped(self: Fiber, jobs: Jobs, body: Body, close: Steps<void>): Steps<string> {
+    const exit = yield* exitOf(onExit(self, this.#frame(self, jobs, body), close))
+    this.board.over(body.id, exit)
+    return resume(exit)
+  }
+}

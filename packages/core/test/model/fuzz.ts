@@ -1,0 +1,45 @@
+/**
+ * Runs the proof with ever new programs: `pnpm fuzz [--minutes N] [--seed S]`, and `--path P` to replay what it found.
+ */
+import { parseArgs } from "node:util"
+import { prove, Schedules } from "./proof.ts"
+import type { Tally } from "./side-by-side.ts"
+
+const { values } = parseArgs({
+  options: {
+    minutes: { type: "string", default: "1" },
+    seed: { type: "string", default: String(Date.now() % 1_000_000_000) },
+    path: { type: "string" }
+  }
+})
+
+const BatchSize = 500
+
+const tally: Tally = { programs: 0, steps: 0, reordered: 0, orders: 0 }
+const start = performance.now()
+const end = start + Number(values.minutes) * 60_000
+
+const progress = (): string => {
+  const seconds = (performance.now() - start) / 1000
+  return `${tally.programs / Schedules} programs x ${Schedules} schedules, ${tally.steps} steps, ` +
+    `${Math.round(tally.steps / seconds)} steps/s, ${tally.orders} orders tried for ${tally.reordered} steps, ${
+      Math.round(seconds)
+    } s`
+}
+
+const check = async (seed: number, path?: string): Promise<void> => {
+  const problem = await prove({ seed, programs: BatchSize, ...(path === undefined ? {} : { path }) }, tally)
+  if (problem === undefined) return
+  console.error(problem)
+  process.exit(1)
+}
+
+if (values.path !== undefined) {
+  await check(Number(values.seed), values.path)
+  console.log("nothing is wrong with that program any more")
+} else {
+  for (let seed = Number(values.seed); performance.now() < end; seed++) {
+    await check(seed)
+    console.log(`seed ${seed}: ${progress()}`)
+  }
+}

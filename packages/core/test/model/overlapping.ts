@@ -1,0 +1,248 @@
+/**
+ * Runs a program on the library alone, with steps that overlap: the next one begins before the last one has come to
+ * rest, under a random schedule. What then happens depends on the schedule; what must hold is checked in each turn.
+ */
+import type { Fiber } from "effect"
+import { Actual } from "./actual.ts"
+import { Cast, type Order, type Program, show, type Step } from "./program.ts"
+import { Random } from "./random.ts"
+import { RandomSimulation } from "./scheduler.ts"
+import { type Finding, leftovers, type Tally } from "./side-by-side.ts"
+
+export const runOverlapping = async (program: Program, seed: number, tally: Tally): Promise<Finding | undefined> => {
+  const random = new Random(~seed)
+  const actual = new Actual(program.sizes, new RandomSimulation(new Random(seed)))
+  const cast = new Cast(program.sizes.length, actual.board)
+  const watch = new Watch(actual)
+  const steps: Array<Step> = []
+  tally.programs++
+
+  const carryOut = async (step: Step, patience: number): Promise<Finding | undefined> => {
+    steps.push(step)
+    tally.steps++
+    try {
+      watch.onStep(step)
+      actual.perform(step)
+      actual.simulation.onOperation(undefined)
+      for (let task = 0; task < patience && watch.problems.length === 0; task++) {
+        if (!actual.simulation.step()) break
+      }
+      if (patience === Infinity) {
+        await actual.simulation.settle(cast.hasPromises)
+        watch.onRest()
+      }
+    } catch (error) {
+      watch.problems.push(`the library: ${error instanceof Error ? error.stack ?? error.message : String(error)}`)
+    }
+    if (watch.problems.length === 0) return undefined
+    return { steps: steps.map(show), problems: watch.problems }
+  }
+
+  for (const command of program.commands) {
+    const step = cast.step(command, [...actual.fibers.keys()])
+    const patience = random.pick([0, 1, 2, 4, 10, Infinity])
+    const found = step === undefined ? undefined : await carryOut(step, patience)
+    if (found !== undefined) return found
+  }
+  await actual.simulation.settle(cast.hasPromises)
+  for (const step of cast.windUp(actual)) {
+    const found = await carryOut(step, Infinity)
+    if (found !== undefined) return found
+  }
+  const left = leftovers(actual)
+  return left.length === 0 ? undefined : { steps: steps.map(show), problems: left }
+}
+
+/** What holds at every moment, whatever the schedule. */
+class Watch {
+  readonly problems: Array<string> = []
+  readonly #actual: Actual
+  readonly #running: Array<number>
+  readonly #closed = new Set<number>()
+  /** The pool of each job, and of the jobs of each pile, and of the items of each map. */
+  readonly #pools = new Map<string, number>()
+  /** The bodies and finalizers of jobs that are running, by their pool. */
+  readonly #live: ReadonlyArray<Set<string>>
+  readonly #line: FirstComeFirstServed
+  /** What has come out of each map. */
+  readonly #results = new Map<string, Array<number>>()
+  readonly #verbs = new Map<string, Extract<Order, { readonly op: "map" }>>()
+  /** What has come out of piles. */
+  readonly #read = new Set<string>()
+
+  constructor(actual: Actual) {
+    this.#actual = actual
+    this.#running = actual.pools.map(() => 0)
+    this.#live = actual.pools.map(() => new Set())
+    this.#line = new FirstComeFirstServed(actual, this.problems)
+    actual.simulation.onOperation = (fiber) => {
+      this.#line.onOperation(fiber)
+      if (fiber === undefined) this.#check()
+    }
+    actual.board.onStatus = (actor, status) => this.#onStatus(actor, status)
+    actual.board.onNote = (actor, text) => this.#onNote(actor, text)
+  }
+
+  onStep(step: Step): void {
+    this.#line.onStep(step)
+    if (!("to" in step)) return
+    const { order } = step
+    if (order.op === "run" || order.op === "spawn" || order.op === "spawnN") {
+      this.#pools.set(order.body.id, order.pool)
+    } else if (order.op === "pile" && order.pool !== undefined) {
+      this.#pools.set(`pile ${order.body.id}`, order.pool)
+    } else if (order.op === "pileSpawn") {
+      const pool = this.#pools.get(`pile ${order.pile}`)
+      if (pool !== undefined) this.#pools.set(order.body.id, pool)
+    } else if (order.op === "map") {
+      this.#pools.set(`map ${order.body.id}`, order.pool)
+      this.#verbs.set(order.body.id, order)
+    } else if (order.op === "close") {
+      this.#closed.add(order.pool)
+    }
+  }
+
+  onRest(): void {
+    this.#line.onRest()
+  }
+
+  #onStatus(actor: string, status: string): void {
+    const pool = this.#pools.get(actor.includes(".") ? `map ${actor.split(".")[0]}` : actor)
+    if (pool === undefined) return
+    if (status === "started") this.#live[pool]!.add(actor)
+    if (status === "leaving" || status.startsWith("over")) this.#live[pool]!.delete(actor)
+  }
+
+  #onNote(actor: string, text: string): void {
+    const [verb, what] = text.split(/: | gave /) as [string, string | undefined]
+    if ((verb === "next" || verb === "results" || verb === "exits") && what?.startsWith("succeed") === true) {
+      if (this.#read.has(what)) this.problems.push(`${what} came out of a pile twice`)
+      this.#read.add(what)
+    }
+    const map = verb === "pull" ? this.#verbs.get(actor) : undefined
+    if (map === undefined) return
+    const results = this.#results.get(actor) ?? []
+    this.#results.set(actor, results)
+    for (const [, item] of text.matchAll(/\d+\.(\d+)|interrupted/g)) {
+      // An exit that is an interruption does not say whose: that it is in its place is all that can be known.
+      if (item !== undefined || map.verb === "imapExit") {
+        results.push(item === undefined ? results.length : Number(item))
+      }
+    }
+    const isComplete = text === "pull: end" && map.source.kind === "iterator"
+    if (map.verb === "imapUnordered") {
+      if (new Set(results).size < results.length) this.problems.push(`map ${actor} gave a result twice: ${results}`)
+    } else if (results.some((item, index) => item !== index)) {
+      this.problems.push(`map ${actor} gave its results out of order: ${results}`)
+    }
+    if (isComplete && results.length !== map.source.bodies.length) {
+      this.problems.push(`map ${actor} gave ${results.length} of ${map.source.bodies.length} results`)
+    }
+  }
+
+  #check(): void {
+    for (const [index, stats] of this.#actual.stats.entries()) {
+      const { borrowed, failed, free, interrupted, running, size, started, succeeded, waiting } = stats
+      const live = this.#live[index]!
+      const before = this.#running[index]!
+      const must = (holds: boolean, what: string): void => {
+        if (!holds) this.problems.push(`pool ${index}: ${what} (${JSON.stringify(stats)})`)
+      }
+      must(free === size - running, "free is not size - running")
+      must(started === succeeded + failed + interrupted + running + borrowed, "the counters do not add up")
+      must(running <= Math.max(size, before), "more slots are held than there are")
+      must(waiting === 0 || running >= size || this.#closed.has(index), "somebody waits while a slot is free")
+      must(live.size <= running + borrowed, `jobs run without a slot: ${[...live]}`)
+      this.#running[index] = running
+    }
+  }
+}
+
+interface Caller {
+  readonly body: string
+  readonly kind: string
+  readonly fiber: string
+  readonly pool: number
+  /** `resting`: waiting since before the last moment of rest, so that nothing delays its start but the slot. */
+  state: "coming" | "waiting" | "resting" | "gone"
+}
+
+/** Who comes from outside all jobs is let in in the order in which he joined the line. */
+class FirstComeFirstServed {
+  readonly #actual: Actual
+  readonly #problems: Array<string>
+  /** The fiber of each actor that is outside all jobs. */
+  readonly #outside = new Map<string, string>()
+  readonly #pilePools = new Map<string, number>()
+  readonly #callers = new Map<string, Caller>()
+  readonly #lines: ReadonlyArray<Array<Caller>>
+  readonly #waiting: Array<number>
+  #last: Fiber.Fiber<unknown, unknown> | undefined = undefined
+
+  constructor(actual: Actual, problems: Array<string>) {
+    this.#actual = actual
+    this.#problems = problems
+    this.#lines = actual.pools.map(() => [])
+    this.#waiting = actual.pools.map(() => 0)
+    actual.board.onEnter = (_, actor) => this.#onStart(actor)
+  }
+
+  onStep(step: Step): void {
+    if ("interrupt" in step) {
+      // It may unwind slowly, and others with it: who of them still waits is not known any more.
+      for (const caller of this.#callers.values()) caller.state = "gone"
+      return
+    }
+    if (!("to" in step)) return
+    const { order, to } = step
+    if (step.isNew) this.#outside.set(to, to)
+    const fiber = this.#outside.get(to)
+    if (order.op === "end" || order.op === "close") {
+      for (const caller of this.#callers.values()) caller.state = "gone"
+    }
+    if (fiber === undefined) return
+    if (order.op === "map" || order.op === "pile") this.#outside.set(order.body.id, fiber)
+    if (order.op === "fork" || order.op === "detach") this.#outside.set(order.body.id, order.body.id)
+    if (order.op === "pile" && order.pool !== undefined) this.#pilePools.set(order.body.id, order.pool)
+    if (order.op !== "run" && order.op !== "spawn" && order.op !== "spawnN" && order.op !== "pileSpawn") return
+    const pool = order.op === "pileSpawn" ? this.#pilePools.get(order.pile) : order.pool
+    if (pool === undefined) return
+    const kind = order.op === "run" ? "run" : "spawn"
+    for (const caller of this.#callers.values()) if (caller.fiber === fiber) caller.state = "gone"
+    this.#callers.set(order.body.id, { body: order.body.id, kind, fiber, pool, state: "coming" })
+  }
+
+  /** Before an operation of a fiber: what its last one, or that of the one before it, has done to the lines. */
+  onOperation(fiber: Fiber.Fiber<unknown, unknown> | undefined): void {
+    const last = this.#last
+    this.#last = fiber
+    for (const [pool, before] of this.#waiting.entries()) {
+      const now = this.#actual.waiting(pool)
+      this.#waiting[pool] = now
+      if (now <= before || last === undefined) continue
+      for (const caller of this.#callers.values()) {
+        if (caller.state !== "coming" || caller.pool !== pool) continue
+        if (this.#actual.fibers.get(caller.fiber) !== last) continue
+        caller.state = "waiting"
+        this.#lines[pool]!.push(caller)
+      }
+    }
+  }
+
+  onRest(): void {
+    for (const caller of this.#callers.values()) if (caller.state === "waiting") caller.state = "resting"
+  }
+
+  #onStart(actor: string): void {
+    const caller = this.#callers.get(actor)
+    if (caller === undefined || caller.state === "gone") return
+    const line = this.#lines[caller.pool]!
+    // One who has just come may start before one whose grant is on its way.
+    const earlier = line.slice(0, Math.max(0, line.indexOf(caller)))
+      .find((other) => other.state === "resting" && other.kind === caller.kind)
+    if (earlier !== undefined && caller.state === "resting") {
+      this.#problems.push(`${caller.body} was let in before ${earlier.body}, who came first`)
+    }
+    caller.state = "gone"
+  }
+}

@@ -1,0 +1,320 @@
+/**
+ * Random programs: what actors are told to do to pools, in a form that both the model and the library can carry out.
+ *
+ * An actor is a piece of an Effect that waits for orders: the body of a job, a fiber that a job forked, or a caller
+ * from outside. A command is a few small numbers, so that it shrinks well; which actor and which pool they mean is
+ * settled only when its turn comes (`Cast.order`), by what is there then.
+ */
+import * as fc from "fast-check"
+import type { Board } from "./board.ts"
+
+/** What an actor is made of. */
+export interface Body {
+  readonly id: string
+  /** Waits for orders, or ends by itself. `throw` is for items of maps: `f` throws. */
+  readonly kind: "gate" | "succeed" | "fail" | "die" | "interrupt" | "throw"
+  /** Its finalizer waits for orders too. */
+  readonly stubborn: boolean
+}
+
+export type MapVerb = "imap" | "imapUnordered" | "imapExit"
+
+/** What a map reads: an iterator that is there at once, or a stream or async iterable that commands feed. */
+export interface SourceSpec {
+  readonly kind: "iterator" | "stream" | "async"
+  readonly bodies: ReadonlyArray<Body>
+  /** The iterator throws instead of ending. */
+  readonly throws: boolean
+}
+
+export type Order =
+  | { readonly op: "end"; readonly how: "succeed" | "fail" | "die" | "interrupt" }
+  | { readonly op: "run" | "spawn" | "spawnN"; readonly pool: number; readonly body: Body }
+  | { readonly op: "fork" | "detach"; readonly body: Body }
+  | { readonly op: "join"; readonly fiber: string }
+  | { readonly op: "waitall"; readonly pool: number }
+  | { readonly op: "resize"; readonly pool: number; readonly size: number }
+  | { readonly op: "close"; readonly pool: number }
+  | { readonly op: "pile"; readonly pool: number | undefined; readonly size: number; readonly body: Body }
+  | { readonly op: "pileSpawn"; readonly pile: string; readonly body: Body }
+  | { readonly op: "next" | "results" | "exits"; readonly pile: string }
+  | {
+    readonly op: "map"
+    readonly pool: number
+    readonly verb: MapVerb
+    readonly source: SourceSpec
+    readonly body: Body
+  }
+  | { readonly op: "pull" }
+
+/** What happens to the sources of maps. */
+export type Feed = { readonly op: "items"; readonly count: number } | { readonly op: "end" } | { readonly op: "fail" }
+
+/** One step of a program, with everything settled. */
+export type Step =
+  | { readonly to: string; readonly isNew: boolean; readonly order: Order }
+  | { readonly interrupt: string }
+  | { readonly feed: string; readonly with: Feed }
+
+/** One step of a program, as it is generated. */
+export interface Command {
+  readonly verb: Verb
+  readonly who: number
+  readonly x: number
+  readonly y: number
+  readonly z: number
+}
+
+export interface Program {
+  readonly sizes: ReadonlyArray<number>
+  readonly commands: ReadonlyArray<Command>
+}
+
+const weights = {
+  end: 6,
+  run: 6,
+  spawn: 6,
+  spawnN: 2,
+  fork: 2,
+  detach: 2,
+  join: 1,
+  interrupt: 5,
+  resize: 4,
+  map: 4,
+  pull: 7,
+  feed: 4,
+  pile: 2,
+  pileSpawn: 5,
+  next: 3,
+  results: 1,
+  exits: 1,
+  waitall: 1,
+  close: 1
+} as const
+
+type Verb = keyof typeof weights
+
+const verbs = (Object.keys(weights) as Array<Verb>).flatMap((verb) => new Array<Verb>(weights[verb]).fill(verb))
+
+const command: fc.Arbitrary<Command> = fc.record({
+  verb: fc.constantFrom(...verbs),
+  who: fc.nat(99),
+  x: fc.nat(99),
+  y: fc.nat(99),
+  z: fc.nat(99)
+})
+
+/** Programs over one or two pools. */
+export const programs = (maxLength: number): fc.Arbitrary<Program> =>
+  fc.record({
+    sizes: fc.array(fc.constantFrom(1, 0, 2, 3), { minLength: 1, maxLength: 2 }),
+    commands: fc.array(command, { maxLength, size: "max" })
+  })
+
+/** Those who are on the stage, and the pools, piles and maps there. Made anew for each run of a program. */
+export class Cast {
+  readonly #pools: number
+  readonly #board: Board
+  readonly #piles: Array<string> = []
+  /** Piles with a pool of their own. */
+  readonly #private = new Set<string>()
+  readonly #maps: Array<string> = []
+  /** Whether promises are at work: those of async iterables. */
+  hasPromises = false
+  /** Actors that no interruption reaches, since they are inside a finalizer. */
+  readonly #guarded = new Set<string>()
+  #ids = 0
+
+  constructor(pools: number, board: Board) {
+    this.#pools = pools
+    this.#board = board
+  }
+
+  /** What the command means now, or nothing when there is nobody whom it could mean. */
+  step(command: Command, fibers: ReadonlyArray<string>): Step | undefined {
+    const { verb, who, x } = command
+    if (verb === "interrupt") {
+      const fiber = pick(fibers, who)
+      return fiber === undefined ? undefined : { interrupt: fiber }
+    }
+    if (verb === "feed") {
+      const source = pick(this.#maps.filter((map) => this.#board.status.get(`${map} source`) === "awaited"), who)
+      if (source === undefined) return undefined
+      const feed: Feed = x % 8 === 6 ? { op: "end" } : x % 8 === 7 ? { op: "fail" } : { op: "items", count: x % 4 + 1 }
+      return { feed: source, with: feed }
+    }
+    const idle = [...this.#board.status.keys()].filter((actor) => this.#board.isIdle(actor)).toReversed()
+    if (verb === "end") {
+      const actor = pick(idle, who)
+      const how = (["succeed", "succeed", "fail", "die", "succeed", "interrupt"] as const)[x % 6]!
+      return actor === undefined ? undefined : { to: actor, isNew: false, order: { op: "end", how } }
+    }
+    if (verb === "pull") {
+      const actor = pick(idle.filter((actor) => this.#maps.includes(actor) && !this.#board.exhausted.has(actor)), who)
+      return actor === undefined ? undefined : { to: actor, isNew: false, order: { op: "pull" } }
+    }
+    const known = pick(["", ...idle], who)
+    const to = known === undefined || known === "" ? this.#id() : known
+    const isGuarded = this.#guarded.has(to) || this.#board.status.get(to) === "finalizing"
+    const order = this.#order(verb, command, fibers, isGuarded)
+    if (order === undefined) return undefined
+    if (isGuarded && (order.op === "run" || order.op === "map" || order.op === "pile")) this.#guarded.add(order.body.id)
+    return { to, isNew: to !== known, order }
+  }
+
+  /** Sends everybody home: ends who waits for an order, opens paused pools, interrupts who is left, closes the pools. */
+  *windUp(stage: { readonly fibers: ReadonlyMap<string, unknown> }): Generator<Step> {
+    const interrupted = new Set<string>()
+    const opened = new Set<number>()
+    const closed = new Set<number>()
+    const pools = Array.from({ length: this.#pools }, (_, pool) => pool)
+    for (;;) {
+      const { status } = this.#board
+      const idle = [...status.keys()].findLast((actor) => this.#board.isIdle(actor))
+      if (idle !== undefined) {
+        yield { to: idle, isNew: false, order: { op: "end", how: "succeed" } }
+        continue
+      }
+      const source = this.#maps.find((map) => status.get(`${map} source`) === "awaited")
+      if (source !== undefined) {
+        yield { feed: source, with: { op: "end" } }
+        continue
+      }
+      const paused = pools.find((pool) => !opened.has(pool))
+      if (paused !== undefined) {
+        opened.add(paused)
+        yield { to: this.#id(), isNew: true, order: { op: "resize", pool: paused, size: 2 } }
+        continue
+      }
+      const fiber = [...stage.fibers.keys()].find((fiber) => !interrupted.has(fiber))
+      if (fiber !== undefined) {
+        interrupted.add(fiber)
+        yield { interrupt: fiber }
+        continue
+      }
+      const pool = pools.find((pool) => !closed.has(pool))
+      if (pool === undefined) return
+      closed.add(pool)
+      yield { to: this.#id(), isNew: true, order: { op: "close", pool } }
+    }
+  }
+
+  #order(
+    verb: Exclude<Verb, "interrupt" | "feed" | "end" | "pull">,
+    { x, y, z }: Command,
+    fibers: ReadonlyArray<string>,
+    isGuarded: boolean
+  ): Order | undefined {
+    const pool = x % this.#pools
+    switch (verb) {
+      case "run":
+      case "spawn":
+      case "spawnN":
+        return { op: verb, pool, body: this.#body(y, z) }
+      case "fork":
+      case "detach":
+        return { op: verb, body: this.#body(0, z) }
+      case "join": {
+        // A finalizer that waits for its own fiber would do so for ever.
+        const fiber = isGuarded ? undefined : pick(fibers, x)
+        return fiber === undefined ? undefined : { op: "join", fiber }
+      }
+      case "waitall":
+      case "close":
+        return { op: verb, pool }
+      case "resize":
+        return { op: "resize", pool, size: y % 5 }
+      case "pile": {
+        const body = this.#body(0, z)
+        this.#piles.push(body.id)
+        const isPrivate = y % 4 === 3
+        if (isPrivate) this.#private.add(body.id)
+        return { op: "pile", pool: isPrivate ? undefined : pool, size: x % 3 + 1, body }
+      }
+      case "pileSpawn":
+      case "next":
+      case "results":
+      case "exits": {
+        const pile = pick(this.#piles.filter((pile) => this.#isOpen(pile)), x)
+        if (pile === undefined) return undefined
+        // A finalizer may wait here for its own job; then only the close of the pool helps, which comes too late.
+        if (isGuarded && verb !== "pileSpawn" && this.#private.has(pile)) return undefined
+        return verb === "pileSpawn" ? { op: verb, pile, body: this.#body(y, z) } : { op: verb, pile }
+      }
+      case "map": {
+        const body = this.#body(0, z)
+        this.#maps.push(body.id)
+        const mapVerb = (["imap", "imapUnordered", "imapExit"] as const)[y % 3]!
+        const source = sourceOf(body.id, y, z)
+        this.hasPromises ||= source.kind === "async"
+        return { op: "map", pool, verb: mapVerb, source, body }
+      }
+    }
+  }
+
+  #isOpen(pile: string): boolean {
+    const status = this.#board.status.get(pile)
+    return status !== undefined && status !== "leaving" && !status.startsWith("over")
+  }
+
+  #id(): string {
+    return String(++this.#ids)
+  }
+
+  #body(kind: number, stubborn: number): Body {
+    return bodyOf(this.#id(), kind, stubborn)
+  }
+}
+
+/** The item of a map with this index. Those that commands feed have no end of their own. */
+export const itemOf = (map: string, source: SourceSpec, index: number): Body => ({
+  ...source.bodies[index % source.bodies.length] ?? { kind: "gate", stubborn: false },
+  id: `${map}.${index}`
+})
+
+const kinds = [
+  ...["gate", "gate", "gate", "gate", "gate", "gate", "gate", "gate"] as const,
+  ...["succeed", "succeed", "fail", "die", "interrupt"] as const
+]
+
+const bodyOf = (id: string, kind: number, stubborn: number): Body => ({
+  id,
+  kind: kinds[kind % kinds.length]!,
+  stubborn: stubborn % 4 === 3
+})
+
+const sourceOf = (id: string, y: number, z: number): SourceSpec => ({
+  kind: z % 4 === 2 ? "stream" : z % 16 === 7 ? "async" : "iterator",
+  throws: y % 16 === 15,
+  bodies: Array.from({ length: z % 9 }, (_, item) => {
+    // Any mixture, from all gates to all ending by themselves.
+    const kind = (y * 7 + item * (z % 5)) % 16
+    const body = bodyOf(`${id}.${item}`, kind % kinds.length, y + item)
+    return kind === 15 ? { ...body, kind: "throw", stubborn: false } : body
+  })
+})
+
+const pick = <A>(from: ReadonlyArray<A>, which: number): A | undefined => from[which % from.length]
+
+/** A step in words. */
+export const show = (step: Step): string =>
+  "interrupt" in step
+    ? `interrupt the fiber of ${step.interrupt}`
+    : "feed" in step
+    ? `source of ${step.feed}: ${step.with.op}${step.with.op === "items" ? ` ${step.with.count}` : ""}`
+    : `${step.isNew ? "new " : ""}${step.to}: ${showOrder(step.order)}`
+
+const showOrder = (order: Order): string =>
+  Object.entries(order).map(([key, value]) =>
+    key === "op"
+      ? String(value)
+      : key === "body"
+      ? showBody(value as Body)
+      : key === "source"
+      ? `${(value as SourceSpec).kind}${(value as SourceSpec).throws ? " that throws after" : " of"} [${
+        (value as SourceSpec).bodies.map(showBody).join(", ")
+      }]`
+      : `${key} ${String(value)}`
+  ).join(" ")
+
+const showBody = (body: Body): string => `${body.id}=${body.kind}${body.stubborn ? "!" : ""}`

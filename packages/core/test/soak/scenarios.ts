@@ -1,0 +1,126 @@
+/**
+ * Uses of pools, by all verbs, alone and nested. Each ends by itself on a pool that is not paused for ever.
+ */
+import { Effect, Fiber, Option, Stream } from "effect"
+import { GreenPile, GreenPool } from "../../src/index.ts"
+import { any, anyOrThrow, below, good, oneOf } from "./jobs.ts"
+
+type Scenario = (pool: GreenPool, later: GreenPool) => Effect.Effect<unknown, unknown>
+
+/** Jobs of `spawnN` that ended in a failure or a defect: each is to be reported, once. */
+export const unreported = { count: 0 }
+
+const noted = <A, E>(job: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+  Effect.tapCause(job, (cause) =>
+    Effect.sync(() => {
+      if (cause.reasons.some((reason) => reason._tag !== "Interrupt")) unreported.count++
+    }))
+
+const numbers = function*(end = Infinity): Generator<number> {
+  for (let i = 0; i < end; i++) yield i
+}
+
+const laterNumbers = async function*(end = Infinity): AsyncGenerator<number> {
+  for (let i = 0; i < end; i++) {
+    if (i % 8 === 7) await new Promise((resolve) => setTimeout(resolve, 1))
+    yield i
+  }
+}
+
+const failingNumbers = async function*(): AsyncGenerator<number> {
+  yield* laterNumbers(below(20))
+  throw new Error("the source failed")
+}
+
+const source = () =>
+  oneOf<Iterable<number> | AsyncIterable<number> | Stream.Stream<number, string>>([
+    numbers(below(60)),
+    numbers(),
+    laterNumbers(below(60)),
+    laterNumbers(),
+    failingNumbers(),
+    Stream.fromIterable(numbers(below(60))),
+    Stream.rechunk(Stream.fromIterable(numbers()), 5),
+    Stream.concat(Stream.range(0, below(20)), Stream.fail("the source failed"))
+  ])
+
+const leave = <A, E>(stream: Stream.Stream<A, E>) => Stream.runDrain(Stream.take(stream, 1 + below(60)))
+
+const runAndSpawn: Record<string, Scenario> = {
+  run: (pool) => pool.run(any),
+  "many runs": (pool) =>
+    Effect.forEach(Array.from({ length: 30 }), () => pool.run(Effect.exit(any)), { concurrency: "unbounded" }),
+  "spawn and await": (pool) => Effect.flatMap(pool.spawn(any), Fiber.await),
+  "spawn and interrupt": (pool) => Effect.flatMap(pool.spawn(any), Fiber.interrupt),
+  "spawn and leave": (pool) => Effect.andThen(pool.spawn(any), pool.spawn(any)),
+  spawnN: (pool) => Effect.repeat(pool.spawnN(noted(any)), { times: below(10) }),
+  "a slow job in an uninterruptible region": (pool) => Effect.uninterruptible(pool.run(good))
+}
+
+const maps: Record<string, Scenario> = {
+  imap: (pool) => leave(pool.imap(() => good, source())),
+  "imap that may fail": (pool) => leave(pool.imap(anyOrThrow, source())),
+  imapUnordered: (pool) => leave(pool.imapUnordered(anyOrThrow, source())),
+  imapExit: (pool) => leave(pool.imapExit(anyOrThrow, source())),
+  "imap of several": (pool) => leave(pool.imap((a: number, b: number) => Effect.as(good, a + b), source(), source())),
+  "imap with a slow reader": (pool) =>
+    Stream.runDrain(Stream.mapEffect(Stream.take(pool.imap(() => good, numbers()), 10), () => Effect.sleep(1))),
+  starmap: (pool) => leave(pool.starmap((a: number, b: number) => Effect.as(any, a + b), [[1, 2], [3, 4], [5, 6]]))
+}
+
+const pileOn = (sizeOrPool: number | GreenPool) =>
+  Effect.scoped(Effect.gen(function*() {
+    const pile = yield* GreenPile.make<number, string>(sizeOrPool)
+    const jobs = 1 + below(20)
+    const feed = Effect.forEach(numbers(jobs), () => pile.spawn(any), { discard: true })
+    if (below(2) === 0) yield* feed
+    else yield* Effect.forkScoped(feed)
+    yield* oneOf<Effect.Effect<unknown, string>>([
+      Stream.runDrain(pile.exits),
+      Stream.runDrain(pile.results),
+      Effect.all([Effect.exit(pile.next), Effect.exit(pile.next)], { concurrency: 2 }),
+      Effect.timeoutOption(Effect.map(pile.next, Option.isSome), 1),
+      Effect.void
+    ])
+  }))
+
+const piles: Record<string, Scenario> = {
+  pile: (pool) => pileOn(pool),
+  "pile with a pool of its own": () => pileOn(1 + below(3))
+}
+
+/** Inside a job each way of use again, down to some depth; `later` may be entered from inside `pool`, not vice versa. */
+const nested = (pool: GreenPool, later: GreenPool, depth: number): Effect.Effect<unknown, unknown> => {
+  if (depth === 0) return any
+  const inner = Effect.suspend(() => nested(pool, later, depth - 1))
+  return oneOf<Effect.Effect<unknown, unknown>>([
+    pool.run(inner),
+    Effect.flatMap(pool.spawn(inner), Fiber.await),
+    pool.spawnN(Effect.exit(inner)),
+    leave(pool.imapExit(() => inner, numbers(5))),
+    pileOn(pool),
+    Effect.all([pool.run(inner), pool.run(inner), pool.run(inner)], { concurrency: "unbounded", discard: true }),
+    Effect.forkDetach(pool.run(inner)),
+    later.run(inner),
+    later.run(pool.run(inner))
+  ])
+}
+
+const others: Record<string, Scenario> = {
+  nested: (pool, later) => pool.run(nested(pool, later, 1 + below(4))),
+  "nested in a spawned job": (pool, later) => Effect.flatMap(pool.spawn(nested(pool, later, 3)), Fiber.await),
+  "nested in a map": (pool, later) => leave(pool.imap(() => nested(pool, later, 2), numbers(10))),
+  waitall: (pool) => Effect.timeoutOption(pool.waitall, 5),
+  "waitall inside": (pool) => Effect.exit(pool.run(pool.waitall)),
+  "a pool that closes in the midst of its work": () =>
+    Effect.scoped(Effect.gen(function*() {
+      const pool = yield* GreenPool.make({ size: 1 + below(3) })
+      const work = [...Object.values(runAndSpawn), ...Object.values(maps), pileOn] as ReadonlyArray<Scenario>
+      for (const scenario of work) {
+        yield* Effect.forkDetach(Effect.exit(scenario(pool, pool)), { startImmediately: true })
+      }
+      yield* Effect.sleep(below(4))
+    }))
+}
+
+export const scenarios: ReadonlyArray<Scenario> = Object.values({ ...runAndSpawn, ...maps, ...piles, ...others })
