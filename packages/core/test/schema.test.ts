@@ -32,9 +32,12 @@ describe("GreenPoolOptions", () => {
     expect(decode({ size: 3, name: "api" })).toEqual({ size: 3, name: "api" })
   })
 
-  it.each([{ size: "3" }, { name: 3 }, { size: Number.NaN }, { size: -1 }, { size: 1.5 }, null])("refuses %j (section 2)", (options) => {
-    expect(Exit.isFailure(Schema.decodeUnknownExit(GreenPoolOptions)(options))).toBe(true)
-  })
+  it.each([{ size: "3" }, { name: 3 }, { size: Number.NaN }, { size: -1 }, { size: 1.5 }, null])(
+    "refuses %j (section 2)",
+    (options) => {
+      expect(Exit.isFailure(Schema.decodeUnknownExit(GreenPoolOptions)(options))).toBe(true)
+    }
+  )
 
   it.effect("are what make takes (section 2)", () =>
     Effect.gen(function*() {

@@ -1,0 +1,256 @@
+/**
+ * What no other test would notice: each is here because of a fault that got past all of them (see `mutation`).
+ */
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Exit, Fiber, Option, type Scheduler, Scope, Stream } from "effect"
+import { GreenPile, GreenPool } from "../src/index.ts"
+import { counters, expectWorking } from "./support/counters.ts"
+import { forkNow } from "./support/forkNow.ts"
+import { heap } from "./support/heap.ts"
+import { makePool } from "./support/makePool.ts"
+import { Stage } from "./support/stage.ts"
+import { atRest } from "./support/turns.ts"
+import { World } from "./support/world.ts"
+
+/** The effect, so many operations later. */
+const later = <A, E>(operations: number, effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+  operations === 0 ? effect : Effect.andThen(Effect.void, later(operations - 1, effect))
+
+describe("a fiber that has outlived several jobs around it", () => {
+  it.effect("is outside of all of them, the innermost having ended first (semantic 10, semantic 11)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(1)
+      const stage = new Stage()
+      const fiber = yield* pool.run(pool.run(pool.run(
+        Effect.forkDetach(Effect.andThen(stage.gate("jobs ended").await, Effect.exit(pool.waitall)))
+      )))
+      yield* stage.finish("jobs ended")
+      expect(yield* Fiber.join(fiber)).toEqual(Exit.void)
+    }))
+})
+
+describe("a borrower that outlives a borrower", () => {
+  it.effect("gives its loan back to the job that holds the slot, which keeps it (semantic 10, semantic 1)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(1)
+      const stage = new Stage()
+      const outer = yield* forkNow(pool.run(Effect.andThen(
+        pool.run(Effect.forkDetach(pool.run(stage.job("innermost")), { startImmediately: true })),
+        stage.job("outer")
+      )))
+      const next = yield* forkNow(pool.run(stage.job("next")))
+      expect(yield* counters(pool)).toEqual({ running: 1, free: 0, waiting: 1, borrowed: 1 })
+      yield* stage.finish("innermost")
+      yield* atRest
+      expect(yield* counters(pool)).toEqual({ running: 1, free: 0, waiting: 1, borrowed: 0 })
+      expect(stage.started).toEqual(["innermost", "outer"])
+      yield* stage.finishAll
+      yield* Fiber.join(outer)
+      yield* stage.finish("next")
+      yield* Fiber.join(next)
+      yield* expectWorking(pool)
+    }))
+})
+
+describe("a nested caller whose job ends while he is on his way into the pool", () => {
+  it("borrows nothing of it: its slot has gone to the next in line (semantic 10, semantic 1)", () => {
+    const operations = 40
+    for (let delay = 0; delay < operations; delay++) {
+      const world = new World()
+      const pool = world.pool(1)
+      const stage = new Stage()
+      let inside = 0
+      let most = 0
+      const alone = Effect.acquireUseRelease(
+        Effect.sync(() => {
+          most = Math.max(most, ++inside)
+        }),
+        () => Effect.andThen(Effect.yieldNow, Effect.yieldNow),
+        () => Effect.sync(() => inside--)
+      )
+      // Ends the job around it, and yields at some step on its way.
+      const caller = Effect.andThen(stage.finish("around"), later(delay, pool.run(alone)))
+      world.fork(pool.run(Effect.andThen(Effect.forkDetach(caller), stage.job("around"))), operations)
+      world.fork(pool.run(alone))
+      world.run()
+      expect(most).toBe(1)
+      world.get(expectWorking(pool))
+      world.close()
+    }
+  })
+})
+
+describe("closing a pool", () => {
+  it.effect("waits for the finalizers of all jobs, whichever ends first (semantic 9)", () =>
+    Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const pool = yield* Effect.orDie(GreenPool.make({ size: 3 })).pipe(Scope.provide(scope))
+      const stage = new Stage()
+      const names = ["a", "b", "c"]
+      for (const name of names) {
+        yield* pool.spawn(Effect.ensuring(Effect.never, Effect.uninterruptible(stage.job(name))))
+      }
+      yield* atRest
+      const close = yield* forkNow(Scope.close(scope, Exit.void))
+      for (const name of names) {
+        yield* atRest
+        expect(close.pollUnsafe()).toBeUndefined()
+        yield* stage.finish(name)
+      }
+      yield* Fiber.join(close)
+      expect(yield* pool.running).toBe(0)
+    }))
+})
+
+describe("a pool that is never idle", () => {
+  it.live("keeps nothing of those who were interrupted in waitall (semantic 7, T27)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(1)
+      yield* pool.spawn(Effect.never)
+      const interruptWaiters = (count: number) =>
+        Effect.gen(function*() {
+          for (let i = 0; i < count; i++) {
+            yield* Fiber.interrupt(yield* Effect.forkDetach(pool.waitall, { startImmediately: true }))
+          }
+        })
+      yield* interruptWaiters(1000)
+      const before = yield* heap
+      yield* interruptWaiters(20_000)
+      // less than fifty bytes each
+      expect((yield* heap) - before).toBeLessThan(1_000_000)
+    }))
+})
+
+describe("a caller of run who gets his slot, and his turn, before he listens", () => {
+  it("goes on (semantic 2, semantic 7)", () => {
+    const operations = 40
+    for (let delay = 0; delay < operations; delay++) {
+      const world = new World()
+      const pool = world.pool(2)
+      const stage = new Stage()
+      world.fork(pool.run(stage.job("holder")))
+      // The holder ends before the turn of the spawned job, which the caller's turn joins.
+      const caller = world.fork(
+        Effect.andThen(
+          Effect.andThen(stage.finish("holder"), pool.spawn(stage.job("spawned"))),
+          later(delay, pool.run(Effect.succeed("went on")))
+        ),
+        operations
+      )
+      world.run()
+      expect(caller.pollUnsafe()).toEqual(Exit.succeed("went on"))
+      world.close()
+    }
+  })
+})
+
+describe("depth", () => {
+  it.live("is no limit for run in fibers that jobs fork (semantic 5, semantic 10, T30)", () =>
+    Effect.gen(function*() {
+      const depth = 30_000
+      const pool = yield* makePool(1)
+      const nest = (level: number): Effect.Effect<number> =>
+        level === depth ? Effect.succeed(0) : Effect.map(
+          Effect.flatMap(Effect.forkChild(pool.run(Effect.suspend(() => nest(level + 1)))), Fiber.join),
+          (count) => count + 1
+        )
+      expect(yield* nest(0)).toBe(depth)
+      expect((yield* pool.stats).succeeded).toBe(depth)
+    }), 20_000)
+})
+
+describe("a reader of a pile that closes", () => {
+  it.effect("does not wait for a job that will never start (semantic 19, semantic 20)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(1)
+      yield* pool.spawn(Effect.never)
+      const scope = yield* Scope.make()
+      const pile = yield* GreenPile.make<void>(pool).pipe(Scope.provide(scope))
+      const spawner = yield* forkNow(pile.spawn(Effect.void))
+      const reader = yield* forkNow(pile.next)
+      yield* atRest
+      expect(reader.pollUnsafe()).toBeUndefined()
+      yield* Scope.close(scope, Exit.void)
+      yield* atRest
+      expect(reader.pollUnsafe()).toEqual(Exit.succeed(Option.none()))
+      expect(Exit.hasInterrupts(yield* Fiber.await(spawner))).toBe(true)
+    }))
+})
+
+describe("a map that is left early", () => {
+  it.effect("interrupts the stream that it reads, in the midst of an item (semantic 17)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(2)
+      const stage = new Stage()
+      const source = Stream.concat(Stream.make("first"), Stream.fromEffect(stage.job("second")))
+      yield* Stream.runDrain(Stream.take(pool.imap(Effect.succeed, source), 1))
+      expect(stage.events).toEqual(["second starts", "second is interrupted"])
+    }))
+})
+
+describe("a map whose pool closes while its reader is away", () => {
+  const closedFor = <A>(map: (pool: GreenPool, close: Effect.Effect<void>) => Stream.Stream<A>) =>
+    Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const pool = yield* Effect.orDie(GreenPool.make({ size: 2 })).pipe(Scope.provide(scope))
+      const close = Scope.close(scope, Exit.void)
+      yield* forkNow(Stream.runForEach(map(pool, close), () => Effect.never))
+      yield* atRest
+      return { pool, close }
+    })
+
+  it.effect("starts no item that its source gives afterwards (semantic 9, T26)", () =>
+    Effect.gen(function*() {
+      const stage = new Stage()
+      const source = Stream.concat(
+        Stream.make("first"),
+        Stream.fromEffect(Effect.uninterruptible(Effect.as(stage.gate("source").await, "second")))
+      )
+      const started: Array<string> = []
+      const { close } = yield* closedFor((pool) =>
+        pool.imap((item: string) => Effect.sync(() => started.push(item)), source)
+      )
+      yield* close
+      yield* stage.finish("source")
+      yield* atRest
+      expect(started).toEqual(["first"])
+    }))
+
+  it.effect("interrupts an item that closes it in its first step (semantic 9)", () =>
+    Effect.gen(function*() {
+      const stage = new Stage()
+      const { pool } = yield* closedFor((pool, close) =>
+        pool.imap((item: number) =>
+          item < 2
+            ? Effect.void
+            : Effect.andThen(Effect.forkDetach(close, { startImmediately: true }), stage.job("closer")), [0, 1, 2])
+      )
+      expect(stage.events).toEqual(["closer starts", "closer is interrupted"])
+      expect(yield* pool.running).toBe(0)
+    }))
+})
+
+describe("on a scheduler that has each fiber yield before each of its first operations", () => {
+  class HesitantWorld extends World {
+    readonly #yields = new Map<Fiber.Fiber<unknown, unknown>, number>()
+
+    override shouldYield(fiber: Parameters<Scheduler.Scheduler["shouldYield"]>[0]): boolean {
+      const yields = this.#yields.get(fiber) ?? 0
+      this.#yields.set(fiber, yields + 1)
+      return yields < 6
+    }
+  }
+
+  it("a resize at any moment reaches the window of a map (semantic 12, semantic 15)", () => {
+    for (let steps = 0; steps < 60; steps++) {
+      const world = new HesitantWorld()
+      const pool = world.pool(1)
+      world.fork(Stream.runDrain(pool.imap(() => Effect.never, [0, 1, 2])))
+      for (let i = 0; i < steps; i++) world.step()
+      // outside of the world: at once
+      Effect.runSync(pool.resize(2))
+      world.run()
+      expect({ steps, running: world.get(pool.running) }).toEqual({ steps, running: 2 })
+    }
+  })
+})

@@ -1,0 +1,25 @@
+/**
+ * A fault to plant in the library: the text `find`, which is in the file once, becomes `replace`.
+ */
+export interface Fault {
+  readonly name: string
+  /** The path in `src`. */
+  readonly file: string
+  readonly find: string
+  readonly replace: string
+  /** The test files that are likely to find it: they run first. */
+  readonly tests: ReadonlyArray<string>
+  /** Why no test can find it: the library does the same with it. */
+  readonly equivalent?: string
+}
+
+/** A fault as it is listed: `tests` where others are likelier than those of its file. */
+export type Entry = Omit<Fault, "file" | "tests"> & { readonly tests?: ReadonlyArray<string> }
+
+/** The faults of one file. */
+export const faultsOf = (
+  file: string,
+  tests: ReadonlyArray<string>,
+  entries: ReadonlyArray<Entry>
+): ReadonlyArray<Fault> =>
+  entries.map((entry) => ({ ...entry, file, tests: (entry.tests ?? tests).map((name) => `${name}.test.ts`) }))

@@ -1,0 +1,1721 @@
+/**
+ * The faults, file by file.
+ */
+import { type Fault, faultsOf } from "./fault.ts"
+
+const line = faultsOf("internal/line.ts", ["line", "semaphore"], [
+  {
+    name: "one who left keeps his links",
+    find: "    this.prev = this\n    this.next = this\n",
+    replace: ""
+  },
+  {
+    name: "push puts at the head",
+    find: "this.insert(place, this.ends)",
+    replace: "this.insert(place, this.ends.next)"
+  },
+  {
+    name: "pushBefore passes the wrong ones",
+    find: "!isAfter(next as T)",
+    replace: "isAfter(next as T)"
+  },
+  {
+    name: "shift leaves the first in line",
+    find: "first?.leave()",
+    replace: ""
+  },
+  {
+    name: "an empty line is appended as well",
+    find: "if (other.isEmpty) return",
+    replace: "",
+    equivalent: "Moving an empty line changes no link without the check too: the check says so."
+  },
+  {
+    name: "append leaves the other line full",
+    find: "    ends.prev = ends\n    ends.next = ends\n",
+    replace: ""
+  },
+  {
+    name: "the backward links of an insertion are forgotten",
+    find: "    next.prev = place\n",
+    replace: ""
+  }
+])
+
+const semaphore = faultsOf("internal/semaphore.ts", ["semaphore", "resize", "slots"], [
+  {
+    name: "one permit too many is taken",
+    find: "if (this.taken >= this.permits) return false",
+    replace: "if (this.taken > this.permits) return false"
+  },
+  {
+    name: "a permit is taken without being counted",
+    find: "    this.taken++\n    return true",
+    replace: "    return true"
+  },
+  {
+    name: "one who waits is not counted",
+    find: "    this.waiting++\n",
+    replace: ""
+  },
+  {
+    name: "one who leaves the line is still counted",
+    find: "    this.waiting--\n    waiter.leave()",
+    replace: "    waiter.leave()"
+  },
+  {
+    name: "one who leaves stays in line",
+    find: "    this.waiting--\n    waiter.leave()",
+    replace: "    this.waiting--"
+  },
+  {
+    name: "one who is dismissed is still counted",
+    find: "if (waiter !== undefined) this.waiting--",
+    replace: ""
+  },
+  {
+    name: "a release is dropped",
+    find: "    this.taken--\n    this.grant()",
+    replace: "    this.grant()"
+  },
+  {
+    name: "a release wakes nobody",
+    find: "    this.taken--\n    this.grant()",
+    replace: "    this.taken--"
+  },
+  {
+    name: "a release wakes two",
+    find: "    this.taken--\n    this.grant()",
+    replace:
+      "    this.taken--\n    this.grant()\n    const second = this.dismiss()\n    if (second !== undefined) {\n" +
+      "      this.taken++\n      second.onPermit()\n    }"
+  },
+  {
+    name: "a release hands the permit on although the size has shrunk",
+    find: "    this.taken--\n    this.grant()",
+    replace: "    this.taken--\n    const next = this.dismiss()\n    if (next !== undefined) {\n" +
+      "      this.taken++\n      next.onPermit()\n    }"
+  },
+  {
+    name: "growing wakes nobody",
+    find: "    this.permits = permits\n    this.grant()",
+    replace: "    this.permits = permits"
+  },
+  {
+    name: "growing wakes as many as it grows by",
+    find: "    this.permits = permits\n    this.grant()",
+    replace: "    const more = permits - this.permits\n    this.permits = permits\n" +
+      "    for (let i = 0; i < more; i++) {\n      const waiter = this.dismiss()\n      if (waiter === undefined) return\n" +
+      "      this.taken++\n      waiter.onPermit()\n    }"
+  },
+  {
+    name: "growing wakes one only",
+    find: "while (this.taken < this.permits) {",
+    replace: "if (this.taken < this.permits) {"
+  },
+  {
+    name: "shrinking takes permits away",
+    find: "    this.permits = permits\n    this.grant()",
+    replace: "    this.permits = permits\n    this.taken = Math.min(this.taken, permits)\n    this.grant()"
+  },
+  {
+    name: "one more is granted than there are permits",
+    find: "while (this.taken < this.permits) {",
+    replace: "while (this.taken <= this.permits) {"
+  },
+  {
+    name: "a grant goes to the tail",
+    find: "      const waiter = this.dismiss()\n",
+    replace: "      const waiter = this.line.toArray().at(-1)\n      if (waiter !== undefined) this.leave(waiter)\n"
+  },
+  {
+    name: "a grant skips the head",
+    find: "      const waiter = this.dismiss()\n",
+    replace: "      const waiter = this.line.toArray().at(this.waiting > 1 ? 1 : 0)\n" +
+      "      if (waiter !== undefined) this.leave(waiter)\n"
+  },
+  {
+    name: "a grant is not counted",
+    find: "      this.taken++\n      waiter.onPermit()",
+    replace: "      waiter.onPermit()"
+  },
+  {
+    name: "a grant is not told",
+    find: "      this.taken++\n      waiter.onPermit()",
+    replace: "      this.taken++"
+  },
+  {
+    name: "free is never negative",
+    find: "return this.permits - this.taken",
+    replace: "return Math.max(0, this.permits - this.taken)"
+  }
+])
+
+const slots = faultsOf("internal/slots.ts", ["reentrancy", "slots", "close"], [
+  {
+    name: "a job never yields for its depth",
+    find: "return this.depth % MaxNesting === MaxNesting - 1",
+    replace: "return false"
+  },
+  {
+    name: "the depth of nesting is not counted",
+    find: "? 1 : enclosing.depth + 1",
+    replace: "? 1 : 1"
+  },
+  {
+    name: "only one ended job is looked through",
+    find: "while (job !== undefined && job.state === \"ended\") job = job.enclosing",
+    replace: "if (job !== undefined && job.state === \"ended\") job = job.enclosing",
+    tests: ["gaps"]
+  },
+  {
+    name: "an ended job is not looked through",
+    find: "while (job !== undefined && job.state === \"ended\") job = job.enclosing",
+    replace: ""
+  },
+  {
+    name: "a slot is lent twice",
+    find: "if (around.borrower === undefined) return this.lend(around, job)",
+    replace: "return this.lend(around, job)"
+  },
+  {
+    name: "a slot is never lent",
+    find: "if (around.borrower === undefined) return this.lend(around, job)",
+    replace: ""
+  },
+  {
+    name: "nothing is lent on a paused pool",
+    find: "if (around.borrower === undefined) return",
+    replace: "if (around.borrower === undefined && this.semaphore.permits > 0) return",
+    tests: ["resize", "reentrancy"]
+  },
+  {
+    name: "lending comes before free slots",
+    find: "    if (this.takeIfAvailable(job)) return\n    const around",
+    replace: "    if (running(job.enclosing) === undefined && this.takeIfAvailable(job)) return\n    const around"
+  },
+  {
+    name: "nobody seeks the slot of the job around him",
+    find: "      around.seekers.push(job.seeker = new Seeker(job))\n",
+    replace: ""
+  },
+  {
+    name: "a nested job borrows from one that has ended",
+    find: "    if (this.takeIfAvailable(job)) return\n    const around = job.enclosing = running(job.enclosing)",
+    replace: "    if (this.takeIfAvailable(job)) return\n    const around = job.enclosing",
+    tests: ["gaps"]
+  },
+  {
+    name: "one who is cancelled stays among the seekers",
+    find: "  private dismissed(job: Job): void {\n    job.seeker?.leave()",
+    replace: "  private dismissed(job: Job): void {"
+  },
+  {
+    name: "one who is granted stays among the seekers",
+    find: "  granted(job: Job): void {\n    job.seeker?.leave()",
+    replace: "  granted(job: Job): void {"
+  },
+  {
+    name: "one who is cancelled is still said to wait",
+    find: "    job.state = \"ended\"\n    this.onLeave()",
+    replace: "    this.onLeave()",
+    tests: ["interruption", "close"]
+  },
+  {
+    name: "only the first is refused at the close",
+    find: "      job.onRefuse()\n    }",
+    replace: "      job.onRefuse()\n      return\n    }",
+    tests: ["close"]
+  },
+  {
+    name: "the refused are not told",
+    find: "      job.onRefuse()\n    }",
+    replace: "    }",
+    tests: ["close"]
+  },
+  {
+    name: "a borrower that outlives its lender takes the slot of the pool for its own",
+    find: "borrower.lender = lender\n",
+    replace: "borrower.lender = undefined\n",
+    tests: ["gaps"]
+  },
+  {
+    name: "the next lender forgets the borrower that it inherits",
+    find: "      if (lender !== undefined) lender.borrower = borrower\n",
+    replace: ""
+  },
+  {
+    name: "a borrower that outlives its lender stays counted as borrowed",
+    find: "      if (lender !== undefined) lender.borrower = borrower\n      this.borrowed--",
+    replace: "      if (lender !== undefined) lender.borrower = borrower"
+  },
+  {
+    name: "a lent slot is given back at the end of the lender",
+    find: "      if (lender !== undefined) lender.borrower = borrower\n      this.borrowed--",
+    replace: "      if (lender !== undefined) lender.borrower = borrower\n      this.borrowed--\n" +
+      "      this.semaphore.release()"
+  },
+  {
+    name: "a lender is never free to lend again",
+    find: "      lender.borrower = undefined\n",
+    replace: ""
+  },
+  {
+    name: "a borrower that ends stays counted",
+    find: "      this.borrowed--\n      this.lendOn(lender)",
+    replace: "      this.lendOn(lender)"
+  },
+  {
+    name: "a slot that comes back is not lent on",
+    find: "      this.borrowed--\n      this.lendOn(lender)",
+    replace: "      this.borrowed--"
+  },
+  {
+    name: "a borrower that ends frees a slot of the pool",
+    find: "      this.borrowed--\n      this.lendOn(lender)",
+    replace: "      this.borrowed--\n      this.lendOn(lender)\n      this.semaphore.release()"
+  },
+  {
+    name: "the slot of a job that has ended is kept",
+    find: "      this.semaphore.release()\n",
+    replace: ""
+  },
+  {
+    name: "seekers do not move on to the next job around",
+    find: "      around.seekers.append(job.seekers)\n",
+    replace: ""
+  },
+  {
+    name: "seekers that move on are not lent to",
+    find: "      around.seekers.append(job.seekers)\n      this.lendOn(around)",
+    replace: "      around.seekers.append(job.seekers)"
+  },
+  {
+    name: "seekers move on to the direct enclosing job, ended or not",
+    find: "    const around = job.enclosing = running(job.enclosing)\n    job.borrower",
+    replace: "    const around = job.enclosing\n    job.borrower"
+  },
+  {
+    name: "an ended job keeps the ended ones around it",
+    find: "    const around = job.enclosing = running(job.enclosing)\n    job.borrower",
+    replace: "    const around = running(job.enclosing)\n    job.borrower",
+    tests: ["longlife"]
+  },
+  {
+    name: "an ended job keeps its lender and its borrower",
+    find: "    job.borrower = job.lender = undefined\n",
+    replace: "",
+    equivalent:
+      "Nobody asks an ended job for them; what it goes on holding are ended jobs that have let go of all they had, no more of them than it was deep."
+  },
+  {
+    name: "an ended job keeps its seekers",
+    find: "    job.seekers = undefined\n",
+    replace: "",
+    equivalent:
+      "Nobody asks an ended job for them: with a job around it they have moved on, and without one each leaves by itself."
+  },
+  {
+    name: "a failure counts as a success",
+    find: "else this.failed++",
+    replace: "else this.succeeded++"
+  },
+  {
+    name: "a failure with an interruption beside it counts as interrupted",
+    find: "Cause.hasInterruptsOnly(exit.cause)",
+    replace: "Cause.hasInterrupts(exit.cause)",
+    tests: ["slots", "reports", "gaps"]
+  },
+  {
+    name: "an interruption counts as a failure",
+    find: "else if (Cause.hasInterruptsOnly(exit.cause)) this.interrupted++\n",
+    replace: ""
+  },
+  {
+    name: "a started job is not counted",
+    find: "    this.started++\n",
+    replace: ""
+  },
+  {
+    name: "nobody hears that one has left the line",
+    find: "    job.state = \"ended\"\n    this.onLeave()",
+    replace: "    job.state = \"ended\"",
+    tests: ["waitall"]
+  },
+  {
+    name: "nobody hears that a job has ended",
+    find: "for (const watcher of job.watchers) watcher() }\n    this.onLeave()",
+    replace: "for (const watcher of job.watchers) watcher() }",
+    tests: ["waitall"]
+  },
+  {
+    name: "those who watch a job do not hear of its end",
+    find: "if (job.watchers !== undefined) { for (const watcher of job.watchers) watcher() }",
+    replace: "",
+    tests: ["close"]
+  },
+  {
+    name: "an ended job stays in its group",
+    find: "    job.leave()\n    const { borrower",
+    replace: "    const { borrower"
+  },
+  {
+    name: "a job that runs is not in its group",
+    find: "    job.group.push(job)\n",
+    replace: "",
+    tests: ["close"]
+  },
+  {
+    name: "a borrower does not know its lender",
+    find: "    job.lender = lender\n",
+    replace: ""
+  },
+  {
+    name: "a loan is not counted",
+    find: "    this.borrowed++\n",
+    replace: ""
+  },
+  {
+    name: "a slot is lent on while it is lent",
+    find: "if (lender.borrower !== undefined) return",
+    replace: ""
+  },
+  {
+    name: "a seeker that is lent a slot stays in the pool's line",
+    find: "    this.semaphore.leave(seeker.job)\n",
+    replace: ""
+  },
+  {
+    name: "a seeker is not told of its loan",
+    find: "    seeker.job.onGrant()\n",
+    replace: ""
+  }
+])
+
+const pool = faultsOf("internal/pool.ts", ["waitall", "close", "reentrancy"], [
+  {
+    name: "waitall ignores those who wait",
+    find: "return this.slots.semaphore.taken === 0 && this.slots.semaphore.waiting === 0",
+    replace: "return this.slots.semaphore.taken === 0"
+  },
+  {
+    name: "waitall ignores those who run",
+    find: "return this.slots.semaphore.taken === 0 && this.slots.semaphore.waiting === 0",
+    replace: "return this.slots.semaphore.waiting === 0"
+  },
+  {
+    name: "waitall does not die inside",
+    find: "if (!this.closed && this.jobAround(fiber) !== undefined) {",
+    replace: "if (this.name === \"\") {"
+  },
+  {
+    name: "waitall dies inside a closed pool",
+    find: "if (!this.closed && this.jobAround(fiber) !== undefined) {",
+    replace: "if (this.jobAround(fiber) !== undefined) {"
+  },
+  {
+    name: "waitall works on a closed pool",
+    find: "if (this.closed) return resume(Effect.interrupt)\n      if (this.isIdle)",
+    replace: "if (this.isIdle)",
+    tests: ["close"]
+  },
+  {
+    name: "waitall does not look before it waits",
+    find: "      if (this.isIdle) return resume(Effect.void)\n",
+    replace: ""
+  },
+  {
+    name: "an interrupted waitall is kept until the pool is idle",
+    find: "return Effect.sync(() => idler.leave())",
+    replace: "return Effect.void",
+    tests: ["gaps", "waitall"]
+  },
+  {
+    name: "waitall returns before all have left",
+    find: "if (!this.idlers.isEmpty && this.isIdle) this.wakeIdlers",
+    replace: "if (!this.idlers.isEmpty) this.wakeIdlers"
+  },
+  {
+    name: "only one of those in waitall returns",
+    find: "      this.schedule(() => idler.resume(effect))\n",
+    replace: "      this.schedule(() => idler.resume(effect))\n      return\n"
+  },
+  {
+    name: "resize works on a closed pool",
+    find: "this.closed ? Effect.interrupt : checkPoolSize(size)",
+    replace: "checkPoolSize(size)",
+    tests: ["close"]
+  },
+  {
+    name: "resize does not reach the maps",
+    find: "        for (const party of this.parties) party.onResize()\n",
+    replace: "",
+    tests: ["imap", "resize"]
+  },
+  {
+    name: "a closed pool goes on",
+    find: "    this.closed = true\n    this.wakeIdlers",
+    replace: "    this.wakeIdlers",
+    tests: ["close"]
+  },
+  {
+    name: "the close forgets those in waitall",
+    find: "    this.wakeIdlers(Effect.interrupt)\n",
+    replace: "",
+    tests: ["close"]
+  },
+  {
+    name: "the close does not dismiss the line",
+    find: "    this.slots.refuseAll()\n",
+    replace: "",
+    tests: ["close"]
+  },
+  {
+    name: "the close forgets the jobs of maps and piles",
+    find: "      jobs.push(party.jobs.toArray())\n",
+    replace: "",
+    tests: ["close"]
+  },
+  {
+    name: "the close is not told to maps and piles",
+    find: "      party.onClose()\n",
+    replace: "",
+    tests: ["close"]
+  },
+  {
+    name: "the close waits for the closer's own job",
+    find: "if (!around.has(job)) {",
+    replace: "if (job !== undefined) {",
+    tests: ["close"]
+  },
+  {
+    name: "the close knows only the innermost job of the closer",
+    find: "for (let job = this.jobAround(fiber); job !== undefined; job = running(job.enclosing)) around.add(job)",
+    replace: "for (let job = this.jobAround(fiber); job !== undefined; job = undefined) around.add(job)",
+    tests: ["close"]
+  },
+  {
+    name: "the close does not wait",
+    find: "        if (pending === 0) return resume(Effect.void)\n",
+    replace: "        if (pending >= 0) return resume(Effect.void)\n",
+    tests: ["close"]
+  },
+  {
+    name: "the close waits for one job only",
+    find: "if (--pending === 0) onEnded()",
+    replace: "if (--pending >= 0) onEnded()",
+    tests: ["gaps", "close"]
+  },
+  {
+    name: "the close interrupts nobody",
+    find: "        job.interrupt(fiber.id)\n",
+    replace: "",
+    tests: ["close"]
+  },
+  {
+    name: "the close waits for jobs that have ended already",
+    find: "if (job.state !== \"holding\") continue",
+    replace: "",
+    tests: ["close"]
+  },
+  {
+    name: "wake-ups happen inside the step that asks for them",
+    find: "this.dispatcher.scheduleTask(task, 0)",
+    replace: "task()",
+    tests: ["slots", "reentrancy"]
+  },
+  {
+    name: "turns are given in reverse",
+    find: "for (const turn of turns) turn.onTurn()",
+    replace: "for (const turn of turns.reverse()) turn.onTurn()",
+    tests: ["slots"]
+  },
+  {
+    name: "turns are given again",
+    find: "    this.turns = []\n",
+    replace: "",
+    tests: ["slots"]
+  },
+  {
+    name: "only the first turn is given",
+    find: "for (const turn of turns) turn.onTurn()",
+    replace: "turns[0]?.onTurn()",
+    tests: ["slots"]
+  },
+  {
+    name: "a fiber that has outlived its job is inside",
+    find: "return running(fiber.getRef(this.job))",
+    replace: "return fiber.getRef(this.job)"
+  },
+  {
+    name: "no fiber is inside a job",
+    find: "return Context.addUnsafe(context, this.job.key, job)",
+    replace: "return context"
+  },
+  {
+    name: "all pools have the same jobs around",
+    find: "`@greenpool/core/Job/${++pools}`",
+    replace: "`@greenpool/core/Job/${pools}`",
+    tests: ["waitall", "reentrancy"]
+  },
+  {
+    name: "stats forget the loans",
+    find: "      borrowed,\n",
+    replace: "      borrowed: 0,\n"
+  },
+  {
+    name: "stats take running for the size",
+    find: "size: semaphore.permits",
+    replace: "size: semaphore.taken",
+    tests: ["schema", "slots"]
+  }
+])
+
+const run = faultsOf("internal/run.ts", ["interruption", "slots", "context", "close"], [
+  {
+    name: "run works on a closed pool",
+    find: "if (this.pool.closed) return Effect.interrupt",
+    replace: "",
+    tests: ["close"]
+  },
+  {
+    name: "run does not give its caller's context back",
+    find: "if (this.outer !== undefined) this.fiber?.setContext(this.outer)",
+    replace: "",
+    tests: ["context", "waitall"]
+  },
+  {
+    name: "run does not mark its fiber",
+    find: "    fiber.setContext(this.pool.contextOf(this, this.outer))\n",
+    replace: "",
+    tests: ["reentrancy", "waitall"]
+  },
+  {
+    name: "an interrupted run stays in line",
+    find: "    if (this.state === \"waiting\") this.slots.cancel(this)\n    else if",
+    replace: "    if"
+  },
+  {
+    name: "run does not give its slot back",
+    find: "    else if (this.state === \"holding\") this.slots.end(this, exit)\n",
+    replace: ""
+  },
+  {
+    name: "run gives its slot back when it is interrupted, before the finalizers",
+    find: "    this.fiber?.interruptUnsafe(fiberId)",
+    replace: "    if (this.state === \"holding\") this.slots.end(this, Exit.interrupt(fiberId))\n" +
+      "    this.fiber?.interruptUnsafe(fiberId)",
+    tests: ["close"]
+  },
+  {
+    name: "the release of run is installed after the slot is taken",
+    find: "return Effect.onExitPrimitive(Effect.withFiber(job.enter), job.exit)",
+    replace: "return Effect.flatMap(\n      Effect.withFiber((fiber) => Effect.succeed(job.enter(fiber))),\n" +
+      "      (effect) => Effect.onExitPrimitive(effect, job.exit)\n    )"
+  },
+  {
+    name: "run goes on without a slot",
+    find: "return this.state === \"holding\" && !this.pool.closed ? this.effect : Effect.interrupt",
+    replace: "return !this.pool.closed ? this.effect : Effect.interrupt",
+    equivalent:
+      "Whoever asks has a slot, unless the pool has closed: only the close takes a waiting run out of the line " +
+      "while its fiber is still to go on, and the other condition sees that."
+  },
+  {
+    name: "run that was granted a slot starts on a closed pool",
+    find: "return this.state === \"holding\" && !this.pool.closed ? this.effect : Effect.interrupt",
+    replace: "return this.state === \"holding\" ? this.effect : Effect.interrupt",
+    tests: ["close"]
+  },
+  {
+    name: "run waits for a grant that has come before it listens",
+    find: "      if (this.state === \"waiting\") this.resume = resume\n      else resume(this.following)",
+    replace: "      this.resume = resume",
+    tests: ["gaps"]
+  },
+  {
+    name: "run does not yield, however deep",
+    find: "return this.mustYield ? Effect.yieldNow : undefined",
+    replace: "return undefined",
+    tests: ["gaps"]
+  },
+  {
+    name: "an ended run keeps its fiber",
+    find: "this.fiber = this.outer = this.resume = undefined",
+    replace: "this.resume = undefined",
+    tests: ["gaps", "longlife"]
+  },
+  {
+    name: "an ended run keeps its effect",
+    find: "    this.effect = Effect.interrupt\n",
+    replace: "",
+    tests: ["gaps", "longlife"]
+  },
+  {
+    name: "run is not woken by a grant",
+    find: "  onGrant(): void {\n    this.pool.enqueue(this)",
+    replace: "  onGrant(): void {"
+  },
+  {
+    name: "run is not woken by the close",
+    find: "  onRefuse(): void {\n    this.pool.enqueue(this)",
+    replace: "  onRefuse(): void {",
+    tests: ["close"]
+  },
+  {
+    name: "run is not interrupted by the close",
+    find: "    this.fiber?.interruptUnsafe(fiberId)",
+    replace: "",
+    tests: ["close"]
+  },
+  {
+    name: "run has no job around it",
+    find: "new RunJob(pool, pool.jobAround(fiber), effect)",
+    replace: "new RunJob(pool, undefined, effect)",
+    tests: ["reentrancy"]
+  }
+])
+
+const spawn = faultsOf("internal/spawn.ts", ["interruption", "slots", "context", "close", "reentrancy"], [
+  {
+    name: "spawn takes a free slot of a closed pool",
+    find: "if (!job.isRefused && job.slots",
+    replace: "if (job.slots",
+    tests: ["close"]
+  },
+  {
+    name: "spawn joins the line of a closed pool",
+    find: "if (this.isRefused) return resume(Effect.interrupt)",
+    replace: "",
+    tests: ["close"]
+  },
+  {
+    name: "spawn starts at once",
+    find: "    const fiber = job.launch()\n    job.pool.enqueue(job)",
+    replace: "    const fiber = job.launch()\n    job.onTurn()",
+    tests: ["slots"]
+  },
+  {
+    name: "spawn forgets the turn of the job",
+    find: "    const fiber = job.launch()\n    job.pool.enqueue(job)",
+    replace: "    const fiber = job.launch()",
+    tests: ["slots"]
+  },
+  {
+    name: "a job on a free slot has no place in its pile",
+    find: "    job.onEnter()\n    const fiber",
+    replace: "    const fiber",
+    tests: ["pile"]
+  },
+  {
+    name: "a job that waits has no place in its pile",
+    find: "    this.onEnter()\n",
+    replace: "",
+    tests: ["pile"]
+  },
+  {
+    name: "a waiting job is launched outside of its spawner",
+    find: "    resume?.(Effect.callback((resume) => {\n      if (this.state === \"holding\") this.deliver(resume)\n" +
+      "      else resume(Effect.interrupt)\n    }))",
+    replace: "    if (resume !== undefined) {\n      if (this.state === \"holding\") this.deliver(resume)\n" +
+      "      else resume(Effect.interrupt)\n    }",
+    tests: ["context"]
+  },
+  {
+    name: "spawn goes on without looking whether it has a slot",
+    find: "      if (this.state === \"holding\") this.deliver(resume)\n      else resume(Effect.interrupt)",
+    replace: "      this.deliver(resume)",
+    tests: ["close", "interruption"]
+  },
+  {
+    name: "a spawned job does not give its slot back",
+    find: "      this.slots.end(this, exit)\n",
+    replace: ""
+  },
+  {
+    name: "a spawned job gives its slot back when it is interrupted, before the finalizers",
+    find: "if (this.fiber !== undefined) return this.fiber.interruptUnsafe(fiberId)",
+    replace: "if (this.fiber !== undefined) {\n      const { fiber } = this\n" +
+      "      this.slots.end(this, Exit.interrupt(fiberId))\n      return fiber.interruptUnsafe(fiberId)\n    }",
+    tests: ["close"]
+  },
+  {
+    name: "the end of a job is not told to its pile or its report",
+    find: "      this.onExit(exit)\n",
+    replace: "",
+    tests: ["pile", "reports"]
+  },
+  {
+    name: "an ended job keeps what it had",
+    find: "      this.onExit(exit)\n      this.release()",
+    replace: "      this.onExit(exit)",
+    tests: ["longlife", "imap-memory"]
+  },
+  {
+    name: "a job whose fiber starts after its turn never begins",
+    find: "        if (this.begun) this.begin()\n",
+    replace: "",
+    tests: ["first-step"]
+  },
+  {
+    name: "a spawned job does not have its spawner's context",
+    find: "Effect.runForkWith(this.pool.contextOf(this, this.context))",
+    replace: "Effect.runForkWith(this.pool.contextOf(this, Context.empty()))",
+    tests: ["context"]
+  },
+  {
+    name: "a spawned job is not marked",
+    find: "Effect.runForkWith(this.pool.contextOf(this, this.context))",
+    replace: "Effect.runForkWith(this.context)",
+    tests: ["reentrancy"]
+  },
+  {
+    name: "spawn on a borrowed slot returns at once",
+    find: "if (this.onLoan) this.whenEnded(fiber, () => resume(Effect.succeed(fiber)))\n    else resume",
+    replace: "resume",
+    tests: ["reentrancy"]
+  },
+  {
+    name: "spawn always waits for the end of the job",
+    find: "if (this.onLoan) this.whenEnded",
+    replace: "if (fiber !== undefined) this.whenEnded"
+  },
+  {
+    name: "a job on a borrowed slot has no turn",
+    find: "      this.deliver(resume)\n      this.pool.enqueue(this)",
+    replace: "      this.deliver(resume)",
+    tests: ["reentrancy"]
+  },
+  {
+    name: "an interrupted spawn stays in line",
+    find: "    if (this.state === \"waiting\") {\n      this.slots.cancel(this)\n      this.drop()\n    } else if",
+    replace: "    if"
+  },
+  {
+    name: "an interrupted spawn keeps the place in its pile",
+    find: "      this.slots.cancel(this)\n      this.drop()\n",
+    replace: "      this.slots.cancel(this)\n",
+    tests: ["pile", "pile-interruption"]
+  },
+  {
+    name: "a spawn that is interrupted between grant and launch keeps the slot",
+    find:
+      "    } else if (this.state === \"holding\" && fiber === undefined) {\n      this.interrupt(fiberId)\n    } else if",
+    replace: "    } else if"
+  },
+  {
+    name: "an interrupted spawn leaves its job on the borrowed slot",
+    find: "      this.atOnce(() => fiber.interruptUnsafe(fiberId))\n",
+    replace: "",
+    tests: ["reentrancy"]
+  },
+  {
+    name: "an interrupted spawn does not wait for its job on the borrowed slot",
+    find: "      return Effect.callback<void>((resume) => this.whenEnded(fiber, () => resume(Effect.void)))\n",
+    replace: "",
+    tests: ["reentrancy"]
+  },
+  {
+    name: "an interrupted spawn interrupts the job that it has launched",
+    find: "fiber !== undefined && this.onLoan) {",
+    replace: "fiber !== undefined) {",
+    equivalent:
+      "It matters in one step only, in which the job has been launched and spawn has not returned: there both are right."
+  },
+  {
+    name: "the refused are not woken",
+    find: "    this.drop()\n    this.pool.enqueue(this)",
+    replace: "    this.drop()",
+    tests: ["close"]
+  },
+  {
+    name: "the refused keep what they had",
+    find: "    this.drop()\n    this.pool.enqueue(this)",
+    replace: "    this.pool.enqueue(this)",
+    tests: ["gaps"]
+  },
+  {
+    name: "withdraw does not look whether the job waits",
+    find: "if (this.state !== \"waiting\") return",
+    replace: "",
+    tests: ["pile"]
+  },
+  {
+    name: "a job with a slot and without a fiber is not interrupted",
+    find: "    this.slots.end(this, Exit.interrupt(fiberId))\n    this.drop()",
+    replace: "",
+    tests: ["close"]
+  },
+  {
+    name: "a job that never started keeps what it had",
+    find: "    this.slots.end(this, Exit.interrupt(fiberId))\n    this.drop()",
+    replace: "    this.slots.end(this, Exit.interrupt(fiberId))",
+    tests: ["pile-interruption", "pile"]
+  },
+  {
+    name: "a spawned job does not yield, however deep",
+    find: "this.start?.(this.mustYield ? Effect.ensuring(this.effect, Effect.yieldNow) : this.effect)",
+    replace: "this.start?.(this.effect)",
+    tests: ["reentrancy"]
+  },
+  {
+    name: "a spawner goes on at once, however deep",
+    find: "    if (this.mustYield) this.pool.schedule(task)\n    else task()",
+    replace: "    task()",
+    tests: ["reentrancy"]
+  },
+  {
+    name: "an interruption is reported",
+    find: "if (exit._tag === \"Success\" || Cause.hasInterruptsOnly(exit.cause)) return",
+    replace: "if (exit._tag === \"Success\") return",
+    tests: ["reports"]
+  },
+  {
+    name: "a failure with an interruption beside it is not reported",
+    find: "if (exit._tag === \"Success\" || Cause.hasInterruptsOnly(exit.cause)) return",
+    replace: "if (exit._tag === \"Success\" || Cause.hasInterrupts(exit.cause)) return",
+    tests: ["reports", "gaps"]
+  },
+  {
+    name: "nothing is reported",
+    find: "if (exit._tag === \"Success\" || Cause.hasInterruptsOnly(exit.cause)) return",
+    replace: "if (exit._tag !== \"Never\") return",
+    tests: ["reports"]
+  },
+  {
+    name: "a failure is reported twice",
+    find: "Effect.annotateLogs(\"pool\", this.pool.name))\n",
+    replace: "Effect.annotateLogs(\"pool\", this.pool.name), Effect.repeat({ times: 1 }))\n",
+    tests: ["reports"]
+  },
+  {
+    name: "a report does not name the pool",
+    find: "Effect.annotateLogs(\"pool\", this.pool.name)",
+    replace: "Effect.asVoid",
+    tests: ["reports"]
+  },
+  {
+    name: "a report is a warning",
+    find: "Effect.logError(",
+    replace: "Effect.logWarning(",
+    tests: ["reports"]
+  },
+  {
+    name: "a report does not have the spawner's context",
+    find: "Effect.runForkWith(this.context)(\n",
+    replace: "Effect.runForkWith(Context.empty())(\n",
+    tests: ["reports"]
+  }
+])
+
+const map = faultsOf(
+  "internal/map.ts",
+  ["imap", "imap-failure", "imap-unordered", "imap-nested", "imap-interruption"],
+  [
+    {
+      name: "a map starts on a closed pool",
+      find: "if (pool.closed) return Effect.interrupt\n",
+      replace: "",
+      tests: ["close"]
+    },
+    {
+      name: "a map goes on when its pool has closed",
+      find: "if (this.pool.closed) return Effect.interrupt\n",
+      replace: "",
+      tests: ["close"]
+    },
+    {
+      name: "a map that is left early is not closed",
+      find: "Effect.suspend(() => window?.close ?? Effect.void)",
+      replace: "Effect.void",
+      tests: ["imap-failure"]
+    },
+    {
+      name: "the window has no bound",
+      find: "this.inHand < Math.max(1, this.pool.slots.semaphore.permits)",
+      replace: "this.inHand < 100_000"
+    },
+    {
+      name: "the window is one too large",
+      find: "this.inHand < Math.max(1,",
+      replace: "this.inHand <= Math.max(1,"
+    },
+    {
+      name: "the window of a paused pool is empty",
+      find: "Math.max(1, this.pool.slots.semaphore.permits)",
+      replace: "this.pool.slots.semaphore.permits"
+    },
+    {
+      name: "a map has several places in the line",
+      find: "this.ended === undefined && this.waiting === undefined &&",
+      replace: "this.ended === undefined &&"
+    },
+    {
+      name: "a map takes items after the end of its source",
+      find: "this.ended === undefined && this.waiting === undefined &&",
+      replace: "this.waiting === undefined &&"
+    },
+    {
+      name: "a map fetches twice at once",
+      find: "      this.fetching === undefined && this.inHand",
+      replace: "      this.inHand"
+    },
+    {
+      name: "a map takes items before it is read",
+      find: "return this.state === \"reading\" && this.ended",
+      replace: "return this.state !== \"stopped\" && this.ended"
+    },
+    {
+      name: "a map takes items after it was stopped",
+      find: "return this.state === \"reading\" && this.ended",
+      replace: "return this.state !== \"unread\" && this.ended"
+    },
+    {
+      name: "a map does not take on what it has room for when it emits",
+      find: "    if (isNonEmpty(chunk)) {\n      this.fill()",
+      replace: "    if (isNonEmpty(chunk)) {"
+    },
+    {
+      name: "a map ends before the items in hand",
+      find: "(this.inHand === 0 ? this.ended : undefined)",
+      replace: "this.ended"
+    },
+    {
+      name: "a map ends before it has closed its sources",
+      find: "return Effect.andThen(this.close, over._tag",
+      replace: "return Effect.andThen(Effect.void, over._tag"
+    },
+    {
+      name: "a reader waits for what is ready",
+      find: "      if (this.isReady) resume(this.pull)\n      else this.consumer = resume",
+      replace: "      this.consumer = resume"
+    },
+    {
+      name: "the close of a map can be interrupted",
+      find: "Effect.uninterruptible(Effect.withFiber((fiber) => {\n    this.stop()",
+      replace: "Effect.interruptible(Effect.withFiber((fiber) => {\n    this.stop()",
+      tests: ["imap-interruption", "imap-failure"]
+    },
+    {
+      name: "a map that is closed goes on taking",
+      find: "    this.stop()\n    this.worker",
+      replace: "    this.worker"
+    },
+    {
+      name: "a map that is closed keeps its worker",
+      find: "    this.worker.interruptUnsafe(fiber.id)\n",
+      replace: "",
+      tests: ["imap-memory", "gaps"]
+    },
+    {
+      name: "a map that is closed leaves its jobs",
+      find: "this.pool.interruptAll(this.jobs.toArray())",
+      replace: "Effect.void",
+      tests: ["imap-failure"]
+    },
+    {
+      name: "a map that is closed leaves what it fetches",
+      find: "fetching === undefined ? Effect.void : Effect.asVoid(Fiber.interrupt(fetching))",
+      replace: "Effect.void",
+      tests: ["imap-failure"]
+    },
+    {
+      name: "a map does not close its sources",
+      find: "Effect.andThen(Scope.close(this.scope, Exit.void))",
+      replace: "Effect.andThen(Effect.void)",
+      tests: ["imap-failure"]
+    },
+    {
+      name: "a pool keeps its closed maps",
+      find: "Effect.ensuring(Effect.sync(() => this.pool.parties.delete(this)))",
+      replace: "Effect.asVoid",
+      tests: ["imap-memory"]
+    },
+    {
+      name: "a pool does not know its maps",
+      find: "    pool.parties.add(this)\n",
+      replace: ""
+    },
+    {
+      name: "a window is roused once too often",
+      find: "    this.roused = true\n",
+      replace: "",
+      tests: ["first-step"]
+    },
+    {
+      name: "a window is roused once only",
+      find: "    this.roused = false\n",
+      replace: ""
+    },
+    {
+      name: "a window is roused while nobody listens",
+      find: "    if (this.roused) this.pool.schedule(this.wakeWorker)\n",
+      replace: "",
+      tests: ["first-step"]
+    },
+    {
+      name: "a resize does not rouse the window",
+      find: "  onResize(): void {\n    this.rouse()",
+      replace: "  onResize(): void {"
+    },
+    {
+      name: "the reader of a map does not hear of the close",
+      find: "    this.stop()\n    this.wakeConsumer()",
+      replace: "    this.stop()",
+      tests: ["close"]
+    },
+    {
+      name: "a map is not stopped by the close of its pool",
+      find: "    this.stop()\n    this.wakeConsumer()",
+      replace: "    this.wakeConsumer()",
+      tests: ["close", "gaps"]
+    },
+    {
+      name: "an item that has waited does not start",
+      find: "if (this.waiting?.state === \"holding\") this.launch(this.waiting)",
+      replace: ""
+    },
+    {
+      name: "a defect of an iterator is a mere end",
+      find: "this.ended ??= Exit.void",
+      replace: "this.ended = Exit.void",
+      tests: ["imap-failure"]
+    },
+    {
+      name: "an item is not counted as in hand",
+      find: "        this.inHand++\n",
+      replace: ""
+    },
+    {
+      name: "an item that was emitted stays in hand",
+      find: "      this.inHand--\n",
+      replace: ""
+    },
+    {
+      name: "results of an ordered map come as they finish",
+      find: "    if (!this.mode.ordered) this.append(job)\n",
+      replace: "    this.append(job)\n"
+    },
+    {
+      name: "results of an unordered map come in order",
+      find: "        if (this.mode.ordered) this.append(job)\n",
+      replace: "        this.append(job)\n"
+    },
+    {
+      name: "the reader does not hear of the end of the source",
+      find: "    if (this.isReady) this.wakeConsumer()\n  }\n\n  private get canTake",
+      replace: "  }\n\n  private get canTake"
+    },
+    {
+      name: "an iterator that throws breaks the map",
+      find: "      this.ended = Exit.die(defect)\n",
+      replace: "      throw defect\n",
+      tests: ["imap-failure"]
+    },
+    {
+      name: "a failing source is taken for an empty one",
+      find: "if (exit._tag === \"Failure\") this.ended = exit",
+      replace: "if (exit._tag === \"Failure\") this.ended = Exit.void",
+      tests: ["imap-failure"]
+    },
+    {
+      name: "the failure of a source is not noticed",
+      find: "if (exit._tag === \"Failure\") this.ended = exit",
+      replace: "",
+      tests: ["imap-failure"]
+    },
+    {
+      name: "a map fetches for ever",
+      find: "      this.fetching = undefined\n",
+      replace: ""
+    },
+    {
+      name: "what was fetched is ignored",
+      find: "      this.fetched(exit)\n      this.rouse()",
+      replace: "      this.fetched(exit)"
+    },
+    {
+      name: "a failure that was waited for is ignored",
+      find: "      this.fetched(exit)\n      this.rouse()",
+      replace: "      this.rouse()",
+      tests: ["imap-failure"]
+    },
+    {
+      name: "what is over already gets a fiber",
+      find: "if (Exit.isExit(effect)) return this.settle(job, effect)",
+      replace: "",
+      equivalent: "It saves the fiber of an item whose effect is a mere value; with a fiber the result is the same."
+    },
+    {
+      name: "the jobs of a map are not marked",
+      find: "this.pool.contextOf(job, this.context) as",
+      replace: "this.context as",
+      tests: ["imap-nested"]
+    },
+    {
+      name: "the jobs of a map do not have the reader's context",
+      find: "this.context = consumer.context",
+      replace: "this.context = Context.empty()",
+      tests: ["context"]
+    },
+    {
+      name: "the jobs of a map have no job around them",
+      find: "this.enclosing = pool.jobAround(consumer)",
+      replace: "this.enclosing = undefined",
+      tests: ["imap-nested"]
+    },
+    {
+      name: "a map keeps the ended jobs around it",
+      find: "new MapJob(this, this.enclosing = running(this.enclosing), item)",
+      replace: "new MapJob(this, this.enclosing, item)",
+      tests: ["imap-nested"]
+    },
+    {
+      name: "a job of a map does not yield, however deep",
+      find: "job.mustYield ? Effect.andThen(Effect.yieldNow, effect) : effect",
+      replace: "effect",
+      tests: ["imap-nested"]
+    },
+    {
+      name: "a job that is interrupted in its first step goes on",
+      find: "    if (this.interruptor !== undefined) fiber.interruptUnsafe(this.interruptor)\n",
+      replace: "",
+      tests: ["close", "imap-failure"]
+    },
+    {
+      name: "a job of a map is not known to have started",
+      find: "    job.started(fiber)\n",
+      replace: "",
+      tests: ["close", "imap-failure"]
+    },
+    {
+      name: "an item does not give its slot back",
+      find: "    this.pool.slots.end(job, exit)\n    job.release()",
+      replace: "    job.release()"
+    },
+    {
+      name: "an ended job of a map keeps its item",
+      find: "    this.pool.slots.end(job, exit)\n    job.release()",
+      replace: "    this.pool.slots.end(job, exit)",
+      tests: ["longlife", "imap-memory"]
+    },
+    {
+      name: "a failure does not stop the taking",
+      find: "if (exit._tag === \"Failure\" && !this.mode.exits) this.stop()",
+      replace: "",
+      tests: ["imap-failure"]
+    },
+    {
+      name: "a failure stops the taking of imapExit",
+      find: "if (exit._tag === \"Failure\" && !this.mode.exits) this.stop()",
+      replace: "if (exit._tag === \"Failure\") this.stop()",
+      tests: ["imap-exit"]
+    },
+    {
+      name: "the reader does not hear of a result",
+      find: "    if (this.isReady) this.wakeConsumer()\n  }\n\n  private append",
+      replace: "  }\n\n  private append"
+    },
+    {
+      name: "a function that throws breaks the map",
+      find: "      return Effect.die(defect)\n",
+      replace: "      throw defect\n",
+      tests: ["imap-failure"]
+    },
+    {
+      name: "results after a failure are taken",
+      find: "      else break\n",
+      replace: "",
+      tests: ["imap-failure"]
+    },
+    {
+      name: "one result is emitted at a time",
+      find: "    for (let job = this.first; job?.exit !== undefined; job = this.first) {",
+      replace: "    for (let job = this.first; job?.exit !== undefined && chunk.length === 0; job = this.first) {"
+    },
+    {
+      name: "the last emitted stays the last",
+      find: "    if (this.first === undefined) this.last = undefined\n",
+      replace: ""
+    },
+    {
+      name: "an emitted result is kept",
+      find: "      job.exit = job.after = undefined\n",
+      replace: "",
+      tests: ["imap-memory", "gaps"]
+    },
+    {
+      name: "a pull is ready too late",
+      find: "return this.pool.closed || this.first?.exit !== undefined ||",
+      replace: "return this.pool.closed ||"
+    },
+    {
+      name: "the reader is woken inside the step of a job",
+      find: "this.pool.schedule(() => consumer(this.pull))",
+      replace: "consumer(this.pull)",
+      tests: ["imap", "imap-nested"]
+    },
+    {
+      name: "a stopped map keeps its place in the line",
+      find: "    if (waiting?.state === \"waiting\") this.pool.slots.cancel(waiting)\n    else if",
+      replace: "    if",
+      tests: ["imap-failure"]
+    },
+    {
+      name: "a stopped map keeps the slot that was granted to its item",
+      find: "    else if (waiting?.state === \"holding\") this.pool.slots.end(waiting, Exit.interrupt())\n",
+      replace: "",
+      tests: ["imap-interruption", "imap-failure"]
+    },
+    {
+      name: "an item is not told of its slot",
+      find: "  onGrant(): void {\n    this.window.rouse()",
+      replace: "  onGrant(): void {"
+    }
+  ]
+)
+
+const source = faultsOf("internal/source.ts", ["source", "imap-failure"], [
+  {
+    name: "an iterator is not closed",
+    find: "if (!ended) iterator.return?.()",
+    replace: "",
+    equivalent:
+      "A worker that waits is garbage together with its window, and one that has been roused finds a window that takes nothing.",
+    equivalent: "An ended job is looked through wherever it is used, and has let go of all it had."
+  },
+  {
+    name: "an iterator is closed after its end",
+    find: "if (!ended) iterator.return?.()",
+    replace: "iterator.return?.()",
+    tests: ["imap-failure"]
+  },
+  {
+    name: "an iterator that has thrown is closed",
+    find:
+      "            ended = true\n            const result = iterator.next()\n            if (result.done === true) return End\n            ended = false\n",
+    replace:
+      "            const result = iterator.next()\n            ended = result.done === true\n            if (ended) return End\n",
+    tests: ["imap-failure", "gaps"]
+  },
+  {
+    name: "an async iterator is closed after its end",
+    find: "          if (ended) return Effect.void\n",
+    replace: ""
+  },
+  {
+    name: "an async iterator is not closed",
+    find: "if (!fetching) return Effect.promise(end)",
+    replace: "if (!fetching) return Effect.void"
+  },
+  {
+    name: "the close of an idle async iterator is not awaited",
+    find: "if (!fetching) return Effect.promise(end)",
+    replace: "if (!fetching) return Effect.sync(() => void end())",
+    tests: ["imap-failure"]
+  },
+  {
+    name: "the close of a pending async iterator is awaited",
+    find: "if (!fetching) return Effect.promise(end)",
+    replace: "if (!ended) return Effect.promise(end)",
+    tests: ["imap-failure"]
+  },
+  {
+    name: "a pending async iterator is not told to close",
+    find: "          end().catch(() => {})\n",
+    replace: "",
+    tests: ["imap-failure"]
+  },
+  {
+    name: "a pending async iterator that fails to close is an unhandled rejection",
+    find: "          end().catch(() => {})\n",
+    replace: "          void end()\n",
+    tests: ["imap-failure"]
+  },
+  {
+    name: "an async iterator is for ever pending",
+    find: "            fetching = false\n",
+    replace: "",
+    tests: ["imap-failure"]
+  },
+  {
+    name: "an async iterator that rejected is closed",
+    find: "            ended = true\n            throw cause",
+    replace: "            throw cause",
+    tests: ["imap-failure"]
+  },
+  {
+    name: "an item of an async iterator is taken twice",
+    find: "            item = Empty\n",
+    replace: ""
+  },
+  {
+    name: "a rejection is no SourceError",
+    find: "catch: (cause) => new SourceError({ cause })",
+    replace: "catch: (cause) => cause"
+  },
+  {
+    name: "the end of an async iterator is not noticed",
+    find: "return taken === Empty && ended ? End : taken",
+    replace: "return taken"
+  },
+  {
+    name: "the end of a stream is not noticed",
+    find: "chunk[next++] : ended ? End : Empty",
+    replace: "chunk[next++] : Empty"
+  },
+  {
+    name: "a chunk is read from where the last one ended",
+    find: "          next = 0\n",
+    replace: ""
+  },
+  {
+    name: "a row starts again where one has no item at the moment",
+    find: "for (const cursor of cursors.slice(row.length)) {",
+    replace: "for (const cursor of cursors) {"
+  },
+  {
+    name: "a row goes on into the next",
+    find: "      row = []\n      return full",
+    replace: "      return full"
+  },
+  {
+    name: "a row does not end with its shortest source",
+    find: "if (item === Empty || item === End) return item",
+    replace: "if (item === Empty) return item"
+  },
+  {
+    name: "the wrong source of a row is fetched",
+    find: "        fetch = cursor.fetch\n",
+    replace: "        fetch = cursors[0]?.fetch ?? Effect.void\n"
+  },
+  {
+    name: "a string is no source",
+    find: "typeof source === \"string\" || ",
+    replace: ""
+  },
+  {
+    name: "an iterable of both kinds is read at once",
+    find: "if (Predicate.hasProperty(source, Symbol.asyncIterator)) {",
+    replace:
+      "if (Predicate.hasProperty(source, Symbol.asyncIterator) && !Predicate.hasProperty(source, Symbol.iterator)) {"
+  },
+  {
+    name: "the close of an iterator is installed after it was made",
+    find: "Scope.addFinalizer(scope, Effect.sync(() => close?.()))",
+    replace: "Effect.void"
+  }
+])
+
+const pile = faultsOf("GreenPile.ts", ["pile", "pile-interruption", "close"], [
+  {
+    name: "a closed pile accepts jobs",
+    find: "super.isRefused || this.entry?.pile.closed === true",
+    replace: "super.isRefused"
+  },
+  {
+    name: "a pile that closes does not say so",
+    find: "    this.closed = true\n",
+    replace: ""
+  },
+  {
+    name: "a pile that closes leaves those who wait in its spawn",
+    find: "    for (const entry of this.entries.toArray()) entry.job.withdraw()\n",
+    replace: ""
+  },
+  {
+    name: "a pile that closes leaves its jobs",
+    find: "      this.pool.interruptAll(this.jobs.toArray()),\n",
+    replace: "      Effect.void,\n"
+  },
+  {
+    name: "a pool keeps its closed piles",
+    find: "Effect.sync(() => this.pool.parties.delete(this))",
+    replace: "Effect.void",
+    tests: ["imap-memory"]
+  },
+  {
+    name: "a pool does not know its piles",
+    find: "    pool.parties.add(this)\n",
+    replace: "",
+    tests: ["close"]
+  },
+  {
+    name: "a pile does not end with its scope",
+    find: "Effect.as(Effect.addFinalizer(() => pile.close), {",
+    replace: "Effect.as(Effect.addFinalizer(() => Effect.void), {"
+  },
+  {
+    name: "a result of an interrupted reader is lost",
+    find: "        if (entry !== undefined) this.entries.pushBefore(entry, (other) => other.number > entry.number)\n",
+    replace: "",
+    tests: ["pile-interruption"]
+  },
+  {
+    name: "a result of an interrupted reader goes to the end",
+    find: "this.entries.pushBefore(entry, (other) => other.number > entry.number)",
+    replace: "this.entries.push(entry)",
+    tests: ["pile-interruption"]
+  },
+  {
+    name: "a result of an interrupted reader goes to the head, whatever is there",
+    find: "this.entries.pushBefore(entry, (other) => other.number > entry.number)",
+    replace: "this.entries.pushBefore(entry, () => true)",
+    tests: ["pile-interruption"]
+  },
+  {
+    name: "the entries of a pile have no order",
+    find: "entry.number = ++this.spawned",
+    replace: "entry.number = 0",
+    tests: ["pile-interruption"]
+  },
+  {
+    name: "an interrupted reader stays among the readers",
+    find: "        reader.leave()\n        const { entry }",
+    replace: "        const { entry }",
+    tests: ["pile-interruption"]
+  },
+  {
+    name: "a result that was given back is not delivered",
+    find: "(other) => other.number > entry.number)\n        this.deliver()",
+    replace: "(other) => other.number > entry.number)",
+    tests: ["pile-interruption"]
+  },
+  {
+    name: "the last reader is served first",
+    find: "this.readers.push(reader)",
+    replace: "this.readers.pushBefore(reader, () => true)"
+  },
+  {
+    name: "a pile delivers out of order",
+    find: "const entry = this.entries.first\n",
+    replace: "const entry = this.entries.toArray().find(({ exit }) => exit !== undefined) ?? this.entries.first\n"
+  },
+  {
+    name: "a pile delivers once only",
+    find: "      this.delivering = false\n",
+    replace: ""
+  },
+  {
+    name: "a pile delivers inside the step of a job",
+    find: "    this.pool.schedule(() => {\n      this.delivering = false\n      this.serve()\n    })",
+    replace: "    this.delivering = false\n    this.serve()"
+  },
+  {
+    name: "a result is given to all readers",
+    find: "        entry.leave()\n        reader.entry",
+    replace: "        reader.entry"
+  },
+  {
+    name: "a reader of an empty pile waits",
+    find: "if (reader === undefined) return",
+    replace: "if (reader === undefined || (entry === undefined && !this.pool.closed)) return"
+  },
+  {
+    name: "a reader gets nothing while jobs are outstanding",
+    find: "if (!this.pool.closed && entry !== undefined && entry.exit === undefined) return\n",
+    replace: ""
+  },
+  {
+    name: "the readers of a closed pool read on",
+    find: "      if (this.pool.closed) {\n",
+    replace: "      if (this.delivering) {\n",
+    tests: ["close"]
+  },
+  {
+    name: "readers do not hear of the close",
+    find: "  onClose(): void {\n    this.deliver()",
+    replace: "  onClose(): void {",
+    tests: ["close"]
+  },
+  {
+    name: "readers do not hear of a result",
+    find: "    entry.exit = exit\n    this.deliver()",
+    replace: "    entry.exit = exit"
+  },
+  {
+    name: "readers do not hear that a place was dropped",
+    find: "    entry.leave()\n    this.deliver()",
+    replace: "    entry.leave()"
+  },
+  {
+    name: "a place that was dropped stays outstanding",
+    find: "    entry.leave()\n    this.deliver()",
+    replace: "    this.deliver()"
+  },
+  {
+    name: "the exit of an interrupted job comes again",
+    find: "if (!Exit.hasInterrupts(exit)) return resume(onExit(exit))",
+    replace: "if (exit !== undefined) return resume(onExit(exit))"
+  },
+  {
+    name: "an ended job of a pile keeps its result",
+    find: "    this.entry?.pile.settle(this.entry, exit)\n    this.entry = undefined",
+    replace: "    this.entry?.pile.settle(this.entry, exit)",
+    tests: ["longlife", "imap-memory", "gaps"]
+  },
+  {
+    name: "a failure ends exits",
+    find: "pile.read((exit) => Effect.succeed(Arr.of(exit)), Cause.done())",
+    replace: "pile.read((exit) => Exit.map(exit, (value) => Arr.of(Exit.succeed(value))), Cause.done()) as never"
+  }
+])
+
+const greenPool = faultsOf("GreenPool.ts", ["service", "imap-unordered", "imap-exit", "starmap", "source"], [
+  {
+    name: "the default size is another",
+    find: "const DefaultSize = 1000",
+    replace: "const DefaultSize = 100"
+  },
+  {
+    name: "the default name is another",
+    find: "options?.name ?? \"default\"",
+    replace: "options?.name ?? \"\""
+  },
+  {
+    name: "a pool does not end with its scope",
+    find: "  yield* Effect.addFinalizer(() => pool.close)\n",
+    replace: ""
+  },
+  {
+    name: "imapUnordered is ordered",
+    find: "imapUnordered: mapOver(pool, { ordered: false,",
+    replace: "imapUnordered: mapOver(pool, { ordered: true,"
+  },
+  {
+    name: "imapExit fails",
+    find: "imapExit: mapOver(pool, { ordered: true, exits: true })",
+    replace: "imapExit: mapOver(pool, { ordered: true, exits: false })"
+  },
+  {
+    name: "imapExit is unordered",
+    find: "imapExit: mapOver(pool, { ordered: true, exits: true })",
+    replace: "imapExit: mapOver(pool, { ordered: false, exits: true })",
+    tests: ["imap-exit"]
+  },
+  {
+    name: "imap is unordered",
+    find: "const imap = mapOver(pool, { ordered: true, exits: false })",
+    replace: "const imap = mapOver(pool, { ordered: false, exits: false })",
+    tests: ["imap"]
+  },
+  {
+    name: "starmap is unordered",
+    find: "mapStream(pool, spread(f), [source], { ordered: true,",
+    replace: "mapStream(pool, spread(f), [source], { ordered: false,",
+    tests: ["starmap"]
+  },
+  {
+    name: "starmap gives the tuple as one argument",
+    find: "mapStream(pool, spread(f), [source],",
+    replace: "mapStream(pool, f as never, [source],",
+    tests: ["starmap"]
+  },
+  {
+    name: "several sources give the tuple as one argument",
+    find: "sources.length === 1 ? f as",
+    replace: "sources.length > 0 ? f as",
+    tests: ["source"]
+  },
+  {
+    name: "spawnN does not report",
+    find: "new ReportingJob(pool,",
+    replace: "new SpawnJob(pool,",
+    tests: ["reports"]
+  },
+  {
+    name: "free does not count what is taken",
+    find: "free: Effect.sync(() => semaphore.free)",
+    replace: "free: Effect.sync(() => semaphore.permits)",
+    tests: ["slots"]
+  },
+  {
+    name: "the verbs of a key use another verb",
+    find: "spawnN: (effect) => key.use((pool) => pool.spawnN(effect))",
+    replace: "spawnN: (effect) => key.use((pool) => pool.spawn(effect)) as never"
+  },
+  {
+    name: "the maps of a key are never data-last",
+    find: "sources.length === 0 ? (source: Source.Any) => over(f, [source]) : over(f, sources)",
+    replace: "over(f, sources)"
+  },
+  {
+    name: "a service key's own name wins over the options",
+    find: "name: options?.name ?? id }",
+    replace: "name: id }"
+  },
+  {
+    name: "a service key does not name its pool",
+    find: "name: options?.name ?? id }",
+    replace: "name: options?.name }"
+  },
+  {
+    name: "the options may hold any size",
+    find: "size: Schema.optional(PoolSize)",
+    replace: "size: Schema.optional(Schema.Finite)",
+    tests: ["schema"]
+  },
+  {
+    name: "the configuration is ignored",
+    find: "Effect.flatMap(Config.unwrap(config), make)",
+    replace: "Effect.flatMap(Config.unwrap(config), () => make())"
+  }
+])
+
+const schemas = [
+  ...faultsOf("PoolSize.ts", ["schema", "resize"], [
+    {
+      name: "a negative size is accepted",
+      find: "Schema.isGreaterThanOrEqualTo(0)",
+      replace: "Schema.isGreaterThanOrEqualTo(-1)"
+    },
+    {
+      name: "size 0 is refused",
+      find: "Schema.isGreaterThanOrEqualTo(0)",
+      replace: "Schema.isGreaterThanOrEqualTo(1)"
+    },
+    {
+      name: "a fraction is accepted",
+      find: "Schema.Int.check",
+      replace: "Schema.Finite.check"
+    },
+    {
+      name: "nothing is checked",
+      find: "isPoolSize(size) ? Effect.succeed(size)",
+      replace: "isPoolSize(0) ? Effect.succeed(size as PoolSize)"
+    },
+    {
+      name: "the refused value is not named",
+      find: "Invalid pool size ${this.value}",
+      replace: "Invalid pool size"
+    }
+  ]),
+  ...faultsOf("PoolStats.ts", ["schema", "resize"], [
+    {
+      name: "stats refuse a negative number of free slots",
+      find: "free: Schema.Int,",
+      replace: "free: Count,"
+    }
+  ]),
+  ...faultsOf("Source.ts", ["source"], [
+    {
+      name: "a SourceError does not quote its cause",
+      find: "cause instanceof Error ? cause.message : Formatter.format(cause)",
+      replace: "Formatter.format(\"\")"
+    }
+  ])
+]
+
+export const faults: ReadonlyArray<Fault> = [
+  ...line,
+  ...semaphore,
+  ...slots,
+  ...pool,
+  ...run,
+  ...spawn,
+  ...map,
+  ...source,
+  ...pile,
+  ...greenPool,
+  ...schemas
+]
