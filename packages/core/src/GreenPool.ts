@@ -355,7 +355,9 @@ const layerConfig = (
 
 const Service = <Self>() => <const Id extends string>(id: Id, options?: GreenPoolOptions): ServiceClass<Self, Id> => {
   const self = Context.Service<Self, GreenPool>()(id)
-  return Object.assign(self, verbs(self), { layer: Layer.effect(self, make({ ...options, name: options?.name ?? id })) })
+  return Object.assign(self, verbs(self), {
+    layer: Layer.effect(self, make({ ...options, name: options?.name ?? id }))
+  })
 }
 
 const verbs = <I>(key: Context.Service<I, GreenPool>): Verbs<I> => {

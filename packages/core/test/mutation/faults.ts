@@ -1279,10 +1279,7 @@ const source = faultsOf("internal/source.ts", ["source", "imap-failure"], [
   {
     name: "an iterator is not closed",
     find: "if (!ended) iterator.return?.()",
-    replace: "",
-    equivalent:
-      "A worker that waits is garbage together with its window, and one that has been roused finds a window that takes nothing.",
-    equivalent: "An ended job is looked through wherever it is used, and has let go of all it had."
+    replace: ""
   },
   {
     name: "an iterator is closed after its end",
