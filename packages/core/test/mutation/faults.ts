@@ -1005,7 +1005,9 @@ const map = faultsOf(
       name: "a map that is closed keeps its worker",
       find: "    this.worker.interruptUnsafe(fiber.id)\n",
       replace: "",
-      tests: ["imap-memory", "gaps"]
+      tests: ["imap-memory", "gaps"],
+      equivalent:
+        "A worker that waits is garbage together with its window, and one that has been roused finds a window that takes nothing."
     },
     {
       name: "a map that is closed leaves its jobs",
@@ -1017,7 +1019,7 @@ const map = faultsOf(
       name: "a map that is closed leaves what it fetches",
       find: "fetching === undefined ? Effect.void : Effect.asVoid(Fiber.interrupt(fetching))",
       replace: "Effect.void",
-      tests: ["imap-failure"]
+      tests: ["gaps"]
     },
     {
       name: "a map does not close its sources",
@@ -1040,7 +1042,7 @@ const map = faultsOf(
       name: "a window is roused once too often",
       find: "    this.roused = true\n",
       replace: "",
-      tests: ["first-step"]
+      tests: ["gaps"]
     },
     {
       name: "a window is roused once only",
@@ -1051,7 +1053,7 @@ const map = faultsOf(
       name: "a window is roused while nobody listens",
       find: "    if (this.roused) this.pool.schedule(this.wakeWorker)\n",
       replace: "",
-      tests: ["first-step"]
+      tests: ["gaps"]
     },
     {
       name: "a resize does not rouse the window",
@@ -1168,7 +1170,8 @@ const map = faultsOf(
       name: "a map keeps the ended jobs around it",
       find: "new MapJob(this, this.enclosing = running(this.enclosing), item)",
       replace: "new MapJob(this, this.enclosing, item)",
-      tests: ["imap-nested"]
+      tests: ["imap-nested"],
+      equivalent: "An ended job is looked through wherever it is used, and has let go of all it had."
     },
     {
       name: "a job of a map does not yield, however deep",
@@ -1180,7 +1183,7 @@ const map = faultsOf(
       name: "a job that is interrupted in its first step goes on",
       find: "    if (this.interruptor !== undefined) fiber.interruptUnsafe(this.interruptor)\n",
       replace: "",
-      tests: ["close", "imap-failure"]
+      tests: ["gaps"]
     },
     {
       name: "a job of a map is not known to have started",
@@ -1279,7 +1282,8 @@ const source = faultsOf("internal/source.ts", ["source", "imap-failure"], [
   {
     name: "an iterator is not closed",
     find: "if (!ended) iterator.return?.()",
-    replace: ""
+    replace: "",
+    tests: ["imap-failure"]
   },
   {
     name: "an iterator is closed after its end",
