@@ -90,7 +90,7 @@ export interface GreenPool {
    * is then interrupted and awaited, as it is when the stream is left early or interrupted; and the sources are
    * closed. An `f` that throws, and an iterator that throws, are defects.
    *
-   * Its jobs are jobs as any other: they count as running, obey `resize`, and hold up `waitall`; so they share one
+   * Its jobs are jobs like all others: they count as running, obey `resize`, and hold up `waitall`; so they share one
    * place in the line. O(1) per item. eventlet's `GreenPool.imap`, which runs on a hidden pool of its own.
    */
   readonly imap: <S extends ReadonlyArray<Source.Any>, A, E, R>(
