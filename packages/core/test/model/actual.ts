@@ -248,9 +248,13 @@ export class Actual {
       return end(item.id, item.kind)
     }
     const pool = this.#pool(order)
+    const second = source.second === undefined ? undefined : Array.from({ length: source.second }, () => "second")
+    const zipped = (index: number, other: string) => other === "second" ? job(index) : Effect.die(other)
     const stream: Stream.Stream<string | Exit.Exit<string, Named>, unknown> = verb === "imapExit"
-      ? pool.imapExit(job, items)
-      : pool[verb](job, items)
+      ? second === undefined ? pool.imapExit(job, items) : pool.imapExit(zipped, items, second)
+      : second === undefined
+      ? pool[verb](job, items)
+      : pool[verb](zipped, items, second)
     return this.#over(
       body,
       Effect.scoped(Effect.flatMap(Stream.toPull(stream), (pull) => {

@@ -155,18 +155,23 @@ export class MapModel {
 
   /** The next item, or else the source is asked for more or has ended. */
   #take(): Body | undefined {
-    const there = this.#source.kind === "iterator" ? this.#source.bodies.length - this.#taken : this.#delivered
+    const { bodies, kind, second, throws } = this.#source
+    const there = kind === "iterator" ? Math.min(bodies.length, second ?? Infinity) - this.#taken : this.#delivered
     if (there > 0) {
       this.#delivered--
       return itemOf(this.#id, this.#source, this.#count())
     }
-    if (this.#source.kind === "iterator") {
-      this.#sourceEnded = true
-      this.#ended = this.#source.throws ? "die source" : "end"
-      this.#sourceIs("ended")
-    } else {
+    if (kind !== "iterator") {
       this.#fetching = true
       this.#sourceIs("awaited")
+    } else if (this.#taken < bodies.length) {
+      // The second source has ended, which shows only when the first has given one more.
+      this.#count()
+      this.#ended = "end"
+    } else {
+      this.#sourceEnded = true
+      this.#ended = throws ? "die source" : "end"
+      this.#sourceIs("ended")
     }
     return undefined
   }

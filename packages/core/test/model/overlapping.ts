@@ -12,7 +12,7 @@ import { type Finding, leftovers, type Tally } from "./side-by-side.ts"
 export const runOverlapping = async (program: Program, seed: number, tally: Tally): Promise<Finding | undefined> => {
   const random = new Random(~seed)
   const actual = new Actual(program.sizes, new RandomSimulation(new Random(seed)))
-  const cast = new Cast(program.sizes.length, actual.board)
+  const cast = new Cast(program, actual.board)
   const watch = new Watch(actual)
   const steps: Array<Step> = []
   tally.programs++
@@ -69,6 +69,9 @@ class Watch {
   readonly #verbs = new Map<string, Extract<Order, { readonly op: "map" }>>()
   /** What has come out of piles. */
   readonly #read = new Set<string>()
+  /** Who spawned each job of a pile, and the last one of his that each reader has read. */
+  readonly #spawners = new Map<string, string>()
+  readonly #lastRead = new Map<string, number>()
 
   constructor(actual: Actual) {
     this.#actual = actual
@@ -92,6 +95,7 @@ class Watch {
     } else if (order.op === "pile" && order.pool !== undefined) {
       this.#pools.set(`pile ${order.body.id}`, order.pool)
     } else if (order.op === "pileSpawn") {
+      this.#spawners.set(order.body.id, `${step.to} on ${order.pile}`)
       const pool = this.#pools.get(`pile ${order.pile}`)
       if (pool !== undefined) this.#pools.set(order.body.id, pool)
     } else if (order.op === "map") {
@@ -116,18 +120,16 @@ class Watch {
   #onNote(actor: string, text: string): void {
     const [verb, what] = text.split(/: | gave /) as [string, string | undefined]
     if ((verb === "next" || verb === "results" || verb === "exits") && what?.startsWith("succeed") === true) {
-      if (this.#read.has(what)) this.problems.push(`${what} came out of a pile twice`)
-      this.#read.add(what)
+      this.#onRead(actor, what.slice("succeed ".length))
     }
     const map = verb === "pull" ? this.#verbs.get(actor) : undefined
     if (map === undefined) return
     const results = this.#results.get(actor) ?? []
     this.#results.set(actor, results)
-    for (const [, item] of text.matchAll(/\d+\.(\d+)|interrupted/g)) {
-      // An exit that is an interruption does not say whose: that it is in its place is all that can be known.
-      if (item !== undefined || map.verb === "imapExit") {
-        results.push(item === undefined ? results.length : Number(item))
-      }
+    for (const result of text.startsWith("pull: gave ") ? text.slice("pull: gave ".length).split(", ") : []) {
+      const [of, item] = result.split(" ")[1]?.split(".") ?? []
+      // An exit that is not the item's own, as an interruption, says only by its place whose it is.
+      results.push(of === actor && item !== undefined ? Number(item) : results.length)
     }
     const isComplete = text === "pull: end" && map.source.kind === "iterator"
     if (map.verb === "imapUnordered") {
@@ -135,9 +137,20 @@ class Watch {
     } else if (results.some((item, index) => item !== index)) {
       this.problems.push(`map ${actor} gave its results out of order: ${results}`)
     }
-    if (isComplete && results.length !== map.source.bodies.length) {
-      this.problems.push(`map ${actor} gave ${results.length} of ${map.source.bodies.length} results`)
+    const length = Math.min(map.source.bodies.length, map.source.second ?? Infinity)
+    if (isComplete && results.length !== length) {
+      this.problems.push(`map ${actor} gave ${results.length} of ${length} results`)
     }
+  }
+
+  #onRead(reader: string, job: string): void {
+    if (this.#read.has(job)) this.problems.push(`the result of ${job} came out of a pile twice`)
+    this.#read.add(job)
+    const key = `${reader} of ${this.#spawners.get(job)}`
+    if ((this.#lastRead.get(key) ?? 0) > Number(job)) {
+      this.problems.push(`${reader} read the result of ${job} after a later one`)
+    }
+    this.#lastRead.set(key, Number(job))
   }
 
   #check(): void {
@@ -230,7 +243,10 @@ class FirstComeFirstServed {
   }
 
   onRest(): void {
-    for (const caller of this.#callers.values()) if (caller.state === "waiting") caller.state = "resting"
+    for (const caller of this.#callers.values()) {
+      // An interruption that was on its way may have taken him out of the line.
+      if (caller.state === "waiting") caller.state = this.#actual.fibers.has(caller.fiber) ? "resting" : "gone"
+    }
   }
 
   #onStart(actor: string): void {

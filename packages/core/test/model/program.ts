@@ -25,6 +25,8 @@ export interface SourceSpec {
   readonly bodies: ReadonlyArray<Body>
   /** The iterator throws instead of ending. */
   readonly throws: boolean
+  /** The length of a second iterator that is zipped with the first. */
+  readonly second: number | undefined
 }
 
 export type Order =
@@ -67,53 +69,105 @@ export interface Command {
 
 export interface Program {
   readonly sizes: ReadonlyArray<number>
+  /** In the end, those who came first go home first. */
+  readonly eldestFirst: boolean
   readonly commands: ReadonlyArray<Command>
 }
 
-const weights = {
-  end: 6,
-  run: 6,
-  spawn: 6,
-  spawnN: 2,
-  fork: 2,
-  detach: 2,
-  join: 1,
-  interrupt: 5,
-  resize: 4,
-  map: 4,
-  pull: 7,
-  feed: 4,
-  pile: 2,
-  pileSpawn: 5,
-  next: 3,
-  results: 1,
-  exits: 1,
-  waitall: 1,
-  close: 1
-} as const
+/** How often each verb comes up: what is rare among everything is at home in a theme of its own. */
+const themes = {
+  everything: {
+    end: 6,
+    run: 6,
+    spawn: 6,
+    spawnN: 2,
+    fork: 2,
+    detach: 2,
+    join: 1,
+    interrupt: 5,
+    resize: 4,
+    map: 4,
+    pull: 7,
+    feed: 4,
+    pile: 2,
+    pileSpawn: 5,
+    next: 3,
+    results: 1,
+    exits: 1,
+    waitall: 1,
+    close: 1
+  },
+  nesting: {
+    end: 16,
+    run: 14,
+    spawn: 12,
+    detach: 10,
+    fork: 3,
+    interrupt: 6,
+    resize: 4,
+    map: 2,
+    pull: 4,
+    waitall: 1,
+    close: 1
+  },
+  lending: { end: 10, run: 14, detach: 12, spawn: 4, interrupt: 3, resize: 1 },
+  idling: { end: 8, run: 8, spawn: 4, waitall: 8, interrupt: 8, resize: 10, close: 1 },
+  maps: { end: 16, pull: 16, map: 8, feed: 8, run: 6, interrupt: 6, resize: 8, detach: 2, close: 1 },
+  piles: {
+    end: 12,
+    pileSpawn: 16,
+    next: 8,
+    results: 2,
+    exits: 2,
+    pile: 4,
+    interrupt: 8,
+    run: 4,
+    detach: 2,
+    resize: 6,
+    close: 1
+  }
+} satisfies Record<string, Partial<Record<string, number>>>
 
-type Verb = keyof typeof weights
+type Verb = keyof typeof themes.everything
 
-const verbs = (Object.keys(weights) as Array<Verb>).flatMap((verb) => new Array<Verb>(weights[verb]).fill(verb))
+const programOf = (
+  sizes: fc.Arbitrary<ReadonlyArray<number>>,
+  weights: Partial<Record<Verb, number>>,
+  maxLength: number
+): fc.Arbitrary<Program> => {
+  const verbs = (Object.keys(weights) as Array<Verb>).flatMap((verb) => new Array<Verb>(weights[verb] ?? 0).fill(verb))
+  const command = fc.record({
+    verb: fc.constantFrom(...verbs),
+    who: fc.nat(99),
+    x: fc.nat(99),
+    y: fc.nat(99),
+    z: fc.nat(99)
+  })
+  return fc.record({ sizes, eldestFirst: fc.boolean(), commands: fc.array(command, { maxLength, size: "max" }) })
+}
 
-const command: fc.Arbitrary<Command> = fc.record({
-  verb: fc.constantFrom(...verbs),
-  who: fc.nat(99),
-  x: fc.nat(99),
-  y: fc.nat(99),
-  z: fc.nat(99)
-})
+const sizesOf = (sizes: readonly [number, ...ReadonlyArray<number>], maxLength: number) =>
+  fc.array(fc.constantFrom(...sizes), { minLength: 1, maxLength })
 
 /** Programs over one or two pools. */
 export const programs = (maxLength: number): fc.Arbitrary<Program> =>
-  fc.record({
-    sizes: fc.array(fc.constantFrom(1, 0, 2, 3), { minLength: 1, maxLength: 2 }),
-    commands: fc.array(command, { maxLength, size: "max" })
-  })
+  fc.oneof(
+    programOf(sizesOf([1, 0, 2, 3], 2), themes.everything, maxLength),
+    programOf(sizesOf([1, 1, 2], 2), themes.nesting, maxLength),
+    programOf(sizesOf([1, 2, 3], 1), themes.nesting, maxLength),
+    programOf(sizesOf([1, 2], 1), themes.lending, maxLength),
+    programOf(sizesOf([0, 1], 1), themes.idling, maxLength),
+    programOf(sizesOf([1, 2, 3, 4], 1), themes.maps, maxLength),
+    programOf(sizesOf([1, 2, 3], 1), themes.piles, maxLength)
+  )
+
+/** How many commands in a hundred go to a caller from outside who has not been there before. */
+const Newcomers = 15
 
 /** Those who are on the stage, and the pools, piles and maps there. Made anew for each run of a program. */
 export class Cast {
   readonly #pools: number
+  readonly #eldestFirst: boolean
   readonly #board: Board
   readonly #piles: Array<string> = []
   /** Piles with a pool of their own. */
@@ -125,8 +179,9 @@ export class Cast {
   readonly #guarded = new Set<string>()
   #ids = 0
 
-  constructor(pools: number, board: Board) {
-    this.#pools = pools
+  constructor({ eldestFirst, sizes }: Program, board: Board) {
+    this.#pools = sizes.length
+    this.#eldestFirst = eldestFirst
     this.#board = board
   }
 
@@ -153,8 +208,11 @@ export class Cast {
       const actor = pick(idle.filter((actor) => this.#maps.includes(actor) && !this.#board.exhausted.has(actor)), who)
       return actor === undefined ? undefined : { to: actor, isNew: false, order: { op: "pull" } }
     }
-    const known = pick(["", ...idle], who)
-    const to = known === undefined || known === "" ? this.#id() : known
+    // Mostly the latest ones, so that some get deep into things.
+    const known = who < Newcomers
+      ? undefined
+      : idle[Math.floor(((who - Newcomers) / (100 - Newcomers)) ** 2 * idle.length)]
+    const to = known ?? this.#id()
     const isGuarded = this.#guarded.has(to) || this.#board.status.get(to) === "finalizing"
     const order = this.#order(verb, command, fibers, isGuarded)
     if (order === undefined) return undefined
@@ -170,7 +228,7 @@ export class Cast {
     const pools = Array.from({ length: this.#pools }, (_, pool) => pool)
     for (;;) {
       const { status } = this.#board
-      const idle = [...status.keys()].findLast((actor) => this.#board.isIdle(actor))
+      const idle = [...status.keys()].filter((actor) => this.#board.isIdle(actor)).at(this.#eldestFirst ? 0 : -1)
       if (idle !== undefined) {
         yield { to: idle, isNew: false, order: { op: "end", how: "succeed" } }
         continue
@@ -245,7 +303,7 @@ export class Cast {
         const body = this.#body(0, z)
         this.#maps.push(body.id)
         const mapVerb = (["imap", "imapUnordered", "imapExit"] as const)[y % 3]!
-        const source = sourceOf(body.id, y, z)
+        const source = sourceOf(body.id, x, y, z)
         this.hasPromises ||= source.kind === "async"
         return { op: "map", pool, verb: mapVerb, source, body }
       }
@@ -283,9 +341,10 @@ const bodyOf = (id: string, kind: number, stubborn: number): Body => ({
   stubborn: stubborn % 4 === 3
 })
 
-const sourceOf = (id: string, y: number, z: number): SourceSpec => ({
+const sourceOf = (id: string, x: number, y: number, z: number): SourceSpec => ({
   kind: z % 4 === 2 ? "stream" : z % 16 === 7 ? "async" : "iterator",
   throws: y % 16 === 15,
+  second: z % 4 === 1 && y % 4 === 2 ? x % 9 : undefined,
   bodies: Array.from({ length: z % 9 }, (_, item) => {
     // Any mixture, from all gates to all ending by themselves.
     const kind = (y * 7 + item * (z % 5)) % 16
@@ -311,10 +370,13 @@ const showOrder = (order: Order): string =>
       : key === "body"
       ? showBody(value as Body)
       : key === "source"
-      ? `${(value as SourceSpec).kind}${(value as SourceSpec).throws ? " that throws after" : " of"} [${
-        (value as SourceSpec).bodies.map(showBody).join(", ")
-      }]`
+      ? showSource(value as SourceSpec)
       : `${key} ${String(value)}`
   ).join(" ")
+
+const showSource = ({ bodies, kind, second, throws }: SourceSpec): string =>
+  `${kind}${throws ? " that throws after" : " of"} [${bodies.map(showBody).join(", ")}]${
+    second === undefined ? "" : ` zipped with ${second}`
+  }`
 
 const showBody = (body: Body): string => `${body.id}=${body.kind}${body.stubborn ? "!" : ""}`

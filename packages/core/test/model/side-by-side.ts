@@ -48,7 +48,7 @@ export const runSideBySide = async (
   tally: Tally
 ): Promise<Finding | undefined> => {
   const actual = new Actual(program.sizes, simulationOf(schedule))
-  const cast = new Cast(program.sizes.length, actual.board)
+  const cast = new Cast(program, actual.board)
   const steps: Array<Step> = []
   const orders: Array<ReadonlyArray<number>> = []
   const seen: Array<string> = []
