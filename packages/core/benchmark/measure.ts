@@ -1,13 +1,19 @@
-/** Measuring: contestants in turn, in one process, garbage collected between, medians. */
+/**
+ * Measuring: contestants in turn, in one process, garbage collected between, medians.
+ *
+ * A forced collection throws away the optimised code as well, so that what runs next measures the compiler: each
+ * contestant runs a few laps after it, and only the last counts.
+ */
 import { Effect } from "effect"
 
 /** One way to do the work. */
 export type Contestant = Effect.Effect<unknown, unknown> | (() => Promise<unknown>)
 
 export interface Plan {
-  /** Rounds that are not counted, and rounds that are. */
-  readonly warmup: number
+  /** How many times each contestant is measured. */
   readonly rounds: number
+  /** How many times it runs before, in each round. */
+  readonly laps: number
 }
 
 const collectGarbage = (): void => {
@@ -31,12 +37,13 @@ export const measure = async <K extends string>(
 ): Promise<Record<K, number>> => {
   const names = Object.keys(contestants) as Array<K>
   const times = Object.fromEntries(names.map((name) => [name, [] as Array<number>])) as Record<K, Array<number>>
-  for (let round = -plan.warmup; round < plan.rounds; round++) {
+  for (let round = 0; round < plan.rounds; round++) {
     for (const name of names) {
       collectGarbage()
+      for (let lap = 0; lap < plan.laps; lap++) await runOnce(contestants[name])
       const start = performance.now()
       await runOnce(contestants[name])
-      if (round >= 0) times[name].push(performance.now() - start)
+      times[name].push(performance.now() - start)
     }
   }
   return Object.fromEntries(names.map((name) => [name, median(times[name])])) as Record<K, number>

@@ -8,7 +8,7 @@ import { GreenPool, isGreenPool, toInternal } from "./GreenPool.ts"
 import { Line, Place } from "./internal/line.ts"
 import type { Party, Pool } from "./internal/pool.ts"
 import type { Job } from "./internal/slots.ts"
-import { spawn, SpawnJob } from "./internal/spawn.ts"
+import { type Receiver, spawn, SpawnJob } from "./internal/spawn.ts"
 import type { InvalidPoolSize } from "./PoolSize.ts"
 
 /**
@@ -75,7 +75,7 @@ export const GreenPile: {
 
 const fromInternal = <A, E>(pile: Pile<A, E>): Effect.Effect<GreenPile<A, E>, never, Scope.Scope> =>
   Effect.as(Effect.addFinalizer(() => pile.close), {
-    spawn: (effect) => Effect.withFiber((fiber) => Effect.asVoid(spawn(new PileJob(pile, fiber, effect)))),
+    spawn: (effect) => Effect.withFiber((fiber) => Effect.asVoid(spawn(new Entry(pile, fiber, effect).job))),
     next: pile.read((exit) => Exit.map(exit, Option.some), Effect.succeedNone),
     results: toStream(pile.read((exit) => Exit.map(exit, Arr.of), Cause.done())),
     exits: toStream<Exit.Exit<A, E>, never>(pile.read((exit) => Effect.succeed(Arr.of(exit)), Cause.done()))
@@ -85,17 +85,36 @@ const toStream = <A, E>(pull: Pull.Pull<Arr.NonEmptyReadonlyArray<A>, E>): Strea
   Stream.fromPull(Effect.succeed(pull))
 
 /** A result that is outstanding: from `spawn` until it is read. */
-class Entry<A, E> extends Place {
-  readonly pile: Pile<A, E>
-  readonly job: PileJob<A, E>
+class Entry<A, E> extends Place implements Receiver<A, E> {
+  readonly job: SpawnJob<A, E>
   /** Its place in the order of `spawn`. */
   number = 0
   exit: Exit.Exit<A, E> | undefined = undefined
+  private readonly pile: Pile<A, E>
 
-  constructor(pile: Pile<A, E>, job: PileJob<A, E>) {
+  constructor(pile: Pile<A, E>, spawner: Fiber.Fiber<unknown, unknown>, effect: Effect.Effect<A, E, unknown>) {
     super()
     this.pile = pile
-    this.job = job
+    // What outlives the job keeps no result: the job forgets its receiver when it is over.
+    this.job = new SpawnJob(pile.pool, pile.jobs, spawner, effect, this)
+  }
+
+  get isRefused(): boolean {
+    return this.pile.closed
+  }
+
+  onEnter(): void {
+    this.pile.add(this)
+  }
+
+  onExit(exit: Exit.Exit<A, E>): void {
+    this.exit = exit
+    this.pile.deliver()
+  }
+
+  onDrop(): void {
+    this.leave()
+    this.pile.deliver()
   }
 }
 
@@ -109,34 +128,6 @@ class Reader<A, E> extends Place {
   constructor(give: (exit: Exit.Exit<A, E> | "none" | "closed") => void) {
     super()
     this.give = give
-  }
-}
-
-class PileJob<A, E> extends SpawnJob<A, E> {
-  /** Its result, until the job is over: what outlives the job keeps no result. */
-  private entry: Entry<A, E> | undefined
-
-  constructor(pile: Pile<A, E>, spawner: Fiber.Fiber<unknown, unknown>, effect: Effect.Effect<A, E, unknown>) {
-    super(pile.pool, pile.jobs, spawner, effect)
-    this.entry = new Entry(pile, this)
-  }
-
-  override get isRefused(): boolean {
-    return super.isRefused || this.entry?.pile.closed === true
-  }
-
-  override onEnter(): void {
-    this.entry?.pile.add(this.entry)
-  }
-
-  override onExit(exit: Exit.Exit<A, E>): void {
-    this.entry?.pile.settle(this.entry, exit)
-    this.entry = undefined
-  }
-
-  override onDrop(): void {
-    this.entry?.pile.drop(this.entry)
-    this.entry = undefined
   }
 }
 
@@ -157,16 +148,6 @@ class Pile<A, E> implements Party {
   add(entry: Entry<A, E>): void {
     entry.number = ++this.spawned
     this.entries.push(entry)
-  }
-
-  settle(entry: Entry<A, E>, exit: Exit.Exit<A, E>): void {
-    entry.exit = exit
-    this.deliver()
-  }
-
-  drop(entry: Entry<A, E>): void {
-    entry.leave()
-    this.deliver()
   }
 
   /** The next exit, or none, as `onExit` and `none` make an effect of it. */
@@ -197,7 +178,7 @@ class Pile<A, E> implements Party {
   }
 
   /** Gives the first results to the first readers, soon. */
-  private deliver(): void {
+  deliver(): void {
     if (this.delivering || this.readers.isEmpty) return
     this.delivering = true
     this.pool.schedule(() => {

@@ -19,7 +19,7 @@ import {
 import { map as mapStream, type Mode } from "./internal/map.ts"
 import { Pool } from "./internal/pool.ts"
 import { run } from "./internal/run.ts"
-import { ReportingJob, spawn, SpawnJob } from "./internal/spawn.ts"
+import { reporter, spawn, SpawnJob } from "./internal/spawn.ts"
 import { checkPoolSize, type InvalidPoolSize, PoolSize } from "./PoolSize.ts"
 import type { PoolStats } from "./PoolStats.ts"
 import type { Source, SourceError } from "./Source.ts"
@@ -304,12 +304,13 @@ const make = Effect.fnUntraced(function*(
 
 const fromInternal = (pool: Pool): GreenPool => {
   const { semaphore } = pool.slots
+  const reports = reporter(pool.name)
   const imap = mapOver(pool, { ordered: true, exits: false })
   return {
     [TypeId]: pool,
     spawn: (effect) => Effect.withFiber((fiber) => spawn(new SpawnJob(pool, pool.jobs, fiber, effect))),
     spawnN: (effect) =>
-      Effect.withFiber((fiber) => Effect.asVoid(spawn(new ReportingJob(pool, pool.jobs, fiber, effect)))),
+      Effect.withFiber((fiber) => Effect.asVoid(spawn(new SpawnJob(pool, pool.jobs, fiber, effect, reports)))),
     run: (effect) => run(pool, effect),
     imap,
     imapUnordered: mapOver(pool, { ordered: false, exits: false }),

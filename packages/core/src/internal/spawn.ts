@@ -13,20 +13,31 @@ import { Job } from "./slots.ts"
 export const spawn = <A, E>(job: SpawnJob<A, E>): Effect.Effect<Fiber.Fiber<A, E>> => {
   // The slot is taken in the same step as the fiber is made that gives it back.
   if (!job.isRefused && job.slots.takeIfAvailable(job)) {
-    job.onEnter()
-    const fiber = job.launch()
-    job.pool.enqueue(job)
-    return Effect.succeed(fiber)
+    return Effect.succeed(job.launchSoon())
   }
   return Effect.callback((resume) => job.enter(resume))
 }
 
+/** Who is told what becomes of a job. */
+export interface Receiver<A, E> {
+  /** Whether nobody is let in any more. */
+  readonly isRefused: boolean
+  /** The job has asked for a slot: called in the step that gives it one or a place in the line. */
+  onEnter(): void
+  /** The job has ended. */
+  onExit(exit: Exit.Exit<A, E>, spawner: Context.Context<never>): void
+  /** The job will never start. */
+  onDrop(): void
+}
+
+// One class for all of them: V8 makes jobs of one shape much faster than those of several.
 export class SpawnJob<A, E> extends Job implements Turn {
   readonly pool: Pool
+  private receiver: Receiver<A, E> | undefined
   private fiber: Fiber.Fiber<A, E> | undefined = undefined
   private effect: Effect.Effect<A, E>
   /** The context of the spawner. */
-  context: Context.Context<never>
+  private context: Context.Context<never>
   /** Goes on with the spawner, who waits. */
   private resume: ((effect: Effect.Effect<Fiber.Fiber<A, E>>) => void) | undefined = undefined
   private onLoan = false
@@ -38,31 +49,31 @@ export class SpawnJob<A, E> extends Job implements Turn {
     pool: Pool,
     jobs: Line<Job>,
     spawner: Fiber.Fiber<unknown, unknown>,
-    effect: Effect.Effect<A, E, unknown>
+    effect: Effect.Effect<A, E, unknown>,
+    receiver?: Receiver<A, E>
   ) {
     super(pool.slots, jobs, pool.jobAround(spawner))
     this.pool = pool
+    this.receiver = receiver
     // what it needs is in the spawner's context
     this.effect = effect as Effect.Effect<A, E>
     this.context = spawner.context
   }
 
-  /** Whether nobody is let in any more. */
   get isRefused(): boolean {
-    return this.pool.closed
+    return this.pool.closed || this.receiver?.isRefused === true
   }
 
-  /** The job has asked for a slot: called in the step that gives it one or a place in the line. */
-  onEnter(): void {}
-
-  /** The job has ended. */
-  onExit(_exit: Exit.Exit<A, E>): void {}
-
-  /** The job will never start. */
-  onDrop(): void {}
+  /** For one that holds a slot already. */
+  launchSoon(): Fiber.Fiber<A, E> {
+    this.receiver?.onEnter()
+    const fiber = this.launch()
+    this.pool.enqueue(this)
+    return fiber
+  }
 
   /** Makes the fiber, which starts with the turn of the job: so jobs start in the order of their grants. */
-  launch(): Fiber.Fiber<A, E> {
+  private launch(): Fiber.Fiber<A, E> {
     const fiber = Effect.runForkWith(this.pool.contextOf(this, this.context))(
       Effect.callback<A, E>((resume) => {
         this.start = resume
@@ -72,7 +83,7 @@ export class SpawnJob<A, E> extends Job implements Turn {
     this.fiber = fiber
     fiber.addObserver((exit) => {
       this.slots.end(this, exit)
-      this.onExit(exit)
+      this.receiver?.onExit(exit, this.context)
       this.release()
     })
     return fiber
@@ -84,7 +95,7 @@ export class SpawnJob<A, E> extends Job implements Turn {
    */
   enter(resume: (effect: Effect.Effect<Fiber.Fiber<A, E>>) => void): Effect.Effect<void> | void {
     if (this.isRefused) return resume(Effect.interrupt)
-    this.onEnter()
+    this.receiver?.onEnter()
     this.slots.enter(this)
     if (this.state === "holding") {
       this.deliver(resume)
@@ -168,7 +179,7 @@ export class SpawnJob<A, E> extends Job implements Turn {
   }
 
   private drop(): void {
-    this.onDrop()
+    this.receiver?.onDrop()
     this.release()
   }
 
@@ -177,16 +188,20 @@ export class SpawnJob<A, E> extends Job implements Turn {
     this.effect = Effect.interrupt
     this.context = Context.empty()
     this.fiber = undefined
+    this.receiver = undefined
     this.start = undefined
   }
 }
 
-/** A job whose failure nobody else would see. */
-export class ReportingJob<A, E> extends SpawnJob<A, E> {
-  override onExit(exit: Exit.Exit<A, E>): void {
+/** Reports the failures of jobs whose fibers nobody has. */
+export const reporter = (pool: string): Receiver<unknown, unknown> => ({
+  isRefused: false,
+  onEnter() {},
+  onExit(exit, spawner) {
     if (exit._tag === "Success" || Cause.hasInterruptsOnly(exit.cause)) return
-    Effect.runForkWith(this.context)(
-      Effect.logError("A job of the pool failed", exit.cause).pipe(Effect.annotateLogs("pool", this.pool.name))
+    Effect.runForkWith(spawner)(
+      Effect.logError("A job of the pool failed", exit.cause).pipe(Effect.annotateLogs("pool", pool))
     )
-  }
-}
+  },
+  onDrop() {}
+})
