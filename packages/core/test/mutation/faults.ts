@@ -678,6 +678,12 @@ const run = faultsOf("internal/run.ts", ["interruption", "slots", "context", "cl
 
 const spawn = faultsOf("internal/spawn.ts", ["interruption", "slots", "context", "close", "reentrancy"], [
   {
+    name: "an ended job of a pile keeps its result",
+    find: "    this.receiver = undefined\n",
+    replace: "",
+    tests: ["longlife", "imap-memory", "gaps"]
+  },
+  {
     name: "spawn takes a free slot of a closed pool",
     find: "if (!job.isRefused && job.slots",
     replace: "if (job.slots",
@@ -691,26 +697,26 @@ const spawn = faultsOf("internal/spawn.ts", ["interruption", "slots", "context",
   },
   {
     name: "spawn starts at once",
-    find: "    const fiber = job.launch()\n    job.pool.enqueue(job)",
-    replace: "    const fiber = job.launch()\n    job.onTurn()",
+    find: "    const fiber = this.launch()\n    this.pool.enqueue(this)",
+    replace: "    const fiber = this.launch()\n    this.onTurn()",
     tests: ["slots"]
   },
   {
     name: "spawn forgets the turn of the job",
-    find: "    const fiber = job.launch()\n    job.pool.enqueue(job)",
-    replace: "    const fiber = job.launch()",
+    find: "    const fiber = this.launch()\n    this.pool.enqueue(this)",
+    replace: "    const fiber = this.launch()",
     tests: ["slots"]
   },
   {
     name: "a job on a free slot has no place in its pile",
-    find: "    job.onEnter()\n    const fiber",
+    find: "    this.receiver?.onEnter()\n    const fiber",
     replace: "    const fiber",
     tests: ["pile"]
   },
   {
     name: "a job that waits has no place in its pile",
-    find: "    this.onEnter()\n",
-    replace: "",
+    find: "    this.receiver?.onEnter()\n    this.slots.enter(this)",
+    replace: "    this.slots.enter(this)",
     tests: ["pile"]
   },
   {
@@ -741,14 +747,14 @@ const spawn = faultsOf("internal/spawn.ts", ["interruption", "slots", "context",
   },
   {
     name: "the end of a job is not told to its pile or its report",
-    find: "      this.onExit(exit)\n",
+    find: "      this.receiver?.onExit(exit, this.context)\n",
     replace: "",
     tests: ["pile", "reports"]
   },
   {
     name: "an ended job keeps what it had",
-    find: "      this.onExit(exit)\n      this.release()",
-    replace: "      this.onExit(exit)",
+    find: "      this.receiver?.onExit(exit, this.context)\n      this.release()",
+    replace: "      this.receiver?.onExit(exit, this.context)",
     tests: ["longlife", "imap-memory"]
   },
   {
@@ -884,13 +890,13 @@ const spawn = faultsOf("internal/spawn.ts", ["interruption", "slots", "context",
   },
   {
     name: "a failure is reported twice",
-    find: "Effect.annotateLogs(\"pool\", this.pool.name))\n",
-    replace: "Effect.annotateLogs(\"pool\", this.pool.name), Effect.repeat({ times: 1 }))\n",
+    find: "Effect.annotateLogs(\"pool\", pool))\n",
+    replace: "Effect.annotateLogs(\"pool\", pool), Effect.repeat({ times: 1 }))\n",
     tests: ["reports"]
   },
   {
     name: "a report does not name the pool",
-    find: "Effect.annotateLogs(\"pool\", this.pool.name)",
+    find: "Effect.annotateLogs(\"pool\", pool)",
     replace: "Effect.asVoid",
     tests: ["reports"]
   },
@@ -902,7 +908,7 @@ const spawn = faultsOf("internal/spawn.ts", ["interruption", "slots", "context",
   },
   {
     name: "a report does not have the spawner's context",
-    find: "Effect.runForkWith(this.context)(\n",
+    find: "Effect.runForkWith(spawner)(\n",
     replace: "Effect.runForkWith(Context.empty())(\n",
     tests: ["reports"]
   }
@@ -1411,8 +1417,8 @@ const source = faultsOf("internal/source.ts", ["source", "imap-failure"], [
 const pile = faultsOf("GreenPile.ts", ["pile", "pile-interruption", "close"], [
   {
     name: "a closed pile accepts jobs",
-    find: "super.isRefused || this.entry?.pile.closed === true",
-    replace: "super.isRefused"
+    find: "    return this.pile.closed\n",
+    replace: "    return false\n"
   },
   {
     name: "a pile that closes does not say so",
@@ -1531,29 +1537,23 @@ const pile = faultsOf("GreenPile.ts", ["pile", "pile-interruption", "close"], [
   },
   {
     name: "readers do not hear of a result",
-    find: "    entry.exit = exit\n    this.deliver()",
-    replace: "    entry.exit = exit"
+    find: "    this.exit = exit\n    this.pile.deliver()",
+    replace: "    this.exit = exit"
   },
   {
     name: "readers do not hear that a place was dropped",
-    find: "    entry.leave()\n    this.deliver()",
-    replace: "    entry.leave()"
+    find: "    this.leave()\n    this.pile.deliver()",
+    replace: "    this.leave()"
   },
   {
     name: "a place that was dropped stays outstanding",
-    find: "    entry.leave()\n    this.deliver()",
-    replace: "    this.deliver()"
+    find: "    this.leave()\n    this.pile.deliver()",
+    replace: "    this.pile.deliver()"
   },
   {
     name: "the exit of an interrupted job comes again",
     find: "if (!Exit.hasInterrupts(exit)) return resume(onExit(exit))",
     replace: "if (exit !== undefined) return resume(onExit(exit))"
-  },
-  {
-    name: "an ended job of a pile keeps its result",
-    find: "    this.entry?.pile.settle(this.entry, exit)\n    this.entry = undefined",
-    replace: "    this.entry?.pile.settle(this.entry, exit)",
-    tests: ["longlife", "imap-memory", "gaps"]
   },
   {
     name: "a failure ends exits",
@@ -1620,8 +1620,8 @@ const greenPool = faultsOf("GreenPool.ts", ["service", "imap-unordered", "imap-e
   },
   {
     name: "spawnN does not report",
-    find: "new ReportingJob(pool,",
-    replace: "new SpawnJob(pool,",
+    find: "fiber, effect, reports)",
+    replace: "fiber, effect)",
     tests: ["reports"]
   },
   {
