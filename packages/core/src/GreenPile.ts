@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import { Array as Arr, Cause, Effect, Exit, type Fiber, Option, type Pull, type Scope, Stream } from "effect"
+import type { JobOptions, Rejection } from "./Admission.ts"
 import { GreenPool, isGreenPool, toInternal } from "./GreenPool.ts"
 import { Line, Place } from "./internal/line.ts"
 import type { Party, Pool } from "./internal/pool.ts"
@@ -23,14 +24,18 @@ import type { InvalidPoolSize } from "./PoolSize.ts"
  * @category models
  * @since 0.1.0
  */
-export interface GreenPile<in out A, in out E = never> {
+export interface GreenPile<in out A, in out E = never, out Rejected = never> {
   /**
    * Waits for a slot of the pool, then starts the job, whose result takes its place among those that are outstanding.
    *
    * Inside a job of a full pool it borrows the slot of the job around it and returns when the new job has ended.
-   * Interruption while it waits leaves the line, and the place is dropped. eventlet's `GreenPile.spawn`.
+   * Interruption while it waits leaves the line, and the place is dropped; so does `PoolFull`, where the pool or the
+   * call has a bound. eventlet's `GreenPile.spawn`.
    */
-  readonly spawn: <R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<void, never, R>
+  readonly spawn: <R, const O extends JobOptions = {}>(
+    effect: Effect.Effect<A, E, R>,
+    options?: O
+  ) => Effect.Effect<void, Rejected | Rejection<O>, R>
 
   /**
    * Waits for the next result in the order of `spawn`, and gives it; a failure comes in its place, and the next call
@@ -61,22 +66,31 @@ export const GreenPile: {
    * Makes a pile that lives as long as the scope: on a pool that it shares with others, or on one of its own of the
    * given size (default 1000). Fails with `InvalidPoolSize` when the size is no safe integer of at least 0.
    */
-  readonly make: <A, E = never>(
-    sizeOrPool?: number | GreenPool
-  ) => Effect.Effect<GreenPile<A, E>, InvalidPoolSize, Scope.Scope>
+  readonly make: <A, E = never, Rejected = never>(
+    sizeOrPool?: number | GreenPool<Rejected>
+  ) => Effect.Effect<GreenPile<A, E, Rejected>, InvalidPoolSize, Scope.Scope>
 } = {
-  make: (sizeOrPool) => {
+  make: <A, E, Rejected>(sizeOrPool?: number | GreenPool<Rejected>) => {
     const pool = isGreenPool(sizeOrPool)
       ? Effect.succeed(sizeOrPool)
-      : GreenPool.make(sizeOrPool === undefined ? {} : { size: sizeOrPool })
-    return Effect.flatMap(pool, (pool) => fromInternal(new Pile(toInternal(pool))))
+      : GreenPool.make(sizeOrPool === undefined ? {} : { size: sizeOrPool as number })
+    return Effect.flatMap(pool, (pool) => fromInternal<A, E, Rejected>(new Pile(toInternal(pool))))
   }
 }
 
-const fromInternal = <A, E>(pile: Pile<A, E>): Effect.Effect<GreenPile<A, E>, never, Scope.Scope> =>
+const fromInternal = <A, E, Rejected>(
+  pile: Pile<A, E>
+): Effect.Effect<GreenPile<A, E, Rejected>, never, Scope.Scope> =>
   Effect.as(Effect.addFinalizer(() => pile.close), {
-    spawn: (effect) => Effect.withFiber((fiber) => Effect.asVoid(spawn(new Entry(pile, fiber, effect).job))),
-    next: pile.read((exit) => Exit.map(exit, Option.some), Effect.succeedNone),
+    // `Rejected` says whether the pool has bounds: without them it fails no call.
+    spawn: ((effect, options) =>
+      Effect.withFiber((fiber) => Effect.asVoid(spawn(new Entry(pile, fiber, effect, options).job)))) as GreenPile<
+        A,
+        E,
+        Rejected
+      >["spawn"],
+    next: pile.read((exit) =>
+      Exit.map(exit, Option.some), Effect.succeedNone),
     results: toStream(pile.read((exit) => Exit.map(exit, Arr.of), Cause.done())),
     exits: toStream<Exit.Exit<A, E>, never>(pile.read((exit) => Effect.succeed(Arr.of(exit)), Cause.done()))
   })
@@ -92,11 +106,16 @@ class Entry<A, E> extends Place implements Receiver<A, E> {
   exit: Exit.Exit<A, E> | undefined = undefined
   private readonly pile: Pile<A, E>
 
-  constructor(pile: Pile<A, E>, spawner: Fiber.Fiber<unknown, unknown>, effect: Effect.Effect<A, E, unknown>) {
+  constructor(
+    pile: Pile<A, E>,
+    spawner: Fiber.Fiber<unknown, unknown>,
+    effect: Effect.Effect<A, E, unknown>,
+    options?: JobOptions
+  ) {
     super()
     this.pile = pile
     // What outlives the job keeps no result: the job forgets its receiver when it is over.
-    this.job = new SpawnJob(pile.pool, pile.jobs, spawner, effect, this)
+    this.job = new SpawnJob(pile.pool, pile.jobs, spawner, effect, options, this)
   }
 
   get isRefused(): boolean {
@@ -207,6 +226,8 @@ class Pile<A, E> implements Party {
   }
 
   onResize(): void {}
+
+  onDrain(): void {}
 
   onClose(): void {
     this.deliver()

@@ -10,19 +10,21 @@ import {
   type Exit,
   type Fiber,
   Layer,
+  type Option,
   Predicate,
-  Scheduler,
-  Schema,
   type Scope,
-  Stream
+  type Stream
 } from "effect"
+import type { JobOptions, PoolFull, Rejection } from "./Admission.ts"
+import { type GreenPoolOptions, type RejectedBy, toSettings, type UnboundedOptions } from "./GreenPoolOptions.ts"
 import { map as mapStream, type Mode } from "./internal/map.ts"
 import { Pool } from "./internal/pool.ts"
-import { run } from "./internal/run.ts"
-import { reporter, spawn, SpawnJob } from "./internal/spawn.ts"
-import { checkPoolSize, type InvalidPoolSize, PoolSize } from "./PoolSize.ts"
+import { run, runIfAvailable } from "./internal/run.ts"
+import { reporter, spawn, spawnIfAvailable, SpawnJob } from "./internal/spawn.ts"
+import type { InvalidPoolSize } from "./PoolSize.ts"
 import type { PoolStats } from "./PoolStats.ts"
 import type { Source, SourceError } from "./Source.ts"
+import { type Verbs, verbs } from "./Verbs.ts"
 
 const TypeId: unique symbol = Symbol.for("@greenpool/core/GreenPool")
 
@@ -34,13 +36,16 @@ const TypeId: unique symbol = Symbol.for("@greenpool/core/GreenPool")
  * a slot that becomes free goes to the head of the line at once. A job may use its own pool again: when no slot is
  * free then, the nested job borrows the slot of the job around it, so that nobody waits for himself.
  *
- * All operations are safe to use from any number of fibers, and may be passed around unbound (`Effect.forEach(urls,
- * pool.run)`). On a closed pool all but the counters end with interruption, at once.
+ * All operations are safe to use from any number of fibers, and may be passed around unbound (`effect.pipe(pool.run)`).
+ * On a closed pool all but the counters end with interruption, at once.
+ *
+ * A pool with `maxWaiting` or `maxWait` turns callers away who would wait too long: it is a `GreenPool<PoolFull>`, and
+ * so is the error of its calls.
  *
  * @category models
  * @since 0.1.0
  */
-export interface GreenPool {
+export interface GreenPool<out Rejected = never> {
   readonly [TypeId]: unknown
 
   /**
@@ -56,17 +61,23 @@ export interface GreenPool {
    * Interruption while it waits leaves the line and loses nothing; while the new job runs on a borrowed slot, it
    * interrupts the job and waits for its end; afterwards it does not touch the job.
    *
-   * O(1). eventlet's `GreenPool.spawn`.
+   * O(1), with keys or priorities O(log n). eventlet's `GreenPool.spawn`.
    */
-  readonly spawn: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<Fiber.Fiber<A, E>, never, R>
+  readonly spawn: <A, E, R, const O extends JobOptions = {}>(
+    effect: Effect.Effect<A, E, R>,
+    options?: O
+  ) => Effect.Effect<Fiber.Fiber<A, E>, Rejected | Rejection<O>, R>
 
   /**
    * As `spawn`, for a job whose result nobody wants. Its failure or defect is logged once, at level `Error`, with its
    * cause, the log annotations of the spawner and the annotation `pool`; its interruption is not.
    *
-   * O(1). eventlet's `GreenPool.spawn_n`.
+   * O(1), with keys or priorities O(log n). eventlet's `GreenPool.spawn_n`.
    */
-  readonly spawnN: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<void, never, R>
+  readonly spawnN: <A, E, R, const O extends JobOptions = {}>(
+    effect: Effect.Effect<A, E, R>,
+    options?: O
+  ) => Effect.Effect<void, Rejected | Rejection<O>, R>
 
   /**
    * Waits for a slot, runs the job in the caller's own fiber, and gives its result.
@@ -74,9 +85,30 @@ export interface GreenPool {
    * The slot is kept until the effect and its finalizers are over. Interruption while it waits leaves the line and
    * loses nothing; afterwards it interrupts the job and waits for its finalizers.
    *
-   * O(1). Effect's `Semaphore.withPermit`; eventlet has no name for it.
+   * O(1), with keys or priorities O(log n). Effect's `Semaphore.withPermit`; eventlet has no name for it.
    */
-  readonly run: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  readonly run: <A, E, R, const O extends JobOptions = {}>(
+    effect: Effect.Effect<A, E, R>,
+    options?: O
+  ) => Effect.Effect<A, E | Rejected | Rejection<O>, R>
+
+  /**
+   * As `spawn`, but only if a slot is free, and so nobody in line: else it gives none, at once, and starts nothing. It
+   * does not borrow, so inside a job of a full pool it gives none.
+   */
+  readonly spawnIfAvailable: <A, E, R>(
+    effect: Effect.Effect<A, E, R>,
+    options?: Pick<JobOptions, "key">
+  ) => Effect.Effect<Option.Option<Fiber.Fiber<A, E>>, never, R>
+
+  /**
+   * As `run`, but only if a slot is free, and so nobody in line: else it gives none, at once, and runs nothing. It does
+   * not borrow, so inside a job of a full pool it gives none. Effect's `Semaphore.withPermitsIfAvailable`.
+   */
+  readonly runIfAvailable: <A, E, R>(
+    effect: Effect.Effect<A, E, R>,
+    options?: Pick<JobOptions, "key">
+  ) => Effect.Effect<Option.Option<A>, E, R>
 
   /**
    * Maps the items of the sources, each in a job of the pool, to a stream of the results, in the order of the items.
@@ -177,141 +209,44 @@ export interface GreenPool {
 export type Items<S extends ReadonlyArray<Source.Any>> = { -readonly [K in keyof S]: Source.Item<S[K]> }
 
 /**
- * The options of a pool. All of it is plain data: `GreenPoolOptions` is also the schema that decodes it from
- * configuration.
- *
- * @category options
- * @since 0.1.0
- */
-export interface GreenPoolOptions {
-  /** How many jobs may hold a slot at once: an integer, 0 (paused) or more. Default 1000, as eventlet. */
-  readonly size?: number | undefined
-  /** The name of the pool in logs and stats. Default `"default"`. */
-  readonly name?: string | undefined
-}
-
-/**
- * The schema of the options.
- *
- * @category schemas
- * @since 0.1.0
- */
-export const GreenPoolOptions = Schema.Struct({
-  size: Schema.optional(PoolSize),
-  name: Schema.optional(Schema.String)
-})
-
-const DefaultSize = 1000
-
-/**
- * The verbs of a pool as statics of a key: each uses the pool that the context holds under that key.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Verbs<I> {
-  readonly spawn: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<Fiber.Fiber<A, E>, never, R | I>
-  readonly spawnN: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<void, never, R | I>
-  readonly run: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R | I>
-  readonly imap: MapVerb<I>
-  readonly imapUnordered: MapVerb<I>
-  readonly imapExit: MapExitVerb<I>
-  readonly starmap: StarmapVerb<I>
-  readonly waitall: Effect.Effect<void, never, I>
-  readonly resize: (size: number) => Effect.Effect<void, InvalidPoolSize, I>
-  readonly size: Effect.Effect<number, never, I>
-  readonly free: Effect.Effect<number, never, I>
-  readonly running: Effect.Effect<number, never, I>
-  readonly waiting: Effect.Effect<number, never, I>
-  readonly stats: Effect.Effect<PoolStats, never, I>
-}
-
-/**
- * The type of `imap` and `imapUnordered` as statics: data-first for any sources, data-last for one stream.
- *
- * @category models
- * @since 0.1.0
- */
-export interface MapVerb<I> {
-  <X, A, E, R>(
-    f: (item: X) => Effect.Effect<A, E, R>
-  ): <SE, SR>(source: Stream.Stream<X, SE, SR>) => Stream.Stream<A, E | SE, R | SR | I>
-  <S extends readonly [Source.Any, ...ReadonlyArray<Source.Any>], A, E, R>(
-    f: (...items: Items<S>) => Effect.Effect<A, E, R>,
-    ...sources: S
-  ): Stream.Stream<A, E | Source.Error<S[number]>, R | Source.Services<S[number]> | I>
-}
-
-/**
- * The type of `imapExit` as a static.
- *
- * @category models
- * @since 0.1.0
- */
-export interface MapExitVerb<I> {
-  <X, A, E, R>(
-    f: (item: X) => Effect.Effect<A, E, R>
-  ): <SE, SR>(source: Stream.Stream<X, SE, SR>) => Stream.Stream<Exit.Exit<A, E>, SE, R | SR | I>
-  <S extends readonly [Source.Any, ...ReadonlyArray<Source.Any>], A, E, R>(
-    f: (...items: Items<S>) => Effect.Effect<A, E, R>,
-    ...sources: S
-  ): Stream.Stream<Exit.Exit<A, E>, Source.Error<S[number]>, R | Source.Services<S[number]> | I>
-}
-
-/**
- * The type of `starmap` as a static.
- *
- * @category models
- * @since 0.1.0
- */
-export interface StarmapVerb<I> {
-  <Args extends ReadonlyArray<unknown>, A, E, R>(
-    f: (...args: Args) => Effect.Effect<A, E, R>
-  ): <SE, SR>(source: Stream.Stream<Readonly<Args>, SE, SR>) => Stream.Stream<A, E | SE, R | SR | I>
-  <Args extends ReadonlyArray<unknown>, A, E, R>(
-    f: (...args: Args) => Effect.Effect<A, E, R>,
-    source: AsyncIterable<Readonly<Args>>
-  ): Stream.Stream<A, E | SourceError, R | I>
-  <Args extends ReadonlyArray<unknown>, A, E, R, SE = never, SR = never>(
-    f: (...args: Args) => Effect.Effect<A, E, R>,
-    source: Iterable<Readonly<Args>> | Stream.Stream<Readonly<Args>, SE, SR>
-  ): Stream.Stream<A, E | SE, R | SR | I>
-  <Args extends ReadonlyArray<unknown>, A, E, R, SE = never, SR = never>(
-    f: (...args: Args) => Effect.Effect<A, E, R>,
-    source: Source<Readonly<Args>, SE, SR>
-  ): Stream.Stream<A, E | SE | SourceError, R | SR | I>
-}
-
-/**
  * A service key for a pool of its own, as `GreenPool.Service` makes it.
  *
  * @category models
  * @since 0.1.0
  */
-export interface ServiceClass<Self, Id extends string> extends Context.ServiceClass<Self, Id, GreenPool>, Verbs<Self> {
+export interface ServiceClass<Self, Id extends string, Rejected = never>
+  extends Context.ServiceClass<Self, Id, GreenPool<Rejected>>, Verbs<Self, Rejected>
+{
   /** Makes the pool, once per build of the layer, and closes it with the layer's scope. */
   readonly layer: Layer.Layer<Self, InvalidPoolSize>
 }
 
-const make = Effect.fnUntraced(function*(
-  options?: GreenPoolOptions
-): Effect.fn.Return<GreenPool, InvalidPoolSize, Scope.Scope> {
-  const size = yield* checkPoolSize(options?.size === undefined ? DefaultSize : options.size)
-  const pool = new Pool(options?.name ?? "default", size, yield* Scheduler.Scheduler)
+/** Gives the parameters of these functions their types, which inference of the options alone does not. */
+type FunctionOptions = Pick<GreenPoolOptions, "maxWaiting" | "weight">
+
+const make = Effect.fnUntraced(function*<const O extends GreenPoolOptions = {}>(
+  options?: O & FunctionOptions
+): Effect.fn.Return<GreenPool<RejectedBy<O>>, InvalidPoolSize, Scope.Scope> {
+  const pool = new Pool(yield* toSettings(options ?? {}), yield* Effect.context())
   yield* Effect.addFinalizer(() => pool.close)
-  return fromInternal(pool)
+  return fromInternal(pool) as GreenPool<RejectedBy<O>>
 })
 
-const fromInternal = (pool: Pool): GreenPool => {
+// A pool without bounds fails no call: the types of `make` and `Service` say which do.
+const fromInternal = (pool: Pool): GreenPool<PoolFull> => {
   const { semaphore } = pool.slots
   const reports = reporter(pool.name)
   const imap = mapOver(pool, { ordered: true, exits: false })
   return {
     [TypeId]: pool,
-    spawn: (effect) => Effect.withFiber((fiber) => spawn(new SpawnJob(pool, pool.jobs, fiber, effect))),
-    spawnN: (effect) =>
-      Effect.withFiber((fiber) => Effect.asVoid(spawn(new SpawnJob(pool, pool.jobs, fiber, effect, reports)))),
-    run: (effect) => run(pool, effect),
+    spawn: (effect, options) =>
+      Effect.withFiber((fiber) => spawn(new SpawnJob(pool, pool.jobs, fiber, effect, options))),
+    spawnN: (effect, options) =>
+      Effect.withFiber((fiber) => Effect.asVoid(spawn(new SpawnJob(pool, pool.jobs, fiber, effect, options, reports)))),
+    run: (effect, options) => run(pool, effect, options),
+    spawnIfAvailable: (effect, options) =>
+      Effect.withFiber((fiber) => spawnIfAvailable(new SpawnJob(pool, pool.jobs, fiber, effect, options))),
+    runIfAvailable: (effect, options) => runIfAvailable(pool, effect, options),
     imap,
     imapUnordered: mapOver(pool, { ordered: false, exits: false }),
     imapExit: mapOver(pool, { ordered: true, exits: true }) as unknown as GreenPool["imapExit"],
@@ -342,51 +277,35 @@ const mapOver = (pool: Pool, mode: Mode): GreenPool["imap"] =>
     )) as GreenPool["imap"]
 
 /** @internal */
-export const toInternal = (pool: GreenPool): Pool => pool[TypeId] as Pool
+export const toInternal = (pool: GreenPool<PoolFull>): Pool => pool[TypeId] as Pool
 
 /** @internal */
-export const isGreenPool = (u: unknown): u is GreenPool => Predicate.hasProperty(u, TypeId)
+export const isGreenPool = (u: unknown): u is GreenPool<PoolFull> => Predicate.hasProperty(u, TypeId)
 
-const layer = (options?: GreenPoolOptions): Layer.Layer<GreenPool, InvalidPoolSize> => Layer.effect(key, make(options))
+/** A pool for a key that promises calls which nobody turns away. */
+const makeUnbounded = (options: GreenPoolOptions = {}): Effect.Effect<GreenPool, InvalidPoolSize, Scope.Scope> =>
+  options.maxWaiting === undefined && options.maxWait === undefined
+    ? make(options) as Effect.Effect<GreenPool, InvalidPoolSize, Scope.Scope>
+    : Effect.die(new TypeError("a pool with maxWaiting or maxWait has a key of its own: make it by GreenPool.Service"))
+
+const layer = (options?: UnboundedOptions): Layer.Layer<GreenPool, InvalidPoolSize> =>
+  Layer.effect(key, makeUnbounded(options))
 
 const layerConfig = (
-  config: Config.Wrap<GreenPoolOptions>
+  config: Config.Wrap<UnboundedOptions>
 ): Layer.Layer<GreenPool, InvalidPoolSize | Config.ConfigError> =>
-  Layer.effect(key, Effect.flatMap(Config.unwrap(config), make))
+  Layer.effect(key, Effect.flatMap(Config.unwrap(config), makeUnbounded))
 
-const Service = <Self>() => <const Id extends string>(id: Id, options?: GreenPoolOptions): ServiceClass<Self, Id> => {
-  const self = Context.Service<Self, GreenPool>()(id)
+const Service = <Self>() =>
+<const Id extends string, const O extends GreenPoolOptions = {}>(
+  id: Id,
+  options?: O & FunctionOptions
+): ServiceClass<Self, Id, RejectedBy<O>> => {
+  const self = Context.Service<Self, GreenPool<RejectedBy<O>>>()(id)
   return Object.assign(self, verbs(self), {
-    layer: Layer.effect(self, make({ ...options, name: options?.name ?? id }))
+    layer: Layer.effect(self, make<O>({ ...options as O & FunctionOptions, name: options?.name ?? id }))
   })
 }
-
-const verbs = <I>(key: Context.Service<I, GreenPool>): Verbs<I> => {
-  const mapVerb = (verb: "imap" | "imapUnordered" | "imapExit" | "starmap") => {
-    const over = (f: AnyFunction, sources: ReadonlyArray<Source.Any>) =>
-      Stream.unwrap(key.useSync((pool) => (pool[verb] as AnyMap)(f, ...sources)))
-    return (f: AnyFunction, ...sources: ReadonlyArray<Source.Any>) =>
-      sources.length === 0 ? (source: Source.Any) => over(f, [source]) : over(f, sources)
-  }
-  return {
-    spawn: (effect) => key.use((pool) => pool.spawn(effect)),
-    spawnN: (effect) => key.use((pool) => pool.spawnN(effect)),
-    run: (effect) => key.use((pool) => pool.run(effect)),
-    imap: mapVerb("imap") as MapVerb<I>,
-    imapUnordered: mapVerb("imapUnordered") as MapVerb<I>,
-    imapExit: mapVerb("imapExit") as MapExitVerb<I>,
-    starmap: mapVerb("starmap") as StarmapVerb<I>,
-    waitall: key.use((pool) => pool.waitall),
-    resize: (size) => key.use((pool) => pool.resize(size)),
-    size: key.use((pool) => pool.size),
-    free: key.use((pool) => pool.free),
-    running: key.use((pool) => pool.running),
-    waiting: key.use((pool) => pool.waiting),
-    stats: key.use((pool) => pool.stats)
-  }
-}
-
-type AnyMap = (f: AnyFunction, ...sources: ReadonlyArray<Source.Any>) => Stream.Stream<unknown, unknown, unknown>
 
 const key = Context.Service<GreenPool>("@greenpool/core/GreenPool")
 
@@ -398,22 +317,30 @@ const key = Context.Service<GreenPool>("@greenpool/core/GreenPool")
  */
 export const GreenPool: Context.Service<GreenPool, GreenPool> & Verbs<GreenPool> & {
   /**
-   * Makes a pool that lives as long as the scope. Closing the scope interrupts all that waits and runs in the pool, and
-   * waits for its finalizers. Fails with `InvalidPoolSize` when the size is no safe integer of at least 0.
+   * Makes a pool that lives as long as the scope. Closing the scope interrupts all that waits and runs in the pool, or
+   * lets it finish first (`onClose`), and waits for its finalizers. Fails with `InvalidPoolSize` when the size is no safe integer of at least 0.
    */
-  readonly make: (options?: GreenPoolOptions) => Effect.Effect<GreenPool, InvalidPoolSize, Scope.Scope>
-  /** A layer that makes the pool and closes it with the layer's scope. */
-  readonly layer: (options?: GreenPoolOptions) => Layer.Layer<GreenPool, InvalidPoolSize>
+  readonly make: <const O extends GreenPoolOptions = {}>(
+    options?: O & FunctionOptions
+  ) => Effect.Effect<GreenPool<RejectedBy<O>>, InvalidPoolSize, Scope.Scope>
+  /**
+   * A layer that makes the pool and closes it with the layer's scope. It takes no `maxWaiting` and no `maxWait`: the
+   * calls of this key never fail with `PoolFull`; a bounded pool has a key of its own, from `Service`.
+   */
+  readonly layer: (options?: UnboundedOptions) => Layer.Layer<GreenPool, InvalidPoolSize>
   /** As `layer`, with the options read from configuration: `GreenPool.layerConfig({ size: Config.Int("POOL_SIZE") })`. */
   readonly layerConfig: (
-    config: Config.Wrap<GreenPoolOptions>
+    config: Config.Wrap<UnboundedOptions>
   ) => Layer.Layer<GreenPool, InvalidPoolSize | Config.ConfigError>
   /**
    * Makes the key of a further pool, with its own layer and statics:
    * `class ApiPool extends GreenPool.Service<ApiPool>()("app/ApiPool", { size: 10 }) {}`.
    * Without a `name` the pool has the name of its key.
    */
-  readonly Service: <Self>() => <const Id extends string>(id: Id, options?: GreenPoolOptions) => ServiceClass<Self, Id>
+  readonly Service: <Self>() => <const Id extends string, const O extends GreenPoolOptions = {}>(
+    id: Id,
+    options?: O & FunctionOptions
+  ) => ServiceClass<Self, Id, RejectedBy<O>>
 } = Object.assign(key, verbs(key), { make, layer, layerConfig, Service }) as never
 
 /**

@@ -36,5 +36,7 @@ export class PoolStats extends Schema.Class<PoolStats>("@greenpool/core/PoolStat
   /** Started jobs that ended in a failure or a defect. */
   failed: Count,
   /** Started jobs that were interrupted. */
-  interrupted: Count
+  interrupted: Count,
+  /** Callers that were turned away with `PoolFull`: they never started. */
+  rejected: Count
 }) {}

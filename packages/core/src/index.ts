@@ -3,18 +3,11 @@
  *
  * @since 0.1.0
  */
+export { type JobOptions, PoolFull, type Rejection } from "./Admission.ts"
 export { GreenPile } from "./GreenPile.ts"
-export {
-  GreenPool,
-  GreenPoolLive,
-  GreenPoolOptions,
-  type Items,
-  type MapExitVerb,
-  type MapVerb,
-  type ServiceClass,
-  type StarmapVerb,
-  type Verbs
-} from "./GreenPool.ts"
+export { GreenPool, GreenPoolLive, type Items, type ServiceClass } from "./GreenPool.ts"
+export { GreenPoolOptions, type RejectedBy, type UnboundedOptions } from "./GreenPoolOptions.ts"
 export { InvalidPoolSize, PoolSize } from "./PoolSize.ts"
 export { PoolStats } from "./PoolStats.ts"
 export { type Source, SourceError } from "./Source.ts"
+export { type MapExitVerb, type MapVerb, type StarmapVerb, type Verbs } from "./Verbs.ts"

@@ -104,7 +104,7 @@ describe.each(openSizes)("a pile on a pool of size %i", (size) => {
     const { pile, world } = setUp(size)
     world.fork(Effect.forEach(
       [Effect.succeed(0), Effect.fail("1"), Effect.die("2"), Effect.interrupt, Effect.succeed(4)],
-      pile.spawn
+      (effect) => pile.spawn(effect)
     ))
     const exits = world.get(Stream.runCollect(pile.exits))
     expect(exits.slice(0, 3)).toEqual([Exit.succeed(0), Exit.fail("1"), Exit.die("2")])

@@ -75,7 +75,8 @@ describe("PoolStats", () => {
         started: 2,
         succeeded: 1,
         failed: 0,
-        interrupted: 0
+        interrupted: 0,
+        rejected: 0
       })
     }))
 
@@ -99,7 +100,8 @@ describe("PoolStats", () => {
       started: 0,
       succeeded: 0,
       failed: 0,
-      interrupted: 0
+      interrupted: 0,
+      rejected: 0
     }
     const encoded = Schema.encodeSync(PoolStats)(new PoolStats(plain))
     expect(encoded).toEqual(plain)

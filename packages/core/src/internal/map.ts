@@ -35,7 +35,7 @@ export const map = (
         return Effect.andThen(
           Scope.addFinalizer(scope, Effect.suspend(() => window?.close ?? Effect.void)),
           Effect.withFiber((fiber) => {
-            if (pool.closed) return Effect.interrupt
+            if (pool.closed || (pool.draining && pool.jobAround(fiber) === undefined)) return Effect.interrupt
             const opened = window = new Window(pool, call, mode, fiber)
             return Effect.map(open(sources, opened.scope), (cursor) => opened.start(cursor))
           })
@@ -136,6 +136,7 @@ class Window implements Party {
       this.fill()
       return Effect.succeed(chunk)
     }
+    if (this.isDrained) return Effect.andThen(this.close, Effect.interrupt)
     const over = this.first?.exit ?? (this.inHand === 0 ? this.ended : undefined)
     if (over !== undefined) {
       return Effect.andThen(this.close, over._tag === "Success" ? Cause.done() : Effect.failCause(over.cause))
@@ -167,6 +168,11 @@ class Window implements Party {
 
   onResize(): void {
     this.rouse()
+  }
+
+  /** A map from outside goes on with what it has in hand, and then ends. */
+  onDrain(): void {
+    if (this.isDrained) this.wakeConsumer()
   }
 
   onClose(): void {
@@ -208,8 +214,17 @@ class Window implements Party {
   }
 
   private get canTake(): boolean {
-    return this.state === "reading" && this.ended === undefined && this.waiting === undefined &&
+    return this.state === "reading" && !this.isRefused && this.ended === undefined && this.waiting === undefined &&
       this.fetching === undefined && this.inHand < Math.max(1, this.pool.slots.semaphore.permits)
+  }
+
+  /** Whether the pool drains and the map is none of those inside. */
+  private get isRefused(): boolean {
+    return this.pool.draining && running(this.enclosing) === undefined
+  }
+
+  private get isDrained(): boolean {
+    return this.isRefused && this.inHand === 0 && this.ended === undefined
   }
 
   private takeItem(): unknown {
@@ -274,7 +289,8 @@ class Window implements Party {
 
   /** Whether `pull` would not have to wait. */
   private get isReady(): boolean {
-    return this.pool.closed || this.first?.exit !== undefined || (this.ended !== undefined && this.inHand === 0)
+    return this.pool.closed || this.isDrained || this.first?.exit !== undefined ||
+      (this.ended !== undefined && this.inHand === 0)
   }
 
   /** Takes the results that are ready out of the window, up to the first failure. */

@@ -4,9 +4,11 @@
  * Nobody is woken inside another fiber's step: wake-ups go through the pool's one dispatcher, in order, so that
  * jobs start in the order of their grants and no chain of them can grow the native stack.
  */
-import { Context, Effect, type Fiber, type Scheduler } from "effect"
+import { Clock, Context, Duration, Effect, type Fiber, Scheduler } from "effect"
+import { PoolFull } from "../Admission.ts"
 import { checkPoolSize, type InvalidPoolSize } from "../PoolSize.ts"
 import { PoolStats } from "../PoolStats.ts"
+import { Alarm } from "./alarm.ts"
 import { Line, Place } from "./line.ts"
 import { type Job, running, Slots } from "./slots.ts"
 
@@ -14,7 +16,21 @@ import { type Job, running, Slots } from "./slots.ts"
 export interface Party {
   readonly jobs: Line<Job>
   onResize(): void
+  /** The pool lets in nobody from outside any more. */
+  onDrain(): void
   onClose(): void
+}
+
+/** What a pool is made of. Times are in milliseconds, `Infinity` where there is no bound. */
+export interface Settings {
+  readonly name: string
+  readonly size: number
+  readonly maxWaiting: (size: number) => number
+  readonly maxWait: number
+  readonly weight: (key: string) => number
+  readonly priorityBoost: number
+  /** How long a close lets jobs finish. */
+  readonly drain: number
 }
 
 /** A job that has something to do in a turn of its own. */
@@ -44,20 +60,61 @@ export class Pool {
   /** The jobs of `run`, `spawn` and `spawnN`. */
   readonly jobs = new Line<Job>()
   readonly parties = new Set<Party>()
+  /** Whether it is about to close, and lets in jobs from inside only. */
+  draining = false
   closed = false
+  private readonly settings: Settings
+  private readonly alarm: Alarm
   private readonly idlers = new Line<Idler>()
   private readonly dispatcher: Scheduler.SchedulerDispatcher
   private turns: Array<Turn> = []
 
-  constructor(name: string, size: number, scheduler: Scheduler.Scheduler) {
-    this.name = name
-    this.slots = new Slots(size, () => this.onLeave())
-    this.dispatcher = scheduler.makeDispatcher()
+  /** `context` is that in which the pool was made: it has its clock. */
+  constructor(settings: Settings, context: Context.Context<never>) {
+    this.name = settings.name
+    this.settings = settings
+    const clock = Context.get(context, Clock.Clock)
+    this.slots = new Slots(settings.size, { ...settings, clock }, () => this.onLeave())
+    this.alarm = new Alarm(clock, context)
+    this.dispatcher = Context.get(context, Scheduler.Scheduler).makeDispatcher()
   }
 
   /** The innermost job of this pool around the fiber that has not ended. */
   jobAround(fiber: Fiber.Fiber<unknown, unknown>): Job | undefined {
     return running(fiber.getRef(this.job))
+  }
+
+  /** Whether the job is not let in any more. */
+  refuses(job: Job): boolean {
+    return this.closed || (this.draining && running(job.enclosing) === undefined)
+  }
+
+  /** Gives the job a slot, lends it one or puts it in line, or says why it does not. */
+  enter(job: Job): PoolFull | undefined {
+    const { semaphore } = this.slots
+    if (this.slots.takeOrBorrow(job)) return undefined
+    // The pool's bounds are not for nested jobs, which must go on.
+    const bounds = job.enclosing === undefined ? this.settings : undefined
+    const asked = job.options?.maxWait
+    const maxWait = asked === undefined ? bounds?.maxWait ?? Infinity : Duration.toMillis(asked)
+    if (maxWait <= 0) return this.reject("WaitTimeout")
+    if (bounds !== undefined && semaphore.waiting >= bounds.maxWaiting(semaphore.permits)) {
+      return this.reject("QueueFull")
+    }
+    this.slots.wait(job)
+    if (maxWait !== Infinity) {
+      job.call = this.alarm.callIn(maxWait, () => {
+        this.slots.cancel(job)
+        job.onRefuse(this.reject("WaitTimeout"))
+      })
+    }
+    return undefined
+  }
+
+  private reject(reason: PoolFull["reason"]): PoolFull {
+    const { semaphore } = this.slots
+    this.slots.rejected++
+    return new PoolFull({ reason, pool: this.name, size: semaphore.permits, waiting: semaphore.waiting })
   }
 
   contextOf(job: Job, context: Context.Context<never>): Context.Context<never> {
@@ -88,13 +145,16 @@ export class Pool {
         )
       )
     }
-    return Effect.callback<void>((resume) => {
-      if (this.closed) return resume(Effect.interrupt)
-      if (this.isIdle) return resume(Effect.void)
-      const idler = new Idler(resume)
-      this.idlers.push(idler)
-      return Effect.sync(() => idler.leave())
-    })
+    return this.idle
+  })
+
+  /** Waits for a moment in which no slot is held and nobody waits. */
+  private readonly idle: Effect.Effect<void> = Effect.callback((resume) => {
+    if (this.closed) return resume(Effect.interrupt)
+    if (this.slots.isIdle) return resume(Effect.void)
+    const idler = new Idler(resume)
+    this.idlers.push(idler)
+    return Effect.sync(() => idler.leave())
   })
 
   resize(size: number): Effect.Effect<void, InvalidPoolSize> {
@@ -107,7 +167,7 @@ export class Pool {
   }
 
   readonly stats: Effect.Effect<PoolStats> = Effect.sync(() => {
-    const { borrowed, failed, interrupted, semaphore, started, succeeded } = this.slots
+    const { borrowed, failed, interrupted, rejected, semaphore, started, succeeded } = this.slots
     return new PoolStats({
       name: this.name,
       size: semaphore.permits,
@@ -118,12 +178,27 @@ export class Pool {
       started,
       succeeded,
       failed,
-      interrupted
+      interrupted,
+      rejected
     })
   })
 
+  /** Drains the pool, unless it is told not to or called from inside, then shuts it. */
+  readonly close: Effect.Effect<void> = Effect.withFiber((fiber) => {
+    if (this.settings.drain === 0 || this.jobAround(fiber) !== undefined) return this.shut
+    this.draining = true
+    for (const party of this.parties) party.onDrain()
+    const timeout = this.settings.drain === Infinity
+      ? undefined
+      : this.alarm.callIn(this.settings.drain, () => this.wakeIdlers(Effect.void))
+    return Effect.andThen(
+      Effect.onExit(this.idle, () => Effect.sync(() => timeout?.cancel())),
+      this.shut
+    )
+  })
+
   /** Refuses everybody from here on, interrupts all that waits and runs, and waits for what ran. */
-  readonly close: Effect.Effect<void> = Effect.suspend(() => {
+  private readonly shut: Effect.Effect<void> = Effect.suspend(() => {
     this.closed = true
     this.wakeIdlers(Effect.interrupt)
     this.slots.refuseAll()
@@ -163,12 +238,8 @@ export class Pool {
     })
   }
 
-  private get isIdle(): boolean {
-    return this.slots.semaphore.taken === 0 && this.slots.semaphore.waiting === 0
-  }
-
   private onLeave(): void {
-    if (!this.idlers.isEmpty && this.isIdle) this.wakeIdlers(Effect.void)
+    if (!this.idlers.isEmpty && this.slots.isIdle) this.wakeIdlers(Effect.void)
   }
 
   private wakeIdlers(effect: Effect.Effect<void>): void {

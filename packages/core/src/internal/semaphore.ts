@@ -23,6 +23,8 @@ export class Semaphore {
   taken = 0
   /** How many wait in line. */
   waiting = 0
+  /** Says who is next where that is not the first in line: one who is in line, if anybody is. */
+  next: (() => Waiter | undefined) | undefined = undefined
   private readonly line = new Line<Waiter>()
 
   constructor(permits: number) {
@@ -53,14 +55,18 @@ export class Semaphore {
     waiter.leave()
   }
 
-  /** Takes the first out of the line, without a permit. */
-  dismiss(): Waiter | undefined {
-    const waiter = this.line.shift()
-    if (waiter !== undefined) this.waiting--
+  /** Takes somebody, if not told whom then the first, out of the line, without a permit. */
+  dismiss(waiter: Waiter | undefined = this.line.first): Waiter | undefined {
+    if (waiter !== undefined) this.leave(waiter)
     return waiter
   }
 
-  /** Gives a permit back; it goes to the head of the line. */
+  /** Those in line, in the order in which they came. */
+  toArray(): Array<Waiter> {
+    return this.line.toArray()
+  }
+
+  /** Gives a permit back; it goes to the head of the line, or to whoever else is next. */
   release(): void {
     this.taken--
     this.grant()
@@ -74,7 +80,7 @@ export class Semaphore {
 
   private grant(): void {
     while (this.taken < this.permits) {
-      const waiter = this.dismiss()
+      const waiter = this.dismiss(this.next?.())
       if (waiter === undefined) return
       this.taken++
       waiter.onPermit()

@@ -5,9 +5,12 @@
  * if that is not lent already; else it waits in the pool's line and, at the same time, among the seekers of
  * the job around it, and takes whichever comes first. Everything here is synchronous and O(1).
  */
-import { Cause, type Exit } from "effect"
+import { Cause, type Clock, type Exit } from "effect"
+import type { JobOptions, PoolFull } from "../Admission.ts"
+import type { Call } from "./alarm.ts"
 import { Line, Place } from "./line.ts"
 import { Semaphore, Waiter } from "./semaphore.ts"
+import { type Claim, Shares } from "./shares.ts"
 
 /** A place among those who wait for one job's slot. */
 class Seeker extends Place {
@@ -46,12 +49,21 @@ export abstract class Job extends Waiter {
   /** The place of this job among the seekers of the job around it. */
   seeker: Seeker | undefined = undefined
   watchers: Array<() => void> | undefined = undefined
+  /** What the caller asked for, beside a slot. */
+  readonly options: JobOptions | undefined
+  /** What the job is among the keys, where there are any: from its way into the line until its slot comes back. */
+  claim: Claim | undefined = undefined
+  /** When it came into the line, in milliseconds of the clock. */
+  joined = 0
+  /** Ends the wait in time. */
+  call: Call | undefined = undefined
 
-  constructor(slots: Slots, group: Line<Job>, enclosing: Job | undefined) {
+  constructor(slots: Slots, group: Line<Job>, enclosing: Job | undefined, options?: JobOptions) {
     super()
     this.slots = slots
     this.group = group
     this.enclosing = enclosing
+    this.options = options
     this.depth = enclosing === undefined ? 0 : running(enclosing.enclosing) === undefined ? 1 : enclosing.depth + 1
   }
 
@@ -62,14 +74,13 @@ export abstract class Job extends Waiter {
 
   /** A slot has come to a job that waited. Called in the step that gives it. */
   abstract onGrant(): void
-  /** The pool has closed while the job waited. It is out of the line. */
-  abstract onRefuse(): void
+  /** The job waited, and will not get a slot: the pool has closed, or is full. It is out of the line. */
+  abstract onRefuse(reason?: PoolFull): void
   /** Interrupts the job, which holds a slot. */
   abstract interrupt(fiberId: number): void
 
   onPermit(): void {
-    this.slots.granted(this)
-    this.onGrant()
+    this.slots.onPermit(this)
   }
 }
 
@@ -78,6 +89,18 @@ export const running = (job: Job | undefined): Job | undefined => {
   while (job !== undefined && job.state === "ended") job = job.enclosing
   return job
 }
+
+/** What ranks those in line, when some have keys or priorities. */
+export interface Ranking {
+  readonly clock: Clock.Clock
+  /** The weight of a key. */
+  readonly weight: (key: string) => number
+  /** Levels of priority that a caller gains per second in line. */
+  readonly priorityBoost: number
+}
+
+const isRanked = ({ options }: Job): boolean =>
+  options !== undefined && (options.key !== undefined || options.priority !== undefined)
 
 // Invariants, between calls:
 // - a job is "holding" exactly while it is in its group, and "waiting" exactly while it is in the line;
@@ -91,32 +114,55 @@ export class Slots {
   succeeded = 0
   failed = 0
   interrupted = 0
+  /** Callers turned away. */
+  rejected = 0
+  /** The keys, from the first job that has one, or a priority, until the pool is idle. */
+  shares: Shares | undefined = undefined
+  private readonly ranking: Ranking
   /** Called whenever a job has ended or left the line. */
   readonly onLeave: () => void
 
-  constructor(size: number, onLeave: () => void) {
+  constructor(size: number, ranking: Ranking, onLeave: () => void) {
     this.semaphore = new Semaphore(size)
+    this.ranking = ranking
     this.onLeave = onLeave
   }
 
-  /** Gives the job a free slot of the pool, if there is one. */
+  /** Gives the job a free slot of the pool, if there is one. Throws, with nothing done, what its weight throws. */
   takeIfAvailable(job: Job): boolean {
+    if (isRanked(job)) this.share()
+    job.claim = this.shares?.claim(job)
     if (!this.semaphore.takeIfAvailable()) return false
     this.granted(job)
+    this.charge(job)
     return true
   }
 
-  /** The job holds a slot or has borrowed one afterwards, or it waits. */
-  enter(job: Job): void {
-    if (this.takeIfAvailable(job)) return
+  /** Gives the job a free slot of the pool, or lends it that of the job around it, if either can be. */
+  takeOrBorrow(job: Job): boolean {
+    if (this.takeIfAvailable(job)) return true
     const around = job.enclosing = running(job.enclosing)
+    if (around === undefined || around.borrower !== undefined) return false
+    this.lend(around, job)
+    return true
+  }
+
+  /** Joins the line. Only for one who could neither take nor borrow. */
+  wait(job: Job): void {
+    const around = job.enclosing
     if (around !== undefined) {
-      if (around.borrower === undefined) return this.lend(around, job)
       around.seekers ??= new Line()
       around.seekers.push(job.seeker = new Seeker(job))
     }
     job.state = "waiting"
+    job.joined = this.ranking.clock.currentTimeMillisUnsafe()
     this.semaphore.wait(job)
+    if (job.claim !== undefined) this.shares?.join(job.claim, job.joined)
+  }
+
+  /** The job holds a slot or has borrowed one afterwards, or it waits. */
+  enter(job: Job): void {
+    if (!this.takeOrBorrow(job)) this.wait(job)
   }
 
   /** Takes a waiting job out of the line. */
@@ -148,6 +194,7 @@ export class Slots {
     if (borrower !== undefined) {
       // The borrower outlives its lender and keeps what it has: the slot, or the loan.
       borrower.lender = lender
+      borrower.claim = job.claim
       if (lender !== undefined) lender.borrower = borrower
       this.borrowed--
     } else if (lender !== undefined) {
@@ -155,8 +202,10 @@ export class Slots {
       this.borrowed--
       this.lendOn(lender)
     } else {
+      if (job.claim !== undefined) this.shares?.end(job.claim, this.now)
       this.semaphore.release()
     }
+    job.claim = undefined
     if (job.seekers !== undefined && around !== undefined && !job.seekers.isEmpty) {
       around.seekers ??= new Line()
       around.seekers.append(job.seekers)
@@ -164,29 +213,74 @@ export class Slots {
     }
     job.seekers = undefined
     if (job.watchers !== undefined) { for (const watcher of job.watchers) watcher() }
-    this.onLeave()
+    this.left()
   }
 
-  granted(job: Job): void {
+  /** A slot of the pool has come to a job in line. */
+  onPermit(job: Job): void {
+    this.granted(job)
+    this.charge(job)
+    job.onGrant()
+  }
+
+  private granted(job: Job): void {
     job.seeker?.leave()
     job.seeker = undefined
+    job.call?.cancel()
+    job.call = undefined
     job.state = "holding"
     job.group.push(job)
     this.started++
   }
 
   private dismissed(job: Job): void {
+    if (job.claim !== undefined) this.shares?.leave(job.claim)
+    job.claim = undefined
     job.seeker?.leave()
     job.seeker = undefined
+    job.call?.cancel()
+    job.call = undefined
     job.state = "ended"
+    this.left()
+  }
+
+  private left(): void {
+    if (this.isIdle) this.shares = this.semaphore.next = undefined
     this.onLeave()
   }
 
+  /** Whether no slot is held and nobody waits. */
+  get isIdle(): boolean {
+    return this.semaphore.taken === 0 && this.semaphore.waiting === 0
+  }
+
   private lend(lender: Job, job: Job): void {
+    if (job.state === "waiting" && job.claim !== undefined) this.shares?.leave(job.claim)
+    job.claim = undefined
     lender.borrower = job
     job.lender = lender
     this.borrowed++
     this.granted(job)
+  }
+
+  /** Has the keys rule over who is next. */
+  private share(): void {
+    if (this.shares !== undefined) return
+    const shares = this.shares = new Shares(this.ranking.weight, this.ranking.priorityBoost)
+    for (const job of this.semaphore.toArray() as Array<Job>) {
+      job.claim = shares.claim(job)
+      shares.join(job.claim, job.joined)
+    }
+    this.semaphore.next = () => shares.first
+  }
+
+  private charge(job: Job): void {
+    if (job.claim !== undefined) this.shares?.grant(job.claim, this.now)
+  }
+
+  /** Nanoseconds of the clock, as slots are charged in. */
+  private get now(): number {
+    return Number(this.ranking.clock.currentTimeNanosUnsafe())
   }
 
   private lendOn(lender: Job): void {

@@ -1,7 +1,8 @@
 /**
  * Jobs in fibers of their own.
  */
-import { Cause, Context, Effect, Exit, type Fiber } from "effect"
+import { Cause, Context, Effect, Exit, type Fiber, Option } from "effect"
+import type { JobOptions, PoolFull } from "../Admission.ts"
 import type { Line } from "./line.ts"
 import type { Pool, Turn } from "./pool.ts"
 import { Job } from "./slots.ts"
@@ -10,13 +11,22 @@ import { Job } from "./slots.ts"
  * Waits for a slot, makes the fiber of the job, which starts in a turn of its own, and gives it. On a borrowed slot it
  * waits for the end of the fiber as well.
  */
-export const spawn = <A, E>(job: SpawnJob<A, E>): Effect.Effect<Fiber.Fiber<A, E>> => {
+export const spawn = <A, E>(job: SpawnJob<A, E>): Effect.Effect<Fiber.Fiber<A, E>, PoolFull> => {
   // The slot is taken in the same step as the fiber is made that gives it back.
   if (!job.isRefused && job.slots.takeIfAvailable(job)) {
     return Effect.succeed(job.launchSoon())
   }
   return Effect.callback((resume) => job.enter(resume))
 }
+
+/** Starts the job as `spawn` does if a slot is free, else gives none. */
+export const spawnIfAvailable = <A, E>(job: SpawnJob<A, E>): Effect.Effect<Option.Option<Fiber.Fiber<A, E>>> => {
+  if (job.isRefused) return Effect.interrupt
+  return job.slots.takeIfAvailable(job) ? Effect.succeed(Option.some(job.launchSoon())) : Effect.succeedNone
+}
+
+/** Goes on with the spawner. */
+type Resume<A, E> = (effect: Effect.Effect<Fiber.Fiber<A, E>, PoolFull>) => void
 
 /** Who is told what becomes of a job. */
 export interface Receiver<A, E> {
@@ -39,7 +49,9 @@ export class SpawnJob<A, E> extends Job implements Turn {
   /** The context of the spawner. */
   private context: Context.Context<never>
   /** Goes on with the spawner, who waits. */
-  private resume: ((effect: Effect.Effect<Fiber.Fiber<A, E>>) => void) | undefined = undefined
+  private resume: Resume<A, E> | undefined = undefined
+  /** Why it was turned away. */
+  private refusal: PoolFull | undefined = undefined
   private onLoan = false
   /** Has the launched fiber run the effect. */
   private start: ((effect: Effect.Effect<A, E>) => void) | undefined = undefined
@@ -50,9 +62,10 @@ export class SpawnJob<A, E> extends Job implements Turn {
     jobs: Line<Job>,
     spawner: Fiber.Fiber<unknown, unknown>,
     effect: Effect.Effect<A, E, unknown>,
+    options?: JobOptions,
     receiver?: Receiver<A, E>
   ) {
-    super(pool.slots, jobs, pool.jobAround(spawner))
+    super(pool.slots, jobs, pool.jobAround(spawner), options)
     this.pool = pool
     this.receiver = receiver
     // what it needs is in the spawner's context
@@ -61,7 +74,7 @@ export class SpawnJob<A, E> extends Job implements Turn {
   }
 
   get isRefused(): boolean {
-    return this.pool.closed || this.receiver?.isRefused === true
+    return this.pool.refuses(this) || this.receiver?.isRefused === true
   }
 
   /** For one that holds a slot already. */
@@ -93,10 +106,11 @@ export class SpawnJob<A, E> extends Job implements Turn {
    * Asks for a slot and launches as soon as there is one. For the register function of the spawner's callback; gives
    * what an interruption of the spawner does.
    */
-  enter(resume: (effect: Effect.Effect<Fiber.Fiber<A, E>>) => void): Effect.Effect<void> | void {
+  enter(resume: Resume<A, E>): Effect.Effect<void> | void {
     if (this.isRefused) return resume(Effect.interrupt)
+    const refusal = this.pool.enter(this)
+    if (refusal !== undefined) return resume(Effect.fail(refusal))
     this.receiver?.onEnter()
-    this.slots.enter(this)
     if (this.state === "holding") {
       this.deliver(resume)
       this.pool.enqueue(this)
@@ -110,7 +124,8 @@ export class SpawnJob<A, E> extends Job implements Turn {
     this.pool.enqueue(this)
   }
 
-  onRefuse(): void {
+  onRefuse(reason?: PoolFull): void {
+    this.refusal = reason
     this.drop()
     this.pool.enqueue(this)
   }
@@ -122,7 +137,7 @@ export class SpawnJob<A, E> extends Job implements Turn {
     // gone on as far as it could, the job starts.
     resume?.(Effect.callback((resume) => {
       if (this.state === "holding") this.deliver(resume)
-      else resume(Effect.interrupt)
+      else resume(this.refusal === undefined ? Effect.interrupt : Effect.fail(this.refusal))
     }))
     this.begin()
   }
@@ -147,7 +162,7 @@ export class SpawnJob<A, E> extends Job implements Turn {
   }
 
   /** Launches, and gives the fiber to the spawner: on a borrowed slot when it has ended. */
-  private deliver(resume: (effect: Effect.Effect<Fiber.Fiber<A, E>>) => void): void {
+  private deliver(resume: Resume<A, E>): void {
     this.onLoan = this.lender !== undefined
     const fiber = this.launch()
     if (this.onLoan) this.whenEnded(fiber, () => resume(Effect.succeed(fiber)))

@@ -1,6 +1,6 @@
 // What does not compile need not be run.
 // @effect-diagnostics floatingEffect:off missingEffectError:off missingEffectContext:off
-import { Config, Effect, type Layer, type Schema } from "effect"
+import { Config, type Duration, Effect, type Layer, type Schema } from "effect"
 import { describe, expectTypeOf, it } from "vitest"
 import {
   GreenPool,
@@ -58,6 +58,11 @@ describe("what crosses a boundary", () => {
     expectTypeOf<Schema.Schema.Type<typeof GreenPoolOptions>>().toEqualTypeOf<{
       readonly size?: PoolSize | undefined
       readonly name?: string | undefined
+      readonly maxWaiting?: number | undefined
+      readonly maxWait?: Duration.Duration | undefined
+      readonly priorityBoost?: number | undefined
+      readonly onClose?: "interrupt" | "drain" | undefined
+      readonly drainTimeout?: Duration.Duration | undefined
     }>()
   })
 })

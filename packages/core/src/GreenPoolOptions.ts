@@ -1,0 +1,133 @@
+/**
+ * The options of a pool: what they mean, what is allowed, and what they are by default.
+ *
+ * @since 0.1.0
+ */
+import { Duration, Effect, Formatter, Schema } from "effect"
+import type { PoolFull } from "./Admission.ts"
+import type { Settings } from "./internal/pool.ts"
+import { checkPoolSize, type InvalidPoolSize, PoolSize } from "./PoolSize.ts"
+
+/**
+ * The options of a pool. All but the functions is plain data, which the schema of the same name decodes from
+ * configuration.
+ *
+ * Only a wrong size is a typed error; any other option that is not allowed is a defect of whoever makes the pool.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface GreenPoolOptions {
+  /** How many jobs may hold a slot at once: an integer, 0 (paused) or more. Default 1000, as eventlet. */
+  readonly size?: number | undefined
+  /** The name of the pool in errors, logs and stats. Default `"default"`. */
+  readonly name?: string | undefined
+  /**
+   * How long the line may be: a number of callers, 0 or more, or a function that gives one for the size of the moment.
+   * A caller who would make it longer fails with `PoolFull`. Maps and nested jobs count, but are never turned away;
+   * shrinking turns nobody away who is in line. Default: no bound.
+   */
+  readonly maxWaiting?: number | ((size: number) => number) | undefined
+  /**
+   * The longest time in line: then the caller fails with `PoolFull`. Time in the job does not count. Maps and nested
+   * jobs are not bounded by it. Zero: a slot at once or none; `Infinity` or default: no bound.
+   */
+  readonly maxWait?: Duration.Input | undefined
+  /** The share of a key, a finite number above 0, asked for when the key comes into use. Default 1 for each. */
+  readonly weight?: ((key: string) => number) | undefined
+  /**
+   * Levels of priority that a caller gains per second in line, so that nobody waits for ever: 0 (none) or more.
+   * Default 1.
+   */
+  readonly priorityBoost?: number | undefined
+  /**
+   * What closing the pool does with the jobs. `"interrupt"` interrupts all. `"drain"` turns new callers from outside
+   * away with interruption, lets those in line and those that run go on, and interrupts what is left after
+   * `drainTimeout`. Closed from inside one of its jobs, a pool interrupts at once. Default `"interrupt"`.
+   */
+  readonly onClose?: "interrupt" | "drain" | undefined
+  /** How long `"drain"` lets jobs go on. Default: no bound. */
+  readonly drainTimeout?: Duration.Input | undefined
+}
+
+/**
+ * The schema of the options that are plain data. Durations are text, as `"500 millis"`.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const GreenPoolOptions = Schema.Struct({
+  size: Schema.optional(PoolSize),
+  name: Schema.optional(Schema.String),
+  maxWaiting: Schema.optional(Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0))),
+  maxWait: Schema.optional(Schema.DurationFromString),
+  priorityBoost: Schema.optional(Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0))),
+  onClose: Schema.optional(Schema.Literals(["interrupt", "drain"])),
+  drainTimeout: Schema.optional(Schema.DurationFromString)
+})
+
+/**
+ * The options of a pool that turns nobody away: those that a key without `PoolFull` in its type can have.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export type UnboundedOptions = Omit<GreenPoolOptions, "maxWaiting" | "maxWait">
+
+/**
+ * What the calls of a pool made with these options can fail with: `PoolFull`, where they have `maxWaiting` or
+ * `maxWait`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type RejectedBy<Options> = "maxWaiting" extends keyof Options ? PoolFull
+  : "maxWait" extends keyof Options ? PoolFull
+  : never
+
+const DefaultSize = 1000
+
+/** The value, if `isAllowed`, else a defect that says what is. */
+const check = (what: string, allowed: string, value: number, isAllowed: boolean): number => {
+  if (isAllowed) return value
+  throw new RangeError(`Invalid ${what} ${Formatter.format(value)}: it is ${allowed}`)
+}
+
+const milliseconds = (what: string, duration: Duration.Input): number => {
+  const value = Duration.toMillis(duration)
+  return check(what, "a duration of at least 0", value, value >= 0)
+}
+
+const checkMaxWaiting = (value: number): number =>
+  check("maxWaiting", "a number of at least 0", value, typeof value === "number" && value >= 0)
+
+/** @internal */
+export const toSettings = (options: GreenPoolOptions): Effect.Effect<Settings, InvalidPoolSize> =>
+  Effect.map(checkPoolSize(options.size === undefined ? DefaultSize : options.size), (size) => {
+    const { drainTimeout, maxWait, maxWaiting, onClose, priorityBoost = 1, weight } = options
+    return {
+      name: options.name ?? "default",
+      size,
+      maxWaiting: typeof maxWaiting === "function"
+        ? (size) => checkMaxWaiting(maxWaiting(size))
+        : ((bound) => () => bound)(maxWaiting === undefined ? Infinity : checkMaxWaiting(maxWaiting)),
+      maxWait: maxWait === undefined ? Infinity : milliseconds("maxWait", maxWait),
+      weight: weight === undefined
+        ? () => 1
+        : (key) => {
+          const value = weight(key)
+          return check(`weight of key "${key}"`, "a finite number above 0", value, Number.isFinite(value) && value > 0)
+        },
+      priorityBoost: check(
+        "priorityBoost",
+        "a finite number of at least 0",
+        priorityBoost,
+        Number.isFinite(priorityBoost) && priorityBoost >= 0
+      ),
+      drain: onClose !== "drain"
+        ? 0
+        : drainTimeout === undefined
+        ? Infinity
+        : milliseconds("drainTimeout", drainTimeout)
+    }
+  })

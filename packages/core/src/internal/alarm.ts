@@ -1,0 +1,75 @@
+/**
+ * One alarm for all who want to be called at some time: a heap of times, and one fiber that sleeps until the first.
+ */
+import { type Clock, type Context, Duration, Effect, type Fiber } from "effect"
+import { Heap, Ranked } from "./heap.ts"
+
+/** One call that was asked for. */
+export class Call extends Ranked {
+  /** Milliseconds of the clock. */
+  readonly at: number
+  readonly onTime: () => void
+  private readonly alarm: Alarm
+
+  constructor(alarm: Alarm, at: number, onTime: () => void) {
+    super()
+    this.alarm = alarm
+    this.at = at
+    this.onTime = onTime
+  }
+
+  /** Takes it back; one that was made is left alone. */
+  cancel(): void {
+    this.alarm.cancel(this)
+  }
+}
+
+export class Alarm {
+  private readonly clock: Clock.Clock
+  private readonly context: Context.Context<never>
+  private readonly calls = new Heap<Call>((a, b) => a.at < b.at)
+  private sleeping: { readonly until: number; readonly fiber: Fiber.Fiber<void> } | undefined = undefined
+
+  constructor(clock: Clock.Clock, context: Context.Context<never>) {
+    this.clock = clock
+    this.context = context
+  }
+
+  /** Has `onTime` called in so many milliseconds. */
+  callIn(milliseconds: number, onTime: () => void): Call {
+    const call = new Call(this, this.clock.currentTimeMillisUnsafe() + milliseconds, onTime)
+    this.calls.push(call)
+    this.set()
+    return call
+  }
+
+  cancel(call: Call): void {
+    this.calls.remove(call)
+    this.set()
+  }
+
+  /** Has the fiber sleep until the first call, or not at all. */
+  private set(): void {
+    const until = this.calls.first?.at
+    if (this.sleeping?.until === until) return
+    this.sleeping?.fiber.interruptUnsafe()
+    this.sleeping = undefined
+    if (until === undefined) return
+    const sleep = this.clock.sleep(Duration.millis(until - this.clock.currentTimeMillisUnsafe()))
+    const fiber = Effect.runForkWith(this.context)(sleep)
+    this.sleeping = { until, fiber }
+    fiber.addObserver((exit) => {
+      if (exit._tag === "Success") this.ring()
+    })
+  }
+
+  private ring(): void {
+    this.sleeping = undefined
+    const now = this.clock.currentTimeMillisUnsafe()
+    for (let call = this.calls.first; call !== undefined && call.at <= now; call = this.calls.first) {
+      this.calls.remove(call)
+      call.onTime()
+    }
+    this.set()
+  }
+}

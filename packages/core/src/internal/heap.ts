@@ -1,0 +1,75 @@
+/**
+ * A binary heap whose members know their place in it, so that any of them can leave or move in O(log n).
+ */
+
+/** A member of at most one `Heap` at a time. */
+export abstract class Ranked {
+  /** Its place in the heap; -1 outside. Kept by the heap. */
+  rank = -1
+}
+
+export class Heap<T extends Ranked> {
+  private readonly members: Array<T> = []
+  private readonly isBefore: (a: T, b: T) => boolean
+
+  constructor(isBefore: (a: T, b: T) => boolean) {
+    this.isBefore = isBefore
+  }
+
+  get first(): T | undefined {
+    return this.members[0]
+  }
+
+  push(member: T): void {
+    this.put(member, this.members.length)
+    this.rise(member)
+  }
+
+  /** Takes a member out; one that is outside is left alone. */
+  remove(member: T): void {
+    if (member.rank === -1) return
+    const last = this.members.pop() as T
+    if (last !== member) {
+      this.put(last, member.rank)
+      this.moved(last)
+    }
+    member.rank = -1
+  }
+
+  /** Puts a member right whose order has changed. */
+  moved(member: T): void {
+    this.rise(member)
+    this.sink(member)
+  }
+
+  private put(member: T, rank: number): void {
+    this.members[rank] = member
+    member.rank = rank
+  }
+
+  private rise(member: T): void {
+    while (member.rank > 0) {
+      const above = this.members[(member.rank - 1) >> 1] as T
+      if (!this.isBefore(member, above)) return
+      this.swap(above, member)
+    }
+  }
+
+  private sink(member: T): void {
+    for (;;) {
+      const left = this.members[2 * member.rank + 1]
+      if (left === undefined) return
+      const right = this.members[2 * member.rank + 2]
+      const below = right !== undefined && this.isBefore(right, left) ? right : left
+      if (!this.isBefore(below, member)) return
+      this.swap(member, below)
+    }
+  }
+
+  /** Exchanges a member with the one below it. */
+  private swap(above: T, below: T): void {
+    const { rank } = above
+    this.put(above, below.rank)
+    this.put(below, rank)
+  }
+}

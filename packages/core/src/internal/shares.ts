@@ -1,0 +1,177 @@
+/**
+ * Shares: who is next when callers have keys or priorities.
+ *
+ * Between the keys it is start-time fair queueing on slot time. Each key has an account: what its jobs used, over
+ * its weight. A grant charges the key's mean job time at once, the end of the job corrects that to the time that
+ * the slot was really held. Next is the key that is charged least, where nobody is charged less than the last who
+ * was served (the present): so whoever was away for a while is next, but has saved up nothing.
+ *
+ * Within a key, next is whoever has the most levels: his priority and what he gained while in line. All gain at
+ * the same rate, so that their order never changes and no clock is needed to keep it.
+ */
+import { Heap, Ranked } from "./heap.ts"
+import type { Job } from "./slots.ts"
+
+/** What a job is to a pool with keys or priorities: a place within its key, then what its slot is charged to. */
+export class Claim extends Ranked {
+  readonly job: Job
+  readonly account: Account
+  /** Lower is served first. */
+  score = 0
+  /** The order of arrival. */
+  number = 0
+  private grantedAt = 0
+  private estimate = 0
+
+  constructor(job: Job, account: Account) {
+    super()
+    this.job = job
+    this.account = account
+  }
+
+  charge(now: number, estimate: number): void {
+    this.grantedAt = now
+    this.estimate = estimate
+    this.account.running++
+    this.account.charged += estimate / this.account.weight
+  }
+
+  /** Gives the time that the slot was held. */
+  correct(now: number): number {
+    const time = Math.max(0, now - this.grantedAt)
+    this.account.running--
+    this.account.charged += (time - this.estimate) / this.account.weight
+    return time
+  }
+}
+
+/** One key. */
+class Account extends Ranked {
+  readonly key: string | undefined
+  readonly weight: number
+  /** What the key has used, or will by estimate, over its weight. */
+  charged = 0
+  /** What it is ranked by among those that wait: `charged`, but no less than the present. */
+  start = 0
+  /** When it was served last, as a number of grants. */
+  served = 0
+  running = 0
+  /** The mean time of its jobs, of which the later count more. */
+  mean: number | undefined = undefined
+  readonly waiting = new Heap<Claim>((a, b) => a.score < b.score || (a.score === b.score && a.number < b.number))
+
+  constructor(key: string | undefined, weight: number) {
+    super()
+    this.key = key
+    this.weight = weight
+  }
+}
+
+const later = (mean: number | undefined, time: number): number => mean === undefined ? time : mean + (time - mean) / 8
+
+/** The keys of a pool that has somebody waiting or running. */
+export class Shares {
+  /** Those with nobody in line whose charge is beyond the present: what they have not yet paid off. */
+  private readonly debtors = new Heap<Account>((a, b) => a.charged < b.charged)
+  private readonly competing = new Heap<Account>((a, b) =>
+    a.start < b.start || (a.start === b.start && a.served < b.served)
+  )
+  private readonly accounts = new Map<string | undefined, Account>()
+  /** The start of whoever was served last. */
+  private present = 0
+  private grants = 0
+  private arrivals = 0
+  private mean: number | undefined = undefined
+  private readonly weightOf: (key: string) => number
+  /** Levels that a caller gains per millisecond in line. */
+  private readonly boost: number
+
+  constructor(weightOf: (key: string) => number, boostPerSecond: number) {
+    this.weightOf = weightOf
+    this.boost = boostPerSecond / 1000
+  }
+
+  /** How many keys are kept. */
+  get size(): number {
+    return this.accounts.size
+  }
+
+  /** Who is to be served next. */
+  get first(): Job | undefined {
+    return this.competing.first?.waiting.first?.job
+  }
+
+  /** What the job is here. Throws what `weightOf` throws, and where that gives no weight; nothing is kept of it yet. */
+  claim(job: Job): Claim {
+    const key = job.options?.key
+    return new Claim(job, this.accounts.get(key) ?? new Account(key, key === undefined ? 1 : this.weightOf(key)))
+  }
+
+  /** The claim takes a place in line; `joined` in milliseconds. */
+  join(claim: Claim, joined: number): void {
+    claim.score = joined * this.boost - (claim.job.options?.priority ?? 0)
+    claim.number = ++this.arrivals
+    this.accounts.set(claim.account.key, claim.account)
+    const { account } = claim
+    const first = account.waiting.first === undefined
+    account.waiting.push(claim)
+    if (!first) return
+    this.debtors.remove(account)
+    account.start = Math.max(this.present, account.charged)
+    this.competing.push(account)
+  }
+
+  /** The claim gives its place up. */
+  leave(claim: Claim): void {
+    this.drop(claim)
+    this.settle(claim.account)
+  }
+
+  /** The claim, in line or not, gets a slot. */
+  grant(claim: Claim, now: number): void {
+    const { account } = claim
+    this.drop(claim)
+    this.accounts.set(account.key, account)
+    this.debtors.remove(account)
+    this.present = Math.max(this.present, account.charged)
+    account.charged = this.present
+    account.served = ++this.grants
+    claim.charge(now, account.mean ?? this.mean ?? 0)
+    this.update(account)
+    for (let paid = this.debtors.first; paid !== undefined && paid.charged <= this.present; paid = this.debtors.first) {
+      this.debtors.remove(paid)
+      this.accounts.delete(paid.key)
+    }
+  }
+
+  /** The slot of the claim has come back. */
+  end(claim: Claim, now: number): void {
+    const { account } = claim
+    const time = claim.correct(now)
+    account.mean = later(account.mean, time)
+    this.mean = later(this.mean, time)
+    this.update(account)
+    this.settle(account)
+  }
+
+  /** Takes the claim out of the line, if it is there. */
+  private drop(claim: Claim): void {
+    const { account } = claim
+    account.waiting.remove(claim)
+    if (account.waiting.first === undefined) this.competing.remove(account)
+  }
+
+  /** Ranks the key by what it is charged now. */
+  private update(account: Account): void {
+    if (account.waiting.first === undefined) return
+    account.start = Math.max(this.present, account.charged)
+    this.competing.moved(account)
+  }
+
+  /** Forgets the key if nothing of it is left. */
+  private settle(account: Account): void {
+    if (account.running > 0 || account.waiting.first !== undefined) return
+    if (account.charged > this.present) this.debtors.push(account)
+    else this.accounts.delete(account.key)
+  }
+}
