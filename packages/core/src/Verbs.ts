@@ -57,7 +57,7 @@ export interface Verbs<I, Rejected = never> {
   readonly stats: Effect.Effect<PoolStats, never, I>
 }
 
-type AnyEffect = Effect.Effect<any, any, any>
+type AnyEffect = Effect.Effect<unknown, unknown, unknown>
 
 type KeyOption = Pick<JobOptions, "key">
 
