@@ -3,10 +3,10 @@
  */
 import { expect } from "@effect/vitest"
 import { Effect } from "effect"
-import type { GreenPool, PoolStats } from "../../src/index.ts"
+import type { GreenPool, PoolFull, PoolStats } from "../../src/index.ts"
 
 /** `free`, `running`, `waiting` and `borrowed`, at one moment. */
-export const counters = (pool: GreenPool) =>
+export const counters = (pool: GreenPool<PoolFull>) =>
   Effect.map(pool.stats, ({ borrowed, free, running, waiting }) => ({ free, running, waiting, borrowed }))
 
 /** What holds of each snapshot. */
@@ -16,7 +16,7 @@ export const expectConsistent = (stats: PoolStats): void => {
 }
 
 /** Nothing runs, nothing waits, and nothing was lost. */
-export const expectEmpty = (pool: GreenPool) =>
+export const expectEmpty = (pool: GreenPool<PoolFull>) =>
   Effect.map(pool.stats, (stats) => {
     expectConsistent(stats)
     expect({ running: stats.running, waiting: stats.waiting, borrowed: stats.borrowed }).toEqual({
@@ -27,7 +27,7 @@ export const expectEmpty = (pool: GreenPool) =>
   })
 
 /** Checks that exactly `size` jobs get a slot at once, and one more does not; leaves the pool as it was. */
-export const expectWorking = (pool: GreenPool) =>
+export const expectWorking = (pool: GreenPool<PoolFull>) =>
   Effect.gen(function*() {
     const size = yield* pool.size
     const before = yield* counters(pool)

@@ -1,0 +1,313 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Cause, Clock, Deferred, type Duration, Effect, Exit, Fiber, Schema, Stream } from "effect"
+import { TestClock } from "effect/testing"
+import { GreenPile, GreenPool, type GreenPoolOptions, InvalidPoolSize, PoolFull } from "../src/index.ts"
+import { counters, expectEmpty } from "./support/counters.ts"
+import { forkNow } from "./support/forkNow.ts"
+import { Stage } from "./support/stage.ts"
+import { atRest } from "./support/turns.ts"
+
+const makeBounded = (options: GreenPoolOptions) => Effect.orDie(GreenPool.make(options))
+
+const queueFull = (size: number, waiting: number) =>
+  new PoolFull({ reason: "QueueFull", pool: "default", size, waiting })
+const timedOut = (size: number, waiting: number) =>
+  new PoolFull({ reason: "WaitTimeout", pool: "default", size, waiting })
+
+const rejected = (pool: GreenPool<PoolFull>) => Effect.map(pool.stats, (stats) => stats.rejected)
+
+describe.each([0, 1, 3])("a line of at most 2 at a pool of size %i", (size) => {
+  it.effect("turns away whoever would make it longer, at once, and keeps its order (semantic 23)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makeBounded({ size, maxWaiting: 2 })
+      const stage = new Stage()
+      for (let i = 0; i < size + 2; i++) yield* forkNow(pool.run(stage.job(`${i}`)))
+      const full = queueFull(size, 2)
+      expect(yield* Effect.flip(pool.run(stage.job("a")))).toEqual(full)
+      expect(yield* Effect.flip(pool.spawn(stage.job("b")))).toEqual(full)
+      expect(yield* Effect.flip(pool.spawnN(stage.job("c")))).toEqual(full)
+      expect(yield* rejected(pool)).toBe(3)
+      expect(yield* counters(pool)).toEqual({ free: 0, running: size, waiting: 2, borrowed: 0 })
+      yield* pool.resize(size + 1)
+      yield* forkNow(pool.run(stage.job("d")))
+      expect(yield* Effect.flip(pool.run(stage.job("e")))).toEqual(queueFull(size + 1, 2))
+      yield* stage.finishAll
+      yield* pool.resize(size + 2)
+      yield* pool.waitall
+      expect(stage.started).toEqual([...Array.from({ length: size + 2 }, (_, i) => `${i}`), "d"])
+      yield* expectEmpty(pool)
+    }))
+})
+
+describe("maxWaiting", () => {
+  it.effect("of 0 lets in only who gets a slot at once (semantic 23)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makeBounded({ size: 1, maxWaiting: 0 })
+      expect(yield* pool.run(Effect.succeed(1))).toBe(1)
+      const fiber = yield* forkNow(pool.run(Effect.never))
+      expect(yield* Effect.flip(pool.run(Effect.void))).toEqual(queueFull(1, 0))
+      yield* Fiber.interrupt(fiber)
+      expect(yield* pool.run(Effect.succeed(2))).toBe(2)
+    }))
+
+  it.effect("as a function is asked for the size of the moment (semantic 23)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makeBounded({ size: 0, maxWaiting: (size) => 2 * size })
+      expect(yield* Effect.flip(pool.run(Effect.void))).toEqual(queueFull(0, 0))
+      yield* pool.resize(1)
+      for (let i = 0; i < 3; i++) yield* forkNow(pool.run(Effect.never))
+      expect(yield* Effect.flip(pool.run(Effect.void))).toEqual(queueFull(1, 2))
+      yield* pool.resize(2)
+      yield* forkNow(pool.run(Effect.never))
+      yield* forkNow(pool.run(Effect.never))
+      yield* forkNow(pool.run(Effect.never))
+      expect(yield* Effect.flip(pool.run(Effect.void))).toEqual(queueFull(2, 4))
+    }))
+
+  it.effect("turns nobody away who is in line when the pool shrinks (semantic 23)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makeBounded({ size: 2, maxWaiting: (size) => size })
+      const stage = new Stage()
+      for (const name of ["a", "b", "c", "d"]) yield* forkNow(pool.run(stage.job(name)))
+      yield* pool.resize(0)
+      expect(yield* counters(pool)).toEqual({ free: -2, running: 2, waiting: 2, borrowed: 0 })
+      yield* stage.finishAll
+      yield* pool.resize(2)
+      yield* pool.waitall
+      expect(stage.started).toEqual(["a", "b", "c", "d"])
+      expect(yield* rejected(pool)).toBe(0)
+    }))
+
+  it.effect("counts maps and nested callers, but never turns them away (semantic 23, semantic 25)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makeBounded({ size: 1, maxWaiting: 1 })
+      const stage = new Stage()
+      const outer = yield* forkNow(pool.run(Effect.gen(function*() {
+        yield* forkNow(pool.run(stage.job("borrower")))
+        return yield* Effect.all([pool.run(stage.job("nested 1")), pool.run(stage.job("nested 2"))], {
+          concurrency: 2
+        })
+      })))
+      const map = yield* forkNow(Stream.runCollect(pool.imap((name) => stage.job(name), ["item"])))
+      yield* atRest
+      expect(yield* counters(pool)).toEqual({ free: 0, running: 1, waiting: 3, borrowed: 1 })
+      expect(yield* Effect.flip(pool.run(Effect.void))).toEqual(queueFull(1, 3))
+      for (const name of ["borrower", "nested 1", "nested 2", "item"]) yield* stage.finish(name)
+      expect(yield* Fiber.join(outer)).toEqual(["nested 1", "nested 2"])
+      expect(yield* Fiber.join(map)).toEqual(["item"])
+      expect(yield* rejected(pool)).toBe(1)
+    }))
+
+  it.effect("turns away the spawn of a pile, which keeps nothing of it (semantic 19, semantic 23)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makeBounded({ size: 1, maxWaiting: 0 })
+      const pile = yield* GreenPile.make<string, never, PoolFull>(pool)
+      const stage = new Stage()
+      yield* pile.spawn(stage.job("a"))
+      expect(yield* Effect.flip(pile.spawn(stage.job("b")))).toEqual(queueFull(1, 0))
+      yield* stage.finish("a")
+      expect(yield* Stream.runCollect(pile.results)).toEqual(["a"])
+    }))
+
+  it.effect("is a defect when it is no number of at least 0 (semantic 23)", () =>
+    Effect.gen(function*() {
+      for (const maxWaiting of [-1, NaN, "2" as unknown as number]) {
+        const exit = yield* Effect.exit(Effect.scoped(GreenPool.make({ maxWaiting })))
+        expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(RangeError)
+      }
+      const pool = yield* makeBounded({ size: 1, maxWaiting: () => NaN })
+      expect(yield* pool.run(Effect.succeed(1))).toBe(1)
+      const fiber = yield* forkNow(pool.run(Effect.never))
+      const exit = yield* Effect.exit(pool.run(Effect.void))
+      expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toEqual(
+        new RangeError("Invalid maxWaiting NaN: it is a number of at least 0")
+      )
+      yield* Fiber.interrupt(fiber)
+      yield* expectEmpty(pool)
+    }))
+})
+
+describe("maxWait", () => {
+  it.effect("turns away who has been in line that long, in order, and counts no running time (semantic 23)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makeBounded({ size: 1, maxWait: "1 second" })
+      const stage = new Stage()
+      yield* forkNow(pool.run(stage.job("a")))
+      const b = yield* forkNow(Effect.exit(pool.run(stage.job("b"))))
+      yield* TestClock.adjust(500)
+      const c = yield* forkNow(Effect.exit(pool.spawn(stage.job("c"))))
+      yield* TestClock.adjust(499)
+      expect(yield* counters(pool)).toEqual({ free: 0, running: 1, waiting: 2, borrowed: 0 })
+      yield* TestClock.adjust(1)
+      expect(yield* Fiber.join(b)).toEqual(Exit.fail(timedOut(1, 1)))
+      yield* TestClock.adjust(500)
+      expect(yield* Fiber.join(c)).toEqual(Exit.fail(timedOut(1, 0)))
+      yield* TestClock.adjust("1 hour")
+      expect(stage.events).toEqual(["a starts"])
+      expect(yield* rejected(pool)).toBe(2)
+      yield* stage.finish("a")
+      yield* pool.waitall
+      yield* expectEmpty(pool)
+    }))
+
+  it.effect("lets who was granted a slot in time keep it (semantic 23, T2)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makeBounded({ size: 1, maxWait: 1000 })
+      const stage = new Stage()
+      yield* forkNow(pool.run(stage.job("a")))
+      const b = yield* forkNow(pool.run(stage.job("b")))
+      yield* TestClock.adjust(999)
+      yield* stage.finish("a")
+      yield* TestClock.adjust(10_000)
+      yield* stage.finish("b")
+      expect(yield* Fiber.join(b)).toBe("b")
+    }))
+
+  it.effect("of a call is instead of the pool's, shorter or longer (semantic 23, semantic 25)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makeBounded({ size: 1, maxWait: 1000 })
+      yield* forkNow(pool.run(Effect.never))
+      const short = yield* forkNow(Effect.exit(pool.run(Effect.void, { maxWait: 10 })))
+      const long = yield* forkNow(Effect.exit(pool.run(Effect.void, { maxWait: "1 minute" })))
+      const unbounded = yield* forkNow(Effect.exit(pool.run(Effect.void, { maxWait: Infinity })))
+      yield* TestClock.adjust(10)
+      expect(yield* Fiber.join(short)).toEqual(Exit.fail(timedOut(1, 2)))
+      yield* TestClock.adjust("59 seconds")
+      expect(long.pollUnsafe()).toBeUndefined()
+      yield* TestClock.adjust("1 second")
+      expect(yield* Fiber.join(long)).toEqual(Exit.fail(timedOut(1, 1)))
+      yield* TestClock.adjust("1 day")
+      expect(unbounded.pollUnsafe()).toBeUndefined()
+      expect(yield* counters(pool)).toEqual({ free: 0, running: 1, waiting: 1, borrowed: 0 })
+    }))
+
+  it.effect("of zero is a slot at once, its own or a borrowed one, or none (semantic 23)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makeBounded({ size: 1, maxWait: 0, maxWaiting: 0 })
+      expect(yield* pool.run(pool.run(Effect.succeed(1), { maxWait: 0 }))).toBe(1)
+      yield* forkNow(pool.run(Effect.never))
+      expect(yield* Effect.flip(pool.run(Effect.void))).toEqual(timedOut(1, 0))
+      expect(yield* Effect.flip(pool.spawn(Effect.void, { maxWait: "0 millis" }))).toEqual(timedOut(1, 0))
+    }))
+
+  it.effect("of the pool does not bound maps and nested jobs, but that of a call does (semantic 25)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makeBounded({ size: 1, maxWait: 10 })
+      const stage = new Stage()
+      const outer = yield* forkNow(pool.run(Effect.gen(function*() {
+        yield* forkNow(pool.run(stage.job("borrower")))
+        const own = yield* forkNow(Effect.exit(pool.run(stage.job("own"), { maxWait: 5 })))
+        const nested = yield* forkNow(pool.run(stage.job("nested")))
+        return [yield* Fiber.join(own), yield* Fiber.join(nested)]
+      })))
+      const map = yield* forkNow(Stream.runCollect(pool.imap((name) => stage.job(name), ["item"])))
+      yield* TestClock.adjust("1 hour")
+      for (const name of ["borrower", "nested", "item"]) yield* stage.finish(name)
+      expect(yield* Fiber.join(outer)).toEqual([Exit.fail(timedOut(1, 2)), "nested"])
+      expect(yield* Fiber.join(map)).toEqual(["item"])
+    }))
+
+  it.effect("leaves no timer behind when nobody is in line (semantic 23, T27)", () =>
+    Effect.gen(function*() {
+      const clock = yield* countSleepers
+      const pool = yield* Effect.provideService(makeBounded({ size: 1, maxWait: "1 hour" }), Clock.Clock, clock)
+      const stage = new Stage()
+      yield* forkNow(pool.run(stage.job("a")))
+      const b = yield* forkNow(pool.run(stage.job("b")))
+      const c = yield* forkNow(pool.run(stage.job("c")))
+      const d = yield* forkNow(pool.run(stage.job("d"), { maxWait: "1 minute" }))
+      expect(clock.sleepers).toBe(1)
+      yield* Fiber.interrupt(c)
+      yield* Fiber.interrupt(d)
+      expect(clock.sleepers).toBe(1)
+      yield* stage.finish("a")
+      yield* stage.finish("b")
+      yield* Fiber.join(b)
+      expect(clock.sleepers).toBe(0)
+    }))
+
+  it.effect("ends a wait in an uninterruptible region too, whose caller has lost nothing (semantic 23)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makeBounded({ size: 1, maxWait: 10 })
+      const first = yield* forkNow(pool.run(Effect.never))
+      const fiber = yield* forkNow(Effect.uninterruptible(Effect.exit(pool.run(Effect.void))))
+      yield* TestClock.adjust(10)
+      expect(yield* Fiber.join(fiber)).toEqual(Exit.fail(timedOut(1, 0)))
+      yield* Fiber.interrupt(first)
+      yield* expectEmpty(pool)
+    }))
+
+  it.effect("is a defect when it is no duration of at least 0 (semantic 23)", () =>
+    Effect.gen(function*() {
+      for (const maxWait of [-1, "soon" as "1 second"]) {
+        const exit = yield* Effect.exit(Effect.scoped(GreenPool.make({ maxWait })))
+        expect(Exit.isFailure(exit) && Cause.hasDies(exit.cause)).toBe(true)
+      }
+      const invalid = yield* Effect.flip(Effect.scoped(GreenPool.make({ size: -1, maxWait: -1 })))
+      expect(invalid).toBeInstanceOf(InvalidPoolSize)
+    }))
+})
+
+/** The test's clock, and how many fibers sleep on it. */
+const countSleepers = Clock.clockWith((clock) => {
+  const counting = {
+    ...clock,
+    sleepers: 0,
+    sleep: (duration: Duration.Duration) =>
+      Effect.suspend(() => {
+        counting.sleepers++
+        return Effect.ensuring(clock.sleep(duration), Effect.sync(() => counting.sleepers--))
+      })
+  }
+  return Effect.succeed(counting)
+})
+
+describe("PoolFull", () => {
+  it("survives JSON, and says what was full (semantic 23, section 2)", () => {
+    const error = new PoolFull({ reason: "QueueFull", pool: "api", size: 3, waiting: 7 })
+    expect(error.message).toBe("Pool \"api\" turned a caller away: its line is full (size 3, waiting 7)")
+    expect(timedOut(1, 0).message).toBe(
+      "Pool \"default\" turned a caller away: no slot came free in time (size 1, waiting 0)"
+    )
+    const json = JSON.stringify(Schema.encodeSync(PoolFull)(error))
+    const decoded = Schema.decodeSync(PoolFull)(JSON.parse(json))
+    expect(decoded).toBeInstanceOf(PoolFull)
+    expect(decoded).toEqual(error)
+  })
+
+  it.effect("is caught by its tag (semantic 24)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makeBounded({ size: 0, maxWaiting: 0 })
+      const reason = pool.run(Effect.void).pipe(
+        Effect.as("ran"),
+        Effect.catchTag("PoolFull", ({ reason }) => Effect.succeed(reason))
+      )
+      expect(yield* reason).toBe("QueueFull")
+    }))
+})
+
+class Bounded extends GreenPool.Service<Bounded>()("test/Bounded", { size: 1, maxWaiting: 0 }) {}
+
+describe("the statics of a bounded key", () => {
+  it.effect("take options first or last (semantic 24)", () =>
+    Effect.gen(function*() {
+      const started = yield* Deferred.make<void>()
+      expect(yield* Effect.succeed(1).pipe(Bounded.run({ key: "k" }))).toBe(1)
+      expect(yield* Bounded.run(Effect.succeed(2), { priority: 1 })).toBe(2)
+      yield* Bounded.spawn({ key: "k" })(Effect.andThen(Deferred.succeed(started, undefined), Effect.never))
+      yield* Deferred.await(started)
+      expect((yield* Effect.flip(Effect.void.pipe(Bounded.run))).pool).toBe("test/Bounded")
+      expect((yield* Effect.flip(Bounded.spawnN(Effect.void))).reason).toBe("QueueFull")
+      expect((yield* Effect.flip(Effect.void.pipe(Bounded.run({ maxWait: 0 })))).reason).toBe("WaitTimeout")
+    }).pipe(Effect.provide(Bounded.layer)))
+
+  it.effect("are not those of the common key, which takes no bounds (semantic 24)", () =>
+    Effect.gen(function*() {
+      const options: GreenPoolOptions = { maxWaiting: 3 }
+      const exit = yield* Effect.exit(Effect.provide(GreenPool.size, GreenPool.layer(options)))
+      expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(TypeError)
+      const timed: GreenPoolOptions = { maxWait: 3 }
+      const other = yield* Effect.exit(Effect.provide(GreenPool.size, GreenPool.layer(timed)))
+      expect(Exit.isFailure(other) && Cause.squash(other.cause)).toBeInstanceOf(TypeError)
+    }))
+})
