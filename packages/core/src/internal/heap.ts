@@ -25,9 +25,9 @@ export class Heap<T extends Ranked> {
     this.rise(member)
   }
 
-  /** Takes a member out; one that is outside is left alone. */
+  /** Takes a member out; who is none, or one of another heap, is left alone. */
   remove(member: T): void {
-    if (member.rank === -1) return
+    if (this.members[member.rank] !== member) return
     const last = this.members.pop() as T
     if (last !== member) {
       this.put(last, member.rank)

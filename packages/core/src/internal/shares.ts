@@ -9,6 +9,7 @@
  * Within a key, next is whoever has the most levels: his priority and what he gained while in line. All gain at
  * the same rate, so that their order never changes and no clock is needed to keep it.
  */
+import { Formatter } from "effect"
 import { Heap, Ranked } from "./heap.ts"
 import type { Job } from "./slots.ts"
 
@@ -101,9 +102,12 @@ export class Shares {
     return this.competing.first?.waiting.first?.job
   }
 
-  /** What the job is here. Throws what `weightOf` throws, and where that gives no weight; nothing is kept of it yet. */
+  /** What the job is here; nothing is kept of it yet. Throws what `weightOf` throws, and where a priority is none. */
   claim(job: Job): Claim {
-    const key = job.options?.key
+    const { key, priority = 0 } = job.options ?? {}
+    if (!Number.isFinite(priority)) {
+      throw new RangeError(`Invalid priority ${Formatter.format(priority)}: it is a finite number`)
+    }
     return new Claim(job, this.accounts.get(key) ?? new Account(key, key === undefined ? 1 : this.weightOf(key)))
   }
 

@@ -1,0 +1,82 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Exit, Fiber, Option } from "effect"
+import { GreenPool } from "../src/index.ts"
+import { counters, expectEmpty, expectWorking } from "./support/counters.ts"
+import { forkNow } from "./support/forkNow.ts"
+import { makePool } from "./support/makePool.ts"
+import { Stage } from "./support/stage.ts"
+
+describe.each([1, 2, 10])("on a pool of size %i", (size) => {
+  it.effect("runIfAvailable and spawnIfAvailable take a slot only if one is free (semantic 26, T3)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(size)
+      const stage = new Stage()
+      expect(yield* pool.runIfAvailable(Effect.succeed(1))).toEqual(Option.some(1))
+      const fibers: Array<Fiber.Fiber<string>> = []
+      for (let i = 0; i < size; i++) {
+        fibers.push(Option.getOrThrow(yield* pool.spawnIfAvailable(stage.job(`${i}`))))
+      }
+      expect(yield* pool.runIfAvailable(stage.job("no"))).toEqual(Option.none())
+      expect(yield* pool.spawnIfAvailable(stage.job("no"))).toEqual(Option.none())
+      expect(yield* counters(pool)).toEqual({ free: 0, running: size, waiting: 0, borrowed: 0 })
+      yield* stage.finishAll
+      expect(yield* Effect.forEach(fibers, Fiber.join)).toEqual(fibers.map((_, i) => `${i}`))
+      expect(stage.started).toEqual(fibers.map((_, i) => `${i}`))
+      expect(yield* pool.stats).toMatchObject({ started: size + 1, succeeded: size + 1, rejected: 0 })
+      yield* expectWorking(pool)
+    }))
+})
+
+describe("runIfAvailable", () => {
+  it.effect("fails as the job does, and gives the slot back when it is interrupted (semantic 26, semantic 8)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(1)
+      const stage = new Stage()
+      expect(yield* Effect.exit(pool.runIfAvailable(Effect.fail("no")))).toEqual(Exit.fail("no"))
+      const fiber = yield* forkNow(pool.runIfAvailable(stage.job("a")))
+      expect(yield* pool.running).toBe(1)
+      yield* Fiber.interrupt(fiber)
+      expect(stage.events).toEqual(["a starts", "a is interrupted"])
+      yield* expectWorking(pool)
+    }))
+
+  it.effect("never borrows, and its own jobs lend as others do (semantic 26, semantic 10)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(1)
+      const inside = Effect.all([
+        pool.runIfAvailable(Effect.void),
+        pool.spawnIfAvailable(Effect.void),
+        pool.run(Effect.succeed("borrowed"))
+      ])
+      expect(yield* pool.runIfAvailable(inside)).toEqual(Option.some([Option.none(), Option.none(), "borrowed"]))
+      yield* expectEmpty(pool)
+    }))
+})
+
+describe("on a paused and on a closed pool", () => {
+  it.effect("there is none, or interruption (semantic 26, semantic 12, semantic 9)", () =>
+    Effect.gen(function*() {
+      const paused = yield* makePool(0)
+      expect(yield* paused.runIfAvailable(Effect.void)).toEqual(Option.none())
+      const closed = yield* Effect.scoped(GreenPool.make())
+      const calls: ReadonlyArray<Effect.Effect<unknown>> = [
+        closed.runIfAvailable(Effect.void),
+        closed.spawnIfAvailable(Effect.void)
+      ]
+      for (const call of calls) {
+        expect(Exit.hasInterrupts(yield* Effect.exit(call))).toBe(true)
+        expect(Exit.hasInterrupts(yield* Effect.exit(Effect.uninterruptible(call)))).toBe(true)
+      }
+    }))
+})
+
+describe("the statics", () => {
+  it.effect("do the same (semantic 24, semantic 26)", () =>
+    Effect.gen(function*() {
+      expect(yield* Effect.succeed(1).pipe(GreenPool.runIfAvailable)).toEqual(Option.some(1))
+      expect(yield* Effect.succeed(1).pipe(GreenPool.runIfAvailable({ key: "k" }))).toEqual(Option.some(1))
+      const fiber = Option.getOrThrow(yield* GreenPool.spawnIfAvailable(Effect.never, { key: "k" }))
+      expect(yield* GreenPool.spawnIfAvailable({ key: "k" })(Effect.void)).toEqual(Option.none())
+      yield* Fiber.interrupt(fiber)
+    }).pipe(Effect.provide(GreenPool.layer({ size: 1 }))))
+})

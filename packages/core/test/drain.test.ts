@@ -1,0 +1,204 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Cause, Deferred, Effect, Exit, Fiber, Option, Scope, Stream } from "effect"
+import { TestClock } from "effect/testing"
+import { GreenPile, GreenPool, type UnboundedOptions } from "../src/index.ts"
+import { CountedIterable } from "./support/counted-sources.ts"
+import { expectEmpty } from "./support/counters.ts"
+import { forkNow } from "./support/forkNow.ts"
+import { Stage } from "./support/stage.ts"
+import { atRest } from "./support/turns.ts"
+
+/** A pool that drains, and what closes it. */
+const makeDraining = (options: UnboundedOptions = {}) =>
+  Effect.gen(function*() {
+    const scope = yield* Scope.make()
+    const pool: GreenPool = yield* GreenPool.make({ size: 1, onClose: "drain", ...options }).pipe(
+      Effect.provideService(Scope.Scope, scope),
+      Effect.orDie
+    )
+    return { pool, close: Scope.close(scope, Exit.void) }
+  })
+
+const expectRefused = (call: Effect.Effect<unknown, unknown>) =>
+  Effect.map(Effect.exit(Effect.uninterruptible(call)), (exit) => expect(Exit.hasInterrupts(exit)).toBe(true))
+
+describe.each([1, 2, 10])("a pool of size %i that drains", (size) => {
+  it.effect("lets those who run and those in line finish, and refuses who comes from outside (semantic 29)", () =>
+    Effect.gen(function*() {
+      const { close, pool } = yield* makeDraining({ size })
+      const stage = new Stage()
+      const names = Array.from({ length: size + 3 }, (_, i) => `${i}`)
+      const fibers = yield* Effect.forEach(names, (name) => forkNow(pool.run(stage.job(name))))
+      const closing = yield* forkNow(close)
+      yield* atRest
+      yield* expectRefused(pool.run(Effect.void))
+      yield* expectRefused(pool.spawn(Effect.void))
+      yield* expectRefused(pool.spawnN(Effect.void))
+      yield* expectRefused(pool.runIfAvailable(Effect.void))
+      yield* expectRefused(pool.spawnIfAvailable(Effect.void))
+      yield* expectRefused(Stream.runDrain(pool.imap(() => Effect.void, [1])))
+      yield* TestClock.adjust("1 hour")
+      expect(closing.pollUnsafe()).toBeUndefined()
+      for (const name of names) yield* stage.finish(name)
+      expect(yield* Effect.forEach(fibers, Fiber.join)).toEqual(names)
+      yield* Fiber.join(closing)
+      expect(stage.started).toEqual(names)
+      yield* expectRefused(pool.waitall)
+      yield* expectEmpty(pool)
+    }))
+
+  it.effect("interrupts what is left after drainTimeout (semantic 29)", () =>
+    Effect.gen(function*() {
+      const { close, pool } = yield* makeDraining({ size, drainTimeout: "10 seconds" })
+      const stage = new Stage()
+      yield* forkNow(pool.run(stage.job("quick")))
+      const fibers = yield* Effect.forEach(
+        Array.from({ length: size + 1 }, (_, i) => `${i}`),
+        (name) => forkNow(pool.run(stage.job(name)))
+      )
+      const closing = yield* forkNow(close)
+      yield* TestClock.adjust("9 seconds")
+      yield* stage.finish("quick")
+      yield* atRest
+      expect(closing.pollUnsafe()).toBeUndefined()
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.join(closing)
+      for (const fiber of fibers) expect(Exit.hasInterrupts(yield* Fiber.await(fiber))).toBe(true)
+      yield* expectEmpty(pool)
+    }))
+})
+
+describe("a pool that drains", () => {
+  it.effect("is closed at once when nothing runs and nobody waits (semantic 29)", () =>
+    Effect.gen(function*() {
+      const { close, pool } = yield* makeDraining()
+      yield* close
+      yield* expectRefused(pool.run(Effect.void))
+      yield* expectRefused(pool.resize(3))
+    }))
+
+  it.effect("lets its jobs use it: nested jobs, maps and piles (semantic 29, semantic 10)", () =>
+    Effect.gen(function*() {
+      const { close, pool } = yield* makeDraining()
+      const gate = yield* Deferred.make<void>()
+      const job = Effect.scoped(Effect.gen(function*() {
+        yield* Deferred.await(gate)
+        const pile = yield* Effect.orDie(GreenPile.make<string>(pool))
+        yield* pile.spawn(Effect.succeed("pile"))
+        return [
+          yield* pool.run(Effect.succeed("run")),
+          yield* Effect.flatMap(pool.spawn(Effect.succeed("spawn")), Fiber.join),
+          ...yield* Stream.runCollect(pool.imap((n) => Effect.succeed(`map ${n}`), [1, 2, 3])),
+          Option.getOrThrow(yield* pile.next)
+        ]
+      }))
+      const fiber = yield* forkNow(pool.run(job))
+      const waiting = yield* forkNow(pool.run(job))
+      const closing = yield* forkNow(close)
+      yield* Deferred.succeed(gate, undefined)
+      const all = ["run", "spawn", "map 1", "map 2", "map 3", "pile"]
+      expect(yield* Fiber.join(fiber)).toEqual(all)
+      expect(yield* Fiber.join(waiting)).toEqual(all)
+      yield* Fiber.join(closing)
+      yield* expectEmpty(pool)
+    }))
+
+  it.effect("has a map from outside finish what it has in hand, pull no more, and end (semantic 29)", () =>
+    Effect.gen(function*() {
+      const { close, pool } = yield* makeDraining({ size: 2 })
+      const stage = new Stage()
+      const source = new CountedIterable()
+      const seen: Array<string> = []
+      const map = yield* forkNow(Effect.exit(
+        Stream.runForEach(pool.imap((n) => stage.job(`${n}`), source), (name) => Effect.sync(() => seen.push(name)))
+      ))
+      yield* atRest
+      const closing = yield* forkNow(close)
+      yield* atRest
+      yield* stage.finish("1")
+      yield* atRest
+      expect(source.taken).toBe(2)
+      yield* stage.finish("0")
+      const exit = yield* Fiber.join(map)
+      yield* Fiber.join(closing)
+      expect(Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)).toBe(true)
+      expect(source.taken).toBe(2)
+      expect(source.closed).toBe(1)
+      // what was not read by the close is lost
+      expect(["0", "1"].slice(0, seen.length)).toEqual(seen)
+      yield* expectEmpty(pool)
+    }))
+
+  it.effect("ends a map from outside that waits for its source (semantic 29)", () =>
+    Effect.gen(function*() {
+      const { close, pool } = yield* makeDraining()
+      const map = yield* forkNow(Effect.exit(Stream.runDrain(pool.imap(() => Effect.void, Stream.never))))
+      const unread = pool.imap(() => Effect.void, [1])
+      const stage = new Stage()
+      yield* forkNow(pool.run(stage.job("holder")))
+      const closing = yield* forkNow(close)
+      expect(Exit.hasInterrupts(yield* Fiber.join(map))).toBe(true)
+      yield* expectRefused(Stream.runDrain(unread))
+      yield* stage.finish("holder")
+      yield* Fiber.join(closing)
+    }))
+
+  it.effect("lets next, waitall and resize work until the end (semantic 29)", () =>
+    Effect.gen(function*() {
+      const { close, pool } = yield* makeDraining({ size: 0 })
+      const stage = new Stage()
+      const pile = yield* Effect.orDie(GreenPile.make<string>(pool))
+      yield* forkNow(pile.spawn(stage.job("a")))
+      yield* forkNow(pile.spawn(stage.job("b")))
+      const closing = yield* forkNow(close)
+      const waitall = yield* forkNow(pool.waitall)
+      yield* expectRefused(pile.spawn(Effect.succeed("c")))
+      const next = yield* forkNow(pile.next)
+      yield* TestClock.adjust("1 day")
+      expect(closing.pollUnsafe()).toBeUndefined()
+      yield* Effect.orDie(pool.resize(1))
+      yield* stage.finish("a")
+      expect(yield* Fiber.join(next)).toEqual(Option.some("a"))
+      expect(closing.pollUnsafe()).toBeUndefined()
+      yield* stage.finish("b")
+      yield* Fiber.join(waitall)
+      yield* Fiber.join(closing)
+      yield* expectRefused(pile.next)
+    }))
+
+  it.effect("that is paused ends with drainTimeout, with its callers in line (semantic 29)", () =>
+    Effect.gen(function*() {
+      const { close, pool } = yield* makeDraining({ size: 0, drainTimeout: 100 })
+      const fiber = yield* forkNow(pool.run(Effect.void))
+      const closing = yield* forkNow(close)
+      yield* TestClock.adjust(100)
+      yield* Fiber.join(closing)
+      expect(Exit.hasInterrupts(yield* Fiber.await(fiber))).toBe(true)
+      yield* expectEmpty(pool)
+    }))
+
+  it.effect("interrupts at once when it is closed from inside one of its jobs (semantic 29, semantic 9)", () =>
+    Effect.gen(function*() {
+      const { close, pool } = yield* makeDraining({ size: 2 })
+      const stage = new Stage()
+      yield* forkNow(pool.run(stage.job("other")))
+      const closer = yield* forkNow(pool.run(Effect.andThen(close, Effect.never)))
+      yield* Fiber.await(closer)
+      expect(stage.events.slice(0, 2)).toEqual(["other starts", "other is interrupted"])
+      yield* expectRefused(pool.run(Effect.void))
+    }))
+
+  it.effect("does so through a drainTimeout of zero as well (semantic 29)", () =>
+    Effect.gen(function*() {
+      const { close, pool } = yield* makeDraining({ drainTimeout: 0 })
+      const fiber = yield* forkNow(pool.run(Effect.never))
+      yield* close
+      expect(Exit.hasInterrupts(yield* Fiber.await(fiber))).toBe(true)
+    }))
+
+  it.effect("cannot be told to drain for a time that is none (semantic 29)", () =>
+    Effect.gen(function*() {
+      const exit = yield* Effect.exit(GreenPool.make({ onClose: "drain", drainTimeout: -1 }))
+      expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(RangeError)
+    }))
+})

@@ -1,0 +1,208 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Cause, Effect, Exit, Fiber, Stream } from "effect"
+import { TestClock } from "effect/testing"
+import { toInternal } from "../src/GreenPool.ts"
+import { GreenPool, type GreenPoolOptions } from "../src/index.ts"
+import { expectEmpty } from "./support/counters.ts"
+import { forkNow } from "./support/forkNow.ts"
+import { Stage } from "./support/stage.ts"
+import { atRest } from "./support/turns.ts"
+
+interface Tenant {
+  readonly key: string | undefined
+  /** How long each of its jobs takes, in milliseconds. */
+  readonly time: number
+  /** How many callers it has, each of which comes again as soon as it was served. Default: more than there are slots. */
+  readonly callers?: number
+}
+
+/** The shares of slot time that tenants get who are always in line, over a long stretch. */
+const sharesOf = (options: GreenPoolOptions & { readonly size: number }, tenants: ReadonlyArray<Tenant>) =>
+  Effect.scoped(Effect.gen(function*() {
+    const pool = yield* Effect.orDie(GreenPool.make(options))
+    const used = tenants.map(() => 0)
+    yield* Effect.forEach(tenants, ({ callers = options.size + 2, key, time }, i) => {
+      const job = Effect.andThen(Effect.sleep(time), Effect.sync(() => used[i] = (used[i] ?? 0) + time))
+      return Effect.forEach(
+        Array.from({ length: callers }),
+        () => Effect.forkChild(Effect.forever(Effect.ignore(pool.run(job, { key }))))
+      )
+    })
+    const longest = Math.max(...tenants.map(({ time }) => time))
+    for (let i = 0; i < 200; i++) yield* TestClock.adjust(longest)
+    const total = used.reduce((sum, time) => sum + time, 0)
+    return used.map((time) => time / total)
+  }))
+
+const expectShares = (actual: ReadonlyArray<number>, expected: ReadonlyArray<number>) => {
+  for (const [i, share] of expected.entries()) {
+    expect(Math.abs((actual[i] ?? 0) - share), `${actual}`).toBeLessThan(0.03)
+  }
+}
+
+describe.each([1, 2, 3, 10])("keys that compete for %i slots", (size) => {
+  it.effect("share slot time equally, whatever the lengths of their jobs (semantic 27)", () =>
+    Effect.gen(function*() {
+      const shares = yield* sharesOf({ size }, [{ key: "long", time: 100 }, { key: "short", time: 10 }])
+      expectShares(shares, [1 / 2, 1 / 2])
+    }))
+
+  it.effect("share it in proportion to their weights (semantic 27)", () =>
+    Effect.gen(function*() {
+      const weight = (key: string) => key === "gold" ? 3 : 1
+      const shares = yield* sharesOf({ size, weight }, [
+        { key: "gold", time: 10 },
+        { key: "iron", time: 70 },
+        { key: "tin", time: 10 }
+      ])
+      expectShares(shares, [3 / 5, 1 / 5, 1 / 5])
+    }))
+
+  it.effect("have those without a key as one key of weight 1 beside them (semantic 27)", () =>
+    Effect.gen(function*() {
+      const shares = yield* sharesOf({ size, weight: () => 2 }, [
+        { key: undefined, time: 10 },
+        { key: "a", time: 30 }
+      ])
+      expectShares(shares, [1 / 3, 2 / 3])
+    }))
+})
+
+describe("keys", () => {
+  it.effect("with one caller only get their share too (semantic 27)", () =>
+    Effect.gen(function*() {
+      const shares = yield* sharesOf({ size: 1 }, [{ key: "many", time: 50 }, { key: "one", time: 10, callers: 1 }])
+      expect(shares[1]).toBeGreaterThan(0.1)
+      const alternating = yield* sharesOf({ size: 1 }, [{ key: "many", time: 10 }, {
+        key: "one",
+        time: 10,
+        callers: 1
+      }])
+      expectShares(alternating, [1 / 2, 1 / 2])
+    }))
+
+  it.effect("that return are served next, and first come, first served within (semantic 27)", () =>
+    Effect.gen(function*() {
+      const pool = yield* Effect.orDie(GreenPool.make({ size: 1 }))
+      const stage = new Stage()
+      const run = (name: string, key?: string) => forkNow(pool.run(stage.job(name), { key }))
+      yield* run("a1", "a")
+      for (const name of ["a2", "a3", "a4"]) yield* run(name, "a")
+      yield* TestClock.adjust(100)
+      yield* stage.finish("a1")
+      yield* atRest
+      yield* run("b1", "b")
+      yield* run("b2", "b")
+      yield* TestClock.adjust(100)
+      yield* stage.finish("a2")
+      yield* atRest
+      expect(stage.started).toEqual(["a1", "a2", "b1"])
+      yield* TestClock.adjust(50)
+      yield* stage.finish("b1")
+      yield* atRest
+      // b was charged 50 for the present, a 100
+      expect(stage.started).toEqual(["a1", "a2", "b1", "b2"])
+      yield* stage.finishAll
+      yield* pool.waitall
+      expect(stage.started).toEqual(["a1", "a2", "b1", "b2", "a3", "a4"])
+    }))
+
+  it.effect("take their place beside those who were in line before any had one (semantic 27, semantic 2)", () =>
+    Effect.gen(function*() {
+      const pool = yield* Effect.orDie(GreenPool.make({ size: 1 }))
+      const stage = new Stage()
+      for (const name of ["1", "2", "3"]) yield* forkNow(pool.run(stage.job(name)))
+      yield* forkNow(pool.run(stage.job("k"), { key: "k" }))
+      yield* stage.finishAll
+      yield* pool.waitall
+      expect(stage.started).toEqual(["1", "2", "k", "3"])
+      // the pool is idle: strictly first come, first served again
+      expect(toInternal(pool).slots.shares).toBeUndefined()
+    }))
+
+  it.effect("are charged for the jobs of maps as for those without a key (semantic 27)", () =>
+    Effect.gen(function*() {
+      const pool = yield* Effect.orDie(GreenPool.make({ size: 1 }))
+      const stage = new Stage()
+      const holder = yield* forkNow(pool.run(stage.job("holder"), { key: "k" }))
+      yield* forkNow(Stream.runDrain(pool.imap(stage.job, ["m1", "m2"])))
+      yield* atRest
+      yield* forkNow(pool.run(stage.job("k"), { key: "k" }))
+      yield* TestClock.adjust(10)
+      for (const name of ["holder", "m1", "m2", "k"]) yield* stage.finish(name)
+      yield* Fiber.join(holder)
+      yield* pool.waitall
+      // between its items a map gives its slot to whoever is next
+      expect(stage.started).toEqual(["holder", "m1", "k", "m2"])
+    }))
+
+  it.effect("leave nothing behind once they have paid off, nor when the pool is idle (semantic 27, T27)", () =>
+    Effect.gen(function*() {
+      const pool = yield* Effect.orDie(GreenPool.make({ size: 1 }))
+      const { slots } = toInternal(pool)
+      const holder = yield* forkNow(pool.run(Effect.never, { key: "holder" }))
+      for (let i = 0; i < 100; i++) {
+        const fiber = yield* forkNow(pool.run(Effect.void, { key: `cancelled ${i}` }))
+        yield* Fiber.interrupt(fiber)
+      }
+      expect(slots.shares?.size).toBe(1)
+      const others = yield* Effect.forEach(
+        Array.from({ length: 50 }),
+        (_, i) => forkNow(pool.run(Effect.sleep(1), { key: `${i}` }))
+      )
+      expect(slots.shares?.size).toBe(51)
+      yield* Fiber.interrupt(holder)
+      for (let i = 0; i < 49; i++) yield* TestClock.adjust(1)
+      // what is left: the last, and those who have not paid off what they used in the same stretch
+      yield* TestClock.adjust(1)
+      yield* Effect.forEach(others, Fiber.join)
+      expect(slots.shares).toBeUndefined()
+      yield* expectEmpty(pool)
+    }))
+
+  it.effect("of a borrowed slot are those it was granted to, also when the borrower outlives its lender (semantic 27)", () =>
+    Effect.gen(function*() {
+      const pool = yield* Effect.orDie(GreenPool.make({ size: 1 }))
+      const stage = new Stage()
+      const borrow = Effect.forkDetach(pool.run(stage.job("borrower"), { key: "b" }), { startImmediately: true })
+      yield* forkNow(pool.run(borrow, { key: "a" }))
+      for (const name of ["a", "b"]) yield* forkNow(pool.run(stage.job(name), { key: name }))
+      yield* TestClock.adjust(100)
+      yield* stage.finish("borrower")
+      yield* atRest
+      // the time is a's, though b's job held the slot
+      expect(stage.started).toEqual(["borrower", "b"])
+      yield* stage.finishAll
+      yield* pool.waitall
+      yield* expectEmpty(pool)
+    }))
+})
+
+describe("a weight", () => {
+  it.effect("that is no finite number above 0 is a defect of the call, which takes nothing (semantic 27)", () =>
+    Effect.gen(function*() {
+      for (const weight of [0, -1, NaN, Infinity, "1" as unknown as number]) {
+        const pool = yield* Effect.orDie(GreenPool.make({ size: 1, weight: () => weight }))
+        for (const call of [pool.run(Effect.void, { key: "k" }), pool.spawn(Effect.void, { key: "k" })]) {
+          const exit = yield* Effect.exit(call)
+          expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(RangeError)
+        }
+        yield* expectEmpty(pool)
+        yield* forkNow(pool.run(Effect.never))
+        const waiting = yield* Effect.exit(pool.spawn(Effect.void, { key: "k" }))
+        expect(Exit.isFailure(waiting) && Cause.hasDies(waiting.cause)).toBe(true)
+        expect(yield* pool.waiting).toBe(0)
+      }
+    }))
+
+  it.effect("that throws is a defect of the call (semantic 27)", () =>
+    Effect.gen(function*() {
+      const pool = yield* Effect.orDie(GreenPool.make({
+        weight: () => {
+          throw new Error("no weight")
+        }
+      }))
+      expect(yield* Effect.exit(pool.run(Effect.void, { key: "k" }))).toEqual(Exit.die(new Error("no weight")))
+      yield* expectEmpty(pool)
+    }))
+})
