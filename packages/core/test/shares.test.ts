@@ -176,6 +176,27 @@ describe("keys", () => {
       yield* pool.waitall
       yield* expectEmpty(pool)
     }))
+
+  it.effect("keep nothing of a nested caller in line who borrows in the end (semantic 27, semantic 10)", () =>
+    Effect.gen(function*() {
+      const pool = yield* Effect.orDie(GreenPool.make({ size: 1 }))
+      const { slots } = toInternal(pool)
+      const stage = new Stage()
+      const outer = yield* forkNow(pool.run(Effect.gen(function*() {
+        yield* forkNow(pool.run(stage.job("borrower")))
+        return yield* pool.run(stage.job("nested"), { key: "nested" })
+      })))
+      yield* forkNow(pool.run(stage.job("other"), { key: "other" }))
+      expect([slots.shares?.size, yield* pool.waiting]).toEqual([2, 2])
+      yield* stage.finish("borrower")
+      yield* atRest
+      expect(stage.started).toEqual(["borrower", "nested"])
+      expect([slots.shares?.size, yield* pool.waiting]).toEqual([1, 1])
+      yield* stage.finishAll
+      expect(yield* Fiber.join(outer)).toBe("nested")
+      yield* pool.waitall
+      yield* expectEmpty(pool)
+    }))
 })
 
 describe("a weight", () => {
