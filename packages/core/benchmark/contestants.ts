@@ -82,6 +82,22 @@ export const run = {
       (pool) => Effect.forEach(items, () => pool.run(job), { concurrency: "unbounded", discard: true })
     )
   },
+  /** The same, each caller with one of so many keys. */
+  keyedFibers: (n: number, size: number, keys: number, job: Effect.Effect<unknown>) => {
+    const items = range(n).map((i) => ({ key: `${i % keys}` }))
+    return withPool(
+      size,
+      (pool) => Effect.forEach(items, (options) => pool.run(job, options), { concurrency: "unbounded", discard: true })
+    )
+  },
+  /** The same, each caller with one of a hundred priorities. */
+  prioritisedFibers: (n: number, size: number, job: Effect.Effect<unknown>) => {
+    const items = range(n).map((i) => ({ priority: (i * 7919) % 100 }))
+    return withPool(
+      size,
+      (pool) => Effect.forEach(items, (options) => pool.run(job, options), { concurrency: "unbounded", discard: true })
+    )
+  },
   permitFibers: (n: number, size: number, job: Effect.Effect<unknown>): Contestant => {
     const items = range(n)
     return Effect.flatMap(

@@ -133,6 +133,26 @@ const runs = async (): Promise<void> => {
     { "Semaphore.withPermit": 0.02 },
     quick ? plan : { rounds: 3, laps: 0 }
   )
+  const waiters = quick ? 500 : 100_000
+  const keys = quick ? 50 : 10_000
+  await compare(
+    `run from ${waiters} fibers with ${keys} keys`,
+    {
+      ours: run.keyedFibers(waiters, Size, keys, Effect.yieldNow),
+      "run without keys": run.oursFibers(waiters, Size, Effect.yieldNow)
+    },
+    {},
+    slowPlan
+  )
+  await compare(
+    `run from ${waiters} fibers with priorities`,
+    {
+      ours: run.prioritisedFibers(waiters, Size, Effect.yieldNow),
+      "run without priorities": run.oursFibers(waiters, Size, Effect.yieldNow)
+    },
+    {},
+    slowPlan
+  )
   const [few, more] = quick ? [100, 1_000] : [100_000, 1_000_000]
   const growth = await measure({
     few: run.oursFibers(few, Size, Effect.yieldNow),

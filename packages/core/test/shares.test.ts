@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Fiber, Stream } from "effect"
+import { Cause, Deferred, Effect, Exit, Fiber, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { toInternal } from "../src/GreenPool.ts"
 import { GreenPool, type GreenPoolOptions } from "../src/index.ts"
@@ -172,6 +172,28 @@ describe("keys", () => {
       yield* atRest
       // the time is a's, though b's job held the slot
       expect(stage.started).toEqual(["borrower", "b"])
+      yield* stage.finishAll
+      yield* pool.waitall
+      yield* expectEmpty(pool)
+    }))
+
+  it.effect("are not charged for a slot that was granted before any had one (semantic 27, semantic 10)", () =>
+    Effect.gen(function*() {
+      const pool = yield* Effect.orDie(GreenPool.make({ size: 1 }))
+      const { slots } = toInternal(pool)
+      const stage = new Stage()
+      const lent = yield* Deferred.make<void>()
+      const borrow = Effect.forkDetach(pool.run(stage.job("borrower"), { key: "b" }), { startImmediately: true })
+      const lender = yield* forkNow(pool.run(Effect.andThen(Deferred.await(lent), borrow)))
+      yield* forkNow(pool.run(stage.job("other"), { key: "other" }))
+      yield* Deferred.succeed(lent, undefined)
+      yield* Fiber.join(lender)
+      yield* TestClock.adjust(100)
+      yield* forkNow(pool.run(stage.job("b"), { key: "b" }))
+      expect(slots.shares?.size).toBe(2)
+      yield* stage.finish("borrower")
+      yield* atRest
+      expect(stage.started).toEqual(["borrower", "other"])
       yield* stage.finishAll
       yield* pool.waitall
       yield* expectEmpty(pool)

@@ -10,7 +10,7 @@ import { checkPoolSize, type InvalidPoolSize } from "../PoolSize.ts"
 import { PoolStats } from "../PoolStats.ts"
 import { Alarm } from "./alarm.ts"
 import { Line, Place } from "./line.ts"
-import { type Job, running, Slots } from "./slots.ts"
+import { type Job, running, Slots, termsOf } from "./slots.ts"
 
 /** A part of a pool with jobs of its own: a map or a pile. */
 export interface Party {
@@ -95,7 +95,7 @@ export class Pool {
     if (this.slots.takeOrBorrow(job)) return undefined
     // The pool's bounds are not for nested jobs, which must go on.
     const bounds = job.enclosing === undefined ? this.settings : undefined
-    const asked = job.options?.maxWait
+    const asked = job.terms?.options?.maxWait
     const maxWait = asked === undefined ? bounds?.maxWait ?? Infinity : Duration.toMillis(asked)
     if (maxWait <= 0) return this.reject("WaitTimeout")
     if (bounds !== undefined && semaphore.waiting >= bounds.maxWaiting(semaphore.permits)) {
@@ -103,9 +103,11 @@ export class Pool {
     }
     this.slots.wait(job)
     if (maxWait !== Infinity) {
-      job.call = this.alarm.callIn(maxWait, () => {
+      const terms = termsOf(job)
+      terms.call = this.alarm.callIn(maxWait, () => {
         this.slots.cancel(job)
-        job.onRefuse(this.reject("WaitTimeout"))
+        terms.refusal = this.reject("WaitTimeout")
+        job.onRefuse()
       })
     }
     return undefined

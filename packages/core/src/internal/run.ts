@@ -36,8 +36,6 @@ class RunJob<A, E, R> extends Job implements Turn {
   private fiber: Fiber.Fiber<unknown, unknown> | undefined = undefined
   private outer: Context.Context<never> | undefined = undefined
   private resume: ((effect: Effect.Effect<A, E | PoolFull, R>) => void) | undefined = undefined
-  /** Why it was turned away. */
-  private refusal: PoolFull | undefined = undefined
 
   constructor(pool: Pool, enclosing: Job | undefined, effect: Effect.Effect<A, E, R>, options?: JobOptions) {
     super(pool.slots, pool.jobs, enclosing, options)
@@ -82,8 +80,7 @@ class RunJob<A, E, R> extends Job implements Turn {
     this.pool.enqueue(this)
   }
 
-  onRefuse(reason?: PoolFull): void {
-    this.refusal = reason
+  onRefuse(): void {
     this.pool.enqueue(this)
   }
 
@@ -104,7 +101,7 @@ class RunJob<A, E, R> extends Job implements Turn {
 
   /** What the fiber goes on with when it has waited. */
   private get following(): Effect.Effect<A, E | PoolFull, R> {
-    if (this.refusal !== undefined) return Effect.fail(this.refusal)
+    if (this.terms?.refusal !== undefined) return Effect.fail(this.terms.refusal)
     return this.state === "holding" && !this.pool.closed ? this.effect : Effect.interrupt
   }
 }

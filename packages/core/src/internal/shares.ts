@@ -104,7 +104,7 @@ export class Shares {
 
   /** What the job is here; nothing is kept of it yet. Throws what `weightOf` throws, and where a priority is none. */
   claim(job: Job): Claim {
-    const { key, priority = 0 } = job.options ?? {}
+    const { key, priority = 0 } = job.terms?.options ?? {}
     if (!Number.isFinite(priority)) {
       throw new RangeError(`Invalid priority ${Formatter.format(priority)}: it is a finite number`)
     }
@@ -113,7 +113,7 @@ export class Shares {
 
   /** The claim takes a place in line; `joined` in milliseconds. */
   join(claim: Claim, joined: number): void {
-    claim.score = joined * this.boost - (claim.job.options?.priority ?? 0)
+    claim.score = joined * this.boost - (claim.job.terms?.options?.priority ?? 0)
     claim.number = ++this.arrivals
     this.accounts.set(claim.account.key, claim.account)
     const { account } = claim

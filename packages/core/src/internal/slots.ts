@@ -22,6 +22,22 @@ class Seeker extends Place {
   }
 }
 
+/** What there is to the admission of a job, if anything, beside a slot. */
+export class Terms {
+  /** What the caller asked for. */
+  readonly options: JobOptions | undefined
+  /** What the job is among the keys: from its way into the line until its slot comes back. */
+  claim: Claim | undefined = undefined
+  /** Ends the wait in time. */
+  call: Call | undefined = undefined
+  /** Why it was turned away. */
+  refusal: PoolFull | undefined = undefined
+
+  constructor(options?: JobOptions) {
+    this.options = options
+  }
+}
+
 /** Nested jobs that start or end inside each other's steps take native stack: so many levels of it at the most. */
 const MaxNesting = 64
 
@@ -49,21 +65,17 @@ export abstract class Job extends Waiter {
   /** The place of this job among the seekers of the job around it. */
   seeker: Seeker | undefined = undefined
   watchers: Array<() => void> | undefined = undefined
-  /** What the caller asked for, beside a slot. */
-  readonly options: JobOptions | undefined
-  /** What the job is among the keys, where there are any: from its way into the line until its slot comes back. */
-  claim: Claim | undefined = undefined
-  /** When it came into the line, in milliseconds of the clock. */
+  /** What there is to its admission beside a slot. */
+  terms: Terms | undefined
+  /** When it came into the line, in milliseconds. */
   joined = 0
-  /** Ends the wait in time. */
-  call: Call | undefined = undefined
 
   constructor(slots: Slots, group: Line<Job>, enclosing: Job | undefined, options?: JobOptions) {
     super()
     this.slots = slots
     this.group = group
     this.enclosing = enclosing
-    this.options = options
+    this.terms = options === undefined ? undefined : new Terms(options)
     this.depth = enclosing === undefined ? 0 : running(enclosing.enclosing) === undefined ? 1 : enclosing.depth + 1
   }
 
@@ -74,8 +86,8 @@ export abstract class Job extends Waiter {
 
   /** A slot has come to a job that waited. Called in the step that gives it. */
   abstract onGrant(): void
-  /** The job waited, and will not get a slot: the pool has closed, or is full. It is out of the line. */
-  abstract onRefuse(reason?: PoolFull): void
+  /** The job waited, and will not get a slot: its terms say why, or the pool has closed. It is out of the line. */
+  abstract onRefuse(): void
   /** Interrupts the job, which holds a slot. */
   abstract interrupt(fiberId: number): void
 
@@ -99,8 +111,11 @@ export interface Ranking {
   readonly priorityBoost: number
 }
 
-const isRanked = ({ options }: Job): boolean =>
+const isRanked = (options: JobOptions | undefined): boolean =>
   options !== undefined && (options.key !== undefined || options.priority !== undefined)
+
+/** The terms of the job, which has some now. */
+export const termsOf = (job: Job): Terms => job.terms ??= new Terms()
 
 // Invariants, between calls:
 // - a job is "holding" exactly while it is in its group, and "waiting" exactly while it is in the line;
@@ -119,22 +134,24 @@ export class Slots {
   /** The keys, from the first job that has one, or a priority, until the pool is idle. */
   shares: Shares | undefined = undefined
   private readonly ranking: Ranking
+  /** When the pool was made: times in line are counted from there. */
+  private readonly began: number
   /** Called whenever a job has ended or left the line. */
   readonly onLeave: () => void
 
   constructor(size: number, ranking: Ranking, onLeave: () => void) {
     this.semaphore = new Semaphore(size)
     this.ranking = ranking
+    this.began = ranking.clock.currentTimeMillisUnsafe()
     this.onLeave = onLeave
   }
 
   /** Gives the job a free slot of the pool, if there is one. Throws, with nothing done, what its weight throws. */
   takeIfAvailable(job: Job): boolean {
-    if (isRanked(job)) this.share()
-    job.claim = this.shares?.claim(job)
+    if (this.shares !== undefined || job.terms !== undefined) this.claim(job)
     if (!this.semaphore.takeIfAvailable()) return false
     this.granted(job)
-    this.charge(job)
+    if (this.shares !== undefined) this.charge(job)
     return true
   }
 
@@ -155,9 +172,9 @@ export class Slots {
       around.seekers.push(job.seeker = new Seeker(job))
     }
     job.state = "waiting"
-    job.joined = this.ranking.clock.currentTimeMillisUnsafe()
+    job.joined = this.ranking.clock.currentTimeMillisUnsafe() - this.began
     this.semaphore.wait(job)
-    if (job.claim !== undefined) this.shares?.join(job.claim, job.joined)
+    if (job.terms?.claim !== undefined) this.shares?.join(job.terms.claim, job.joined)
   }
 
   /** The job holds a slot or has borrowed one afterwards, or it waits. */
@@ -194,7 +211,7 @@ export class Slots {
     if (borrower !== undefined) {
       // The borrower outlives its lender and keeps what it has: the slot, or the loan.
       borrower.lender = lender
-      borrower.claim = job.claim
+      if (job.terms?.claim !== undefined) termsOf(borrower).claim = job.terms.claim
       if (lender !== undefined) lender.borrower = borrower
       this.borrowed--
     } else if (lender !== undefined) {
@@ -202,10 +219,9 @@ export class Slots {
       this.borrowed--
       this.lendOn(lender)
     } else {
-      if (job.claim !== undefined) this.shares?.end(job.claim, this.now)
+      if (job.terms?.claim !== undefined) this.shares?.end(job.terms.claim, this.now)
       this.semaphore.release()
     }
-    job.claim = undefined
     if (job.seekers !== undefined && around !== undefined && !job.seekers.isEmpty) {
       around.seekers ??= new Line()
       around.seekers.append(job.seekers)
@@ -218,34 +234,29 @@ export class Slots {
 
   /** A slot of the pool has come to a job in line. */
   onPermit(job: Job): void {
+    if (job.terms !== undefined) this.charge(job)
     this.granted(job)
-    this.charge(job)
     job.onGrant()
   }
 
   private granted(job: Job): void {
     job.seeker?.leave()
     job.seeker = undefined
-    job.call?.cancel()
-    job.call = undefined
     job.state = "holding"
     job.group.push(job)
     this.started++
   }
 
   private dismissed(job: Job): void {
-    if (job.claim !== undefined) this.shares?.leave(job.claim)
-    job.claim = undefined
+    if (job.terms !== undefined) this.withdraw(job.terms)
     job.seeker?.leave()
     job.seeker = undefined
-    job.call?.cancel()
-    job.call = undefined
     job.state = "ended"
     this.left()
   }
 
   private left(): void {
-    if (this.isIdle) this.shares = this.semaphore.next = undefined
+    if (this.shares !== undefined && this.isIdle) this.shares = this.semaphore.next = undefined
     this.onLeave()
   }
 
@@ -255,27 +266,42 @@ export class Slots {
   }
 
   private lend(lender: Job, job: Job): void {
-    if (job.state === "waiting" && job.claim !== undefined) this.shares?.leave(job.claim)
-    job.claim = undefined
+    // what it holds is charged to whom the slot was granted to
+    if (job.terms !== undefined) job.terms.claim = undefined
     lender.borrower = job
     job.lender = lender
     this.borrowed++
     this.granted(job)
   }
 
+  /** Says what the job is among the keys, if there are any or it brings one. */
+  private claim(job: Job): void {
+    if (this.shares === undefined && isRanked(job.terms?.options)) this.share()
+    if (this.shares !== undefined) termsOf(job).claim = this.shares.claim(job)
+  }
+
   /** Has the keys rule over who is next. */
   private share(): void {
-    if (this.shares !== undefined) return
     const shares = this.shares = new Shares(this.ranking.weight, this.ranking.priorityBoost)
     for (const job of this.semaphore.toArray() as Array<Job>) {
-      job.claim = shares.claim(job)
-      shares.join(job.claim, job.joined)
+      const claim = termsOf(job).claim = shares.claim(job)
+      shares.join(claim, job.joined)
     }
     this.semaphore.next = () => shares.first
   }
 
+  /** A slot has come to the job. */
   private charge(job: Job): void {
-    if (job.claim !== undefined) this.shares?.grant(job.claim, this.now)
+    const terms = job.terms
+    if (terms?.claim !== undefined) this.shares?.grant(terms.claim, this.now)
+    terms?.call?.cancel()
+  }
+
+  /** The job leaves the line without a slot of the pool. */
+  private withdraw(terms: Terms): void {
+    if (terms.claim !== undefined) this.shares?.leave(terms.claim)
+    terms.claim = undefined
+    terms.call?.cancel()
   }
 
   /** Nanoseconds of the clock, as slots are charged in. */
@@ -288,6 +314,7 @@ export class Slots {
     const seeker = lender.seekers?.shift()
     if (seeker === undefined) return
     this.semaphore.leave(seeker.job)
+    if (seeker.job.terms !== undefined) this.withdraw(seeker.job.terms)
     this.lend(lender, seeker.job)
     seeker.job.onGrant()
   }

@@ -50,8 +50,6 @@ export class SpawnJob<A, E> extends Job implements Turn {
   private context: Context.Context<never>
   /** Goes on with the spawner, who waits. */
   private resume: Resume<A, E> | undefined = undefined
-  /** Why it was turned away. */
-  private refusal: PoolFull | undefined = undefined
   private onLoan = false
   /** Has the launched fiber run the effect. */
   private start: ((effect: Effect.Effect<A, E>) => void) | undefined = undefined
@@ -124,8 +122,7 @@ export class SpawnJob<A, E> extends Job implements Turn {
     this.pool.enqueue(this)
   }
 
-  onRefuse(reason?: PoolFull): void {
-    this.refusal = reason
+  onRefuse(): void {
     this.drop()
     this.pool.enqueue(this)
   }
@@ -137,7 +134,7 @@ export class SpawnJob<A, E> extends Job implements Turn {
     // gone on as far as it could, the job starts.
     resume?.(Effect.callback((resume) => {
       if (this.state === "holding") this.deliver(resume)
-      else resume(this.refusal === undefined ? Effect.interrupt : Effect.fail(this.refusal))
+      else resume(this.terms?.refusal === undefined ? Effect.interrupt : Effect.fail(this.terms.refusal))
     }))
     this.begin()
   }
