@@ -48,10 +48,13 @@ export class Alarm {
     this.set()
   }
 
-  /** Has the fiber sleep until the first call, or not at all. */
+  /**
+   * Has the fiber sleep until the first call, or not at all. When the first is taken back it sleeps on, to find out
+   * then when the next one is.
+   */
   private set(): void {
     const until = this.calls.first?.at
-    if (this.sleeping?.until === until) return
+    if (until !== undefined && this.sleeping !== undefined && this.sleeping.until <= until) return
     this.sleeping?.fiber.interruptUnsafe()
     this.sleeping = undefined
     if (until === undefined) return
