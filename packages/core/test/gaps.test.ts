@@ -6,10 +6,11 @@ import { Effect, Exit, Fiber, Option, type Scheduler, Scope, Stream } from "effe
 import { GreenPile, GreenPool } from "../src/index.ts"
 import { counters, expectWorking } from "./support/counters.ts"
 import { forkNow } from "./support/forkNow.ts"
-import { heap } from "./support/heap.ts"
+import { collectGarbage, heap } from "./support/heap.ts"
 import { makePool } from "./support/makePool.ts"
 import { Stage } from "./support/stage.ts"
 import { atRest } from "./support/turns.ts"
+import { mapOf, verbs } from "./support/verbs.ts"
 import { World } from "./support/world.ts"
 
 /** The effect, so many operations later. */
@@ -142,6 +143,68 @@ describe("a caller of run who gets his slot, and his turn, before he listens", (
       world.close()
     }
   })
+})
+
+describe("fibers that outlive their jobs", () => {
+  /** Makes objects and fibers that never end, and tells what is left of the objects. */
+  class Remains {
+    readonly orphans: Array<Fiber.Fiber<unknown>> = []
+    readonly #made: Array<WeakRef<object>> = []
+
+    readonly make = (): object => {
+      const object = { payload: new Uint8Array(1000) }
+      this.#made.push(new WeakRef(object))
+      return object
+    }
+
+    /** A job that leaves a fiber behind and gives an object. */
+    readonly job = Effect.map(Effect.forkDetach(Effect.never, { startImmediately: true }), (orphan) => {
+      this.orphans.push(orphan)
+      return this.make()
+    })
+
+    /** Does something in a fiber of its own, whose end leaves nothing on the stack. */
+    readonly apart = <E>(effect: Effect.Effect<unknown, E>): Effect.Effect<unknown> =>
+      Effect.flatMap(Effect.forkDetach(effect), Fiber.await)
+
+    /** Expects that so many objects were made and that all are gone, but for one that may be in a register. */
+    readonly expectNone = (count: number): Effect.Effect<void> =>
+      Effect.gen({ self: this }, function*() {
+        yield* atRest
+        yield* collectGarbage
+        expect(this.orphans).toHaveLength(20)
+        expect(this.#made).toHaveLength(count)
+        expect(this.#made.filter((one) => one.deref() !== undefined).length).toBeLessThanOrEqual(1)
+        yield* Fiber.interruptAll(this.orphans)
+      })
+  }
+
+  it.live("keep no result of a pile that was read (semantic 19, T27)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(2)
+      const remains = new Remains()
+      for (let i = 0; i < 20; i++) {
+        yield* remains.apart(Effect.scoped(Effect.gen(function*() {
+          const pile = yield* GreenPile.make<object>(pool)
+          yield* pile.spawn(remains.job)
+          yield* Effect.asVoid(pile.next)
+        })))
+      }
+      yield* remains.expectNone(20)
+    }))
+
+  it.live.each(verbs)("keep no item and no result of %s (semantic 15, T27)", (verb) =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(2)
+      const remains = new Remains()
+      const items = function*() {
+        for (let i = 0; i < 20; i++) yield remains.make()
+      }
+      yield* remains.apart(
+        Stream.runDrain(mapOf(pool, verb)(() => Effect.andThen(Effect.yieldNow, remains.job), items()))
+      )
+      yield* remains.expectNone(40)
+    }))
 })
 
 describe("depth", () => {
