@@ -681,7 +681,7 @@ const spawn = faultsOf("internal/spawn.ts", ["interruption", "slots", "context",
     name: "an ended job of a pile keeps its result",
     find: "    this.receiver = undefined\n",
     replace: "",
-    tests: ["longlife", "imap-memory", "gaps"]
+    tests: ["gaps"]
   },
   {
     name: "spawn takes a free slot of a closed pool",
@@ -1206,7 +1206,7 @@ const map = faultsOf(
       name: "an ended job of a map keeps its item",
       find: "    this.pool.slots.end(job, exit)\n    job.release()",
       replace: "    this.pool.slots.end(job, exit)",
-      tests: ["longlife", "imap-memory"]
+      tests: ["gaps"]
     },
     {
       name: "a failure does not stop the taking",
@@ -1251,7 +1251,7 @@ const map = faultsOf(
       name: "an emitted result is kept",
       find: "      job.exit = job.after = undefined\n",
       replace: "",
-      tests: ["imap-memory", "gaps"]
+      tests: ["gaps"]
     },
     {
       name: "a pull is ready too late",
@@ -1633,7 +1633,8 @@ const greenPool = faultsOf("GreenPool.ts", ["service", "imap-unordered", "imap-e
   {
     name: "the verbs of a key use another verb",
     find: "spawnN: (effect) => key.use((pool) => pool.spawnN(effect))",
-    replace: "spawnN: (effect) => key.use((pool) => pool.spawn(effect)) as never"
+    replace: "spawnN: (effect) => key.use((pool) => pool.spawn(effect)) as never",
+    tests: ["reports"]
   },
   {
     name: "the maps of a key are never data-last",
