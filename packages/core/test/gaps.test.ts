@@ -2,7 +2,7 @@
  * What no other test would notice: each is here because of a fault that got past all of them (see `mutation`).
  */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Option, type Scheduler, Scope, Stream } from "effect"
+import { Effect, Exit, Fiber, Metric, Option, type Scheduler, Scope, Stream } from "effect"
 import { GreenPile, GreenPool } from "../src/index.ts"
 import { counters, expectWorking } from "./support/counters.ts"
 import { forkNow } from "./support/forkNow.ts"
@@ -207,6 +207,32 @@ describe("fibers that outlive their jobs", () => {
     }))
 })
 
+describe("a chain of jobs, each of which outlives the one whose slot it has borrowed", () => {
+  it.live("leaves nothing behind in a fiber that outlives the first (semantic 10, T27)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(1)
+      const orphans: Array<Fiber.Fiber<unknown>> = []
+      const detach = <A>(effect: Effect.Effect<A>) => Effect.forkDetach(effect, { startImmediately: true })
+      let left = 0
+      const link: Effect.Effect<void> = Effect.suspend(() =>
+        --left === 0 ? Effect.void : Effect.andThen(Effect.yieldNow, detach(pool.run(link)))
+      )
+      const chain = (length: number) => {
+        left = length
+        const first = Effect.andThen(Effect.map(detach(Effect.never), (orphan) => orphans.push(orphan)), link)
+        return Effect.andThen(pool.run(first), pool.waitall)
+      }
+      yield* chain(1000)
+      const before = yield* heap
+      yield* chain(20_000)
+      // a hundred bytes each
+      expect((yield* heap) - before).toBeLessThan(2_000_000)
+      expect(orphans).toHaveLength(2)
+      expect((yield* pool.stats).succeeded).toBe(21_000)
+      yield* Fiber.interruptAll(orphans)
+    }))
+})
+
 describe("depth", () => {
   it.live("is no limit for run in fibers that jobs fork (semantic 5, semantic 10, T30)", () =>
     Effect.gen(function*() {
@@ -249,6 +275,60 @@ describe("a map that is left early", () => {
       yield* Stream.runDrain(Stream.take(pool.imap(Effect.succeed, source), 1))
       expect(stage.events).toEqual(["second starts", "second is interrupted"])
     }))
+})
+
+/** Counts the fibers that are alive, and those that ever were. */
+class FiberCounter implements Metric.FiberRuntimeMetricsService {
+  alive = 0
+  most = 0
+  started = 0
+
+  readonly recordFiberStart = (): void => {
+    this.started++
+    this.most = Math.max(this.most, ++this.alive)
+  }
+
+  readonly recordFiberEnd = (): void => {
+    this.alive--
+  }
+
+  /** Runs it in a fiber of its own, and counts that and all that come from it. */
+  readonly fork = (effect: Effect.Effect<unknown, unknown>): Effect.Effect<Fiber.Fiber<unknown, unknown>> =>
+    Effect.provideService(Effect.forkDetach(effect), Metric.FiberRuntimeMetrics, this)
+}
+
+describe("a map of items that are over already", () => {
+  it.effect.each(verbs)("makes no fiber for them: %s (semantic 16)", (verb) =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(2)
+      const counter = new FiberCounter()
+      const mapped = mapOf(pool, verb)((item: number) => Effect.succeed(item), Array.from({ length: 100 }, (_, i) => i))
+      expect(yield* Fiber.join(yield* counter.fork(Stream.runCount(mapped)))).toBe(100)
+      // the reader's and the worker's
+      expect(counter.started).toBe(2)
+    }))
+})
+
+describe("a map that is over", () => {
+  it.effect.each(verbs)(
+    "leaves no fiber of %s behind, however it ended (semantic 17, T27)",
+    (verb) =>
+      Effect.gen(function*() {
+        const pool = yield* makePool(2)
+        const counter = new FiberCounter()
+        const mapped = mapOf(pool, verb)((item: number) => item < 4 ? Effect.yieldNow : Effect.never, [0, 1, 2, 3, 4])
+        const readers = [Stream.take(mapped, 4), Stream.take(mapped, 2), mapped].map(Stream.runDrain)
+        for (const reader of readers) {
+          const fiber = yield* counter.fork(reader)
+          yield* atRest
+          yield* Fiber.interrupt(fiber)
+          yield* atRest
+          expect(counter.alive).toBe(0)
+        }
+        // the reader's, the worker's and those of two jobs
+        expect(counter.most).toBe(4)
+      })
+  )
 })
 
 describe("a map whose pool closes while its reader is away", () => {

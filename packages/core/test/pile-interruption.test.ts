@@ -137,30 +137,35 @@ describe("an interruption at any point of a reader", () => {
 })
 
 describe("a reader that is interrupted when his result has come", () => {
-  /** Runs it with readers that yield every few operations, at each moment between the end of a job and its delivery. */
-  const atEachMoment = (
-    scenario: (setting: {
-      readonly world: World
-      readonly pile: GreenPile<number, string>
-      readonly jobs: MapJobs
-      readonly operations: number
-      readonly takeSteps: () => void
-    }) => void
-  ): void => {
+  interface Setting {
+    readonly world: World
+    readonly pile: GreenPile<number, string>
+    readonly jobs: MapJobs
+    readonly operations: number
+    readonly takeSteps: () => void
+  }
+
+  /** Runs it with readers that yield every few operations; tells whether so many steps are more than there are. */
+  const at = (operations: number, steps: number, scenario: (setting: Setting) => void): boolean => {
+    const world = new World()
+    const pile = world.get(Effect.orDie(
+      Effect.provideService(GreenPile.make<number, string>(world.pool(3)), Scope.Scope, world.scope)
+    ))
+    const jobs = new MapJobs()
+    for (let item = 0; item < 3; item++) world.get(pile.spawn(jobs.job(item)))
+    let over = false
+    const takeSteps = () => {
+      for (let step = 0; step < steps; step++) over ||= !world.step()
+    }
+    scenario({ world, pile, jobs, operations, takeSteps })
+    world.close()
+    return over
+  }
+
+  /** Runs it with an interruption at each moment between the end of a job and the rest after its delivery. */
+  const atEachMoment = (scenario: (setting: Setting) => void): void => {
     for (let operations = 3; operations <= 12; operations++) {
-      for (let steps = 0, over = false; !over; steps++) {
-        const world = new World()
-        const pile = world.get(Effect.orDie(
-          Effect.provideService(GreenPile.make<number, string>(world.pool(3)), Scope.Scope, world.scope)
-        ))
-        const jobs = new MapJobs()
-        for (let item = 0; item < 3; item++) world.get(pile.spawn(jobs.job(item)))
-        const takeSteps = () => {
-          for (let step = 0; step < steps; step++) over ||= !world.step()
-        }
-        scenario({ world, pile, jobs, operations, takeSteps })
-        world.close()
-      }
+      for (let steps = 0; !at(operations, steps, scenario); steps++);
     }
   }
 
