@@ -2,14 +2,15 @@
  * What no other test would notice: each is here because of a fault that got past all of them (see `mutation`).
  */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Option, type Scheduler, Scope, Stream } from "effect"
+import { Effect, Exit, Fiber, Metric, Option, type Scheduler, Scope, Stream } from "effect"
 import { GreenPile, GreenPool } from "../src/index.ts"
 import { counters, expectWorking } from "./support/counters.ts"
 import { forkNow } from "./support/forkNow.ts"
-import { heap } from "./support/heap.ts"
+import { collectGarbage, heap } from "./support/heap.ts"
 import { makePool } from "./support/makePool.ts"
 import { Stage } from "./support/stage.ts"
 import { atRest } from "./support/turns.ts"
+import { mapOf, verbs } from "./support/verbs.ts"
 import { World } from "./support/world.ts"
 
 /** The effect, so many operations later. */
@@ -144,6 +145,94 @@ describe("a caller of run who gets his slot, and his turn, before he listens", (
   })
 })
 
+describe("fibers that outlive their jobs", () => {
+  /** Makes objects and fibers that never end, and tells what is left of the objects. */
+  class Remains {
+    readonly orphans: Array<Fiber.Fiber<unknown>> = []
+    readonly #made: Array<WeakRef<object>> = []
+
+    readonly make = (): object => {
+      const object = { payload: new Uint8Array(1000) }
+      this.#made.push(new WeakRef(object))
+      return object
+    }
+
+    /** A job that leaves a fiber behind and gives an object. */
+    readonly job = Effect.map(Effect.forkDetach(Effect.never, { startImmediately: true }), (orphan) => {
+      this.orphans.push(orphan)
+      return this.make()
+    })
+
+    /** Does something in a fiber of its own, whose end leaves nothing on the stack. */
+    readonly apart = <E>(effect: Effect.Effect<unknown, E>): Effect.Effect<unknown> =>
+      Effect.flatMap(Effect.forkDetach(effect), Fiber.await)
+
+    /** Expects that so many objects were made and that all are gone, but for one that may be in a register. */
+    readonly expectNone = (count: number): Effect.Effect<void> =>
+      Effect.gen({ self: this }, function*() {
+        yield* atRest
+        yield* collectGarbage
+        expect(this.orphans).toHaveLength(20)
+        expect(this.#made).toHaveLength(count)
+        expect(this.#made.filter((one) => one.deref() !== undefined).length).toBeLessThanOrEqual(1)
+        yield* Fiber.interruptAll(this.orphans)
+      })
+  }
+
+  it.live("keep no result of a pile that was read (semantic 19, T27)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(2)
+      const remains = new Remains()
+      for (let i = 0; i < 20; i++) {
+        yield* remains.apart(Effect.scoped(Effect.gen(function*() {
+          const pile = yield* GreenPile.make<object>(pool)
+          yield* pile.spawn(remains.job)
+          yield* Effect.asVoid(pile.next)
+        })))
+      }
+      yield* remains.expectNone(20)
+    }))
+
+  it.live.each(verbs)("keep no item and no result of %s (semantic 15, T27)", (verb) =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(2)
+      const remains = new Remains()
+      const items = function*() {
+        for (let i = 0; i < 20; i++) yield remains.make()
+      }
+      yield* remains.apart(
+        Stream.runDrain(mapOf(pool, verb)(() => Effect.andThen(Effect.yieldNow, remains.job), items()))
+      )
+      yield* remains.expectNone(40)
+    }))
+})
+
+describe("a chain of jobs, each of which outlives the one whose slot it has borrowed", () => {
+  it.live("leaves nothing behind in a fiber that outlives the first (semantic 10, T27)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(1)
+      const orphans: Array<Fiber.Fiber<unknown>> = []
+      const detach = <A>(effect: Effect.Effect<A>) => Effect.forkDetach(effect, { startImmediately: true })
+      let left = 0
+      const link: Effect.Effect<void> = Effect.suspend(() =>
+        --left === 0 ? Effect.void : Effect.andThen(Effect.yieldNow, detach(pool.run(link)))
+      )
+      const chain = (length: number) => {
+        left = length
+        const first = Effect.andThen(Effect.map(detach(Effect.never), (orphan) => orphans.push(orphan)), link)
+        return Effect.andThen(pool.run(first), pool.waitall)
+      }
+      yield* chain(1000)
+      const before = yield* heap
+      yield* chain(20_000)
+      // a hundred bytes each
+      expect((yield* heap) - before).toBeLessThan(2_000_000)
+      expect(orphans).toHaveLength(2)
+      expect((yield* pool.stats).succeeded).toBe(21_000)
+      yield* Fiber.interruptAll(orphans)
+    }))
+})
+
 describe("depth", () => {
   it.live("is no limit for run in fibers that jobs fork (semantic 5, semantic 10, T30)", () =>
     Effect.gen(function*() {
@@ -186,6 +275,60 @@ describe("a map that is left early", () => {
       yield* Stream.runDrain(Stream.take(pool.imap(Effect.succeed, source), 1))
       expect(stage.events).toEqual(["second starts", "second is interrupted"])
     }))
+})
+
+/** Counts the fibers that are alive, and those that ever were. */
+class FiberCounter implements Metric.FiberRuntimeMetricsService {
+  alive = 0
+  most = 0
+  started = 0
+
+  readonly recordFiberStart = (): void => {
+    this.started++
+    this.most = Math.max(this.most, ++this.alive)
+  }
+
+  readonly recordFiberEnd = (): void => {
+    this.alive--
+  }
+
+  /** Runs it in a fiber of its own, and counts that and all that come from it. */
+  readonly fork = (effect: Effect.Effect<unknown, unknown>): Effect.Effect<Fiber.Fiber<unknown, unknown>> =>
+    Effect.provideService(Effect.forkDetach(effect), Metric.FiberRuntimeMetrics, this)
+}
+
+describe("a map of items that are over already", () => {
+  it.effect.each(verbs)("makes no fiber for them: %s (semantic 16)", (verb) =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(2)
+      const counter = new FiberCounter()
+      const mapped = mapOf(pool, verb)((item: number) => Effect.succeed(item), Array.from({ length: 100 }, (_, i) => i))
+      expect(yield* Fiber.join(yield* counter.fork(Stream.runCount(mapped)))).toBe(100)
+      // the reader's and the worker's
+      expect(counter.started).toBe(2)
+    }))
+})
+
+describe("a map that is over", () => {
+  it.effect.each(verbs)(
+    "leaves no fiber of %s behind, however it ended (semantic 17, T27)",
+    (verb) =>
+      Effect.gen(function*() {
+        const pool = yield* makePool(2)
+        const counter = new FiberCounter()
+        const mapped = mapOf(pool, verb)((item: number) => item < 4 ? Effect.yieldNow : Effect.never, [0, 1, 2, 3, 4])
+        const readers = [Stream.take(mapped, 4), Stream.take(mapped, 2), mapped].map(Stream.runDrain)
+        for (const reader of readers) {
+          const fiber = yield* counter.fork(reader)
+          yield* atRest
+          yield* Fiber.interrupt(fiber)
+          yield* atRest
+          expect(counter.alive).toBe(0)
+        }
+        // the reader's, the worker's and those of two jobs
+        expect(counter.most).toBe(4)
+      })
+  )
 })
 
 describe("a map whose pool closes while its reader is away", () => {

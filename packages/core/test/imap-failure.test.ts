@@ -476,6 +476,24 @@ describe("an async iterable", () => {
       yield* expectEmpty(pool)
     }))
 
+  it.effect("that has rejected is not closed, as in a for loop (semantics 17, 18)", () =>
+    Effect.gen(function*() {
+      const pool = yield* GreenPool.make({ size: 2 })
+      let closed = 0
+      const source: AsyncIterable<number> = {
+        [Symbol.asyncIterator]: () => ({
+          next: () => Promise.reject(new Error("boom")),
+          return: () => {
+            closed++
+            return Promise.resolve({ done: true, value: undefined })
+          }
+        })
+      }
+      const error = yield* Effect.flip(Stream.runDrain(pool.imap(Effect.succeed, source)))
+      expect(error).toBeInstanceOf(SourceError)
+      expect(closed).toBe(0)
+    }))
+
   it.effect("whose next() throws fails with a SourceError too (semantic 18)", () =>
     Effect.gen(function*() {
       const pool = yield* GreenPool.make({ size: 1 })

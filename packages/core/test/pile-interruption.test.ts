@@ -3,6 +3,7 @@ import { Cause, Effect, Exit, Option, Scope, Stream } from "effect"
 import { GreenPile, type GreenPool } from "../src/index.ts"
 import { expectEmpty } from "./support/counters.ts"
 import { sweep } from "./support/interruption-sweep.ts"
+import { MapJobs } from "./support/map-jobs.ts"
 import { turns } from "./support/turns.ts"
 import { World } from "./support/world.ts"
 
@@ -133,6 +134,73 @@ describe("an interruption at any point of a reader", () => {
         }
       })
   )
+})
+
+describe("a reader that is interrupted when his result has come", () => {
+  interface Setting {
+    readonly world: World
+    readonly pile: GreenPile<number, string>
+    readonly jobs: MapJobs
+    readonly operations: number
+    readonly takeSteps: () => void
+  }
+
+  /** Runs it with readers that yield every few operations; tells whether so many steps are more than there are. */
+  const at = (operations: number, steps: number, scenario: (setting: Setting) => void): boolean => {
+    const world = new World()
+    const pile = world.get(Effect.orDie(
+      Effect.provideService(GreenPile.make<number, string>(world.pool(3)), Scope.Scope, world.scope)
+    ))
+    const jobs = new MapJobs()
+    for (let item = 0; item < 3; item++) world.get(pile.spawn(jobs.job(item)))
+    let over = false
+    const takeSteps = () => {
+      for (let step = 0; step < steps; step++) over ||= !world.step()
+    }
+    scenario({ world, pile, jobs, operations, takeSteps })
+    world.close()
+    return over
+  }
+
+  /** Runs it with an interruption at each moment between the end of a job and the rest after its delivery. */
+  const atEachMoment = (scenario: (setting: Setting) => void): void => {
+    for (let operations = 3; operations <= 12; operations++) {
+      for (let steps = 0; !at(operations, steps, scenario); steps++);
+    }
+  }
+
+  it("with another one, in whichever order, leaves both results in their places (semantic 19)", () => {
+    for (const order of [[0, 1], [1, 0]]) {
+      atEachMoment(({ jobs, operations, pile, takeSteps, world }) => {
+        const readers = [world.fork(pile.next, operations), world.fork(pile.next, operations)]
+        world.run()
+        jobs.finish(0, 1, 2)
+        takeSteps()
+        for (const index of order) readers[index]?.interruptUnsafe()
+        world.run()
+        const received = readers.flatMap((reader) => {
+          const exit = reader.pollUnsafe()
+          return exit?._tag === "Success" ? Option.toArray(exit.value) : []
+        })
+        expect([...received, ...world.get(Stream.runCollect(pile.results))]).toEqual([0, 1, 2])
+      })
+    }
+  })
+
+  it("leaves it to the reader who waits behind him, at once (semantic 19)", () =>
+    atEachMoment(({ jobs, operations, pile, takeSteps, world }) => {
+      const victim = world.fork(pile.next, operations)
+      const next = world.fork(pile.next)
+      world.run()
+      jobs.finish(0)
+      takeSteps()
+      victim.interruptUnsafe()
+      world.run()
+      // the one after it is still outstanding
+      const exits = [victim.pollUnsafe(), next.pollUnsafe()]
+      const given = exits.filter((exit) => exit?._tag === "Success")
+      expect(given).toEqual([Exit.succeed(Option.some(0))])
+    }))
 })
 
 describe("an interruption at any point of a feeder", () => {

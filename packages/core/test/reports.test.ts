@@ -54,6 +54,17 @@ describe("a job of spawnN", () => {
       expect(entries.map((entry) => entry.annotations)).toEqual([{ request: "42", outer: "yes", pool: "api" }])
     }))
 
+  it.effect("is reported the same way by the static of a key, which gives nothing either (section 2, semantic 22)", () =>
+    Effect.gen(function*() {
+      const entries = yield* logged(Effect.gen(function*() {
+        expect(yield* GreenPool.spawnN(Effect.fail("no"))).toBeUndefined()
+        yield* GreenPool.waitall
+      })).pipe(Effect.provide(GreenPool.layer({ size: 1, name: "api" })), Effect.orDie)
+      expect(entries.map(({ annotations, cause, level }) => ({ annotations, cause, level }))).toEqual([
+        { annotations: { pool: "api" }, cause: Cause.fail("no"), level: "Error" }
+      ])
+    }))
+
   it.effect("is reported the same way when it had to wait for its slot (semantic 22)", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
