@@ -20,6 +20,7 @@ export const bounds = {
   maxWait: { maxWait: "500 millis" }
 } satisfies Record<string, GreenPoolOptions>
 
+/** The name of one of them. */
 export type Bound = keyof typeof bounds
 
 /** What a bound made of a load. */

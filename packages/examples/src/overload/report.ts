@@ -14,6 +14,7 @@ const milliseconds = (value: number) => `${value.toFixed(0)} ms`
 
 const outcomeLine = line([25, 7, 16, 11, 7, 12])
 
+/** The columns of what bounds made of a load. */
 export const outcomeHead = outcomeLine([
   "bound",
   "offered",
@@ -29,6 +30,7 @@ const titles: Readonly<Record<Bound, string>> = {
   maxWait: "maxWait (500 ms)"
 }
 
+/** What a bound made of a load, in a line. */
 export const outcomeRow = (bound: Bound, { goodput, offered, p99, refused }: Outcome): string =>
   outcomeLine([
     titles[bound],
@@ -41,8 +43,10 @@ export const outcomeRow = (bound: Bound, { goodput, offered, p99, refused }: Out
 
 const shareLine = line([25, 10, 8, 10])
 
+/** The columns of what tenants got. */
 export const shareHead = shareLine(["tenant", "slot time", "served", "p99 wait"])
 
+/** What a tenant got, in a line. */
 export const shareRow = (keys: boolean, { p99, served, share, tenant }: Share): string =>
   shareLine([
     keys ? `${tenant}, with keys` : tenant,
