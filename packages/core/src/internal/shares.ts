@@ -130,9 +130,10 @@ export class Shares {
   /** The claim, in line or not, gets a slot. */
   grant(claim: Claim, now: number): void {
     const { account } = claim
-    this.drop(claim)
+    // An account is in one heap at a time: it competes as long as a claim of it is in line.
+    if (claim.rank === -1) this.debtors.remove(account)
+    else this.drop(claim)
     this.accounts.set(account.key, account)
-    this.debtors.remove(account)
     this.present = Math.max(this.present, account.charged)
     account.charged = this.present
     account.served = ++this.grants
@@ -154,7 +155,7 @@ export class Shares {
     this.settle(account)
   }
 
-  /** Takes the claim out of the line, if it is there. */
+  /** Takes the claim out of the line. */
   private drop(claim: Claim): void {
     const { account } = claim
     account.waiting.remove(claim)
