@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Fiber } from "effect"
+import { Effect, Exit, Fiber, Scope } from "effect"
 import { TestClock } from "effect/testing"
+import { GreenPool } from "../src/index.ts"
 import { expectWorking } from "./support/counters.ts"
 import { forkNow } from "./support/forkNow.ts"
 import { makePool } from "./support/makePool.ts"
@@ -37,5 +38,28 @@ describe("a key that has not yet paid off", () => {
       }
       expect(stage.started).toEqual(["a1", "b1", "c1", "a2", "c2", "a3"])
       yield* expectWorking(pool)
+    }))
+})
+
+describe("the end of drainTimeout", () => {
+  it.effect("ends waitall with interruption, since the pool is not idle (semantic 29, semantic 9, T12)", () =>
+    Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const pool = yield* GreenPool.make({ size: 1, onClose: "drain", drainTimeout: 100 }).pipe(Scope.provide(scope))
+      const stage = new Stage()
+      yield* pool.spawn(Effect.ensuring(Effect.never, stage.gate("finalizer").await))
+      const before = yield* forkNow(pool.waitall)
+      const closing = yield* forkNow(Scope.close(scope, Exit.void))
+      const after = yield* forkNow(pool.waitall)
+      yield* TestClock.adjust(100)
+      yield* atRest
+      for (const waitall of [before, after]) {
+        const exit = waitall.pollUnsafe()
+        expect(exit !== undefined && Exit.hasInterrupts(exit)).toBe(true)
+      }
+      expect(yield* pool.running).toBe(1)
+      yield* stage.finish("finalizer")
+      yield* Fiber.join(closing)
+      expect(yield* pool.running).toBe(0)
     }))
 })

@@ -91,7 +91,7 @@ describe.each([1, 2, 3, 10])("the keys of a pool of size %i that always have som
     fc.assert(
       fc.property(tenants, fc.nat(), (tenants, seed) => {
         const random = new Random(seed)
-        const weights = tenants.map(({ weight }) => weight)
+        const weights: ReadonlyArray<number> = tenants.map(({ weight }) => weight)
         const town = new Town(size, (key) => weights[Number(key)]!)
         const ask = (key: string) => {
           const { length } = tenants[Number(key)]!
@@ -99,7 +99,7 @@ describe.each([1, 2, 3, 10])("the keys of a pool of size %i that always have som
           town.enter(length * random.below(201) / 100, { key })
         }
         town.onEnd = (job) => ask(job.options!.key!)
-        const total = weights.reduce((sum, weight) => sum + weight)
+        const total = weights.reduce((sum, weight) => sum + weight, 0)
         const keys = tenants.map((_, index) => String(index))
         // a key of nearly all the weight needs as many callers as there are slots
         for (let i = 0; i < 2 * size + 2; i++) for (const key of keys) ask(key)
@@ -162,9 +162,9 @@ describe.each([1, 2, 3, 10])("in a pool of size %i with callers of any key", (si
             cancelled.add(job)
           }
           // The accounts of an idle pool are gone, with the present.
-          if (town.slots.shares === undefined) present = 0
-          else expect(insideOf(town).present).toBeGreaterThanOrEqual(present)
-          present = town.slots.shares === undefined ? 0 : insideOf(town).present
+          const now = town.slots.shares === undefined ? undefined : insideOf(town).present
+          expect(now ?? present).toBeGreaterThanOrEqual(present)
+          present = now ?? 0
         }
         town.slots.semaphore.resize(size)
         town.finish()

@@ -188,13 +188,20 @@ export class Pool {
     if (this.settings.drain === 0 || this.jobAround(fiber) !== undefined) return this.shut
     this.draining = true
     for (const party of this.parties) party.onDrain()
-    const timeout = this.settings.drain === Infinity
-      ? undefined
-      : this.alarm.callIn(this.settings.drain, () => this.wakeIdlers(Effect.void))
-    return Effect.andThen(
-      Effect.onExit(this.idle, () => Effect.sync(() => timeout?.cancel())),
-      this.shut
-    )
+    return Effect.andThen(this.drained, this.shut)
+  })
+
+  /** Waits as `idle` does, but no longer than a drain may take. */
+  private readonly drained: Effect.Effect<void> = Effect.callback((resume) => {
+    if (this.slots.isIdle) return resume(Effect.void)
+    const { drain } = this.settings
+    const timeout = drain === Infinity ? undefined : this.alarm.callIn(drain, () => idler.resume(Effect.void))
+    const idler = new Idler((effect) => {
+      timeout?.cancel()
+      idler.leave()
+      resume(effect)
+    })
+    this.idlers.push(idler)
   })
 
   /** Refuses everybody from here on, interrupts all that waits and runs, and waits for what ran. */
