@@ -41,6 +41,20 @@ describe("a key that has not yet paid off", () => {
     }))
 })
 
+describe("keys that come for the first time", () => {
+  it.effect("are served in the order in which they came (semantic 27, semantic 2)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(1)
+      const stage = new Stage()
+      yield* pool.spawn(stage.job("holder"), { key: "holder" })
+      const names = ["a", "b", "c", "d", "e", "f", "g"]
+      for (const name of names) yield* forkNow(pool.run(stage.job(name), { key: name }))
+      yield* stage.finishAll
+      yield* pool.waitall
+      expect(stage.started).toEqual(["holder", ...names])
+    }))
+})
+
 describe("the end of drainTimeout", () => {
   it.effect("ends waitall with interruption, since the pool is not idle (semantic 29, semantic 9, T12)", () =>
     Effect.gen(function*() {

@@ -55,6 +55,8 @@ class Account extends Ranked {
   start = 0
   /** When it was served last, as a number of grants. */
   served = 0
+  /** When it came to compete, as a number of arrivals. */
+  joined = 0
   running = 0
   /** The mean time of its jobs, of which the later count more. */
   mean: number | undefined = undefined
@@ -73,9 +75,10 @@ const later = (mean: number | undefined, time: number): number => mean === undef
 export class Shares {
   /** Those with nobody in line whose charge is beyond the present: what they have not yet paid off. */
   private readonly debtors = new Heap<Account>((a, b) => a.charged < b.charged)
-  private readonly competing = new Heap<Account>((a, b) =>
-    a.start < b.start || (a.start === b.start && a.served < b.served)
-  )
+  private readonly competing = new Heap<Account>((a, b) => {
+    if (a.start !== b.start) return a.start < b.start
+    return a.served < b.served || (a.served === b.served && a.joined < b.joined)
+  })
   private readonly accounts = new Map<string | undefined, Account>()
   /** The start of whoever was served last. */
   private present = 0
@@ -118,6 +121,7 @@ export class Shares {
     if (!first) return
     this.debtors.remove(account)
     account.start = Math.max(this.present, account.charged)
+    account.joined = claim.number
     this.competing.push(account)
   }
 
