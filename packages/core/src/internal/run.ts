@@ -26,7 +26,7 @@ export const runIfAvailable = <A, E, R>(
 ): Effect.Effect<Option.Option<A>, E, R> =>
   Effect.withFiber((fiber) => {
     const job = new RunJob(pool, pool.jobAround(fiber), Effect.asSome(effect), options)
-    return Effect.onExitPrimitive(Effect.withFiber(job.enterIfAvailable), job.exit)
+    return Effect.onExitPrimitive(Effect.withFiber((fiber) => job.enterIfAvailable(fiber)), job.exit)
   })
 
 class RunJob<A, E, R> extends Job implements Turn {
@@ -58,9 +58,7 @@ class RunJob<A, E, R> extends Job implements Turn {
   }
 
   /** Takes a free slot and runs the effect, which gives some. To be run inside `exit`, as `enter`. */
-  readonly enterIfAvailable = (
-    fiber: Fiber.Fiber<unknown, unknown>
-  ): Effect.Effect<A | Option.Option<never>, E, R> => {
+  enterIfAvailable(fiber: Fiber.Fiber<unknown, unknown>): Effect.Effect<A | Option.Option<never>, E, R> {
     if (this.pool.refuses(this)) return Effect.interrupt
     this.mark(fiber)
     return this.slots.takeIfAvailable(this) ? this.effect : Effect.succeedNone
