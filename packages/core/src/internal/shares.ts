@@ -46,6 +46,8 @@ export class Claim extends Ranked {
   }
 }
 
+const isBefore = (a: Claim, b: Claim): boolean => a.score < b.score || (a.score === b.score && a.number < b.number)
+
 /** One key. */
 class Account extends Ranked {
   readonly key: string | undefined
@@ -61,7 +63,7 @@ class Account extends Ranked {
   running = 0
   /** The mean time of its jobs, of which the later count more. */
   mean: number | undefined = undefined
-  readonly waiting = new Heap<Claim>((a, b) => a.score < b.score || (a.score === b.score && a.number < b.number))
+  readonly waiting = new Heap<Claim>(isBefore)
 
   constructor(key: string | undefined, weight: number) {
     super()
