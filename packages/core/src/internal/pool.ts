@@ -8,7 +8,7 @@ import { Clock, Context, Duration, Effect, type Fiber, Scheduler } from "effect"
 import { PoolFull } from "../Admission.ts"
 import { checkPoolSize, type InvalidPoolSize } from "../PoolSize.ts"
 import { PoolStats } from "../PoolStats.ts"
-import { Alarm, type Call } from "./alarm.ts"
+import { Alarm } from "./alarm.ts"
 import { Line, Place } from "./line.ts"
 import { type Job, running, Slots } from "./slots.ts"
 
@@ -194,16 +194,16 @@ export class Pool {
   /** Waits as `idle` does, but no longer than a drain may take. */
   private readonly drained: Effect.Effect<void> = Effect.callback((resume) => {
     if (this.slots.isIdle) return resume(Effect.void)
-    let timeout: Call | undefined
+    const { drain } = this.settings
+    const timeout = drain === Infinity
+      ? undefined
+      : this.alarm.callIn(drain, () => this.schedule(() => idler.resume(Effect.void)))
     const idler = new Idler((effect) => {
       timeout?.cancel()
       idler.leave()
       resume(effect)
     })
     this.idlers.push(idler)
-    const { drain } = this.settings
-    if (drain === Infinity) return
-    timeout = this.alarm.callIn(drain, () => this.schedule(() => idler.resume(Effect.void)))
   })
 
   /** Refuses everybody from here on, interrupts all that waits and runs, and waits for what ran. */
