@@ -183,3 +183,14 @@ describe.each([1, 2, 3, 10])("in a pool of size %i with callers of any key", (si
     )
   })
 })
+
+describe("a job that runs while the clock on the wall is put forward", () => {
+  it("is charged to its key for the time that it held the slot (semantic 27)", () => {
+    const town = new Town(1)
+    town.enter(10, { key: "a" })
+    for (let i = 0; i < 4; i++) for (const key of ["a", "b"]) town.enter(10, { key })
+    town.clock.skew = 3_600_000
+    town.finish()
+    expect(town.served.map((job) => job.options?.key).join("")).toBe("ababababa")
+  })
+})

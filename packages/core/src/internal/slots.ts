@@ -278,9 +278,9 @@ export class Slots {
     if (job.claim !== undefined) this.shares?.grant(job.claim, this.now)
   }
 
-  /** Nanoseconds of the clock, as slots are charged in. */
+  /** Nanoseconds of the clock, as slots are charged in: it goes on evenly when the one on the wall is put right. */
   private get now(): number {
-    return Number(this.ranking.clock.currentTimeNanosUnsafe())
+    return Number(this.ranking.clock.monotonicTimeNanosUnsafe())
   }
 
   private lendOn(lender: Job): void {
