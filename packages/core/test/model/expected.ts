@@ -261,6 +261,7 @@ export class Expected {
   *#drain(pool: Pool): Steps<void> {
     pool.draining = true
     for (const call of Array.from(pool.onDrain)) call()
+    yield* mayYield(this.runtime)
     if (pool.idle) return
     let wake = () => {}
     yield* block<void>((resume) => {
