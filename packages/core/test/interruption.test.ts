@@ -13,6 +13,8 @@ interface Scenario {
   readonly title: string
   readonly size: number
   readonly options?: Omit<GreenPoolOptions, "size">
+  /** Whether the victim is turned away, or must not be. */
+  readonly isRejected?: boolean
   /** The pool begins to close: before the victim comes, or after. */
   readonly closing?: "before" | "after"
   /** Starts what is there before the victim. */
@@ -123,6 +125,7 @@ const admission: Array<Scenario> = [
       title: `${verb} that is turned away, since the line is full`,
       size: 1,
       options: { maxWaiting: 1 },
+      isRejected: true,
       before: (pool, stage) => runAll(pool, stage, "a", "b"),
       victim: (pool, stage) => Effect.ignore(victim(pool, stage)),
       // a map is never turned away
@@ -130,15 +133,16 @@ const admission: Array<Scenario> = [
       order: ["a", "b", "c", "d"]
     },
     {
-      title: `${verb} that has a time limit from its pool, in a job whose slot is lent`,
+      title: `${verb} in a job whose slot is lent, which no bound of its pool is for`,
       size: 1,
-      options: { maxWait: 10, maxWaiting: 3 },
+      options: { maxWait: 10, maxWaiting: 1 },
+      isRejected: false,
       victim: (pool, stage) =>
         Effect.ignore(pool.run(Effect.flatMap(
           Effect.forkChild(pool.run(stage.job("victim's other")), { startImmediately: true }),
           (other) => Effect.andThen(victim(pool, stage), Fiber.join(other))
         ))),
-      after: (pool, stage) => runAll(pool, stage, "b"),
+      after: (pool, stage) => [Stream.runDrain(pool.imap(stage.job, ["b"]))],
       order: ["b"]
     },
     {
@@ -243,6 +247,9 @@ const play = (
   world.get(stage.finishAll)
   expect(stage.started.filter((name) => !name.startsWith("victim"))).toEqual(scenario.order)
   for (const other of others) expect(other.pollUnsafe()?._tag).toBe("Success")
+  const { rejected } = world.get(pool.stats)
+  expect(scenario.isRejected === false ? rejected : 0).toBe(0)
+  expect(scenario.isRejected === true && stage.started.includes("victim")).toBe(false)
   world.get(expectEmpty(pool))
   expect([toInternal(pool).slots.shares, world.clock.sleeping]).toEqual([undefined, 0])
   if (closing === undefined) world.get(expectWorking(pool))

@@ -183,3 +183,40 @@ describe.each([1, 2, 3, 10])("in a pool of size %i with callers of any key", (si
     )
   })
 })
+
+describe("a job that runs while the clock on the wall is put forward", () => {
+  it("is charged to its key for the time that it held the slot (semantic 27)", () => {
+    const town = new Town(1)
+    town.enter(10, { key: "a" })
+    for (let i = 0; i < 4; i++) for (const key of ["a", "b"]) town.enter(10, { key })
+    town.clock.skew = 3_600_000
+    town.finish()
+    expect(town.served.map((job) => job.terms?.options?.key).join("")).toBe("ababababa")
+  })
+})
+
+describe("a key that has used more than its share", () => {
+  it("is served in the end, however many new keys go on coming (semantic 27)", () => {
+    const town = new Town(1)
+    let count = 0
+    town.enter(10, { key: "busy" })
+    const waiting = town.enter(10, { key: "busy" })
+    // ever new keys, each for one job, and always two of them in line
+    const another = () => town.enter(10, { key: `new ${++count}` })
+    another()
+    another()
+    town.onEnd = another
+    for (let step = 0; step < 200 && waiting.state === "waiting"; step++) town.step()
+    expect(waiting.state).not.toBe("waiting")
+  })
+
+  it("is forgotten in the end, however many new keys go on coming (semantic 27)", () => {
+    const town = new Town(2)
+    let count = 0
+    const another = () => town.enter(10, { key: `new ${++count}` })
+    for (let i = 0; i < 4; i++) another()
+    town.onEnd = another
+    for (let step = 0; step < 2000; step++) town.step()
+    expect(town.slots.shares?.size).toBeLessThan(50)
+  })
+})

@@ -49,7 +49,7 @@ class MapJob extends Job {
   exit: Exit.Exit<unknown, unknown> | undefined = undefined
   /** The one to be emitted after this one. */
   after: MapJob | undefined = undefined
-  private readonly window: Window
+  private window: Window | undefined
   private fiber: Fiber.Fiber<unknown, unknown> | undefined = undefined
   private interruptor: number | undefined = undefined
 
@@ -60,20 +60,22 @@ class MapJob extends Job {
   }
 
   onGrant(): void {
-    this.window.rouse()
+    this.window?.rouse()
   }
 
   onRefuse(): void {}
 
   /** The first step of the job is done; what interrupted it meanwhile is made up for. */
   started(fiber: Fiber.Fiber<unknown, unknown>): void {
+    // It may have ended in its first step.
+    if (this.state === "ended") return
     this.fiber = fiber
     if (this.interruptor !== undefined) fiber.interruptUnsafe(this.interruptor)
   }
 
   /** What outlives the job, as the context of a fiber that it forked, keeps the job alone. */
   release(): void {
-    this.item = this.fiber = undefined
+    this.item = this.fiber = this.window = undefined
   }
 
   interrupt(fiberId: number): void {
@@ -155,7 +157,10 @@ class Window implements Party {
     return this.pool.interruptAll(this.jobs.toArray()).pipe(
       Effect.andThen(fetching === undefined ? Effect.void : Effect.asVoid(Fiber.interrupt(fetching))),
       Effect.andThen(Scope.close(this.scope, Exit.void)),
-      Effect.ensuring(Effect.sync(() => this.pool.parties.delete(this)))
+      Effect.ensuring(Effect.sync(() => {
+        this.pool.parties.delete(this)
+        this.discard()
+      }))
     )
   }))
 
@@ -306,6 +311,16 @@ class Window implements Party {
     }
     if (this.first === undefined) this.last = undefined
     return chunk
+  }
+
+  /** What was not emitted is lost: what outlives its job does not keep it. */
+  private discard(): void {
+    for (let job = this.first; job !== undefined;) {
+      const { after } = job
+      job.exit = job.after = undefined
+      job = after
+    }
+    this.first = this.last = undefined
   }
 
   private wakeConsumer(): void {

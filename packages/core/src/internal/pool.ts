@@ -204,7 +204,7 @@ export class Pool {
       ? undefined
       : this.alarm.callIn(this.settings.drain, () => {
         idler.leave()
-        resume(Effect.void)
+        this.schedule(() => resume(Effect.void))
       })
     this.idlers.push(idler)
   })

@@ -3,8 +3,8 @@
  *
  * Between the keys it is start-time fair queueing on slot time. Each key has an account: what its jobs used, over
  * its weight. A grant charges the key's mean job time at once, the end of the job corrects that to the time that
- * the slot was really held. Next is the key that is charged least, where nobody is charged less than the last who
- * was served (the present): so whoever was away for a while is next, but has saved up nothing.
+ * the slot was really held. Next is the key that is charged least, where nobody who comes is charged less than the
+ * last who was served (the present): so whoever was away for a while is next, but has saved up nothing.
  *
  * Within a key, next is whoever has the most levels: his priority and what he gained while in line. All gain at
  * the same rate, so that their order never changes and no clock is needed to keep it.
@@ -54,7 +54,9 @@ class Account extends Ranked {
   readonly weight: number
   /** What the key has used, or will by estimate, over its weight. */
   charged = 0
-  /** What it is ranked by among those that wait: `charged`, but no less than the present. */
+  /** The present when it came to compete. */
+  floor = 0
+  /** What it is ranked by among those that compete: `charged`, but no less than the floor. */
   start = 0
   /** When it was served last, as a number of grants. */
   served = 0
@@ -70,6 +72,11 @@ class Account extends Ranked {
     this.key = key
     this.weight = weight
   }
+
+  /** Whether it has a job, in line or running. */
+  get isOpen(): boolean {
+    return this.running > 0 || this.waiting.first !== undefined
+  }
 }
 
 const later = (mean: number | undefined, time: number): number => mean === undefined ? time : mean + (time - mean) / 8
@@ -83,8 +90,14 @@ export class Shares {
     return a.served < b.served || (a.served === b.served && a.joined < b.joined)
   })
   private readonly accounts = new Map<string | undefined, Account>()
-  /** The start of whoever was served last. */
+  /** Where those that come start: as whoever was served last, or later. */
   private present = 0
+  /** What a key would have been charged by now that always had its share. */
+  private fair = 0
+  /** The greatest charge of a job. */
+  private longest = 0
+  /** The weights of the keys that have jobs, in line or running. */
+  private weights = 0
   private grants = 0
   private arrivals = 0
   private mean: number | undefined = undefined
@@ -118,15 +131,15 @@ export class Shares {
 
   /** The claim takes a place in line; `joined` in milliseconds. */
   join(claim: Claim, joined: number): void {
+    const { account } = claim
     claim.score = joined * this.boost - (claim.job.terms?.options?.priority ?? 0)
     claim.number = ++this.arrivals
-    this.accounts.set(claim.account.key, claim.account)
-    const { account } = claim
-    const first = account.waiting.first === undefined
+    this.open(account)
+    const isFirst = account.waiting.first === undefined
     account.waiting.push(claim)
-    if (!first) return
-    this.debtors.remove(account)
-    account.start = Math.max(this.present, account.charged)
+    if (!isFirst) return
+    account.floor = this.present
+    account.start = Math.max(account.floor, account.charged)
     account.joined = claim.number
     this.competing.push(account)
   }
@@ -140,19 +153,14 @@ export class Shares {
   /** The claim, in line or not, gets a slot. */
   grant(claim: Claim, now: number): void {
     const { account } = claim
-    // An account is in one heap at a time: it competes as long as a claim of it is in line.
-    if (claim.rank === -1) this.debtors.remove(account)
-    else this.drop(claim)
-    this.accounts.set(account.key, account)
-    this.present = Math.max(this.present, account.charged)
-    account.charged = this.present
+    this.open(account)
+    const isInLine = claim.rank !== -1
+    account.charged = isInLine ? account.start : Math.max(this.present, account.charged)
+    if (isInLine) this.drop(claim)
+    this.advance(account.charged)
     account.served = ++this.grants
     claim.charge(now, account.mean ?? this.mean ?? 0)
     this.update(account)
-    for (let paid = this.debtors.first; paid !== undefined && paid.charged <= this.present; paid = this.debtors.first) {
-      this.debtors.remove(paid)
-      this.accounts.delete(paid.key)
-    }
   }
 
   /** The slot of the claim has come back. */
@@ -162,7 +170,29 @@ export class Shares {
     account.mean = later(account.mean, time)
     this.mean = later(this.mean, time)
     this.update(account)
+    // Ever new keys, each of which starts at the present, must not keep it where it is: nobody falls behind what is
+    // fair by more than two jobs.
+    this.longest = Math.max(this.longest, time / account.weight)
+    this.fair = Math.max(this.fair, this.present) + time / this.weights
+    this.advance(this.fair - 2 * this.longest)
     this.settle(account)
+  }
+
+  /** Brings the present forward, and forgets the keys that have paid off. */
+  private advance(present: number): void {
+    this.present = Math.max(this.present, present)
+    for (let paid = this.debtors.first; paid !== undefined && paid.charged <= this.present; paid = this.debtors.first) {
+      this.debtors.remove(paid)
+      this.accounts.delete(paid.key)
+    }
+  }
+
+  /** The key has a job, in line or running, from here on. */
+  private open(account: Account): void {
+    if (account.isOpen) return
+    this.debtors.remove(account)
+    this.accounts.set(account.key, account)
+    this.weights += account.weight
   }
 
   /** Takes the claim out of the line. */
@@ -175,13 +205,14 @@ export class Shares {
   /** Ranks the key by what it is charged now. */
   private update(account: Account): void {
     if (account.waiting.first === undefined) return
-    account.start = Math.max(this.present, account.charged)
+    account.start = Math.max(account.floor, account.charged)
     this.competing.moved(account)
   }
 
   /** Forgets the key if nothing of it is left. */
   private settle(account: Account): void {
-    if (account.running > 0 || account.waiting.first !== undefined) return
+    if (account.isOpen) return
+    this.weights -= account.weight
     if (account.charged > this.present) this.debtors.push(account)
     else this.accounts.delete(account.key)
   }

@@ -304,7 +304,7 @@ export class Slots {
     terms.call?.cancel()
   }
 
-  /** In nanoseconds, as slots are charged. */
+  /** Nanoseconds of the clock, as slots are charged in: it goes on evenly when the one on the wall is put right. */
   private get now(): number {
     return Number(this.ranking.clock.monotonicTimeNanosUnsafe())
   }

@@ -1,13 +1,14 @@
 /**
  * What a program does: the same actors, maps and piles on the library.
  */
-import { Context, Effect, Exit, Fiber, Logger, Option, Pull, References, Scheduler, Scope, Stream } from "effect"
+import { Clock, Context, Effect, Exit, Fiber, Logger, Option, Pull, References, Scheduler, Scope, Stream } from "effect"
 import { toInternal } from "../../src/GreenPool.ts"
-import { GreenPile, GreenPool, type PoolStats } from "../../src/index.ts"
+import { GreenPile, GreenPool, type GreenPoolOptions, type JobOptions, type PoolStats } from "../../src/index.ts"
 import type { Job } from "../../src/internal/slots.ts"
+import { VirtualClock } from "../support/virtual-clock.ts"
 import { Board } from "./board.ts"
 import { end, type Named, showCause, showExit } from "./exits.ts"
-import { type Body, itemOf, type Order, type Step } from "./program.ts"
+import { type Ask, type Body, itemOf, type Order, type Program, type Rules, type Step } from "./program.ts"
 import type { Simulation } from "./scheduler.ts"
 import { type Feeds, openSource } from "./source.ts"
 
@@ -16,12 +17,22 @@ interface OpenPool {
   readonly close: Effect.Effect<void>
 }
 
+/** As a user writes them: what there is not is not there. */
+const optionsOf = ({ drain, maxWait, maxWaiting }: Rules): GreenPoolOptions => ({
+  ...(maxWaiting === Infinity ? {} : { maxWaiting }),
+  ...(maxWait === Infinity ? {} : { maxWait }),
+  ...(drain === 0 ? {} : { onClose: "drain", ...(drain === Infinity ? {} : { drainTimeout: drain }) })
+})
+
+const askOf = ({ ask }: { readonly ask?: Ask }): JobOptions => ask ?? {}
+
 type Chunk = readonly [unknown, ...ReadonlyArray<unknown>]
 
 export class Actual {
   readonly board = new Board()
   readonly simulation: Simulation
   readonly pools: ReadonlyArray<OpenPool>
+  readonly clock = new VirtualClock()
   /** Fibers that have started and not ended, by the actor at their base. */
   readonly fibers = new Map<string, Fiber.Fiber<unknown, unknown>>()
   readonly #ended = new Map<string, Fiber.Fiber<unknown, unknown>>()
@@ -34,7 +45,7 @@ export class Actual {
   readonly #jobs = new Map<Job, string>()
   readonly #piles = new Map<string, GreenPile<string, Named>>()
 
-  constructor(sizes: ReadonlyArray<number>, simulation: Simulation) {
+  constructor({ rules, sizes }: Program, simulation: Simulation) {
     this.simulation = simulation
     const reports = Logger.make(({ cause, fiber }) => {
       const { pool } = fiber.getRef(References.CurrentLogAnnotations)
@@ -42,11 +53,14 @@ export class Actual {
     })
     this.#context = Context.empty().pipe(
       Context.add(Scheduler.Scheduler, simulation),
+      Context.add(Clock.Clock, this.clock),
       Context.add(Logger.CurrentLoggers, new Set([reports]))
     )
     this.pools = sizes.map((size, index) => {
       const scope = Scope.makeUnsafe()
-      const make = GreenPool.make({ size, name: String(index) }).pipe(Scope.provide(scope))
+      const options: GreenPoolOptions = { size, name: String(index), ...optionsOf(rules[index]!) }
+      // What the calls of a bounded pool may fail with is none of the program's concern.
+      const make = GreenPool.make(options).pipe(Scope.provide(scope)) as Effect.Effect<GreenPool, unknown>
       // At once; but `runSync` would give the pool another scheduler.
       simulation.hold(1000)
       const exit = Effect.runForkWith(this.#context)(make).pollUnsafe()
@@ -57,6 +71,11 @@ export class Actual {
 
   get stats(): ReadonlyArray<PoolStats> {
     return this.pools.map(({ pool }) => Effect.runSync(pool.stats))
+  }
+
+  /** How many keys each pool keeps. */
+  get keys(): ReadonlyArray<number> {
+    return this.pools.map(({ pool }) => toInternal(pool).slots.shares?.size ?? 0)
   }
 
   /** Who has borrowed whose slot: what no counter shows, and what decides who gets a slot next. */
@@ -77,6 +96,8 @@ export class Actual {
   perform(step: Step): void {
     if ("interrupt" in step) {
       this.fibers.get(step.interrupt)!.interruptUnsafe()
+    } else if ("tick" in step) {
+      this.clock.advance(step.tick)
     } else if ("feed" in step) {
       this.#feeds.get(step.feed)!(step.with)
     } else {
@@ -155,12 +176,30 @@ export class Actual {
       case "run":
         return this.#over(
           order.body,
-          this.#pool(order).run(this.#frame(order.body, `run of pool ${order.pool}`, this.#pool(order)))
+          this.#pool(order).run(
+            this.#frame(order.body, `run of pool ${order.pool}`, this.#pool(order)),
+            askOf(order)
+          )
         )
+      case "runIfAvailable": {
+        const frame = this.#frame(order.body, `run of pool ${order.pool}`, this.#pool(order))
+        return this.#over(
+          order.body,
+          Effect.map(this.#pool(order).runIfAvailable(frame, askOf(order)), Option.getOrElse(() => "none"))
+        )
+      }
+      case "spawnIfAvailable": {
+        const job = this.#spawned(order.body, `spawnIfAvailable of pool ${order.pool}`, this.#pool(order))
+        return Effect.map(
+          this.#pool(order).spawnIfAvailable(job, askOf(order)),
+          Option.match({ onNone: () => "none", onSome: () => "done" })
+        )
+      }
       case "spawn":
       case "spawnN":
         return this.#pool(order)[order.op](
-          this.#spawned(order.body, `${order.op} of pool ${order.pool}`, this.#pool(order))
+          this.#spawned(order.body, `${order.op} of pool ${order.pool}`, this.#pool(order)),
+          askOf(order)
         )
       case "fork":
         return Effect.forkChild(this.#base(order.body))
@@ -202,7 +241,8 @@ export class Actual {
         )
       case "pileSpawn":
         return this.#piles.get(order.pile)!.spawn(
-          this.#spawned(order.body, `spawn of pile ${order.pile}`, this.#pilePools.get(order.pile))
+          this.#spawned(order.body, `spawn of pile ${order.pile}`, this.#pilePools.get(order.pile)),
+          askOf(order)
         )
       case "next":
         return Effect.map(this.#piles.get(order.pile)!.next, Option.getOrElse(() => "none"))

@@ -2,6 +2,7 @@
  * How actors end, in words.
  */
 import { Cause, Effect, type Exit } from "effect"
+import { PoolFull } from "../../src/index.ts"
 import type { Body } from "./program.ts"
 
 /** A failure or defect of an actor, by its name. */
@@ -45,6 +46,7 @@ export const showCause = (cause: Cause.Cause<unknown>): string => {
 
 const showError = (error: unknown): string => {
   if (error instanceof Named) return error.actor
+  if (error instanceof PoolFull) return error.reason
   if (!(error instanceof Error)) return String(error)
   return error.cause instanceof Named
     ? error.cause.actor

@@ -3,7 +3,7 @@
  */
 import type { Board } from "./board.ts"
 import { block, type Fiber, Interrupted, Raise, type Runtime, type Steps, uninterruptible } from "./fibers.ts"
-import { Job, outcomeOf, type Pool, stopAll } from "./model.ts"
+import { innermost, Job, outcomeOf, type Pool, stopAll } from "./model.ts"
 import { type Body, type Feed, itemOf, type MapVerb, type SourceSpec } from "./program.ts"
 
 interface Item {
@@ -26,6 +26,11 @@ export class MapModel {
     this.#stop()
     this.#wakeConsumer()
   }
+  /** A map from outside goes on with what it has in hand, and then ends. */
+  readonly #onDrain = () => {
+    if (this.#isDrained) this.#wakeConsumer()
+  }
+  readonly #isRefused: boolean
   #taken = 0
   /** Items that a source that is fed has delivered and nobody has taken. */
   #delivered = 0
@@ -60,22 +65,27 @@ export class MapModel {
     this.#verb = verb
     this.#source = source
     this.#launch = launch
-    this.#closed = pool.closed
-    if (!pool.closed) this.#sourceIs("open")
+    this.#closed = this.#isRefused = pool.refuses(outer)
+    if (!this.#isRefused) this.#sourceIs("open")
     pool.onResize.add(this.#onResize)
     pool.onClose.add(this.#onClose)
+    pool.onDrain.add(this.#onDrain)
   }
 
   /** What is ready, in one chunk; waits for the first. */
   *pull(self: Fiber): Steps<string> {
     for (;;) {
-      if (this.#pool.closed) throw Interrupted
+      if (this.#pool.closed || this.#isRefused) throw Interrupted
       this.#read = true
       this.#fill()
       const chunk = this.#emit()
       if (chunk.length > 0) {
         this.#fill()
         return `gave ${chunk.join(", ")}`
+      }
+      if (this.#isDrained) {
+        yield* uninterruptible(self, this.close())
+        throw Interrupted
       }
       const over = this.#next[0]?.exit ?? (this.#inHand === 0 ? this.#ended : undefined)
       if (over !== undefined) {
@@ -95,6 +105,7 @@ export class MapModel {
     this.#stop()
     this.#pool.onResize.delete(this.#onResize)
     this.#pool.onClose.delete(this.#onClose)
+    this.#pool.onDrain.delete(this.#onDrain)
     yield* stopAll(this.#runtime, this.#jobs, undefined)
     if (this.#closed) return
     this.#closed = true
@@ -132,7 +143,7 @@ export class MapModel {
     }
     while (
       this.#read && !this.#stopped && this.#ended === undefined && this.#waiting === undefined && !this.#fetching &&
-      this.#inHand < Math.max(1, this.#pool.size)
+      this.#inHand < Math.max(1, this.#pool.size) && !this.#pool.refuses(this.#outer)
     ) {
       const body = this.#take()
       if (body === undefined) continue
@@ -208,7 +219,13 @@ export class MapModel {
     }
   }
 
+  get #isDrained(): boolean {
+    return this.#pool.draining && innermost(this.#outer) === undefined && this.#inHand === 0 &&
+      this.#ended === undefined
+  }
+
   #wakeConsumerIfReady(): void {
+    if (this.#isDrained) this.#wakeConsumer()
     if (this.#next[0]?.exit !== undefined || (this.#ended !== undefined && this.#inHand === 0)) this.#wakeConsumer()
   }
 

@@ -18,7 +18,7 @@ import {
   uninterruptible
 } from "./fibers.ts"
 import { type Counters, innermost, Job, outcomeOf, Pool, stopAll } from "./model.ts"
-import type { Body, Order, Step } from "./program.ts"
+import type { Ask, Body, Order, Program, Rules, Step } from "./program.ts"
 
 /** The innermost job of each pool around an actor. */
 type Jobs = ReadonlyMap<Pool, Job>
@@ -32,9 +32,9 @@ export class Expected {
   readonly #maps = new Map<string, MapModel>()
   readonly #piles = new Map<string, Pile>()
 
-  constructor(sizes: ReadonlyArray<number>, choose: (count: number) => number) {
+  constructor({ rules, sizes }: Program, choose: (count: number) => number) {
     this.runtime = new Runtime(choose)
-    this.pools = sizes.map((size, index) => this.#pool(size, String(index)))
+    this.pools = sizes.map((size, index) => this.#pool(size, String(index), rules[index]))
   }
 
   get counters(): ReadonlyArray<Counters> {
@@ -47,14 +47,16 @@ export class Expected {
     ).sort()
   }
 
-  #pool(size: number, name: string): Pool {
-    return new Pool(name, size, (job) => this.board.enter(job.kind, job.actor))
+  #pool(size: number, name: string, rules: Rules = { maxWaiting: Infinity, maxWait: Infinity, drain: 0 }): Pool {
+    return new Pool(name, size, rules, (job) => this.board.enter(job.kind, job.actor))
   }
 
   /** Carries out one step, up to the point where everybody waits. */
   perform(step: Step): void {
     if ("interrupt" in step) {
       this.#fibers.get(step.interrupt)!.interrupt()
+    } else if ("tick" in step) {
+      for (const pool of this.pools) pool.tick(step.tick)
     } else if ("feed" in step) {
       this.#maps.get(step.feed)!.feed(step.with)
     } else {
@@ -112,10 +114,15 @@ export class Expected {
   *#carryOut(self: Fiber, jobs: Jobs, actor: string, order: Exclude<Order, { readonly op: "end" }>): Steps<string> {
     switch (order.op) {
       case "run":
-        return yield* this.#run(self, jobs, this.pools[order.pool]!, order.body)
+        return yield* this.#run(self, jobs, this.pools[order.pool]!, order.body, order.ask)
+      case "runIfAvailable":
+        return yield* this.#run(self, jobs, this.pools[order.pool]!, order.body, order.ask, true)
       case "spawn":
       case "spawnN":
-        return yield* this.#spawn(self, jobs, this.pools[order.pool]!, order.body, `${order.op} of pool ${order.pool}`)
+      case "spawnIfAvailable": {
+        const kind = `${order.op} of pool ${order.pool}`
+        return yield* this.#spawn(self, jobs, this.pools[order.pool]!, order.body, kind, order.ask)
+      }
       case "fork": {
         const fiber = this.#fork(jobs, order.body).beginSoon()
         self.children.add(fiber)
@@ -147,7 +154,7 @@ export class Expected {
         return yield* this.#pile(self, jobs, order)
       case "pileSpawn": {
         const pile = this.#piles.get(order.pile)!
-        return yield* this.#spawn(self, jobs, pile.pool, order.body, `spawn of pile ${order.pile}`, pile)
+        return yield* this.#spawn(self, jobs, pile.pool, order.body, `spawn of pile ${order.pile}`, order.ask, pile)
       }
       case "next": {
         const exit = yield* this.#piles.get(order.pile)!.take()
@@ -178,14 +185,16 @@ export class Expected {
       else if (job.state === "running") pool.end(job, "interrupted")
       throw raised
     }
-    if (job.isOver) throw Interrupted
+    if (job.isOver) throw job.refusal === undefined ? Interrupted : new Raise(job.refusal)
   }
 
-  *#run(self: Fiber, jobs: Jobs, pool: Pool, body: Body): Steps<string> {
-    if (pool.closed) throw Interrupted
-    const job = new Job(`run of pool ${pool.name}`, body.id, jobs.get(pool))
+  *#run(self: Fiber, jobs: Jobs, pool: Pool, body: Body, ask?: Ask, ifAvailable = false): Steps<string> {
+    if (pool.refuses(jobs.get(pool))) throw Interrupted
+    const job = new Job(`run of pool ${pool.name}`, body.id, jobs.get(pool), ask)
     job.onStop = () => self.interrupt()
-    pool.enter(job)
+    if (ifAvailable && !pool.enterIfAvailable(job)) return "none"
+    const refusal = ifAvailable ? undefined : pool.tryToEnter(job)
+    if (refusal !== undefined) throw new Raise(refusal)
     yield* this.#wait(pool, job)
     const exit = yield* exitOf(this.#frame(self, new Map(jobs).set(pool, job), body))
     pool.end(job, outcomeOf(exit))
@@ -193,13 +202,16 @@ export class Expected {
     return resume(exit)
   }
 
-  *#spawn(self: Fiber, jobs: Jobs, pool: Pool, body: Body, kind: string, pile?: Pile): Steps<string> {
-    if (pool.closed || pile?.closed === true) throw Interrupted
-    const job = new Job(kind, body.id, jobs.get(pool))
-    const entry = pile?.add(job)
+  *#spawn(self: Fiber, jobs: Jobs, pool: Pool, body: Body, kind: string, ask?: Ask, pile?: Pile): Steps<string> {
+    if (pool.refuses(jobs.get(pool)) || pile?.closed === true) throw Interrupted
+    const job = new Job(kind, body.id, jobs.get(pool), ask)
     // Until there is a fiber, to stop the job is to end it.
     job.onStop = () => pool.end(job, "interrupted")
-    pool.enter(job)
+    const ifAvailable = kind.startsWith("spawnIfAvailable")
+    if (ifAvailable && !pool.enterIfAvailable(job)) return "none"
+    const refusal = ifAvailable ? undefined : pool.tryToEnter(job)
+    if (refusal !== undefined) throw new Raise(refusal)
+    const entry = pile?.add(job)
     try {
       yield* this.#wait(pool, job)
     } catch (raised) {
@@ -241,8 +253,23 @@ export class Expected {
   }
 
   *#close(jobs: Jobs, pool: Pool): Steps<void> {
-    if (pool.closed) return
+    if (pool.closed || pool.draining) return
+    if (pool.rules.drain > 0 && innermost(jobs.get(pool)) === undefined) yield* this.#drain(pool)
     yield* stopAll(this.runtime, pool.close(), jobs.get(pool))
+  }
+
+  *#drain(pool: Pool): Steps<void> {
+    pool.draining = true
+    for (const call of Array.from(pool.onDrain)) call()
+    yield* mayYield(this.runtime)
+    if (pool.idle) return
+    let wake = () => {}
+    yield* block<void>((resume) => {
+      pool.idlers.add(wake = resume)
+      pool.onTime.set(wake, pool.now + pool.rules.drain)
+    })
+    pool.idlers.delete(wake)
+    pool.onTime.delete(wake)
   }
 
   *#closePile(jobs: Jobs, pile: Pile, ownsPool: boolean): Steps<void> {

@@ -1,5 +1,6 @@
 /**
  * Runs the proof with ever new programs: `pnpm fuzz [--minutes N] [--seed S]`, and `--path P` to replay what it found.
+ * `--admission`: programs with bounds, keys, priorities, times and draining.
  */
 import { parseArgs } from "node:util"
 import { prove, Schedules } from "./proof.ts"
@@ -9,7 +10,8 @@ const { values } = parseArgs({
   options: {
     minutes: { type: "string", default: "1" },
     seed: { type: "string", default: String(Date.now() % 1_000_000_000) },
-    path: { type: "string" }
+    path: { type: "string" },
+    admission: { type: "boolean", default: false }
   }
 })
 
@@ -28,7 +30,8 @@ const progress = (): string => {
 }
 
 const check = async (seed: number, path?: string): Promise<void> => {
-  const problem = await prove({ seed, programs: BatchSize, ...(path === undefined ? {} : { path }) }, tally)
+  const { admission } = values
+  const problem = await prove({ seed, programs: BatchSize, admission, ...(path === undefined ? {} : { path }) }, tally)
   if (problem === undefined) return
   console.error(problem)
   process.exit(1)

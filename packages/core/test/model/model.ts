@@ -2,10 +2,12 @@
  * The pool as the contract describes it, and nothing else: plain, sequential, slow.
  *
  * One rule serves everybody (`serve`): free slots go to the line from its head; then, again from its head, whoever is
- * inside a running job whose slot nobody has borrowed borrows that. All else is bookkeeping.
+ * inside a running job whose slot nobody has borrowed borrows that. With keys, free slots go to the key that was served
+ * least recently, where the time stands still. All else is bookkeeping.
  */
 
 import { block, type Runtime, type Steps } from "./fibers.ts"
+import type { Ask, Rules } from "./program.ts"
 
 /** How a job ended. */
 export type Outcome = "succeeded" | "failed" | "interrupted"
@@ -19,22 +21,30 @@ export class Job {
   readonly kind: string
   readonly actor: string
   readonly outer: Job | undefined
+  readonly ask: Ask
+  /** The key that the slot which it holds was given to. */
+  charged: Key | undefined = undefined
+  /** When it has waited long enough. */
+  deadline = Infinity
+  /** Why it was turned away. */
+  refusal: string | undefined = undefined
   state: "new" | "waiting" | "running" | "over" = "new"
   lender: Job | undefined = undefined
   borrower: Job | undefined = undefined
   /** A slot has come to a job that waited. */
   onGrant: () => void = () => {}
-  /** The pool has closed while the job waited. */
+  /** The pool has closed, or the time is up, while the job waited. */
   onRefuse: () => void = () => {}
   /** Interrupts the job while it runs. */
   onStop: () => void = () => {}
   /** Called when the job is over. */
   readonly whenOver: Array<() => void> = []
 
-  constructor(kind: string, actor: string, outer: Job | undefined) {
+  constructor(kind: string, actor: string, outer: Job | undefined, ask: Ask = {}) {
     this.kind = kind
     this.actor = actor
     this.outer = outer
+    this.ask = ask
   }
 
   get isOver(): boolean {
@@ -45,6 +55,14 @@ export class Job {
   get around(): Job | undefined {
     return innermost(this.outer)
   }
+}
+
+/** A key, as long as jobs of it wait or hold slots. */
+interface Key {
+  /** When it was served last; 0: never. */
+  served: number
+  /** When it came into the line. */
+  came: number
 }
 
 /** The innermost job, from this one outwards, that is not over. */
@@ -62,12 +80,21 @@ export interface Counters {
   readonly succeeded: number
   readonly failed: number
   readonly interrupted: number
+  readonly rejected: number
 }
 
 export class Pool {
   readonly name: string
   size: number
   closed = false
+  draining = false
+  rejected = 0
+  now = 0
+  readonly rules: Rules
+  /** Whether keys and priorities count: from the first caller with one until the pool is idle. */
+  ranked = false
+  readonly keys = new Map<string | undefined, Key>()
+  events = 0
   readonly line: Array<Job> = []
   readonly jobs = new Set<Job>()
   readonly ended: Record<Outcome, number> = { succeeded: 0, failed: 0, interrupted: 0 }
@@ -77,12 +104,16 @@ export class Pool {
   /** Maps and piles: called after a resize and when the pool closes. */
   readonly onResize = new Set<() => void>()
   readonly onClose = new Set<() => void>()
+  readonly onDrain = new Set<() => void>()
+  /** Called when the time for draining is up. */
+  readonly onTime = new Map<() => void, number>()
   /** Called with each job in the order in which slots are given. */
   readonly onStart: (job: Job) => void
 
-  constructor(name: string, size: number, onStart: (job: Job) => void) {
+  constructor(name: string, size: number, rules: Rules, onStart: (job: Job) => void) {
     this.name = name
     this.size = size
+    this.rules = rules
     this.onStart = onStart
   }
 
@@ -100,21 +131,105 @@ export class Pool {
   }
 
   get counters(): Counters {
-    const { borrowed, ended, line, running, size, started } = this
-    return { size, running, free: size - running, waiting: line.length, borrowed, started, ...ended }
+    const { borrowed, ended, line, rejected, running, size, started } = this
+    return { size, running, free: size - running, waiting: line.length, borrowed, started, rejected, ...ended }
+  }
+
+  /** Whether nobody inside this job, or outside if there is none, is let in. */
+  refuses(outer: Job | undefined): boolean {
+    return this.closed || (this.draining && innermost(outer) === undefined)
   }
 
   /** The job runs afterwards, or waits. */
   enter(job: Job): void {
+    this.rank(job)
     job.state = "waiting"
     this.line.push(job)
+    if (this.ranked) this.compete(job)
     this.serve()
+  }
+
+  /** As `enter`, unless the job would have to wait and is not allowed to. */
+  tryToEnter(job: Job): string | undefined {
+    this.rank(job)
+    const lender = job.around
+    if (!this.isFree && (lender === undefined || lender.borrower !== undefined)) {
+      const maxWait = job.ask.maxWait ?? (lender === undefined ? this.rules.maxWait : Infinity)
+      if (maxWait === 0) return this.reject("WaitTimeout")
+      if (lender === undefined && this.line.length >= this.rules.maxWaiting) return this.reject("QueueFull")
+      job.deadline = this.now + maxWait
+    }
+    this.enter(job)
+    return undefined
+  }
+
+  /** As `enter`, but only if a slot is free. */
+  enterIfAvailable(job: Job): boolean {
+    this.rank(job)
+    if (this.isFree) this.enter(job)
+    return job.state === "running"
+  }
+
+  get isFree(): boolean {
+    return this.running < this.size
+  }
+
+  /** Time goes by. */
+  tick(milliseconds: number): void {
+    this.now += milliseconds
+    for (const job of this.line.filter(({ deadline }) => deadline <= this.now)) {
+      this.leave(job)
+      job.refusal = this.reject("WaitTimeout")
+      job.onRefuse()
+    }
+    for (const [call, at] of Array.from(this.onTime)) if (at <= this.now) call()
+  }
+
+  private reject(reason: string): string {
+    this.rejected++
+    return `fail ${reason}`
+  }
+
+  private rank({ ask }: Job): void {
+    if (this.ranked || (ask.key === undefined && ask.priority === undefined)) return
+    this.ranked = true
+    for (const job of this.line) this.compete(job)
+  }
+
+  private compete(job: Job): void {
+    const { key } = job.ask
+    const known = this.keys.get(key)
+    const isFirst = !this.line.some((other) => other !== job && other.ask.key === key)
+    const came = ++this.events
+    if (known === undefined) this.keys.set(key, { served: 0, came })
+    else if (isFirst) known.came = came
+  }
+
+  /** A key with nobody in line and no slot is forgotten; an idle pool has none. */
+  private forget(): void {
+    for (const [name, key] of this.keys) {
+      const isUsed = this.line.some(({ ask }) => ask.key === name) ||
+        [...this.jobs].some(({ charged }) => charged === key)
+      if (!isUsed) this.keys.delete(name)
+    }
+    if (this.idle) this.ranked = false
+  }
+
+  /** Who gets the next slot. */
+  private get next(): Job {
+    if (!this.ranked) return this.line[0]!
+    return this.line.reduce((one, other) => {
+      const [key, otherKey] = [this.keys.get(one.ask.key)!, this.keys.get(other.ask.key)!]
+      if (key === otherKey) return (other.ask.priority ?? 0) > (one.ask.priority ?? 0) ? other : one
+      return otherKey.served < key.served || (otherKey.served === key.served && otherKey.came < key.came) ? other : one
+    })
   }
 
   /** A waiting job goes away. */
   leave(job: Job): void {
     this.line.splice(this.line.indexOf(job), 1)
     job.state = "over"
+    this.forget()
     this.serve()
   }
 
@@ -125,7 +240,12 @@ export class Pool {
     job.borrower = job.lender = undefined
     this.jobs.delete(job)
     this.ended[outcome]++
-    if (borrower !== undefined) borrower.lender = lender
+    if (borrower !== undefined) {
+      borrower.lender = lender
+      borrower.charged = job.charged
+    }
+    job.charged = undefined
+    this.forget()
     if (lender !== undefined) lender.borrower = borrower
     this.serve()
     for (const call of job.whenOver) call()
@@ -150,13 +270,21 @@ export class Pool {
   }
 
   private serve(): void {
-    while (this.running < this.size && this.line.length > 0) this.grant(this.line[0]!)
+    while (this.running < this.size && this.line.length > 0) {
+      const job = this.next
+      if (this.ranked) {
+        job.charged = this.keys.get(job.ask.key)!
+        job.charged.served = ++this.events
+      }
+      this.grant(job)
+    }
     for (const job of Array.from(this.line)) {
       const lender = job.around
       if (lender === undefined || lender.borrower !== undefined) continue
       lender.borrower = job
       job.lender = lender
       this.grant(job)
+      this.forget()
     }
     if (this.idle) { for (const call of Array.from(this.idlers)) call() }
   }

@@ -11,7 +11,7 @@ import { type Finding, leftovers, type Tally } from "./side-by-side.ts"
 
 export const runOverlapping = async (program: Program, seed: number, tally: Tally): Promise<Finding | undefined> => {
   const random = new Random(~seed)
-  const actual = new Actual(program.sizes, new RandomSimulation(new Random(seed)))
+  const actual = new Actual(program, new RandomSimulation(new Random(seed)))
   const cast = new Cast(program, actual.board)
   const watch = new Watch(actual)
   const steps: Array<Step> = []
@@ -90,7 +90,10 @@ class Watch {
     this.#line.onStep(step)
     if (!("to" in step)) return
     const { order } = step
-    if (order.op === "run" || order.op === "spawn" || order.op === "spawnN") {
+    if (
+      order.op === "run" || order.op === "spawn" || order.op === "spawnN" || order.op === "runIfAvailable" ||
+      order.op === "spawnIfAvailable"
+    ) {
       this.#pools.set(order.body.id, order.pool)
     } else if (order.op === "pile" && order.pool !== undefined) {
       this.#pools.set(`pile ${order.body.id}`, order.pool)
@@ -118,6 +121,7 @@ class Watch {
   }
 
   #onNote(actor: string, text: string): void {
+    this.#line.onNote(actor, text)
     const [verb, what] = text.split(/: | gave /) as [string, string | undefined]
     if ((verb === "next" || verb === "results" || verb === "exits") && what?.startsWith("succeed") === true) {
       this.#onRead(actor, what.slice("succeed ".length))
@@ -173,6 +177,9 @@ class Watch {
 
 interface Caller {
   readonly body: string
+  readonly actor: string
+  /** His key and his priority: he waits behind those of the same. */
+  readonly group: string
   readonly kind: string
   readonly fiber: string
   readonly pool: number
@@ -180,7 +187,7 @@ interface Caller {
   state: "coming" | "waiting" | "resting" | "gone"
 }
 
-/** Who comes from outside all jobs is let in in the order in which he joined the line. */
+/** Who comes from outside all jobs is let in in the order in which he joined the line, or that of his key. */
 class FirstComeFirstServed {
   readonly #actual: Actual
   readonly #problems: Array<string>
@@ -201,7 +208,7 @@ class FirstComeFirstServed {
   }
 
   onStep(step: Step): void {
-    if ("interrupt" in step) {
+    if ("interrupt" in step || "tick" in step) {
       // It may unwind slowly, and others with it: who of them still waits is not known any more.
       for (const caller of this.#callers.values()) caller.state = "gone"
       return
@@ -221,8 +228,9 @@ class FirstComeFirstServed {
     const pool = order.op === "pileSpawn" ? this.#pilePools.get(order.pile) : order.pool
     if (pool === undefined) return
     const kind = order.op === "run" ? "run" : "spawn"
+    const group = `${order.ask?.key} ${order.ask?.priority ?? 0}`
     for (const caller of this.#callers.values()) if (caller.fiber === fiber) caller.state = "gone"
-    this.#callers.set(order.body.id, { body: order.body.id, kind, fiber, pool, state: "coming" })
+    this.#callers.set(order.body.id, { body: order.body.id, actor: to, group, kind, fiber, pool, state: "coming" })
   }
 
   /** Before an operation of a fiber: what its last one, or that of the one before it, has done to the lines. */
@@ -242,6 +250,12 @@ class FirstComeFirstServed {
     }
   }
 
+  /** One who is turned away is not in line. */
+  onNote(actor: string, text: string): void {
+    if (!text.endsWith("fail QueueFull") && !text.endsWith("fail WaitTimeout")) return
+    for (const caller of this.#callers.values()) if (caller.actor === actor) caller.state = "gone"
+  }
+
   onRest(): void {
     for (const caller of this.#callers.values()) {
       // An interruption that was on its way may have taken him out of the line.
@@ -255,7 +269,7 @@ class FirstComeFirstServed {
     const line = this.#lines[caller.pool]!
     // One who has just come may start before one whose grant is on its way.
     const earlier = line.slice(0, Math.max(0, line.indexOf(caller)))
-      .find((other) => other.state === "resting" && other.kind === caller.kind)
+      .find((other) => other.state === "resting" && other.kind === caller.kind && other.group === caller.group)
     if (earlier !== undefined && caller.state === "resting") {
       this.#problems.push(`${caller.body} was let in before ${earlier.body}, who came first`)
     }

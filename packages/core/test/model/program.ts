@@ -29,16 +29,37 @@ export interface SourceSpec {
   readonly second: number | undefined
 }
 
+/** What a pool does beside giving slots. Times are in milliseconds. */
+export interface Rules {
+  readonly maxWaiting: number
+  readonly maxWait: number
+  /** How long its close lets jobs finish. */
+  readonly drain: number
+}
+
+/** What a caller asks for, beside a slot. */
+export interface Ask {
+  readonly key?: string
+  readonly priority?: number
+  readonly maxWait?: number
+}
+
 export type Order =
   | { readonly op: "end"; readonly how: "succeed" | "fail" | "die" | "interrupt" }
-  | { readonly op: "run" | "spawn" | "spawnN"; readonly pool: number; readonly body: Body }
+  | { readonly op: "run" | "spawn" | "spawnN"; readonly pool: number; readonly body: Body; readonly ask?: Ask }
+  | {
+    readonly op: "runIfAvailable" | "spawnIfAvailable"
+    readonly pool: number
+    readonly body: Body
+    readonly ask?: Ask
+  }
   | { readonly op: "fork" | "detach"; readonly body: Body }
   | { readonly op: "join"; readonly fiber: string }
   | { readonly op: "waitall"; readonly pool: number }
   | { readonly op: "resize"; readonly pool: number; readonly size: number }
   | { readonly op: "close"; readonly pool: number }
   | { readonly op: "pile"; readonly pool: number | undefined; readonly size: number; readonly body: Body }
-  | { readonly op: "pileSpawn"; readonly pile: string; readonly body: Body }
+  | { readonly op: "pileSpawn"; readonly pile: string; readonly body: Body; readonly ask?: Ask }
   | { readonly op: "next" | "results" | "exits"; readonly pile: string }
   | {
     readonly op: "map"
@@ -57,6 +78,7 @@ export type Step =
   | { readonly to: string; readonly isNew: boolean; readonly order: Order }
   | { readonly interrupt: string }
   | { readonly feed: string; readonly with: Feed }
+  | { readonly tick: number }
 
 /** One step of a program, as it is generated. */
 export interface Command {
@@ -69,6 +91,10 @@ export interface Command {
 
 export interface Program {
   readonly sizes: ReadonlyArray<number>
+  /** Of each pool; none where there are no bounds and a close interrupts. */
+  readonly rules: ReadonlyArray<Rules>
+  /** What callers may ask for, where they may. */
+  readonly asks: "nothing" | "keys" | "times"
   /** In the end, those who came first go home first. */
   readonly eldestFirst: boolean
   readonly commands: ReadonlyArray<Command>
@@ -95,7 +121,10 @@ const themes = {
     results: 1,
     exits: 1,
     waitall: 1,
-    close: 1
+    close: 1,
+    runIfAvailable: 0,
+    spawnIfAvailable: 0,
+    tick: 0
   },
   nesting: {
     end: 16,
@@ -125,6 +154,26 @@ const themes = {
     detach: 2,
     resize: 6,
     close: 1
+  },
+  admission: {
+    end: 14,
+    run: 14,
+    spawn: 8,
+    spawnN: 2,
+    detach: 4,
+    runIfAvailable: 3,
+    spawnIfAvailable: 3,
+    interrupt: 4,
+    resize: 4,
+    map: 3,
+    pull: 5,
+    feed: 1,
+    pile: 2,
+    pileSpawn: 5,
+    next: 3,
+    waitall: 1,
+    close: 2,
+    tick: 0
   }
 } satisfies Record<string, Partial<Record<string, number>>>
 
@@ -144,6 +193,26 @@ const programOf = (
     z: fc.nat(99)
   })
   return fc.record({ sizes, eldestFirst: fc.boolean(), commands: fc.array(command, { maxLength, size: "max" }) })
+    .map((program) => ({ ...program, rules: program.sizes.map(() => noRules), asks: "nothing" }))
+}
+
+const noRules: Rules = { maxWaiting: Infinity, maxWait: Infinity, drain: 0 }
+
+/** Programs over pools with bounds, keys and priorities, or times, that drain or not. */
+export const admissionPrograms = (maxLength: number): fc.Arbitrary<Program> => {
+  const rules = (times: ReadonlyArray<number>): fc.Arbitrary<Rules> =>
+    fc.record({
+      maxWaiting: fc.constantFrom(Infinity, Infinity, 0, 1, 2),
+      maxWait: fc.constantFrom(Infinity, ...times),
+      drain: fc.constantFrom(Infinity, 0, ...times)
+    })
+  const of = (asks: "keys" | "times", times: ReadonlyArray<number>, ticks: number) =>
+    fc.record({
+      program: programOf(sizesOf([1, 1, 2, 3, 0], 2), { ...themes.admission, tick: ticks }, maxLength),
+      rules: fc.tuple(rules(times), rules(times))
+    }).map(({ program, rules }): Program => ({ ...program, rules: rules.slice(0, program.sizes.length), asks }))
+  // Where the time stands still, all that keys have used is nothing: they take turns.
+  return fc.oneof(of("keys", [], 0), of("times", [0, 10, 20, 20], 10))
 }
 
 const sizesOf = (sizes: readonly [number, ...ReadonlyArray<number>], maxLength: number) =>
@@ -167,6 +236,7 @@ const Newcomers = 15
 /** Those who are on the stage, and the pools, piles and maps there. Made anew for each run of a program. */
 export class Cast {
   readonly #pools: number
+  readonly #asks: Program["asks"]
   readonly #eldestFirst: boolean
   readonly #board: Board
   readonly #piles: Array<string> = []
@@ -179,8 +249,9 @@ export class Cast {
   readonly #guarded = new Set<string>()
   #ids = 0
 
-  constructor({ eldestFirst, sizes }: Program, board: Board) {
+  constructor({ asks, eldestFirst, sizes }: Program, board: Board) {
     this.#pools = sizes.length
+    this.#asks = asks
     this.#eldestFirst = eldestFirst
     this.#board = board
   }
@@ -192,6 +263,7 @@ export class Cast {
       const fiber = pick(fibers, who)
       return fiber === undefined ? undefined : { interrupt: fiber }
     }
+    if (verb === "tick") return { tick: x % 4 * 5 }
     if (verb === "feed") {
       const source = pick(this.#maps.filter((map) => this.#board.status.get(`${map} source`) === "awaited"), who)
       if (source === undefined) return undefined
@@ -258,7 +330,7 @@ export class Cast {
   }
 
   #order(
-    verb: Exclude<Verb, "interrupt" | "feed" | "end" | "pull">,
+    verb: Exclude<Verb, "interrupt" | "feed" | "end" | "pull" | "tick">,
     { x, y, z }: Command,
     fibers: ReadonlyArray<string>,
     isGuarded: boolean
@@ -268,7 +340,9 @@ export class Cast {
       case "run":
       case "spawn":
       case "spawnN":
-        return { op: verb, pool, body: this.#body(y, z) }
+      case "runIfAvailable":
+      case "spawnIfAvailable":
+        return { op: verb, pool, body: this.#body(y, z), ...this.#ask(x, y, z) }
       case "fork":
       case "detach":
         return { op: verb, body: this.#body(0, z) }
@@ -297,7 +371,9 @@ export class Cast {
         if (pile === undefined) return undefined
         // A finalizer may wait here for its own job; then only the close of the pool helps, which comes too late.
         if (isGuarded && verb !== "pileSpawn" && this.#private.has(pile)) return undefined
-        return verb === "pileSpawn" ? { op: verb, pile, body: this.#body(y, z) } : { op: verb, pile }
+        return verb === "pileSpawn"
+          ? { op: verb, pile, body: this.#body(y, z), ...this.#ask(x, y, z) }
+          : { op: verb, pile }
       }
       case "map": {
         const body = this.#body(0, z)
@@ -306,6 +382,20 @@ export class Cast {
         const source = sourceOf(body.id, x, y, z)
         this.hasPromises ||= source.kind === "async"
         return { op: "map", pool, verb: mapVerb, source, body }
+      }
+    }
+  }
+
+  #ask(x: number, y: number, z: number): { readonly ask?: Ask } {
+    if (this.#asks === "nothing") return {}
+    const key = ["a", "b", "c", undefined][(x >> 1) % 4]
+    const priority = [1, -1, undefined, undefined][(y >> 4) % 4]
+    const maxWait = this.#asks === "times" ? [10, 20, Infinity, undefined][(z >> 2) % 4] : z % 16 === 0 ? 0 : undefined
+    return {
+      ask: {
+        ...(key === undefined || this.#asks === "times" ? {} : { key }),
+        ...(priority === undefined || this.#asks === "times" ? {} : { priority }),
+        ...(maxWait === undefined ? {} : { maxWait })
       }
     }
   }
@@ -359,6 +449,8 @@ const pick = <A>(from: ReadonlyArray<A>, which: number): A | undefined => from[w
 export const show = (step: Step): string =>
   "interrupt" in step
     ? `interrupt the fiber of ${step.interrupt}`
+    : "tick" in step
+    ? `${step.tick} ms go by`
     : "feed" in step
     ? `source of ${step.feed}: ${step.with.op}${step.with.op === "items" ? ` ${step.with.count}` : ""}`
     : `${step.isNew ? "new " : ""}${step.to}: ${showOrder(step.order)}`
@@ -369,6 +461,8 @@ const showOrder = (order: Order): string =>
       ? String(value)
       : key === "body"
       ? showBody(value as Body)
+      : key === "ask"
+      ? JSON.stringify(value)
       : key === "source"
       ? showSource(value as SourceSpec)
       : `${key} ${String(value)}`

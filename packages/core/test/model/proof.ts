@@ -3,7 +3,7 @@
  */
 import * as fc from "fast-check"
 import { runOverlapping } from "./overlapping.ts"
-import { programs } from "./program.ts"
+import { admissionPrograms, programs } from "./program.ts"
 import { type Finding, runSideBySide, type Tally } from "./side-by-side.ts"
 
 /** How many steps a program has at the most, before everybody is sent home. */
@@ -15,6 +15,8 @@ export interface Trial {
   readonly programs: number
   /** Where among the programs of that seed the smallest one that fails is. */
   readonly path?: string
+  /** Whether the programs have bounds, keys, priorities, times and draining in them. */
+  readonly admission?: boolean
 }
 
 /** How long a smaller program that fails is looked for, in milliseconds. */
@@ -46,7 +48,8 @@ const findingOf = async (
 export const prove = async (trial: Trial, tally: Tally): Promise<string | undefined> => {
   let found: readonly [string, Finding] | undefined
   let deadline = Infinity
-  const property = fc.asyncProperty(programs(MaxSteps), fc.noShrink(fc.nat()), async (program, seed) => {
+  const arbitrary = trial.admission === true ? admissionPrograms : programs
+  const property = fc.asyncProperty(arbitrary(MaxSteps), fc.noShrink(fc.nat()), async (program, seed) => {
     if (performance.now() > deadline) return true
     const finding = await findingOf(program, seed, tally)
     if (finding === undefined) return true
@@ -66,6 +69,8 @@ export const prove = async (trial: Trial, tally: Tally): Promise<string | undefi
     ...finding.steps.map((step) => `  ${step}`),
     `the library differs from what should be:`,
     ...finding.problems.map((problem) => `  ${problem}`),
-    `Replay: node packages/core/test/model/fuzz.ts --seed ${trial.seed} --path ${result.counterexamplePath}`
+    `Replay: node packages/core/test/model/fuzz.ts --seed ${trial.seed} --path ${result.counterexamplePath}${
+      trial.admission === true ? " --admission" : ""
+    }`
   ].join("\n")
 }

@@ -47,7 +47,7 @@ export const runSideBySide = async (
   schedule: Schedule,
   tally: Tally
 ): Promise<Finding | undefined> => {
-  const actual = new Actual(program.sizes, simulationOf(schedule))
+  const actual = new Actual(program, simulationOf(schedule))
   const cast = new Cast(program, actual.board)
   const steps: Array<Step> = []
   const orders: Array<ReadonlyArray<number>> = []
@@ -55,7 +55,7 @@ export const runSideBySide = async (
   const doubtful = new Set<number>()
   const finding = (problems: ReadonlyArray<string>): Finding => ({ steps: steps.map(show), problems })
 
-  let model = new Ordered(program.sizes, 0)
+  let model = new Ordered(program, 0)
   tally.programs++
 
   const carryOut = async (step: Step): Promise<Finding | undefined> => {
@@ -72,7 +72,7 @@ export const runSideBySide = async (
     const problems = differences(model.expected, actual)
     if (problems.length === 0) return undefined
     tally.reordered++
-    const other = reorder(program.sizes, steps, orders, seen, doubtful, tally)
+    const other = reorder(program, steps, orders, seen, doubtful, tally)
     if (other === undefined) return finding(problems)
     model = other
     return undefined
@@ -96,7 +96,7 @@ export const runSideBySide = async (
  * or else for some steps before it, whose order has only come to light now.
  */
 const reorder = (
-  sizes: ReadonlyArray<number>,
+  program: Program,
   steps: ReadonlyArray<Step>,
   orders: Array<ReadonlyArray<number>>,
   seen: ReadonlyArray<string>,
@@ -109,7 +109,7 @@ const reorder = (
   const choices = [...new Set([last, ...[...doubtful].toReversed(), ...earlier])]
   for (let seed = 1; seed <= MaxOrders; seed++) {
     const from = choices[Math.floor(seed / OrdersPerStep) % choices.length]!
-    const model = new Ordered(sizes, seed)
+    const model = new Ordered(program, seed)
     tally.orders++
     const chosen: Array<ReadonlyArray<number>> = []
     for (const [index, step] of steps.entries()) {
@@ -136,10 +136,10 @@ class Ordered {
   #order: ReadonlyArray<number> = []
   #chosen: Array<number> = []
 
-  constructor(sizes: ReadonlyArray<number>, seed: number) {
+  constructor(program: Program, seed: number) {
     this.#seed = seed
     this.#random = new Random(seed)
-    this.expected = new Expected(sizes, (count) => {
+    this.expected = new Expected(program, (count) => {
       const given = this.#order[this.#chosen.length]
       const which = given === undefined ? this.#choose(count) : given % count
       this.#chosen.push(which)
@@ -169,8 +169,8 @@ const fingerprint = (board: Board, counters: ReadonlyArray<Counters>, loans: Rea
   [
     ...board.facts(),
     ...loans,
-    ...counters.map(({ borrowed, failed, interrupted, running, size, started, succeeded, waiting }) =>
-      [borrowed, failed, interrupted, running, size, started, succeeded, waiting].join(" ")
+    ...counters.map(({ borrowed, failed, interrupted, rejected, running, size, started, succeeded, waiting }) =>
+      [borrowed, failed, interrupted, rejected, running, size, started, succeeded, waiting].join(" ")
     )
   ].join("\n")
 
@@ -200,6 +200,10 @@ export const leftovers = (actual: Actual): Array<string> => {
       problems.push(`in the end, pool ${index} has running ${running}, borrowed ${borrowed}, waiting ${waiting}`)
     }
   }
+  for (const [index, keys] of actual.keys.entries()) {
+    if (keys > 0) problems.push(`in the end, pool ${index} keeps ${keys} keys`)
+  }
+  if (actual.clock.sleeping > 0) problems.push("in the end, somebody waits for some time")
   for (const actor of actual.fibers.keys()) {
     problems.push(`in the end, ${actor} is still there: ${actual.board.status.get(actor)}`)
   }

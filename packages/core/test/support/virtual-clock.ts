@@ -8,24 +8,28 @@ interface Sleeper {
   readonly wake: () => void
 }
 
+const nanoseconds = (milliseconds: number): bigint => BigInt(Math.round(milliseconds * 1_000_000))
+
 export class VirtualClock implements Clock.Clock {
   /** Milliseconds. */
   now = 0
+  /** How far the clock on the wall has been put forward, in milliseconds. */
+  skew = 0
   readonly currentTimeMillis = Effect.sync(() => this.currentTimeMillisUnsafe())
   readonly currentTimeNanos = Effect.sync(() => this.currentTimeNanosUnsafe())
   readonly monotonicTimeNanos = Effect.sync(() => this.monotonicTimeNanosUnsafe())
   readonly #sleepers = new Set<Sleeper>()
 
   currentTimeMillisUnsafe(): number {
-    return this.now
+    return this.now + this.skew
   }
 
   currentTimeNanosUnsafe(): bigint {
-    return BigInt(Math.round(this.now * 1_000_000))
+    return nanoseconds(this.now + this.skew)
   }
 
   monotonicTimeNanosUnsafe(): bigint {
-    return this.currentTimeNanosUnsafe()
+    return nanoseconds(this.now)
   }
 
   sleep(duration: Duration.Duration): Effect.Effect<void> {
