@@ -22,6 +22,10 @@ const examples: ReadonlyMap<string, Example> = new Map([
     description: "a TCP server that sends back what it gets; its connections run in the pool",
     start: () => gallery(import("./gallery/echo.ts"))
   }],
+  ["feedscraper", {
+    description: "an HTTP server that answers with the titles of feeds: a pile for each request, on one pool",
+    start: () => gallery(import("./gallery/feedscraper.ts"))
+  }],
   ["producer-consumer", {
     description: "visits the pages of a site: a queue feeds the pool, waitall in a loop",
     start: () => gallery(import("./gallery/producer-consumer.ts"))
