@@ -1,8 +1,13 @@
 // Runs an example by its name, with the arguments that follow; without a name it lists them.
+import type { GalleryExample } from "./gallery/run.ts"
+
 interface Example {
   readonly description: string
   readonly start: () => Promise<unknown>
 }
+
+/** Runs a file of the gallery. */
+const gallery = async (example: Promise<GalleryExample>) => (await import("./gallery/run.ts")).run(await example)
 
 const examples: ReadonlyMap<string, Example> = new Map([
   ["linkcheck", {
@@ -12,11 +17,31 @@ const examples: ReadonlyMap<string, Example> = new Map([
   ["overload", {
     description: "drives an HTTP server beyond its capacity, with and without bounds and keys",
     start: () => import("./overload/main.ts")
+  }],
+  ["echo", {
+    description: "a TCP server that sends back what it gets; its connections run in the pool",
+    start: () => gallery(import("./gallery/echo.ts"))
+  }],
+  ["feedscraper", {
+    description: "an HTTP server that answers with the titles of feeds: a pile for each request, on one pool",
+    start: () => gallery(import("./gallery/feedscraper.ts"))
+  }],
+  ["producer-consumer", {
+    description: "visits the pages of a site: a queue feeds the pool, waitall in a loop",
+    start: () => gallery(import("./gallery/producer-consumer.ts"))
+  }],
+  ["recursive-crawler", {
+    description: "follows the links of a site, each page once: jobs that start jobs",
+    start: () => gallery(import("./gallery/recursive-crawler.ts"))
+  }],
+  ["webcrawler", {
+    description: "fetches URLs and prints the size of each, in their order: imap",
+    start: () => gallery(import("./gallery/webcrawler.ts"))
   }]
 ])
 
 const list = `Usage: pnpm example NAME [arguments]; NAME --help says more.\n\n${
-  [...examples].map(([name, { description }]) => `  ${name.padEnd(10)}  ${description}`).join("\n")
+  [...examples].map(([name, { description }]) => `  ${name.padEnd(17)}  ${description}`).join("\n")
 }`
 
 const [name] = process.argv.splice(2, 1)

@@ -1,9 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { spawn } from "node:child_process"
-import { fileURLToPath } from "node:url"
 import { type Outcome, overload } from "../src/overload/bounds.ts"
 import { compete, type Share } from "../src/overload/tenants.ts"
+import { runExample } from "./example.ts"
 
 /** Nine in ten took at most so many milliseconds: what a machine that is busy for a moment leaves alone. */
 const mostTook = ({ answers: { good } }: Outcome): number =>
@@ -11,19 +10,6 @@ const mostTook = ({ answers: { good } }: Outcome): number =>
 
 const shareOf = (name: string, shares: ReadonlyArray<Share>): number =>
   shares.find(({ tenant }) => tenant === name)?.share ?? 0
-
-/** Runs an example by its name, as a process of its own. */
-const example = (...args: ReadonlyArray<string>) =>
-  Effect.promise(() =>
-    new Promise<{ readonly code: number | null; readonly stdout: string; readonly stderr: string }>((resolve) => {
-      const main = fileURLToPath(new URL("../src/main.ts", import.meta.url))
-      const child = spawn(process.execPath, [main, ...args])
-      const output = { stdout: "", stderr: "" }
-      child.stdout.setEncoding("utf8").on("data", (text: string) => void (output.stdout += text))
-      child.stderr.setEncoding("utf8").on("data", (text: string) => void (output.stderr += text))
-      child.on("close", (code) => resolve({ code, ...output }))
-    })
-  )
 
 // They measure time: one after the other, and again where the machine was busy with something else.
 describe("overload", { timeout: 60_000, retry: 2 }, () => {
@@ -65,22 +51,23 @@ describe("overload", { timeout: 60_000, retry: 2 }, () => {
 describe("the list of examples", { timeout: 60_000 }, () => {
   it.live("is what is printed without a name", () =>
     Effect.gen(function*() {
-      const { code, stderr, stdout } = yield* example()
-      assert.match(stdout, /^ {2}linkcheck {3}\S/m)
-      assert.match(stdout, /^ {2}overload {4}\S/m)
+      const { code, stderr, stdout } = yield* runExample()
+      assert.match(stdout, /^ {2}linkcheck +\S/m)
+      assert.match(stdout, /^ {2}overload +\S/m)
+      assert.match(stdout, /^ {2}producer-consumer {2}\S/m)
       assert.deepStrictEqual({ code, stderr }, { code: 0, stderr: "" })
     }))
 
   it.live("comes with exit code 1 for a name that it does not have", () =>
     Effect.gen(function*() {
-      const { code, stderr, stdout } = yield* example("nothing")
+      const { code, stderr, stdout } = yield* runExample("nothing")
       assert.match(stderr, /^There is no example "nothing"\.\n[^]*^ {2}overload /m)
       assert.deepStrictEqual({ code, stdout }, { code: 1, stdout: "" })
     }))
 
   it.live("gives an example the arguments that follow its name", () =>
     Effect.gen(function*() {
-      const { code, stdout } = yield* example("overload", "--help")
+      const { code, stdout } = yield* runExample("overload", "--help")
       assert.include(stdout, "--seconds")
       assert.strictEqual(code, 0)
     }))

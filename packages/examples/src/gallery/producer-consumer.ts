@@ -1,0 +1,61 @@
+// A queue feeds the pool: consumers fetch pages and put the links that they find into the queue; the producer takes new
+// ones out of it, until nothing new comes. Unlike in recursive-crawler, only one place starts jobs.
+import { GreenPool } from "@greenpool/core"
+import { Console, Effect, Option, Queue } from "effect"
+import { Argument, Command, Flag } from "effect/cli"
+import { FetchHttpClient } from "effect/http"
+import { readLinks, startSite } from "./pages.ts"
+
+/** A consumer: what it finds goes into the queue. What fails is reported, and ends nothing else. */
+const consume = (url: string, found: Queue.Enqueue<string>) =>
+  readLinks(url).pipe(
+    Effect.flatMap((links) => Queue.offerAll(found, links)),
+    Effect.catch((error) => Console.log(`${url}: ${error.message}`))
+  )
+
+/** Visits all pages of a site, at most `limit`, and gives those of each round. */
+export const producerConsumer = Effect.fn("producerConsumer")(function*(start: string, limit = Infinity) {
+  // Unbounded: a consumer that waited for room in the queue would keep its slot, while the producer waits for one.
+  const queue = yield* Queue.unbounded<string>()
+  const seen = new Set<string>()
+  const rounds: Array<ReadonlyArray<string>> = []
+  yield* Queue.offer(queue, start)
+
+  while ((yield* Queue.size(queue)) > 0) {
+    const round: Array<string> = []
+    // What consumers find meanwhile is in the same round. On a full pool, `spawnN` waits.
+    for (let next = yield* Queue.poll(queue); Option.isSome(next); next = yield* Queue.poll(queue)) {
+      const url = next.value
+      if (seen.has(url) || seen.size >= limit) continue
+      seen.add(url)
+      round.push(url)
+      yield* GreenPool.spawnN(consume(url, queue))
+    }
+    // The queue is empty, but those who run may still fill it. When all have ended and it is empty still, that is the end.
+    yield* GreenPool.waitall
+    if (round.length > 0) rounds.push(round)
+  }
+  return rounds
+})
+
+const command = Command.make(
+  "producer-consumer",
+  {
+    start: Argument.String("URL").pipe(
+      Argument.withDescription("The page to start from; without it, that of an embedded site"),
+      Argument.optional
+    ),
+    pages: Flag.Int("pages").pipe(Flag.withDescription("Visit so many pages at most"), Flag.withDefault(100))
+  },
+  Effect.fn("producer-consumer")(
+    function*({ pages, start }) {
+      const url = Option.isSome(start) ? start.value : (yield* startSite).start
+      const rounds = yield* producerConsumer(url, pages)
+      yield* Effect.forEach(rounds, (round, index) => Console.log(`round ${index + 1}: ${round.join(" ")}`))
+    },
+    Effect.scoped,
+    Effect.provide([GreenPool.layer({ size: 10 }), FetchHttpClient.layer])
+  )
+).pipe(Command.withDescription("Visits the pages of a site, ten at once: a queue feeds the pool."))
+
+export const main = Command.run(command, { version: "0.1.0" })

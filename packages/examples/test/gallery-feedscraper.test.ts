@@ -1,0 +1,126 @@
+import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
+import { assert, describe, it } from "@effect/vitest"
+import { GreenPool } from "@greenpool/core"
+import { Effect, Fiber, Schedule } from "effect"
+import { HttpBody, HttpClient } from "effect/http"
+import { startFeedscraper } from "../src/gallery/feedscraper.ts"
+import { startExample } from "./example.ts"
+import { respond, serveRaw } from "./raw-server.ts"
+
+const feeds: Readonly<Record<string, string>> = {
+  "/rss": `<?xml version="1.0"?><rss version="2.0"><channel><title>Apples &amp; pears</title></channel></rss>`,
+  "/atom": `<feed xmlns="http://www.w3.org/2005/Atom"><title type="text">Plums
+    of the year</title></feed>`,
+  "/rdf": `<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns="http://purl.org/rss/1.0/">` +
+    `<channel><title><![CDATA[Quinces]]></title></channel></rdf:RDF>`,
+  "/json": `{"version":"https://jsonfeed.org/version/1.1","title":"Cherries","items":[]}`,
+  "/page": "<!doctype html><title>no feed</title>",
+  "/broken": `<rss version="2.0"><channel><title>brok`,
+  "/huge": `<rss version="2.0"><channel><title>Huge</title></channel></rss>${" ".repeat(5 * 1024 * 1024)}`
+}
+
+/** A server of feeds: `/slow/N` takes N ms, `/never` takes for ever. It knows how many are asked for at once. */
+const serveFeeds = Effect.gen(function*() {
+  let open = 0
+  let most = 0
+  const server = yield* serveRaw((socket, path) => {
+    most = Math.max(most, ++open)
+    socket.once("close", () => open--)
+    const [, millis] = /^\/slow\/(\d+)/.exec(path) ?? []
+    const body = millis === undefined ? feeds[path] : feeds["/rss"]
+    if (path === "/moved") socket.end(respond("302 Found", "", "Location: /json"))
+    else if (body === undefined && path !== "/never") socket.end(respond("404 Not Found", ""))
+    else if (body !== undefined) setTimeout(() => socket.end(respond("200 OK", body)), Number(millis ?? 0))
+  })
+  return { origin: server.origin, open: () => open, most: () => most }
+})
+
+const post = (address: string, urls: ReadonlyArray<string>) =>
+  Effect.gen(function*() {
+    const response = yield* HttpClient.post(address, { body: HttpBody.text(urls.join("\r\n")) })
+    return { status: response.status, lines: (yield* response.text).split("\n").slice(0, -1) }
+  })
+
+const layer = (size: number) => Effect.provide([GreenPool.layer({ size }), NodeHttpClient.layerNodeHttp])
+
+const until = (condition: () => boolean) =>
+  Effect.repeat(Effect.sync(condition), { until: (holds) => holds, schedule: Schedule.spaced("5 millis") })
+
+describe("feedscraper", { timeout: 30_000 }, () => {
+  it.live("answers with the titles of feeds of all kinds in the order of the URLs", () =>
+    Effect.gen(function*() {
+      const { origin } = yield* serveFeeds
+      const address = yield* startFeedscraper(0)
+      const paths = ["/slow/50", "/atom", "", "/rdf", "/json", "/moved", "/rss"]
+      const { lines, status } = yield* post(address, paths.map((path) => path === "" ? "" : origin + path))
+      assert.strictEqual(status, 200)
+      assert.deepStrictEqual(
+        lines,
+        ["Apples & pears", "Plums of the year", "Quinces", "Cherries", "Cherries", "Apples & pears"]
+      )
+    }).pipe(layer(3), Effect.scoped))
+
+  it.live("says in its place what is wrong with a feed", () =>
+    Effect.gen(function*() {
+      const { origin } = yield* serveFeeds
+      const address = yield* startFeedscraper(0)
+      const bad = ["/page", "/broken", "/missing", "/huge"].map((path) => origin + path)
+      const { lines } = yield* post(address, [...bad, "nonsense", "http://127.0.0.1:1/", `${origin}/rss`])
+      const [page, broken, missing, huge, nonsense, refused, ...rest] = lines
+      assert.strictEqual(page, "error: Unrecognized feed format")
+      assert.strictEqual(broken, "error: Invalid feed format")
+      assert.match(missing ?? "", /^error: .*404/)
+      assert.match(huge ?? "", /^error: Decode/)
+      assert.match(nonsense ?? "", /^error: InvalidUrl/)
+      assert.match(refused ?? "", /^error: Transport/)
+      assert.deepStrictEqual(rest, ["Apples & pears"])
+    }).pipe(layer(3), Effect.scoped))
+
+  it.live("shares the pool among its requests, each of which gets its own titles", () =>
+    Effect.gen(function*() {
+      const { most, origin } = yield* serveFeeds
+      const address = yield* startFeedscraper(0)
+      const urls = Array.from({ length: 8 }, () => `${origin}/slow/20`)
+      const requests = Array.from({ length: 5 }, (_, index) => post(address, urls.slice(index)))
+      const answers = yield* Effect.all(requests, { concurrency: "unbounded" })
+      assert.deepStrictEqual(answers.map(({ lines }) => lines.length), [8, 7, 6, 5, 4])
+      assert.strictEqual(most(), 4)
+    }).pipe(layer(4), Effect.scoped))
+
+  it.live("lets go of the feeds of a client that leaves, and of nobody else's", () =>
+    Effect.gen(function*() {
+      const { open, origin } = yield* serveFeeds
+      const address = yield* startFeedscraper(0)
+      const leaving = yield* Effect.forkChild(post(address, Array.from({ length: 9 }, () => `${origin}/never`)))
+      yield* until(() => open() === 2)
+      const staying = yield* Effect.forkChild(post(address, [`${origin}/rss`]))
+      yield* until(() => open() === 2)
+      yield* Fiber.interrupt(leaving)
+      assert.deepStrictEqual((yield* Fiber.join(staying)).lines, ["Apples & pears"])
+      yield* until(() => open() === 0)
+      assert.strictEqual(yield* GreenPool.running, 0)
+    }).pipe(layer(2), Effect.scoped))
+
+  it.live("refuses what is no POST, and more than it would read", () =>
+    Effect.gen(function*() {
+      const address = yield* startFeedscraper(0)
+      const { headers, status } = yield* HttpClient.get(address)
+      assert.deepStrictEqual([status, headers["allow"]], [405, "POST"])
+      assert.deepStrictEqual((yield* post(address, ["x".repeat(5 * 1024 * 1024)])).status, 413)
+      assert.deepStrictEqual(yield* post(address, [""]), { status: 200, lines: [] })
+    }).pipe(layer(2), Effect.scoped))
+
+  it.live("runs by its name until Ctrl-C", () =>
+    Effect.gen(function*() {
+      const { open, origin } = yield* serveFeeds
+      const { child, ended, said } = yield* startExample("feedscraper", "--size", "2")
+      const [, address = ""] = yield* said(/^listening on (\S+);/)
+      assert.deepStrictEqual((yield* post(address, [`${origin}/json`])).lines, ["Cherries"])
+      const pending = yield* Effect.forkChild(Effect.exit(post(address, [`${origin}/never`])))
+      yield* until(() => open() === 1)
+      child.kill("SIGINT")
+      assert.deepInclude(yield* ended, { code: 130, stderr: "" })
+      yield* until(() => open() === 0)
+      yield* Fiber.await(pending)
+    }).pipe(layer(1), Effect.scoped))
+})
