@@ -1,9 +1,10 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, Clock, Deferred, type Duration, Effect, Exit, Fiber, Schema, Stream } from "effect"
+import { Cause, Clock, Deferred, Effect, Exit, Fiber, Schema, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { GreenPile, GreenPool, type GreenPoolOptions, InvalidPoolSize, PoolFull } from "../src/index.ts"
 import { counters, expectEmpty } from "./support/counters.ts"
 import { forkNow } from "./support/forkNow.ts"
+import { countSleepers } from "./support/sleepers.ts"
 import { Stage } from "./support/stage.ts"
 import { atRest } from "./support/turns.ts"
 
@@ -246,20 +247,6 @@ describe("maxWait", () => {
       const invalid = yield* Effect.flip(Effect.scoped(GreenPool.make({ size: -1, maxWait: -1 })))
       expect(invalid).toBeInstanceOf(InvalidPoolSize)
     }))
-})
-
-/** The test's clock, and how many fibers sleep on it. */
-const countSleepers = Clock.clockWith((clock) => {
-  const counting = {
-    ...clock,
-    sleepers: 0,
-    sleep: (duration: Duration.Duration) =>
-      Effect.suspend(() => {
-        counting.sleepers++
-        return Effect.ensuring(clock.sleep(duration), Effect.sync(() => counting.sleepers--))
-      })
-  }
-  return Effect.succeed(counting)
 })
 
 describe("PoolFull", () => {

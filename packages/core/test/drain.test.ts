@@ -1,10 +1,11 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, Deferred, Effect, Exit, Fiber, Option, Scope, Stream } from "effect"
+import { Cause, Clock, Deferred, Effect, Exit, Fiber, Option, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { GreenPile, GreenPool, type UnboundedOptions } from "../src/index.ts"
 import { CountedIterable } from "./support/counted-sources.ts"
 import { expectEmpty } from "./support/counters.ts"
 import { forkNow } from "./support/forkNow.ts"
+import { countSleepers } from "./support/sleepers.ts"
 import { Stage } from "./support/stage.ts"
 import { atRest } from "./support/turns.ts"
 
@@ -175,6 +176,30 @@ describe("a pool that drains", () => {
       yield* Fiber.join(closing)
       expect(Exit.hasInterrupts(yield* Fiber.await(fiber))).toBe(true)
       yield* expectEmpty(pool)
+    }))
+
+  it.effect("interrupts who is in waitall when its time is over, and leaves no timer (semantic 29, semantic 11)", () =>
+    Effect.gen(function*() {
+      const clock = yield* countSleepers
+      const { close, pool } = yield* Effect.provideService(
+        makeDraining({ drainTimeout: "1 second" }),
+        Clock.Clock,
+        clock
+      )
+      yield* forkNow(pool.run(Effect.never))
+      const waitall = yield* forkNow(pool.waitall)
+      const closing = yield* forkNow(close)
+      expect(clock.sleepers).toBe(1)
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.join(closing)
+      expect(Exit.hasInterrupts(yield* Fiber.await(waitall))).toBe(true)
+      const other = yield* Effect.provideService(makeDraining({ drainTimeout: "1 second" }), Clock.Clock, clock)
+      const stage = new Stage()
+      yield* forkNow(other.pool.run(stage.job("a")))
+      const closingOther = yield* forkNow(other.close)
+      yield* stage.finish("a")
+      yield* Fiber.join(closingOther)
+      expect(clock.sleepers).toBe(0)
     }))
 
   it.effect("interrupts at once when it is closed from inside one of its jobs (semantic 29, semantic 9)", () =>

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Latch } from "effect"
-import type { GreenPool } from "../src/index.ts"
+import { Effect, Exit, Fiber, Latch, Scope, Stream } from "effect"
+import { toInternal } from "../src/GreenPool.ts"
+import { type GreenPool, type GreenPoolOptions, type JobOptions, PoolFull } from "../src/index.ts"
 import { expectEmpty, expectWorking } from "./support/counters.ts"
 import { makePool } from "./support/makePool.ts"
 import { Stage } from "./support/stage.ts"
@@ -11,6 +12,9 @@ import { World } from "./support/world.ts"
 interface Scenario {
   readonly title: string
   readonly size: number
+  readonly options?: Omit<GreenPoolOptions, "size">
+  /** The pool begins to close: before the victim comes, or after. */
+  readonly closing?: "before" | "after"
   /** Starts what is there before the victim. */
   readonly before?: (pool: GreenPool, stage: Stage) => ReadonlyArray<Effect.Effect<unknown>>
   readonly victim: (pool: GreenPool, stage: Stage) => Effect.Effect<unknown>
@@ -78,6 +82,127 @@ const scenarios: Array<Scenario> = Object.entries(verbs).flatMap(([verb, victim]
   }
 ])
 
+/** What the victim and the others ask for, and in which order the others must start, whose clock stands still. */
+const asking: ReadonlyArray<readonly [JobOptions, ReadonlyArray<readonly [string, JobOptions]>, string]> = [
+  // keys that were never served by arrival, then those that were served least recently
+  [{ key: "victim" }, [["b", { key: "y" }], ["c", { key: "z" }], ["d", { key: "y" }], ["e", { key: "x" }]], "abced"],
+  [{ key: "x" }, [["b", { key: "x" }], ["c", {}], ["d", { key: "x" }]], "acbd"],
+  [{ priority: 1 }, [["b", {}], ["c", { priority: 2 }], ["d", { priority: -1 }], ["e", {}]], "acbed"],
+  [{ key: "x", priority: -1 }, [["b", { key: "x", priority: -1 }], ["c", { key: "x" }]], "acb"],
+  [{ maxWait: 10 }, [["b", { maxWait: 5 }], ["c", {}], ["d", { maxWait: 20 }]], "abcd"],
+  [{ maxWait: 0 }, [["b", {}]], "ab"]
+]
+
+const asks: ReadonlyArray<(pool: GreenPool, stage: Stage, options: JobOptions) => Effect.Effect<unknown, unknown>> = [
+  (pool, stage, options) => pool.run(stage.job("victim"), options),
+  (pool, stage, options) => pool.spawn(stage.job("victim"), options),
+  (pool, stage, options) => pool.spawnN(stage.job("victim"), options)
+]
+
+const ifAvailable: Record<string, (pool: GreenPool, stage: Stage) => Effect.Effect<unknown>> = {
+  runIfAvailable: (pool: GreenPool, stage: Stage) => pool.runIfAvailable(stage.job("victim"), { key: "x" }),
+  spawnIfAvailable: (pool: GreenPool, stage: Stage) => pool.spawnIfAvailable(stage.job("victim"))
+}
+
+const runAll = (pool: GreenPool, stage: Stage, ...names: ReadonlyArray<string>) =>
+  names.map((name) => pool.run(stage.job(name)))
+
+const admission: Array<Scenario> = [
+  ...asking.flatMap(([options, others, order]) =>
+    asks.map((victim, index): Scenario => ({
+      title: `${Object.keys(verbs)[index]} with ${JSON.stringify(options)} among others`,
+      size: 1,
+      before: (pool, stage) => [pool.run(stage.job("a"), { key: "x" })],
+      victim: (pool, stage) => Effect.ignore(victim(pool, stage, options)),
+      after: (pool, stage) => others.map(([name, options]) => Effect.orDie(pool.run(stage.job(name), options))),
+      order: [...order]
+    }))
+  ),
+  ...Object.entries(verbs).flatMap(([verb, victim]): Array<Scenario> => [
+    {
+      title: `${verb} that is turned away, since the line is full`,
+      size: 1,
+      options: { maxWaiting: 1 },
+      before: (pool, stage) => runAll(pool, stage, "a", "b"),
+      victim: (pool, stage) => Effect.ignore(victim(pool, stage)),
+      // a map is never turned away
+      after: (pool, stage) => [Stream.runDrain(pool.imap(stage.job, ["c", "d"]))],
+      order: ["a", "b", "c", "d"]
+    },
+    {
+      title: `${verb} that has a time limit from its pool, in a job whose slot is lent`,
+      size: 1,
+      options: { maxWait: 10, maxWaiting: 3 },
+      victim: (pool, stage) =>
+        Effect.ignore(pool.run(Effect.flatMap(
+          Effect.forkChild(pool.run(stage.job("victim's other")), { startImmediately: true }),
+          (other) => Effect.andThen(victim(pool, stage), Fiber.join(other))
+        ))),
+      after: (pool, stage) => runAll(pool, stage, "b"),
+      order: ["b"]
+    },
+    {
+      title: `${verb} on a pool that drains`,
+      size: 1,
+      options: { onClose: "drain" },
+      closing: "before",
+      before: (pool, stage) => runAll(pool, stage, "a", "b"),
+      victim,
+      order: ["a", "b"]
+    },
+    {
+      title: `${verb} on a pool that drains while it waits`,
+      size: 1,
+      options: { onClose: "drain", drainTimeout: 10 },
+      closing: "after",
+      before: (pool, stage) => runAll(pool, stage, "a", "b"),
+      victim,
+      order: ["a", "b"]
+    },
+    {
+      title: `${verb} in a job of a full pool that drains`,
+      size: 1,
+      options: { onClose: "drain" },
+      closing: "after",
+      victim: (pool, stage) => pool.run(Effect.andThen(victim(pool, stage), stage.job("victim's next"))),
+      order: []
+    }
+  ]),
+  ...Object.entries(ifAvailable).flatMap(([verb, victim]): Array<Scenario> => [
+    {
+      title: `${verb} on a free pool`,
+      size: 1,
+      victim,
+      after: (pool, stage) => runAll(pool, stage, "b"),
+      order: ["b"]
+    },
+    {
+      title: `${verb} on a full pool`,
+      size: 1,
+      before: (pool, stage) => runAll(pool, stage, "a"),
+      victim,
+      after: (pool, stage) => runAll(pool, stage, "b", "c"),
+      order: ["a", "b", "c"]
+    },
+    {
+      title: `${verb} in a job of a pool that is not full, then in one that is`,
+      size: 2,
+      victim: (pool, stage) => pool.run(Effect.andThen(victim(pool, stage), victim(pool, stage))),
+      after: (pool, stage) => runAll(pool, stage, "b", "c", "d"),
+      order: ["b", "c", "d"]
+    },
+    {
+      title: `${verb} on a pool that drains`,
+      size: 2,
+      options: { onClose: "drain" },
+      closing: "before",
+      before: (pool, stage) => runAll(pool, stage, "a"),
+      victim,
+      order: ["a"]
+    }
+  ])
+]
+
 const waiters: Array<Scenario> = [
   { title: "waitall on an idle pool", size: 1, victim: (pool) => pool.waitall, order: [] },
   {
@@ -98,11 +223,14 @@ const play = (
 ): boolean => {
   const world = new World()
   const stage = new Stage()
-  const pool = world.pool(scenario.size)
+  const pool = world.pool(scenario.size, scenario.options)
+  let closing: Fiber.Fiber<void> | undefined
   const others = (scenario.before?.(pool, stage) ?? []).map((effect) => world.fork(effect))
   world.run()
+  if (scenario.closing === "before") closing = world.fork(Scope.close(world.scope, Exit.void))
   const hit = act(world, () => {
     const victim = world.fork(Effect.andThen(scenario.victim(pool, stage), Effect.yieldNow), operations)
+    if (scenario.closing === "after") closing = world.fork(Scope.close(world.scope, Exit.void))
     for (const effect of scenario.after?.(pool, stage) ?? []) others.push(world.fork(effect))
     return victim
   }, stage)
@@ -116,14 +244,16 @@ const play = (
   expect(stage.started.filter((name) => !name.startsWith("victim"))).toEqual(scenario.order)
   for (const other of others) expect(other.pollUnsafe()?._tag).toBe("Success")
   world.get(expectEmpty(pool))
-  world.get(expectWorking(pool))
+  expect([toInternal(pool).slots.shares, world.clock.sleeping]).toEqual([undefined, 0])
+  if (closing === undefined) world.get(expectWorking(pool))
+  else expect(closing.pollUnsafe()).toEqual(Exit.void)
   world.close()
   return hit
 }
 
 const everyBudget = Array.from({ length: 62 }, (_, i) => i + 3)
 
-describe.each([...scenarios, ...waiters])("an interrupted $title", (scenario) => {
+describe.each([...scenarios, ...admission, ...waiters])("an interrupted $title", (scenario) => {
   it("conserves slots, order and counters at every number of yields, for every operation budget (semantic 7, T1)", () => {
     let hits = 0
     for (const operations of everyBudget) {
@@ -184,6 +314,54 @@ describe.each([...scenarios, ...waiters])("an interrupted $title", (scenario) =>
     }
   })
 })
+
+describe.each(Object.entries(asks).map(([index, ask]) => ({ verb: Object.keys(verbs)[Number(index)], ask })))(
+  "$verb with a longest wait",
+  ({ ask }) => {
+    it("conserves all where the grant, the time-out and the interruption meet (semantic 23, semantic 7, T2)", () => {
+      const ends = new Set<string>()
+      for (const operations of [3, 5, 8, 2048]) {
+        for (let timeout = 0; timeout < 10; timeout++) {
+          for (let interruption = 0; interruption < 14; interruption++) {
+            const world = new World()
+            const stage = new Stage()
+            const pool = world.pool(1)
+            const others = [world.fork(pool.run(stage.job("a"))), world.fork(pool.run(stage.job("b")))]
+            const victim = world.fork(ask(pool, stage, { maxWait: 10 }), operations)
+            others.push(world.fork(pool.run(stage.job("c"))))
+            world.fork(stage.finishAll)
+            for (let step = 0; step < Math.max(timeout, interruption) + 1; step++) {
+              if (step === timeout) world.clock.advance(10)
+              if (step === interruption) victim.interruptUnsafe()
+              world.step()
+            }
+            world.run()
+            const exit = victim.pollUnsafe()
+            const error = exit !== undefined && exit._tag === "Failure" ? Exit.findErrorOption(exit) : undefined
+            const end = error === undefined ? "slot" : error._tag === "Some" ? "time-out" : "interruption"
+            ends.add(end)
+            world.get(stage.finishAll)
+            world.run()
+            const { rejected } = world.get(pool.stats)
+            expect(exit).toBeDefined()
+            expect([end, rejected, error?._tag === "Some" && error.value instanceof PoolFull]).toEqual([
+              end,
+              end === "time-out" ? 1 : end === "slot" ? 0 : rejected,
+              end === "time-out"
+            ])
+            expect(rejected + stage.started.filter((name) => name === "victim").length).toBeLessThan(2)
+            expect(stage.started.filter((name) => name !== "victim")).toEqual(["a", "b", "c"])
+            for (const other of others) expect(other.pollUnsafe()?._tag).toBe("Success")
+            expect(world.clock.sleeping).toBe(0)
+            world.get(expectWorking(pool))
+            world.close()
+          }
+        }
+      }
+      expect([...ends].sort()).toEqual(["interruption", "slot", "time-out"])
+    })
+  }
+)
 
 describe("a waiting caller that is interrupted", () => {
   it.effect("leaves the line at once, and the others keep their places (semantic 7)", () =>

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Config, ConfigProvider, Effect, Exit, Schema } from "effect"
+import { Config, ConfigProvider, Duration, Effect, Exit, Schema } from "effect"
 import { GreenPool, GreenPoolOptions, InvalidPoolSize, PoolSize, PoolStats, SourceError } from "../src/index.ts"
 import { makePool } from "./support/makePool.ts"
 
@@ -51,6 +51,35 @@ describe("GreenPoolOptions", () => {
       const provider = ConfigProvider.fromUnknown({ pool: { size: "7", name: "api" } })
       const options = yield* Config.schema(GreenPoolOptions, "pool").parse(provider)
       expect(options).toEqual({ size: 7, name: "api" })
+    }))
+
+  it.effect("has the options of admission that are plain data (semantic 23, semantic 28, semantic 29)", () =>
+    Effect.gen(function*() {
+      const provider = ConfigProvider.fromUnknown({
+        pool: {
+          maxWaiting: "20",
+          maxWait: "500 millis",
+          priorityBoost: "0.5",
+          onClose: "drain",
+          drainTimeout: "10 seconds"
+        }
+      })
+      const options = yield* Config.schema(GreenPoolOptions, "pool").parse(provider)
+      expect(options).toEqual({
+        maxWaiting: 20,
+        maxWait: Duration.millis(500),
+        priorityBoost: 0.5,
+        onClose: "drain",
+        drainTimeout: Duration.seconds(10)
+      })
+      const pool = yield* GreenPool.make({ ...options, size: 0, maxWaiting: 0 })
+      expect((yield* Effect.flip(pool.run(Effect.void))).reason).toBe("QueueFull")
+      for (const wrong of [{ maxWaiting: "-1" }, { maxWait: "soon" }, { priorityBoost: "-1" }, { onClose: "stop" }]) {
+        const exit = yield* Effect.exit(
+          Config.schema(GreenPoolOptions, "pool").parse(ConfigProvider.fromUnknown({ pool: wrong }))
+        )
+        expect(Exit.isFailure(exit)).toBe(true)
+      }
     }))
 })
 

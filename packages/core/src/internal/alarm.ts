@@ -6,7 +6,7 @@ import { Heap, Ranked } from "./heap.ts"
 
 /** One call that was asked for. */
 export class Call extends Ranked {
-  /** Milliseconds of the clock. */
+  /** Milliseconds of monotonic time. */
   readonly at: number
   readonly onTime: () => void
   private readonly alarm: Alarm
@@ -37,7 +37,7 @@ export class Alarm {
 
   /** Has `onTime` called in so many milliseconds. */
   callIn(milliseconds: number, onTime: () => void): Call {
-    const call = new Call(this, this.clock.currentTimeMillisUnsafe() + milliseconds, onTime)
+    const call = new Call(this, this.now + milliseconds, onTime)
     this.calls.push(call)
     this.set()
     return call
@@ -58,7 +58,7 @@ export class Alarm {
     this.sleeping?.fiber.interruptUnsafe()
     this.sleeping = undefined
     if (until === undefined) return
-    const sleep = this.clock.sleep(Duration.millis(until - this.clock.currentTimeMillisUnsafe()))
+    const sleep = this.clock.sleep(Duration.millis(until - this.now))
     const fiber = Effect.runForkWith(this.context)(sleep)
     this.sleeping = { until, fiber }
     fiber.addObserver((exit) => {
@@ -66,9 +66,13 @@ export class Alarm {
     })
   }
 
+  private get now(): number {
+    return Number(this.clock.monotonicTimeNanosUnsafe()) / 1_000_000
+  }
+
   private ring(): void {
     this.sleeping = undefined
-    const now = this.clock.currentTimeMillisUnsafe()
+    const { now } = this
     for (let call = this.calls.first; call !== undefined && call.at <= now; call = this.calls.first) {
       this.calls.remove(call)
       call.onTime()

@@ -190,13 +190,23 @@ export class Pool {
     if (this.settings.drain === 0 || this.jobAround(fiber) !== undefined) return this.shut
     this.draining = true
     for (const party of this.parties) party.onDrain()
+    return Effect.andThen(this.drained, this.shut)
+  })
+
+  /** Waits for the pool to be idle, as long as a drain may take. As all of a close it is not interrupted. */
+  private readonly drained: Effect.Effect<void> = Effect.callback((resume) => {
+    if (this.slots.isIdle) return resume(Effect.void)
+    const idler = new Idler((effect) => {
+      timeout?.cancel()
+      resume(effect)
+    })
     const timeout = this.settings.drain === Infinity
       ? undefined
-      : this.alarm.callIn(this.settings.drain, () => this.wakeIdlers(Effect.void))
-    return Effect.andThen(
-      Effect.onExit(this.idle, () => Effect.sync(() => timeout?.cancel())),
-      this.shut
-    )
+      : this.alarm.callIn(this.settings.drain, () => {
+        idler.leave()
+        resume(Effect.void)
+      })
+    this.idlers.push(idler)
   })
 
   /** Refuses everybody from here on, interrupts all that waits and runs, and waits for what ran. */

@@ -56,6 +56,8 @@ class Account extends Ranked {
   start = 0
   /** When it was served last, as a number of grants. */
   served = 0
+  /** When it came to compete, as a number of arrivals. */
+  joined = 0
   running = 0
   /** The mean time of its jobs, of which the later count more. */
   mean: number | undefined = undefined
@@ -74,9 +76,10 @@ const later = (mean: number | undefined, time: number): number => mean === undef
 export class Shares {
   /** Those with nobody in line whose charge is beyond the present: what they have not yet paid off. */
   private readonly debtors = new Heap<Account>((a, b) => a.charged < b.charged)
-  private readonly competing = new Heap<Account>((a, b) =>
-    a.start < b.start || (a.start === b.start && a.served < b.served)
-  )
+  private readonly competing = new Heap<Account>((a, b) => {
+    if (a.start !== b.start) return a.start < b.start
+    return a.served < b.served || (a.served === b.served && a.joined < b.joined)
+  })
   private readonly accounts = new Map<string | undefined, Account>()
   /** The start of whoever was served last. */
   private present = 0
@@ -122,6 +125,7 @@ export class Shares {
     if (!first) return
     this.debtors.remove(account)
     account.start = Math.max(this.present, account.charged)
+    account.joined = claim.number
     this.competing.push(account)
   }
 
@@ -134,9 +138,10 @@ export class Shares {
   /** The claim, in line or not, gets a slot. */
   grant(claim: Claim, now: number): void {
     const { account } = claim
-    this.drop(claim)
+    // An account is in one heap at a time: it competes as long as a claim of it is in line.
+    if (claim.rank === -1) this.debtors.remove(account)
+    else this.drop(claim)
     this.accounts.set(account.key, account)
-    this.debtors.remove(account)
     this.present = Math.max(this.present, account.charged)
     account.charged = this.present
     account.served = ++this.grants
@@ -158,7 +163,7 @@ export class Shares {
     this.settle(account)
   }
 
-  /** Takes the claim out of the line, if it is there. */
+  /** Takes the claim out of the line. */
   private drop(claim: Claim): void {
     const { account } = claim
     account.waiting.remove(claim)

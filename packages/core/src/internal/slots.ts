@@ -304,9 +304,9 @@ export class Slots {
     terms.call?.cancel()
   }
 
-  /** Nanoseconds of the clock, as slots are charged in. */
+  /** In nanoseconds, as slots are charged. */
   private get now(): number {
-    return Number(this.ranking.clock.currentTimeNanosUnsafe())
+    return Number(this.ranking.clock.monotonicTimeNanosUnsafe())
   }
 
   private lendOn(lender: Job): void {

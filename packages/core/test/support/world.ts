@@ -2,12 +2,15 @@
  * A world of its own in which nothing happens by itself: all that fibers and pools schedule goes into one queue, and
  * the test takes it out, task by task. So an interruption can be put at every single step.
  */
-import { Context, Effect, Exit, type Fiber, Scheduler, Scope } from "effect"
-import { GreenPool } from "../../src/index.ts"
+import { Clock, Context, Effect, Exit, type Fiber, Scheduler, Scope } from "effect"
+import { GreenPool, type GreenPoolOptions } from "../../src/index.ts"
+import { VirtualClock } from "./virtual-clock.ts"
 
 export class World implements Scheduler.Scheduler {
   readonly executionMode = "sync"
   readonly scope = Scope.makeUnsafe()
+  /** Its time stands still unless the test moves it. */
+  readonly clock = new VirtualClock()
   /** Called at each operation of each fiber. */
   onOperation: (fiber: Fiber.Fiber<unknown, unknown>) => void = () => {}
   #tasks: Array<() => void> = []
@@ -29,7 +32,8 @@ export class World implements Scheduler.Scheduler {
   /** Starts a fiber that yields every `operations` operations, and runs it up to its first pause. */
   fork<A, E>(effect: Effect.Effect<A, E>, operations = 2048): Fiber.Fiber<A, E> {
     const context = Context.make(Scheduler.Scheduler, this).pipe(
-      Context.add(Scheduler.MaxOpsBeforeYield, operations)
+      Context.add(Scheduler.MaxOpsBeforeYield, operations),
+      Context.add(Clock.Clock, this.clock)
     )
     return Effect.runForkWith(context)(effect)
   }
@@ -63,9 +67,10 @@ export class World implements Scheduler.Scheduler {
     return Effect.runSync(exit)
   }
 
-  /** A pool in this world. */
-  pool(size: number): GreenPool {
-    return this.get(Effect.orDie(GreenPool.make({ size })).pipe(Effect.provideService(Scope.Scope, this.scope)))
+  /** A pool in this world. With bounds, its type does not say what its calls fail with. */
+  pool(size: number, options?: Omit<GreenPoolOptions, "size">): GreenPool {
+    const make: Effect.Effect<unknown, unknown, Scope.Scope> = GreenPool.make({ ...options, size })
+    return this.get(Effect.orDie(make).pipe(Effect.provideService(Scope.Scope, this.scope))) as GreenPool
   }
 
   /** Closes all pools. */

@@ -1,7 +1,7 @@
 // What does not compile need not be run.
 // @effect-diagnostics floatingEffect:off
 import { describe, expectTypeOf, it } from "@effect/vitest"
-import { Config, Effect, type Fiber, type Option, type Scope } from "effect"
+import { Config, Effect, type Fiber, type Layer, type Option, type Scope } from "effect"
 import {
   GreenPile,
   GreenPool,
@@ -67,6 +67,17 @@ describe("PoolFull in the type of a call (semantic 24)", () => {
     expectTypeOf(Effect.flatMap(Bounded, (pool) => pool.run(job))).toEqualTypeOf<
       Effect.Effect<1, "E" | PoolFull, "R" | Bounded>
     >()
+  })
+
+  it("does not come with what else is read from configuration", () => {
+    const layer = GreenPool.layerConfig({
+      size: Config.Int("SIZE"),
+      onClose: Config.succeed("drain"),
+      drainTimeout: Config.Duration("DRAIN_TIMEOUT"),
+      priorityBoost: Config.Number("BOOST"),
+      weight: Config.succeed(() => 1)
+    })
+    expectTypeOf(layer).toEqualTypeOf<Layer.Layer<GreenPool, InvalidPoolSize | Config.ConfigError>>()
   })
 
   it("follows the pool of a pile", () => {

@@ -1,0 +1,79 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Exit, Fiber, Scope } from "effect"
+import { TestClock } from "effect/testing"
+import { GreenPool } from "../src/index.ts"
+import { expectWorking } from "./support/counters.ts"
+import { forkNow } from "./support/forkNow.ts"
+import { makePool } from "./support/makePool.ts"
+import { Stage } from "./support/stage.ts"
+import { atRest } from "./support/turns.ts"
+
+describe("a key that has not yet paid off", () => {
+  it.effect("takes a free slot and gives it back (semantic 27, T1)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(2)
+      const other = yield* pool.spawn(Effect.never, { key: "other" })
+      const first = yield* forkNow(pool.run(Effect.sleep(10), { key: "a" }))
+      yield* TestClock.adjust(10)
+      yield* Fiber.join(first)
+      expect(yield* pool.run(Effect.succeed("again"), { key: "a" })).toBe("again")
+      yield* Fiber.interrupt(other)
+      yield* expectWorking(pool)
+    }))
+
+  it.effect("keeps its place among the keys when another one is granted (semantic 27, T1)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(1)
+      const stage = new Stage()
+      const timed = (name: string) => Effect.ensuring(stage.job(name), Effect.sleep(10))
+      yield* pool.spawn(timed("a1"), { key: "a" })
+      yield* stage.finish("a1")
+      for (const [name, key] of [["a2", "a"], ["a3", "a"], ["b1", "b"], ["c1", "c"], ["c2", "c"]] as const) {
+        yield* forkNow(pool.run(timed(name), { key }))
+        yield* stage.finish(name)
+      }
+      for (let i = 0; i < 7; i++) {
+        yield* TestClock.adjust(10)
+        yield* atRest
+      }
+      expect(stage.started).toEqual(["a1", "b1", "c1", "a2", "c2", "a3"])
+      yield* expectWorking(pool)
+    }))
+})
+
+describe("keys that come for the first time", () => {
+  it.effect("are served in the order in which they came (semantic 27, semantic 2)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(1)
+      const stage = new Stage()
+      yield* pool.spawn(stage.job("holder"), { key: "holder" })
+      const names = ["a", "b", "c", "d", "e", "f", "g"]
+      for (const name of names) yield* forkNow(pool.run(stage.job(name), { key: name }))
+      yield* stage.finishAll
+      yield* pool.waitall
+      expect(stage.started).toEqual(["holder", ...names])
+    }))
+})
+
+describe("the end of drainTimeout", () => {
+  it.effect("ends waitall with interruption, since the pool is not idle (semantic 29, semantic 9, T12)", () =>
+    Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const pool = yield* GreenPool.make({ size: 1, onClose: "drain", drainTimeout: 100 }).pipe(Scope.provide(scope))
+      const stage = new Stage()
+      yield* pool.spawn(Effect.ensuring(Effect.never, stage.gate("finalizer").await))
+      const before = yield* forkNow(pool.waitall)
+      const closing = yield* forkNow(Scope.close(scope, Exit.void))
+      const after = yield* forkNow(pool.waitall)
+      yield* TestClock.adjust(100)
+      yield* atRest
+      for (const waitall of [before, after]) {
+        const exit = waitall.pollUnsafe()
+        expect(exit !== undefined && Exit.hasInterrupts(exit)).toBe(true)
+      }
+      expect(yield* pool.running).toBe(1)
+      yield* stage.finish("finalizer")
+      yield* Fiber.join(closing)
+      expect(yield* pool.running).toBe(0)
+    }))
+})

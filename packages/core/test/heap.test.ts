@@ -1,0 +1,95 @@
+import { describe, expect, it } from "@effect/vitest"
+import * as fc from "fast-check"
+import { Heap, Ranked } from "../src/internal/heap.ts"
+
+class Member extends Ranked {
+  value: number
+
+  constructor(value: number) {
+    super()
+    this.value = value
+  }
+}
+
+/** What is done to a heap: `who` says to which of its members. */
+const operations = fc.array(
+  fc.record({
+    op: fc.constantFrom("push", "push", "push", "shift", "remove", "remove again", "move"),
+    who: fc.nat(),
+    value: fc.integer({ min: -5, max: 20 })
+  }),
+  { maxLength: 200, size: "max" }
+)
+
+const pick = <A>(from: ReadonlyArray<A>, which: number): A | undefined => from[which % from.length]
+
+describe("a heap", () => {
+  it("is empty at first, and leaves alone who is outside (semantic 4)", () => {
+    const heap = new Heap<Member>((a, b) => a.value < b.value)
+    expect(heap.first).toBeUndefined()
+    const outside = new Member(1)
+    heap.remove(outside)
+    expect([heap.first, outside.rank]).toEqual([undefined, -1])
+  })
+
+  it("has first whom a sorted array has first, whoever joins, leaves and moves (semantic 4, semantic 27)", () => {
+    fc.assert(
+      fc.property(operations, (operations) => {
+        const heap = new Heap<Member>((a, b) => a.value < b.value)
+        const members: Array<Member> = []
+        const gone: Array<Member> = []
+        const remove = (member: Member | undefined) => {
+          if (member === undefined) return
+          heap.remove(member)
+          expect(member.rank).toBe(-1)
+          gone.push(...members.splice(members.indexOf(member), 1))
+        }
+        for (const { op, value, who } of operations) {
+          const member = pick(members, who)
+          if (op === "push") {
+            const added = new Member(value)
+            members.push(added)
+            heap.push(added)
+          } else if (op === "shift") {
+            remove(heap.first)
+          } else if (op === "remove") {
+            remove(member)
+          } else if (op === "remove again") {
+            const left = pick(gone, who)
+            if (left !== undefined) heap.remove(left)
+          } else if (member !== undefined) {
+            member.value = value
+            heap.moved(member)
+          }
+          members.sort((a, b) => a.value - b.value)
+          expect(heap.first?.value).toBe(members[0]?.value)
+          expect(heap.first?.rank).toBe(members.length === 0 ? undefined : 0)
+          expect(members.map(({ rank }) => rank).sort((a, b) => a - b)).toEqual(members.map((_, index) => index))
+        }
+        const order: Array<number> = []
+        const sorted = members.map(({ value }) => value)
+        for (let first = heap.first; first !== undefined; first = heap.first) {
+          order.push(first.value)
+          remove(first)
+        }
+        expect(order).toEqual(sorted)
+      }),
+      { seed: 1, numRuns: 300 }
+    )
+  })
+
+  it("takes a few comparisons for each step, however many it has (semantic 4)", () => {
+    let comparisons = 0
+    const heap = new Heap<Member>((a, b) => {
+      comparisons++
+      return a.value < b.value
+    })
+    const count = 2 ** 14
+    // each a new first one: the way up is the longest
+    const members = Array.from({ length: count }, (_, index) => new Member(-index))
+    for (const member of members) heap.push(member)
+    for (const member of members) heap.remove(member)
+    expect(comparisons).toBeLessThan(count * 14 * 3)
+    expect(heap.first).toBeUndefined()
+  })
+})

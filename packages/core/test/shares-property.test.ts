@@ -1,0 +1,185 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Exit } from "effect"
+import * as fc from "fast-check"
+import type { JobOptions } from "../src/index.ts"
+import { Line } from "../src/internal/line.ts"
+import { Job, Slots } from "../src/internal/slots.ts"
+import { Random } from "./model/random.ts"
+import { VirtualClock } from "./support/virtual-clock.ts"
+
+/** A job that takes a certain time. */
+class Timed extends Job {
+  readonly length: number
+  private readonly town: Town
+
+  constructor(town: Town, length: number, options: JobOptions, enclosing?: Job) {
+    super(town.slots, town.jobs, enclosing, options)
+    this.town = town
+    this.length = length
+  }
+
+  onGrant(): void {
+    this.town.begin(this)
+  }
+
+  onRefuse(): void {}
+
+  interrupt(): void {}
+}
+
+/** Slots, and jobs that end by themselves when their time has come. */
+class Town {
+  readonly clock = new VirtualClock()
+  readonly jobs = new Line<Job>()
+  readonly slots: Slots
+  /** Milliseconds of slot time, by key. */
+  readonly used = new Map<string | undefined, number>()
+  readonly served: Array<Timed> = []
+  onEnd: (job: Timed) => void = () => {}
+  #running: Array<{ readonly at: number; readonly job: Timed }> = []
+
+  constructor(size: number, weight: (key: string) => number = () => 1, priorityBoost = 1) {
+    this.slots = new Slots(size, { clock: this.clock, weight, priorityBoost }, () => {})
+  }
+
+  enter(length: number, options: JobOptions): Timed {
+    const job = new Timed(this, length, options)
+    this.slots.enter(job)
+    if (job.state === "holding") this.begin(job)
+    return job
+  }
+
+  begin(job: Timed): void {
+    this.served.push(job)
+    this.#running.push({ at: this.clock.now + job.length, job })
+  }
+
+  /** Goes on to the end of the next job. False when none runs. */
+  step(): boolean {
+    this.#running.sort((a, b) => a.at - b.at)
+    const next = this.#running.shift()
+    if (next === undefined) return false
+    const { at, job } = next
+    this.clock.now = at
+    const { key } = job.terms?.options ?? {}
+    this.used.set(key, (this.used.get(key) ?? 0) + job.length)
+    this.slots.end(job, Exit.void)
+    this.onEnd(job)
+    return true
+  }
+
+  finish(): void {
+    while (this.step()) {
+      // until nothing runs
+    }
+  }
+}
+
+/** What the shares keep to themselves. */
+const insideOf = (town: Town) =>
+  town.slots.shares as unknown as { readonly present: number; readonly accounts: ReadonlyMap<string, unknown> }
+
+const isIdle = (town: Town) => town.slots.isIdle && town.slots.shares === undefined && town.jobs.isEmpty
+
+describe.each([1, 2, 3, 10])("the keys of a pool of size %i that always have somebody in line", (size) => {
+  const tenants = fc.array(
+    fc.record({ weight: fc.constantFrom(0.5, 1, 2, 3, 5), length: fc.constantFrom(1, 3, 10) }),
+    { minLength: 2, maxLength: 6 }
+  )
+
+  it("share slot time as their weights are, whatever the lengths of their jobs (semantic 27)", () => {
+    fc.assert(
+      fc.property(tenants, fc.nat(), (tenants, seed) => {
+        const random = new Random(seed)
+        const weights: ReadonlyArray<number> = tenants.map(({ weight }) => weight)
+        const town = new Town(size, (key) => weights[Number(key)]!)
+        const ask = (key: string) => {
+          const { length } = tenants[Number(key)]!
+          // around its mean, from none to twice as long
+          town.enter(length * random.below(201) / 100, { key })
+        }
+        town.onEnd = (job) => ask(job.terms!.options!.key!)
+        const total = weights.reduce((sum, weight) => sum + weight, 0)
+        const keys = tenants.map((_, index) => String(index))
+        // a key of nearly all the weight needs as many callers as there are slots
+        for (let i = 0; i < 2 * size + 2; i++) for (const key of keys) ask(key)
+        // until each key should have had as many jobs as make one of them small
+        const slotTime = Math.max(...tenants.map(({ length, weight }) => 200 * length * total / weight))
+        let present = 0
+        while (town.clock.now * size < slotTime) {
+          town.step()
+          expect(insideOf(town).present).toBeGreaterThanOrEqual(present)
+          present = insideOf(town).present
+        }
+        const time = [...town.used.values()].reduce((sum, used) => sum + used)
+        for (const [index, key] of keys.entries()) {
+          const share = (town.used.get(key) ?? 0) / time
+          expect(share / (weights[index]! / total)).toBeGreaterThan(0.95)
+          expect(share / (weights[index]! / total)).toBeLessThan(1.05)
+        }
+        town.onEnd = () => {}
+        town.finish()
+        expect(isIdle(town)).toBe(true)
+      }),
+      { seed: size, numRuns: 12 }
+    )
+  })
+})
+
+describe.each([1, 2, 3, 10])("in a pool of size %i with callers of any key", (size) => {
+  const steps = fc.array(
+    fc.record({
+      op: fc.constantFrom("enter", "enter", "enter", "step", "cancel", "resize", "wait"),
+      key: fc.constantFrom(undefined, "a", "b", "c"),
+      priority: fc.constantFrom(0, 0, 0, 1, -2),
+      length: fc.constantFrom(0, 1, 5, 50),
+      which: fc.nat(20)
+    }),
+    { maxLength: 120, size: "max" }
+  )
+
+  it("everyone in line is served, those of one key and priority in order, and nothing is left (semantic 27)", () => {
+    fc.assert(
+      fc.property(steps, (steps) => {
+        const town = new Town(size, (key) => key === "a" ? 3 : 1, 0)
+        const asked: Array<Timed> = []
+        const cancelled = new Set<Timed>()
+        let present = 0
+        for (const { key, length, op, priority, which } of steps) {
+          if (op === "enter") {
+            asked.push(town.enter(length, { key, priority }))
+          } else if (op === "step") {
+            town.step()
+          } else if (op === "resize") {
+            town.slots.semaphore.resize(which % (size + 2))
+          } else if (op === "wait") {
+            town.clock.now += length
+          } else {
+            const waiting = asked.filter((job) => job.state === "waiting")
+            const job = waiting[which % waiting.length]
+            if (job === undefined) continue
+            town.slots.cancel(job)
+            cancelled.add(job)
+          }
+          // The accounts of an idle pool are gone, with the present.
+          const now = town.slots.shares === undefined ? undefined : insideOf(town).present
+          expect(now ?? present).toBeGreaterThanOrEqual(present)
+          present = now ?? 0
+        }
+        town.slots.semaphore.resize(size)
+        town.finish()
+        expect(asked.filter((job) => job.state !== "ended")).toEqual([])
+        expect(town.served.length).toBe(asked.length - cancelled.size)
+        const groups = new Map<string, Array<number>>()
+        for (const job of town.served) {
+          const group = `${job.terms?.options?.key} ${job.terms?.options?.priority}`
+          groups.set(group, [...groups.get(group) ?? [], asked.indexOf(job)])
+        }
+        for (const order of groups.values()) expect(order).toEqual(order.toSorted((a, b) => a - b))
+        expect(isIdle(town)).toBe(true)
+        expect([town.slots.semaphore.taken, town.slots.semaphore.waiting]).toEqual([0, 0])
+      }),
+      { seed: size, numRuns: 300 }
+    )
+  })
+})

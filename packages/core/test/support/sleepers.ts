@@ -1,0 +1,18 @@
+/**
+ * A clock that knows who sleeps on it.
+ */
+import { Clock, type Duration, Effect } from "effect"
+
+/** The test's clock, and how many fibers sleep on it. */
+export const countSleepers = Clock.clockWith((clock) => {
+  const counting = {
+    ...clock,
+    sleepers: 0,
+    sleep: (duration: Duration.Duration) =>
+      Effect.suspend(() => {
+        counting.sleepers++
+        return Effect.ensuring(clock.sleep(duration), Effect.sync(() => counting.sleepers--))
+      })
+  }
+  return Effect.succeed(counting)
+})

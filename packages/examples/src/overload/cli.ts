@@ -1,0 +1,56 @@
+import { Console, Effect } from "effect"
+import { Command, Flag } from "effect/cli"
+import { type Bound, bounds, CAPACITY, overload, SERVICE_TIME, SIZE } from "./bounds.ts"
+import { DEADLINE } from "./load.ts"
+import { outcomeHead, outcomeRow, shareHead, shareRow } from "./report.ts"
+import { compete, CONNECTIONS, SIZE as SHARED_SIZE, tenants } from "./tenants.ts"
+
+const input = {
+  seconds: Flag.Int("seconds").pipe(
+    Flag.withDescription("How long each of the eight loads lasts"),
+    Flag.filter((seconds) => seconds >= 1, () => "Expected an integer of at least 1"),
+    Flag.withDefault(3)
+  )
+}
+
+/** Loads beyond the capacity, in multiples of it. */
+const LOADS = [1.3, 2]
+
+const compareBounds = Effect.fnUntraced(function*(seconds: number) {
+  yield* Console.log(
+    `A pool of ${SIZE} slots, requests of ${SERVICE_TIME} ms: a capacity of ${CAPACITY} requests a second.\n` +
+      `A client gives up after ${DEADLINE} ms.`
+  )
+  for (const times of LOADS) {
+    yield* Console.log(`\n${times} times the capacity\n${outcomeHead}`)
+    for (const bound of Object.keys(bounds) as ReadonlyArray<Bound>) {
+      yield* Console.log(outcomeRow(bound, yield* overload(bound, times, seconds)))
+    }
+  }
+})
+
+const compareKeys = Effect.fnUntraced(function*(seconds: number) {
+  const requests = Object.entries(tenants).map(([tenant, millis]) => `${tenant} (requests of ${millis} ms)`)
+  yield* Console.log(
+    `\nA pool of ${SHARED_SIZE} slots, two tenants with ${CONNECTIONS} busy clients each: ${requests.join(", ")}.` +
+      `\n\n${shareHead}`
+  )
+  for (const keys of [false, true]) {
+    for (const share of yield* compete(keys, seconds)) yield* Console.log(shareRow(keys, share))
+  }
+})
+
+/** The command line of the example. */
+export const overloadCommand = Command.make(
+  "overload",
+  input,
+  Effect.fn("overload")(function*({ seconds }) {
+    yield* compareBounds(seconds)
+    yield* compareKeys(seconds)
+  })
+).pipe(
+  Command.withDescription(
+    "Drives an HTTP server, whose requests are jobs of a pool, beyond its capacity: " +
+      "with and without bounds of the line, and with and without keys."
+  )
+)
