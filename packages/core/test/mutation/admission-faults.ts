@@ -3,13 +3,12 @@
  */
 import { type Fault, faultsOf } from "./fault.ts"
 
-const heap = faultsOf("internal/heap.ts", ["shares", "priority", "bounds"], [
+const heap = faultsOf("internal/heap.ts", ["heap", "shares", "priority"], [
   {
     name: "one who left a heap keeps his rank",
     find: "    member.rank = -1\n",
     replace: "",
-    equivalent: "A stale rank leads to nobody or to somebody else, so that leaving twice does nothing either: " +
-      "the rank says so."
+    tests: ["heap"]
   },
   {
     name: "a heap does not close the gap of one who left",
@@ -63,7 +62,7 @@ const heap = faultsOf("internal/heap.ts", ["shares", "priority", "bounds"], [
   }
 ])
 
-const shares = faultsOf("internal/shares.ts", ["shares", "priority"], [
+const shares = faultsOf("internal/shares.ts", ["shares", "shares-property", "admission-corners", "priority"], [
   {
     name: "a grant is charged without regard to the weight",
     find: "this.account.charged += estimate / this.account.weight",
@@ -175,14 +174,26 @@ const shares = faultsOf("internal/shares.ts", ["shares", "priority"], [
     replace: "a.served > b.served"
   },
   {
+    name: "keys that were never served are in no order",
+    find: "    account.joined = claim.number\n",
+    replace: "",
+    tests: ["admission-corners", "shares"]
+  },
+  {
+    name: "of keys that were never served the last goes first",
+    find: "a.joined < b.joined",
+    replace: "a.joined > b.joined",
+    tests: ["admission-corners", "shares"]
+  },
+  {
     name: "equal keys are in no order",
     find: "    account.served = ++this.grants\n",
     replace: ""
   },
   {
     name: "a key in line is ranked by its charge alone",
-    find: "a.start < b.start || (a.start === b.start &&",
-    replace: "a.charged < b.charged || (a.charged === b.charged &&"
+    find: "if (a.start !== b.start) return a.start < b.start",
+    replace: "if (a.charged !== b.charged) return a.charged < b.charged"
   },
   {
     name: "the greatest debt is looked at first",
@@ -216,13 +227,13 @@ const shares = faultsOf("internal/shares.ts", ["shares", "priority"], [
   },
   {
     name: "a debtor who is served is still among the debtors",
-    find: "    this.debtors.remove(account)\n    this.present",
-    replace: "    this.present"
+    find: "    if (claim.rank === -1) this.debtors.remove(account)\n    else this.drop(claim)\n",
+    replace: "    if (claim.rank !== -1) this.drop(claim)\n"
   },
   {
     name: "a key saves up what it does not use",
-    find: "    account.start = Math.max(this.present, account.charged)\n    this.competing.push",
-    replace: "    account.start = account.charged\n    this.competing.push"
+    find: "    account.start = Math.max(this.present, account.charged)\n    account.joined",
+    replace: "    account.start = account.charged\n    account.joined"
   },
   {
     name: "a key in line saves up what it does not use",
@@ -231,8 +242,8 @@ const shares = faultsOf("internal/shares.ts", ["shares", "priority"], [
   },
   {
     name: "a key that returns has its debt remitted",
-    find: "    account.start = Math.max(this.present, account.charged)\n    this.competing.push",
-    replace: "    account.start = this.present\n    this.competing.push"
+    find: "    account.start = Math.max(this.present, account.charged)\n    account.joined",
+    replace: "    account.start = this.present\n    account.joined"
   },
   {
     name: "one who leaves the line stays among the claims",
@@ -246,8 +257,8 @@ const shares = faultsOf("internal/shares.ts", ["shares", "priority"], [
   },
   {
     name: "one who is granted a slot stays among the claims",
-    find: "    this.drop(claim)\n    this.accounts",
-    replace: "    this.accounts"
+    find: "    else this.drop(claim)\n",
+    replace: ""
   },
   {
     name: "the present does not move",
@@ -376,13 +387,18 @@ const alarm = faultsOf("internal/alarm.ts", ["bounds", "drain"], [
   },
   {
     name: "the sleep is until the end of all time",
-    find: "Duration.millis(until - this.clock.currentTimeMillisUnsafe())",
+    find: "Duration.millis(until - this.now)",
     replace: "Duration.millis(until)"
   },
   {
     name: "calls are at times since the beginning",
-    find: "this.clock.currentTimeMillisUnsafe() + milliseconds",
+    find: "this.now + milliseconds",
     replace: "milliseconds"
+  },
+  {
+    name: "times to wait are of the clock on the wall",
+    find: "Number(this.clock.monotonicTimeNanosUnsafe()) / 1_000_000",
+    replace: "this.clock.currentTimeMillisUnsafe()"
   },
   {
     name: "the last call is first",
@@ -391,7 +407,7 @@ const alarm = faultsOf("internal/alarm.ts", ["bounds", "drain"], [
   }
 ])
 
-const slots = faultsOf("internal/slots.ts", ["shares", "priority", "bounds"], [
+const slots = faultsOf("internal/slots.ts", ["shares", "admission-corners", "priority", "bounds"], [
   {
     name: "who gets a slot at once is charged nothing",
     find: "    if (this.shares !== undefined) this.charge(job)\n",
@@ -519,6 +535,11 @@ const slots = faultsOf("internal/slots.ts", ["shares", "priority", "bounds"], [
     find: "    terms.claim = undefined\n    terms.call?.cancel()\n",
     replace: "    terms.claim = undefined\n",
     tests: ["bounds"]
+  },
+  {
+    name: "slots are charged by the clock on the wall",
+    find: "Number(this.ranking.clock.monotonicTimeNanosUnsafe())",
+    replace: "Number(this.ranking.clock.currentTimeNanosUnsafe())"
   },
   {
     name: "one who borrows in the end stays among the keys",
@@ -680,6 +701,24 @@ const pool = faultsOf("internal/pool.ts", ["bounds", "drain"], [
     tests: ["drain"]
   },
   {
+    name: "a pool that is idle waits to drain",
+    find: "    if (this.slots.isIdle) return resume(Effect.void)\n    const idler = new Idler((effect)",
+    replace: "    const idler = new Idler((effect)",
+    tests: ["drain"]
+  },
+  {
+    name: "one whose drain is over in time is still among the idle",
+    find: "        idler.leave()\n        resume(Effect.void)",
+    replace: "        resume(Effect.void)",
+    tests: ["drain"]
+  },
+  {
+    name: "the end of a drain's time wakes all",
+    find: "        idler.leave()\n        resume(Effect.void)",
+    replace: "        this.wakeIdlers(Effect.void)",
+    tests: ["drain", "admission-corners"]
+  },
+  {
     name: "drainTimeout is ignored",
     find: "this.settings.drain === Infinity",
     replace: "this.settings.drain > 0",
@@ -687,20 +726,20 @@ const pool = faultsOf("internal/pool.ts", ["bounds", "drain"], [
   },
   {
     name: "the timer of a drain goes on after it",
-    find: "() => Effect.sync(() => timeout?.cancel())",
-    replace: "() => Effect.void",
+    find: "      timeout?.cancel()\n      resume(effect)",
+    replace: "      resume(effect)",
     tests: ["drain"]
   },
   {
     name: "a drain waits for nobody",
-    find: "Effect.onExit(this.idle, ()",
-    replace: "Effect.onExit(Effect.void, ()",
+    find: "Effect.andThen(this.drained, this.shut)",
+    replace: "this.shut",
     tests: ["drain"]
   },
   {
     name: "a pool that has drained is not closed",
-    find: "timeout?.cancel())),\n      this.shut\n",
-    replace: "timeout?.cancel())),\n      Effect.void\n",
+    find: "Effect.andThen(this.drained, this.shut)",
+    replace: "this.drained",
     tests: ["drain"]
   }
 ])

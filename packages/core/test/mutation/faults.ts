@@ -411,8 +411,8 @@ const pool = faultsOf("internal/pool.ts", ["waitall", "close", "reentrancy"], [
   },
   {
     name: "waitall does not look before it waits",
-    find: "    if (this.slots.isIdle) return resume(Effect.void)\n",
-    replace: ""
+    find: "    if (this.slots.isIdle) return resume(Effect.void)\n    const idler = new Idler(resume)\n",
+    replace: "    const idler = new Idler(resume)\n"
   },
   {
     name: "an interrupted waitall is kept until the pool is idle",
