@@ -227,6 +227,21 @@ describe("maxWait", () => {
       expect(clock.sleepers).toBe(0)
     }))
 
+  it.effect("sleeps once for all who wait (semantic 23, semantic 4)", () =>
+    Effect.gen(function*() {
+      const clock = yield* countSleepers
+      const pool = yield* Effect.provideService(makeBounded({ size: 0, maxWait: 1000 }), Clock.Clock, clock)
+      const fibers = yield* Effect.forEach(
+        Array.from({ length: 100 }),
+        () => forkNow(Effect.exit(pool.run(Effect.void)))
+      )
+      expect([clock.sleeps, clock.sleepers]).toEqual([1, 1])
+      yield* TestClock.adjust(1000)
+      for (const fiber of fibers) expect(Exit.isFailure(yield* Fiber.join(fiber))).toBe(true)
+      expect(yield* rejected(pool)).toBe(100)
+      expect(clock.sleepers).toBe(0)
+    }))
+
   it.effect("ends a wait in an uninterruptible region too, whose caller has lost nothing (semantic 23)", () =>
     Effect.gen(function*() {
       const pool = yield* makeBounded({ size: 1, maxWait: 10 })
