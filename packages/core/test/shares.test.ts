@@ -3,6 +3,8 @@ import { Cause, Deferred, Effect, Exit, Fiber, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { toInternal } from "../src/GreenPool.ts"
 import { GreenPool, type GreenPoolOptions } from "../src/index.ts"
+import { type Claim, Shares } from "../src/internal/shares.ts"
+import { type Job, Terms } from "../src/internal/slots.ts"
 import { expectEmpty } from "./support/counters.ts"
 import { forkNow } from "./support/forkNow.ts"
 import { Stage } from "./support/stage.ts"
@@ -219,6 +221,132 @@ describe("keys", () => {
       yield* pool.waitall
       yield* expectEmpty(pool)
     }))
+})
+
+/** Keys by hand. Times are in any unit. */
+class Ledger {
+  readonly #shares: Shares
+  readonly #line: Array<Claim> = []
+
+  constructor(weight: (key: string) => number = () => 1) {
+    this.#shares = new Shares(weight, 1)
+  }
+
+  /** A job gets a slot at once, and keeps it. */
+  hold(key: string): Claim {
+    const claim = this.claim(key)
+    this.#shares.grant(claim, 0)
+    return claim
+  }
+
+  /** A job gets a slot at once, and ends after that time. */
+  use(key: string, time: number): void {
+    this.#shares.end(this.hold(key), time)
+  }
+
+  join(key: string): void {
+    const claim = this.claim(key)
+    this.#line.push(claim)
+    this.#shares.join(claim, 0)
+  }
+
+  /** Who is next gets a slot, and keeps it: his key. */
+  next(): string | undefined {
+    const claim = this.#line.find(({ job }) => job === this.#shares.first)
+    if (claim !== undefined) this.#shares.grant(claim, 0)
+    return claim?.account.key
+  }
+
+  /** Callers join the line in this order: the keys in the order of the grants. */
+  grants(...keys: ReadonlyArray<string>): ReadonlyArray<string | undefined> {
+    for (const key of keys) this.join(key)
+    return keys.map(() => this.next())
+  }
+
+  /** How many keys are kept. */
+  get size(): number {
+    return this.#shares.size
+  }
+
+  private claim(key: string): Claim {
+    return this.#shares.claim({ terms: new Terms({ key }) } as Job)
+  }
+}
+
+describe("a key is charged", () => {
+  it("for what its jobs used, whatever was estimated (semantic 27)", () => {
+    const ledger = new Ledger()
+    ledger.use("b", 150)
+    ledger.use("a", 100)
+    expect(ledger.grants("b", "a")).toEqual(["a", "b"])
+  })
+
+  it("by estimate at a grant: the mean of its own jobs (semantic 27)", () => {
+    const ledger = new Ledger()
+    ledger.use("b", 210)
+    ledger.use("c", 100)
+    ledger.use("a", 10)
+    expect(ledger.grants("c", "a", "a")).toEqual(["a", "a", "c"])
+  })
+
+  it("by estimate at its first grant: the mean of all jobs (semantic 27)", () => {
+    const ledger = new Ledger()
+    ledger.use("b", 50)
+    ledger.use("c", 200)
+    expect(ledger.grants("a", "a", "b")).toEqual(["a", "b", "a"])
+  })
+
+  it("by an estimate that follows its jobs (semantic 27)", () => {
+    const ledger = new Ledger()
+    ledger.use("a", 10)
+    ledger.use("a", 90)
+    ledger.use("b", 105)
+    expect(ledger.grants("a", "a", "b")).toEqual(["a", "b", "a"])
+  })
+
+  it("in proportion to its weight, by estimate too (semantic 27)", () => {
+    const weight = (key: string) => key === "half" ? 2 : 1
+    const ended = new Ledger(weight)
+    ended.use("whole", 100)
+    ended.use("half", 190)
+    expect(ended.grants("whole", "half")).toEqual(["half", "whole"])
+    const granted = new Ledger(weight)
+    granted.use("whole", 100)
+    granted.use("half", 60)
+    expect(granted.grants("whole", "half", "half", "half")).toEqual(["half", "half", "half", "whole"])
+  })
+})
+
+describe("a key that has neither running nor waiting jobs", () => {
+  it("is kept until it has paid off (semantic 27)", () => {
+    const ledger = new Ledger()
+    ledger.use("a", 10)
+    ledger.use("b", 20)
+    ledger.use("c", 10)
+    ledger.use("d", 0)
+    expect(ledger.size).toBe(3)
+    // a is served at 10: c has paid off, and so has a when its job has ended
+    ledger.use("a", 0)
+    expect(ledger.size).toBe(1)
+    ledger.use("b", 0)
+    expect(ledger.size).toBe(0)
+  })
+})
+
+describe("keys that are equal", () => {
+  it("are served in the order of their last service, though one was charged less long ago (semantic 27)", () => {
+    const ledger = new Ledger()
+    ledger.hold("c")
+    ledger.use("c", 0)
+    ledger.use("a", 5)
+    ledger.use("b", 5)
+    ledger.hold("c")
+    ledger.join("a")
+    ledger.join("b")
+    expect(ledger.next()).toBe("a")
+    ledger.join("c")
+    expect([ledger.next(), ledger.next()]).toEqual(["b", "c"])
+  })
 })
 
 describe("a weight", () => {
