@@ -241,7 +241,11 @@ class Ledger {
 
   /** A job gets a slot at once, and ends after that time. */
   use(key: string, time: number): void {
-    this.#shares.end(this.hold(key), time)
+    this.end(this.hold(key), time)
+  }
+
+  end(claim: Claim, time: number): void {
+    this.#shares.end(claim, time)
   }
 
   join(key: string): void {
@@ -330,6 +334,21 @@ describe("a key that has neither running nor waiting jobs", () => {
     expect(ledger.size).toBe(1)
     ledger.use("b", 0)
     expect(ledger.size).toBe(0)
+  })
+})
+
+describe("a key that used less than was estimated", () => {
+  it("is not credited for the time that has passed for all (semantic 27)", () => {
+    const ledger = new Ledger()
+    ledger.use("c", 100)
+    ledger.use("d", 90)
+    const first = ledger.hold("a")
+    ledger.join("a")
+    ledger.join("d")
+    expect(ledger.next()).toBe("d")
+    ledger.join("b")
+    ledger.end(first, 10)
+    expect([ledger.next(), ledger.next()]).toEqual(["b", "a"])
   })
 })
 

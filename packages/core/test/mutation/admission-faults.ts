@@ -99,9 +99,10 @@ const shares = faultsOf("internal/shares.ts", ["shares", "shares-property", "adm
     replace: ""
   },
   {
-    name: "a clock that goes back is an income",
+    name: "time that goes back is an income",
     find: "Math.max(0, now - this.grantedAt)",
-    replace: "now - this.grantedAt"
+    replace: "now - this.grantedAt",
+    equivalent: "Slots are charged by monotonic time, which does not go back: the bound says so."
   },
   {
     name: "a key does not count what it has running",
