@@ -352,6 +352,17 @@ describe("a key that used less than was estimated", () => {
   })
 })
 
+describe("a key that comes late", () => {
+  it("is served next, and then charged as from there on (semantic 27)", () => {
+    const ledger = new Ledger()
+    ledger.use("c", 50)
+    ledger.use("b", 55)
+    ledger.join("c")
+    expect(ledger.next()).toBe("c")
+    expect(ledger.grants("b", "a", "a")).toEqual(["a", "b", "a"])
+  })
+})
+
 describe("keys that are equal", () => {
   it("are served in the order of their last service, though one was charged less long ago (semantic 27)", () => {
     const ledger = new Ledger()
