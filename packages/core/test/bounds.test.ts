@@ -182,6 +182,18 @@ describe("maxWait", () => {
       expect(yield* counters(pool)).toEqual({ free: 0, running: 1, waiting: 1, borrowed: 0 })
     }))
 
+  it.effect("of one who came later may end sooner (semantic 23)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makeBounded({ size: 0, maxWait: "1 hour" })
+      const long = yield* forkNow(Effect.exit(pool.run(Effect.void)))
+      const short = yield* forkNow(Effect.exit(pool.run(Effect.void, { maxWait: 10 })))
+      yield* TestClock.adjust(10)
+      expect(short.pollUnsafe()).toEqual(Exit.succeed(Exit.fail(timedOut(0, 1))))
+      expect(long.pollUnsafe()).toBeUndefined()
+      yield* TestClock.adjust("1 hour")
+      expect(yield* Fiber.join(long)).toEqual(Exit.fail(timedOut(0, 0)))
+    }))
+
   it.effect("of zero is a slot at once, its own or a borrowed one, or none (semantic 23)", () =>
     Effect.gen(function*() {
       const pool = yield* makeBounded({ size: 1, maxWait: 0, maxWaiting: 0 })
