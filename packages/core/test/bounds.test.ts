@@ -7,6 +7,7 @@ import { forkNow } from "./support/forkNow.ts"
 import { countSleepers } from "./support/sleepers.ts"
 import { Stage } from "./support/stage.ts"
 import { atRest } from "./support/turns.ts"
+import { makeWallClock } from "./support/wall-clock.ts"
 
 const makeBounded = (options: GreenPoolOptions) => Effect.orDie(GreenPool.make(options))
 
@@ -218,6 +219,23 @@ describe("maxWait", () => {
       for (const name of ["borrower", "nested", "item"]) yield* stage.finish(name)
       expect(yield* Fiber.join(outer)).toEqual([Exit.fail(timedOut(1, 2)), "nested"])
       expect(yield* Fiber.join(map)).toEqual(["item"])
+    }))
+
+  it.effect("is time that passes, however the clock on the wall is set (semantic 23)", () =>
+    Effect.gen(function*() {
+      for (const ahead of [-3_600_000, 3_600_000]) {
+        const clock = yield* makeWallClock
+        const pool = yield* Effect.provideService(makeBounded({ size: 0, maxWait: 1000 }), Clock.Clock, clock)
+        const first = yield* forkNow(Effect.exit(pool.run(Effect.void)))
+        yield* TestClock.adjust(500)
+        const second = yield* forkNow(Effect.exit(pool.run(Effect.void)))
+        clock.ahead = ahead
+        yield* TestClock.adjust(500)
+        expect(first.pollUnsafe()).toEqual(Exit.succeed(Exit.fail(timedOut(0, 1))))
+        expect(second.pollUnsafe()).toBeUndefined()
+        yield* TestClock.adjust(500)
+        expect(second.pollUnsafe()).toEqual(Exit.succeed(Exit.fail(timedOut(0, 0))))
+      }
     }))
 
   it.effect("leaves no timer behind when nobody is in line (semantic 23, T27)", () =>

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, Deferred, Effect, Exit, Fiber, Stream } from "effect"
+import { Cause, Clock, Deferred, Effect, Exit, Fiber, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { toInternal } from "../src/GreenPool.ts"
 import { GreenPool, type GreenPoolOptions } from "../src/index.ts"
@@ -9,6 +9,7 @@ import { expectEmpty } from "./support/counters.ts"
 import { forkNow } from "./support/forkNow.ts"
 import { Stage } from "./support/stage.ts"
 import { atRest } from "./support/turns.ts"
+import { makeWallClock } from "./support/wall-clock.ts"
 
 interface Tenant {
   readonly key: string | undefined
@@ -122,6 +123,25 @@ describe("keys", () => {
       expect(toInternal(pool).slots.shares).toBeUndefined()
     }))
 
+  it.effect("are charged for time that passes, however the clock on the wall is set (semantic 27)", () =>
+    Effect.gen(function*() {
+      const clock = yield* makeWallClock
+      const pool = yield* GreenPool.make({ size: 1 }).pipe(Effect.provideService(Clock.Clock, clock), Effect.orDie)
+      const stage = new Stage()
+      yield* forkNow(pool.run(stage.job("a1"), { key: "a" }))
+      for (const name of ["b1", "a2", "b2"]) yield* forkNow(pool.run(stage.job(name), { key: name.slice(0, 1) }))
+      yield* TestClock.adjust(100)
+      yield* stage.finish("a1")
+      yield* atRest
+      clock.ahead = 3_600_000
+      yield* TestClock.adjust(50)
+      yield* stage.finish("b1")
+      yield* atRest
+      expect(stage.started).toEqual(["a1", "b1", "b2"])
+      yield* stage.finishAll
+      yield* pool.waitall
+    }))
+
   it.effect("are charged for the jobs of maps as for those without a key (semantic 27)", () =>
     Effect.gen(function*() {
       const pool = yield* Effect.orDie(GreenPool.make({ size: 1 }))
@@ -168,12 +188,18 @@ describe("keys", () => {
       const stage = new Stage()
       const borrow = Effect.forkDetach(pool.run(stage.job("borrower"), { key: "b" }), { startImmediately: true })
       yield* forkNow(pool.run(borrow, { key: "a" }))
-      for (const name of ["a", "b"]) yield* forkNow(pool.run(stage.job(name), { key: name }))
+      for (const name of ["a1", "b1", "b2"]) {
+        yield* forkNow(pool.run(stage.job(name), { key: name.slice(0, 1) }))
+      }
       yield* TestClock.adjust(100)
       yield* stage.finish("borrower")
       yield* atRest
       // the time is a's, though b's job held the slot
-      expect(stage.started).toEqual(["borrower", "b"])
+      expect(stage.started).toEqual(["borrower", "b1"])
+      yield* TestClock.adjust(50)
+      yield* stage.finish("b1")
+      yield* atRest
+      expect(stage.started).toEqual(["borrower", "b1", "b2"])
       yield* stage.finishAll
       yield* pool.waitall
       yield* expectEmpty(pool)
@@ -196,6 +222,18 @@ describe("keys", () => {
       yield* stage.finish("borrower")
       yield* atRest
       expect(stage.started).toEqual(["borrower", "other"])
+      for (const name of ["other 2", "b 2"]) {
+        yield* forkNow(pool.run(stage.job(name), { key: name.slice(0, -2) }))
+      }
+      yield* TestClock.adjust(150)
+      yield* stage.finish("other")
+      yield* atRest
+      yield* TestClock.adjust(200)
+      yield* stage.finish("b")
+      yield* atRest
+      expect(stage.started).toEqual(["borrower", "other", "b", "other 2"])
+      // b has one in line still
+      expect(slots.shares?.size).toBe(2)
       yield* stage.finishAll
       yield* pool.waitall
       yield* expectEmpty(pool)

@@ -379,7 +379,9 @@ const alarm = faultsOf("internal/alarm.ts", ["bounds", "drain"], [
   {
     name: "after the first calls no others are made",
     find: "    }\n    this.set()\n  }",
-    replace: "    }\n  }"
+    replace: "    }\n  }",
+    equivalent: "Whoever is called leaves the line, which takes his call back and sets the alarm too; a call of " +
+      "a drain is the last of its pool."
   },
   {
     name: "an interrupted sleep rings",
