@@ -1,10 +1,12 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Option } from "effect"
+import { TestClock } from "effect/testing"
 import { GreenPool } from "../src/index.ts"
 import { counters, expectEmpty, expectWorking } from "./support/counters.ts"
 import { forkNow } from "./support/forkNow.ts"
 import { makePool } from "./support/makePool.ts"
 import { Stage } from "./support/stage.ts"
+import { atRest } from "./support/turns.ts"
 
 describe.each([1, 2, 10])("on a pool of size %i", (size) => {
   it.effect("runIfAvailable and spawnIfAvailable take a slot only if one is free (semantic 26, T3)", () =>
@@ -50,6 +52,32 @@ describe("runIfAvailable", () => {
       ])
       expect(yield* pool.runIfAvailable(inside)).toEqual(Option.some([Option.none(), Option.none(), "borrowed"]))
       yield* expectEmpty(pool)
+    }))
+})
+
+const keyed: ReadonlyArray<readonly [string, (pool: GreenPool, job: Effect.Effect<string>) => Effect.Effect<unknown>]> =
+  [
+    ["runIfAvailable", (pool, job) => pool.runIfAvailable(job, { key: "a" })],
+    ["spawnIfAvailable", (pool, job) => pool.spawnIfAvailable(job, { key: "a" })]
+  ]
+
+describe.each(keyed)("the key of %s", (_, take) => {
+  it.effect("is charged for the slot (semantic 26, semantic 27)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(2)
+      const stage = new Stage()
+      yield* forkNow(take(pool, stage.job("a1")))
+      yield* atRest
+      yield* forkNow(pool.run(stage.job("b1"), { key: "b" }))
+      yield* forkNow(pool.run(stage.job("a2"), { key: "a" }))
+      yield* forkNow(pool.run(stage.job("b2"), { key: "b" }))
+      yield* TestClock.adjust(100)
+      yield* stage.finish("a1")
+      yield* atRest
+      expect(stage.started).toEqual(["a1", "b1", "b2"])
+      yield* stage.finishAll
+      yield* pool.waitall
+      yield* expectWorking(pool)
     }))
 })
 

@@ -7,6 +7,7 @@ import { forkNow } from "./support/forkNow.ts"
 import { countSleepers } from "./support/sleepers.ts"
 import { Stage } from "./support/stage.ts"
 import { atRest } from "./support/turns.ts"
+import { makeWallClock } from "./support/wall-clock.ts"
 
 const makeBounded = (options: GreenPoolOptions) => Effect.orDie(GreenPool.make(options))
 
@@ -182,6 +183,18 @@ describe("maxWait", () => {
       expect(yield* counters(pool)).toEqual({ free: 0, running: 1, waiting: 1, borrowed: 0 })
     }))
 
+  it.effect("of one who came later may end sooner (semantic 23)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makeBounded({ size: 0, maxWait: "1 hour" })
+      const long = yield* forkNow(Effect.exit(pool.run(Effect.void)))
+      const short = yield* forkNow(Effect.exit(pool.run(Effect.void, { maxWait: 10 })))
+      yield* TestClock.adjust(10)
+      expect(short.pollUnsafe()).toEqual(Exit.succeed(Exit.fail(timedOut(0, 1))))
+      expect(long.pollUnsafe()).toBeUndefined()
+      yield* TestClock.adjust("1 hour")
+      expect(yield* Fiber.join(long)).toEqual(Exit.fail(timedOut(0, 0)))
+    }))
+
   it.effect("of zero is a slot at once, its own or a borrowed one, or none (semantic 23)", () =>
     Effect.gen(function*() {
       const pool = yield* makeBounded({ size: 1, maxWait: 0, maxWaiting: 0 })
@@ -208,6 +221,23 @@ describe("maxWait", () => {
       expect(yield* Fiber.join(map)).toEqual(["item"])
     }))
 
+  it.effect("is time that passes, however the clock on the wall is set (semantic 23)", () =>
+    Effect.gen(function*() {
+      for (const ahead of [-3_600_000, 3_600_000]) {
+        const clock = yield* makeWallClock
+        const pool = yield* Effect.provideService(makeBounded({ size: 0, maxWait: 1000 }), Clock.Clock, clock)
+        const first = yield* forkNow(Effect.exit(pool.run(Effect.void)))
+        yield* TestClock.adjust(500)
+        const second = yield* forkNow(Effect.exit(pool.run(Effect.void)))
+        clock.ahead = ahead
+        yield* TestClock.adjust(500)
+        expect(first.pollUnsafe()).toEqual(Exit.succeed(Exit.fail(timedOut(0, 1))))
+        expect(second.pollUnsafe()).toBeUndefined()
+        yield* TestClock.adjust(500)
+        expect(second.pollUnsafe()).toEqual(Exit.succeed(Exit.fail(timedOut(0, 0))))
+      }
+    }))
+
   it.effect("leaves no timer behind when nobody is in line (semantic 23, T27)", () =>
     Effect.gen(function*() {
       const clock = yield* countSleepers
@@ -224,6 +254,21 @@ describe("maxWait", () => {
       yield* stage.finish("a")
       yield* stage.finish("b")
       yield* Fiber.join(b)
+      expect(clock.sleepers).toBe(0)
+    }))
+
+  it.effect("sleeps once for all who wait (semantic 23, semantic 4)", () =>
+    Effect.gen(function*() {
+      const clock = yield* countSleepers
+      const pool = yield* Effect.provideService(makeBounded({ size: 0, maxWait: 1000 }), Clock.Clock, clock)
+      const fibers = yield* Effect.forEach(
+        Array.from({ length: 100 }),
+        () => forkNow(Effect.exit(pool.run(Effect.void)))
+      )
+      expect([clock.sleeps, clock.sleepers]).toEqual([1, 1])
+      yield* TestClock.adjust(1000)
+      for (const fiber of fibers) expect(Exit.isFailure(yield* Fiber.join(fiber))).toBe(true)
+      expect(yield* rejected(pool)).toBe(100)
       expect(clock.sleepers).toBe(0)
     }))
 

@@ -104,6 +104,61 @@ describe("a pool that drains", () => {
       yield* expectEmpty(pool)
     }))
 
+  it.effect("lets its jobs take what is available, to any depth (semantic 29, semantic 26)", () =>
+    Effect.gen(function*() {
+      const { close, pool } = yield* makeDraining({ size: 3 })
+      const gate = yield* Deferred.make<void>()
+      const inside = Effect.forkChild(pool.runIfAvailable(Effect.succeed("inner")), { startImmediately: true })
+      const fiber = yield* forkNow(pool.run(Effect.andThen(
+        Deferred.await(gate),
+        Effect.all([
+          // the fiber that is forked has outlived the inner job, but not the one around that
+          Effect.flatMap(
+            pool.runIfAvailable(Effect.forkDetach(Effect.andThen(Effect.yieldNow, pool.run(Effect.succeed("run"))))),
+            (fiber) => Fiber.join(Option.getOrThrow(fiber))
+          ),
+          pool.runIfAvailable(Effect.flatMap(inside, Fiber.join)),
+          pool.spawnIfAvailable(Effect.succeed("spawn"))
+        ])
+      )))
+      const closing = yield* forkNow(close)
+      yield* Deferred.succeed(gate, undefined)
+      const [detached, nested, spawned] = yield* Fiber.join(fiber)
+      expect(nested).toEqual(Option.some(Option.some("inner")))
+      expect(yield* Fiber.join(Option.getOrThrow(spawned))).toBe("spawn")
+      expect(detached).toBe("run")
+      yield* Fiber.join(closing)
+      yield* expectEmpty(pool)
+    }))
+
+  it.effect("has a map from outside that has come to the end of its source end as ever (semantic 29)", () =>
+    Effect.gen(function*() {
+      const { close, pool } = yield* makeDraining({ size: 3 })
+      const stage = new Stage()
+      yield* forkNow(pool.run(stage.job("holder")))
+      const map = yield* forkNow(Stream.runCollect(pool.imap(stage.job, ["a"])))
+      yield* atRest
+      const closing = yield* forkNow(close)
+      yield* stage.finish("a")
+      expect(yield* Fiber.join(map)).toEqual(["a"])
+      yield* stage.finish("holder")
+      yield* Fiber.join(closing)
+      yield* expectEmpty(pool)
+    }))
+
+  it.effect("does not open the source of a map from outside (semantic 29)", () =>
+    Effect.gen(function*() {
+      const { close, pool } = yield* makeDraining()
+      const stage = new Stage()
+      const source = new CountedIterable()
+      yield* forkNow(pool.run(stage.job("holder")))
+      const closing = yield* forkNow(close)
+      yield* expectRefused(Stream.runDrain(pool.imap(() => Effect.void, source)))
+      expect([source.opened, source.taken]).toEqual([0, 0])
+      yield* stage.finish("holder")
+      yield* Fiber.join(closing)
+    }))
+
   it.effect("has a map from outside finish what it has in hand, pull no more, and end (semantic 29)", () =>
     Effect.gen(function*() {
       const { close, pool } = yield* makeDraining({ size: 2 })

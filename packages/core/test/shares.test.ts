@@ -1,12 +1,15 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, Deferred, Effect, Exit, Fiber, Stream } from "effect"
+import { Cause, Clock, Deferred, Effect, Exit, Fiber, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { toInternal } from "../src/GreenPool.ts"
 import { GreenPool, type GreenPoolOptions } from "../src/index.ts"
+import { type Claim, Shares } from "../src/internal/shares.ts"
+import { type Job, Terms } from "../src/internal/slots.ts"
 import { expectEmpty } from "./support/counters.ts"
 import { forkNow } from "./support/forkNow.ts"
 import { Stage } from "./support/stage.ts"
 import { atRest } from "./support/turns.ts"
+import { makeWallClock } from "./support/wall-clock.ts"
 
 interface Tenant {
   readonly key: string | undefined
@@ -120,6 +123,25 @@ describe("keys", () => {
       expect(toInternal(pool).slots.shares).toBeUndefined()
     }))
 
+  it.effect("are charged for time that passes, however the clock on the wall is set (semantic 27)", () =>
+    Effect.gen(function*() {
+      const clock = yield* makeWallClock
+      const pool = yield* GreenPool.make({ size: 1 }).pipe(Effect.provideService(Clock.Clock, clock), Effect.orDie)
+      const stage = new Stage()
+      yield* forkNow(pool.run(stage.job("a1"), { key: "a" }))
+      for (const name of ["b1", "a2", "b2"]) yield* forkNow(pool.run(stage.job(name), { key: name.slice(0, 1) }))
+      yield* TestClock.adjust(100)
+      yield* stage.finish("a1")
+      yield* atRest
+      clock.ahead = 3_600_000
+      yield* TestClock.adjust(50)
+      yield* stage.finish("b1")
+      yield* atRest
+      expect(stage.started).toEqual(["a1", "b1", "b2"])
+      yield* stage.finishAll
+      yield* pool.waitall
+    }))
+
   it.effect("are charged for the jobs of maps as for those without a key (semantic 27)", () =>
     Effect.gen(function*() {
       const pool = yield* Effect.orDie(GreenPool.make({ size: 1 }))
@@ -166,12 +188,18 @@ describe("keys", () => {
       const stage = new Stage()
       const borrow = Effect.forkDetach(pool.run(stage.job("borrower"), { key: "b" }), { startImmediately: true })
       yield* forkNow(pool.run(borrow, { key: "a" }))
-      for (const name of ["a", "b"]) yield* forkNow(pool.run(stage.job(name), { key: name }))
+      for (const name of ["a1", "b1", "b2"]) {
+        yield* forkNow(pool.run(stage.job(name), { key: name.slice(0, 1) }))
+      }
       yield* TestClock.adjust(100)
       yield* stage.finish("borrower")
       yield* atRest
       // the time is a's, though b's job held the slot
-      expect(stage.started).toEqual(["borrower", "b"])
+      expect(stage.started).toEqual(["borrower", "b1"])
+      yield* TestClock.adjust(50)
+      yield* stage.finish("b1")
+      yield* atRest
+      expect(stage.started).toEqual(["borrower", "b1", "b2"])
       yield* stage.finishAll
       yield* pool.waitall
       yield* expectEmpty(pool)
@@ -194,6 +222,18 @@ describe("keys", () => {
       yield* stage.finish("borrower")
       yield* atRest
       expect(stage.started).toEqual(["borrower", "other"])
+      for (const name of ["other 2", "b 2"]) {
+        yield* forkNow(pool.run(stage.job(name), { key: name.slice(0, -2) }))
+      }
+      yield* TestClock.adjust(150)
+      yield* stage.finish("other")
+      yield* atRest
+      yield* TestClock.adjust(200)
+      yield* stage.finish("b")
+      yield* atRest
+      expect(stage.started).toEqual(["borrower", "other", "b", "other 2"])
+      // b has one in line still
+      expect(slots.shares?.size).toBe(2)
       yield* stage.finishAll
       yield* pool.waitall
       yield* expectEmpty(pool)
@@ -219,6 +259,162 @@ describe("keys", () => {
       yield* pool.waitall
       yield* expectEmpty(pool)
     }))
+})
+
+/** Keys by hand. Times are in any unit. */
+class Ledger {
+  readonly #shares: Shares
+  readonly #line: Array<Claim> = []
+
+  constructor(weight: (key: string) => number = () => 1) {
+    this.#shares = new Shares(weight, 1)
+  }
+
+  /** A job gets a slot at once, and keeps it. */
+  hold(key: string): Claim {
+    const claim = this.claim(key)
+    this.#shares.grant(claim, 0)
+    return claim
+  }
+
+  /** A job gets a slot at once, and ends after that time. */
+  use(key: string, time: number): void {
+    this.end(this.hold(key), time)
+  }
+
+  end(claim: Claim, time: number): void {
+    this.#shares.end(claim, time)
+  }
+
+  join(key: string): void {
+    const claim = this.claim(key)
+    this.#line.push(claim)
+    this.#shares.join(claim, 0)
+  }
+
+  /** Who is next gets a slot, and keeps it: his key. */
+  next(): string | undefined {
+    const claim = this.#line.find(({ job }) => job === this.#shares.first)
+    if (claim !== undefined) this.#shares.grant(claim, 0)
+    return claim?.account.key
+  }
+
+  /** Callers join the line in this order: the keys in the order of the grants. */
+  grants(...keys: ReadonlyArray<string>): ReadonlyArray<string | undefined> {
+    for (const key of keys) this.join(key)
+    return keys.map(() => this.next())
+  }
+
+  /** How many keys are kept. */
+  get size(): number {
+    return this.#shares.size
+  }
+
+  private claim(key: string): Claim {
+    return this.#shares.claim({ terms: new Terms({ key }) } as Job)
+  }
+}
+
+describe("a key is charged", () => {
+  it("for what its jobs used, whatever was estimated (semantic 27)", () => {
+    const ledger = new Ledger()
+    ledger.use("b", 150)
+    ledger.use("a", 100)
+    expect(ledger.grants("b", "a")).toEqual(["a", "b"])
+  })
+
+  it("by estimate at a grant: the mean of its own jobs (semantic 27)", () => {
+    const ledger = new Ledger()
+    ledger.use("b", 210)
+    ledger.use("c", 100)
+    ledger.use("a", 10)
+    expect(ledger.grants("c", "a", "a")).toEqual(["a", "a", "c"])
+  })
+
+  it("by estimate at its first grant: the mean of all jobs (semantic 27)", () => {
+    const ledger = new Ledger()
+    ledger.use("b", 50)
+    ledger.use("c", 200)
+    expect(ledger.grants("a", "a", "b")).toEqual(["a", "b", "a"])
+  })
+
+  it("by an estimate that follows its jobs (semantic 27)", () => {
+    const ledger = new Ledger()
+    ledger.use("a", 10)
+    ledger.use("a", 90)
+    ledger.use("b", 105)
+    expect(ledger.grants("a", "a", "b")).toEqual(["a", "b", "a"])
+  })
+
+  it("in proportion to its weight, by estimate too (semantic 27)", () => {
+    const weight = (key: string) => key === "half" ? 2 : 1
+    const ended = new Ledger(weight)
+    ended.use("whole", 100)
+    ended.use("half", 190)
+    expect(ended.grants("whole", "half")).toEqual(["half", "whole"])
+    const granted = new Ledger(weight)
+    granted.use("whole", 100)
+    granted.use("half", 60)
+    expect(granted.grants("whole", "half", "half", "half")).toEqual(["half", "half", "half", "whole"])
+  })
+})
+
+describe("a key that has neither running nor waiting jobs", () => {
+  it("is kept until it has paid off (semantic 27)", () => {
+    const ledger = new Ledger()
+    ledger.use("a", 10)
+    ledger.use("b", 20)
+    ledger.use("c", 10)
+    ledger.use("d", 0)
+    expect(ledger.size).toBe(3)
+    // a is served at 10: c has paid off, and so has a when its job has ended
+    ledger.use("a", 0)
+    expect(ledger.size).toBe(1)
+    ledger.use("b", 0)
+    expect(ledger.size).toBe(0)
+  })
+})
+
+describe("a key that used less than was estimated", () => {
+  it("is not credited for the time that has passed for all (semantic 27)", () => {
+    const ledger = new Ledger()
+    ledger.use("c", 100)
+    ledger.use("d", 90)
+    const first = ledger.hold("a")
+    ledger.join("a")
+    ledger.join("d")
+    expect(ledger.next()).toBe("d")
+    ledger.join("b")
+    ledger.end(first, 10)
+    expect([ledger.next(), ledger.next()]).toEqual(["b", "a"])
+  })
+})
+
+describe("a key that comes late", () => {
+  it("is served next, and then charged as from there on (semantic 27)", () => {
+    const ledger = new Ledger()
+    ledger.use("c", 50)
+    ledger.use("b", 55)
+    ledger.join("c")
+    expect(ledger.next()).toBe("c")
+    expect(ledger.grants("b", "a", "a")).toEqual(["a", "b", "a"])
+  })
+})
+
+describe("keys that are equal", () => {
+  it("are served in the order of their last service, though one was charged less long ago (semantic 27)", () => {
+    const ledger = new Ledger()
+    ledger.hold("c")
+    ledger.use("c", 0)
+    ledger.use("a", 5)
+    ledger.use("b", 5)
+    ledger.hold("c")
+    ledger.join("a")
+    ledger.join("b")
+    expect(ledger.next()).toBe("a")
+    ledger.join("c")
+    expect([ledger.next(), ledger.next()]).toEqual(["b", "c"])
+  })
 })
 
 describe("a weight", () => {

@@ -1,6 +1,7 @@
 /**
  * The faults, file by file.
  */
+import { admission } from "./admission-faults.ts"
 import { type Fault, faultsOf } from "./fault.ts"
 
 const line = faultsOf("internal/line.ts", ["line", "semaphore"], [
@@ -70,8 +71,8 @@ const semaphore = faultsOf("internal/semaphore.ts", ["semaphore", "resize", "slo
   },
   {
     name: "one who is dismissed is still counted",
-    find: "if (waiter !== undefined) this.waiting--",
-    replace: ""
+    find: "if (waiter !== undefined) this.leave(waiter)",
+    replace: "waiter?.leave()"
   },
   {
     name: "a release is dropped",
@@ -125,14 +126,13 @@ const semaphore = faultsOf("internal/semaphore.ts", ["semaphore", "resize", "slo
   },
   {
     name: "a grant goes to the tail",
-    find: "      const waiter = this.dismiss()\n",
-    replace: "      const waiter = this.line.toArray().at(-1)\n      if (waiter !== undefined) this.leave(waiter)\n"
+    find: "this.dismiss(this.next?.())",
+    replace: "this.dismiss(this.next?.() ?? this.line.toArray().at(-1))"
   },
   {
     name: "a grant skips the head",
-    find: "      const waiter = this.dismiss()\n",
-    replace: "      const waiter = this.line.toArray().at(this.waiting > 1 ? 1 : 0)\n" +
-      "      if (waiter !== undefined) this.leave(waiter)\n"
+    find: "this.dismiss(this.next?.())",
+    replace: "this.dismiss(this.next?.() ?? this.line.toArray().at(this.waiting > 1 ? 1 : 0))"
   },
   {
     name: "a grant is not counted",
@@ -175,24 +175,25 @@ const slots = faultsOf("internal/slots.ts", ["reentrancy", "slots", "close"], [
   },
   {
     name: "a slot is lent twice",
-    find: "if (around.borrower === undefined) return this.lend(around, job)",
-    replace: "return this.lend(around, job)"
+    find: "if (around === undefined || around.borrower !== undefined) return false",
+    replace: "if (around === undefined) return false"
   },
   {
     name: "a slot is never lent",
-    find: "if (around.borrower === undefined) return this.lend(around, job)",
-    replace: ""
+    find: "    this.lend(around, job)\n    return true\n",
+    replace: "    return false\n"
   },
   {
     name: "nothing is lent on a paused pool",
-    find: "if (around.borrower === undefined) return",
-    replace: "if (around.borrower === undefined && this.semaphore.permits > 0) return",
+    find: "if (around === undefined || around.borrower !== undefined) return false",
+    replace: "if (around === undefined || around.borrower !== undefined || this.semaphore.permits === 0) " +
+      "return false",
     tests: ["resize", "reentrancy"]
   },
   {
     name: "lending comes before free slots",
-    find: "    if (this.takeIfAvailable(job)) return\n    const around",
-    replace: "    if (running(job.enclosing) === undefined && this.takeIfAvailable(job)) return\n    const around"
+    find: "if (this.takeIfAvailable(job)) return true",
+    replace: "if (running(job.enclosing) === undefined && this.takeIfAvailable(job)) return true"
   },
   {
     name: "nobody seeks the slot of the job around him",
@@ -201,24 +202,24 @@ const slots = faultsOf("internal/slots.ts", ["reentrancy", "slots", "close"], [
   },
   {
     name: "a nested job borrows from one that has ended",
-    find: "    if (this.takeIfAvailable(job)) return\n    const around = job.enclosing = running(job.enclosing)",
-    replace: "    if (this.takeIfAvailable(job)) return\n    const around = job.enclosing",
+    find: "if (this.takeIfAvailable(job)) return true\n    const around = job.enclosing = running(job.enclosing)",
+    replace: "if (this.takeIfAvailable(job)) return true\n    const around = job.enclosing",
     tests: ["gaps"]
   },
   {
     name: "one who is cancelled stays among the seekers",
-    find: "  private dismissed(job: Job): void {\n    job.seeker?.leave()",
-    replace: "  private dismissed(job: Job): void {"
+    find: "this.withdraw(job.terms)\n    job.seeker?.leave()",
+    replace: "this.withdraw(job.terms)"
   },
   {
     name: "one who is granted stays among the seekers",
-    find: "  granted(job: Job): void {\n    job.seeker?.leave()",
-    replace: "  granted(job: Job): void {"
+    find: "private granted(job: Job): void {\n    job.seeker?.leave()",
+    replace: "private granted(job: Job): void {"
   },
   {
     name: "one who is cancelled is still said to wait",
-    find: "    job.state = \"ended\"\n    this.onLeave()",
-    replace: "    this.onLeave()",
+    find: "    job.state = \"ended\"\n    this.left()",
+    replace: "    this.left()",
     tests: ["interruption", "close"]
   },
   {
@@ -337,14 +338,14 @@ const slots = faultsOf("internal/slots.ts", ["reentrancy", "slots", "close"], [
   },
   {
     name: "nobody hears that one has left the line",
-    find: "    job.state = \"ended\"\n    this.onLeave()",
+    find: "    job.state = \"ended\"\n    this.left()",
     replace: "    job.state = \"ended\"",
     tests: ["waitall"]
   },
   {
     name: "nobody hears that a job has ended",
-    find: "for (const watcher of job.watchers) watcher() }\n    this.onLeave()",
-    replace: "for (const watcher of job.watchers) watcher() }",
+    find: "watcher() }\n    this.left()",
+    replace: "watcher() }",
     tests: ["waitall"]
   },
   {
@@ -393,16 +394,6 @@ const slots = faultsOf("internal/slots.ts", ["reentrancy", "slots", "close"], [
 
 const pool = faultsOf("internal/pool.ts", ["waitall", "close", "reentrancy"], [
   {
-    name: "waitall ignores those who wait",
-    find: "return this.slots.semaphore.taken === 0 && this.slots.semaphore.waiting === 0",
-    replace: "return this.slots.semaphore.taken === 0"
-  },
-  {
-    name: "waitall ignores those who run",
-    find: "return this.slots.semaphore.taken === 0 && this.slots.semaphore.waiting === 0",
-    replace: "return this.slots.semaphore.waiting === 0"
-  },
-  {
     name: "waitall does not die inside",
     find: "if (!this.closed && this.jobAround(fiber) !== undefined) {",
     replace: "if (this.name === \"\") {"
@@ -414,14 +405,14 @@ const pool = faultsOf("internal/pool.ts", ["waitall", "close", "reentrancy"], [
   },
   {
     name: "waitall works on a closed pool",
-    find: "if (this.closed) return resume(Effect.interrupt)\n      if (this.isIdle)",
-    replace: "if (this.isIdle)",
+    find: "if (this.closed) return resume(Effect.interrupt)\n    if (this.slots.isIdle)",
+    replace: "if (this.slots.isIdle)",
     tests: ["close"]
   },
   {
     name: "waitall does not look before it waits",
-    find: "      if (this.isIdle) return resume(Effect.void)\n",
-    replace: ""
+    find: "    if (this.slots.isIdle) return resume(Effect.void)\n    const idler = new Idler(resume)\n",
+    replace: "    const idler = new Idler(resume)\n"
   },
   {
     name: "an interrupted waitall is kept until the pool is idle",
@@ -431,7 +422,7 @@ const pool = faultsOf("internal/pool.ts", ["waitall", "close", "reentrancy"], [
   },
   {
     name: "waitall returns before all have left",
-    find: "if (!this.idlers.isEmpty && this.isIdle) this.wakeIdlers",
+    find: "if (!this.idlers.isEmpty && this.slots.isIdle) this.wakeIdlers",
     replace: "if (!this.idlers.isEmpty) this.wakeIdlers"
   },
   {
@@ -564,8 +555,8 @@ const pool = faultsOf("internal/pool.ts", ["waitall", "close", "reentrancy"], [
   },
   {
     name: "stats take running for the size",
-    find: "size: semaphore.permits",
-    replace: "size: semaphore.taken",
+    find: "size: semaphore.permits,\n      running",
+    replace: "size: semaphore.taken,\n      running",
     tests: ["schema", "slots"]
   }
 ])
@@ -573,8 +564,8 @@ const pool = faultsOf("internal/pool.ts", ["waitall", "close", "reentrancy"], [
 const run = faultsOf("internal/run.ts", ["interruption", "slots", "context", "close"], [
   {
     name: "run works on a closed pool",
-    find: "if (this.pool.closed) return Effect.interrupt",
-    replace: "",
+    find: "if (this.pool.refuses(this)) return Effect.interrupt\n    this.mark(fiber)\n    const refusal",
+    replace: "this.mark(fiber)\n    const refusal",
     tests: ["close"]
   },
   {
@@ -669,8 +660,8 @@ const run = faultsOf("internal/run.ts", ["interruption", "slots", "context", "cl
   },
   {
     name: "run has no job around it",
-    find: "new RunJob(pool, pool.jobAround(fiber), effect)",
-    replace: "new RunJob(pool, undefined, effect)",
+    find: "new RunJob<A, E | PoolFull, R>(pool, pool.jobAround(fiber), effect, options)",
+    replace: "new RunJob<A, E | PoolFull, R>(pool, undefined, effect, options)",
     tests: ["reentrancy"]
   }
 ])
@@ -714,22 +705,29 @@ const spawn = faultsOf("internal/spawn.ts", ["interruption", "slots", "context",
   },
   {
     name: "a job that waits has no place in its pile",
-    find: "    this.receiver?.onEnter()\n    this.slots.enter(this)",
-    replace: "    this.slots.enter(this)",
+    find: "    this.receiver?.onEnter()\n    if (this.state === \"holding\")",
+    replace: "    if (this.state === \"holding\")",
     tests: ["pile"]
   },
   {
     name: "a waiting job is launched outside of its spawner",
-    find: "    resume?.(Effect.callback((resume) => {\n      if (this.state === \"holding\") this.deliver(resume)\n" +
-      "      else resume(Effect.interrupt)\n    }))",
+    find: "    resume?.(Effect.callback((resume) => {\n" +
+      "      if (this.state === \"holding\") this.deliver(resume)\n" +
+      "      else resume(this.terms?.refusal === undefined ? Effect.interrupt : " +
+      "Effect.fail(this.terms.refusal))\n" +
+      "    }))\n",
     replace: "    if (resume !== undefined) {\n      if (this.state === \"holding\") this.deliver(resume)\n" +
-      "      else resume(Effect.interrupt)\n    }",
+      "      else resume(this.terms?.refusal === undefined ? Effect.interrupt : " +
+      "Effect.fail(this.terms.refusal))\n" +
+      "    }\n",
     tests: ["context"]
   },
   {
     name: "spawn goes on without looking whether it has a slot",
-    find: "      if (this.state === \"holding\") this.deliver(resume)\n      else resume(Effect.interrupt)",
-    replace: "      this.deliver(resume)",
+    find: "      if (this.state === \"holding\") this.deliver(resume)\n" +
+      "      else resume(this.terms?.refusal === undefined ? Effect.interrupt : " +
+      "Effect.fail(this.terms.refusal))\n",
+    replace: "      this.deliver(resume)\n",
     tests: ["close", "interruption"]
   },
   {
@@ -919,7 +917,8 @@ const map = faultsOf(
   [
     {
       name: "a map starts on a closed pool",
-      find: "if (pool.closed) return Effect.interrupt\n",
+      find: "            if (pool.closed || (pool.draining && pool.jobAround(fiber) === undefined)) return " +
+        "Effect.interrupt\n",
       replace: "",
       tests: ["close"]
     },
@@ -967,13 +966,13 @@ const map = faultsOf(
     },
     {
       name: "a map takes items before it is read",
-      find: "return this.state === \"reading\" && this.ended",
-      replace: "return this.state !== \"stopped\" && this.ended"
+      find: "return this.state === \"reading\" && !this",
+      replace: "return this.state !== \"stopped\" && !this"
     },
     {
       name: "a map takes items after it was stopped",
-      find: "return this.state === \"reading\" && this.ended",
-      replace: "return this.state !== \"unread\" && this.ended"
+      find: "return this.state === \"reading\" && !this",
+      replace: "return this.state !== \"unread\" && !this"
     },
     {
       name: "a map does not take on what it has room for when it emits",
@@ -1252,8 +1251,8 @@ const map = faultsOf(
     },
     {
       name: "a pull is ready too late",
-      find: "return this.pool.closed || this.first?.exit !== undefined ||",
-      replace: "return this.pool.closed ||"
+      find: "return this.pool.closed || this.isDrained || this.first?.exit !== undefined ||",
+      replace: "return this.pool.closed || this.isDrained ||"
     },
     {
       name: "the reader is woken inside the step of a job",
@@ -1561,16 +1560,6 @@ const pile = faultsOf("GreenPile.ts", ["pile", "pile-interruption", "close"], [
 
 const greenPool = faultsOf("GreenPool.ts", ["service", "imap-unordered", "imap-exit", "starmap", "source"], [
   {
-    name: "the default size is another",
-    find: "const DefaultSize = 1000",
-    replace: "const DefaultSize = 100"
-  },
-  {
-    name: "the default name is another",
-    find: "options?.name ?? \"default\"",
-    replace: "options?.name ?? \"\""
-  },
-  {
     name: "a pool does not end with its scope",
     find: "  yield* Effect.addFinalizer(() => pool.close)\n",
     replace: ""
@@ -1617,8 +1606,8 @@ const greenPool = faultsOf("GreenPool.ts", ["service", "imap-unordered", "imap-e
   },
   {
     name: "spawnN does not report",
-    find: "fiber, effect, reports)",
-    replace: "fiber, effect)",
+    find: "fiber, effect, options, reports)",
+    replace: "fiber, effect, options)",
     tests: ["reports"]
   },
   {
@@ -1626,17 +1615,6 @@ const greenPool = faultsOf("GreenPool.ts", ["service", "imap-unordered", "imap-e
     find: "free: Effect.sync(() => semaphore.free)",
     replace: "free: Effect.sync(() => semaphore.permits)",
     tests: ["slots"]
-  },
-  {
-    name: "the verbs of a key use another verb",
-    find: "spawnN: (effect) => key.use((pool) => pool.spawnN(effect))",
-    replace: "spawnN: (effect) => key.use((pool) => pool.spawn(effect)) as never",
-    tests: ["reports"]
-  },
-  {
-    name: "the maps of a key are never data-last",
-    find: "sources.length === 0 ? (source: Source.Any) => over(f, [source]) : over(f, sources)",
-    replace: "over(f, sources)"
   },
   {
     name: "a service key's own name wins over the options",
@@ -1649,15 +1627,9 @@ const greenPool = faultsOf("GreenPool.ts", ["service", "imap-unordered", "imap-e
     replace: "name: options?.name }"
   },
   {
-    name: "the options may hold any size",
-    find: "size: Schema.optional(PoolSize)",
-    replace: "size: Schema.optional(Schema.Finite)",
-    tests: ["schema"]
-  },
-  {
     name: "the configuration is ignored",
-    find: "Effect.flatMap(Config.unwrap(config), make)",
-    replace: "Effect.flatMap(Config.unwrap(config), () => make())"
+    find: "Effect.flatMap(Config.unwrap(config), makeUnbounded)",
+    replace: "Effect.flatMap(Config.unwrap(config), () => makeUnbounded())"
   }
 ])
 
@@ -1716,5 +1688,6 @@ export const faults: ReadonlyArray<Fault> = [
   ...source,
   ...pile,
   ...greenPool,
-  ...schemas
+  ...schemas,
+  ...admission
 ]

@@ -1,0 +1,1144 @@
+/**
+ * The faults in admission: bounds, keys, priorities and draining.
+ */
+import { type Fault, faultsOf } from "./fault.ts"
+
+const heap = faultsOf("internal/heap.ts", ["heap", "shares", "priority"], [
+  {
+    name: "one who left a heap keeps his rank",
+    find: "    member.rank = -1\n",
+    replace: "",
+    tests: ["heap"]
+  },
+  {
+    name: "a heap does not close the gap of one who left",
+    find: "    if (last !== member) {\n      this.put(last, member.rank)\n      this.moved(last)\n    }\n",
+    replace: ""
+  },
+  {
+    name: "who fills a gap in a heap stays where he is put",
+    find: "      this.moved(last)\n",
+    replace: ""
+  },
+  {
+    name: "who fills a gap in a heap never rises",
+    find: "      this.moved(last)\n",
+    replace: "      this.sink(last)\n"
+  },
+  {
+    name: "who fills a gap in a heap never sinks",
+    find: "      this.moved(last)\n",
+    replace: "      this.rise(last)\n"
+  },
+  {
+    name: "who is in no heap is taken out of one",
+    find: "    if (this.members[member.rank] !== member) return\n",
+    replace: ""
+  },
+  {
+    name: "a heap looks for who is above at the wrong place",
+    find: "(member.rank - 1) >> 1",
+    replace: "member.rank >> 1"
+  },
+  {
+    name: "a heap looks to the left only",
+    find: "const below = right !== undefined && this.isBefore(right, left) ? right : left",
+    replace: "const below = left"
+  },
+  {
+    name: "who joins a heap does not rise",
+    find: "    this.put(member, this.members.length)\n    this.rise(member)\n",
+    replace: "    this.put(member, this.members.length)\n"
+  },
+  {
+    name: "who moves in a heap never rises",
+    find: "    this.rise(member)\n    this.sink(member)\n",
+    replace: "    this.sink(member)\n"
+  },
+  {
+    name: "who moves in a heap never sinks",
+    find: "    this.rise(member)\n    this.sink(member)\n",
+    replace: "    this.rise(member)\n"
+  }
+])
+
+const shares = faultsOf("internal/shares.ts", ["shares", "shares-property", "admission-corners", "priority"], [
+  {
+    name: "a grant is charged without regard to the weight",
+    find: "this.account.charged += estimate / this.account.weight",
+    replace: "this.account.charged += estimate"
+  },
+  {
+    name: "a correction has no regard to the weight",
+    find: "(time - this.estimate) / this.account.weight",
+    replace: "time - this.estimate"
+  },
+  {
+    name: "a correction has the wrong sign",
+    find: "(time - this.estimate) /",
+    replace: "(this.estimate - time) /"
+  },
+  {
+    name: "a job is charged twice",
+    find: "(time - this.estimate) /",
+    replace: "time /"
+  },
+  {
+    name: "a charge is never corrected",
+    find: "    this.account.charged += (time - this.estimate) / this.account.weight\n",
+    replace: ""
+  },
+  {
+    name: "a grant is not charged",
+    find: "    this.account.charged += estimate / this.account.weight\n",
+    replace: ""
+  },
+  {
+    name: "the time of the grant is forgotten",
+    find: "    this.grantedAt = now\n",
+    replace: ""
+  },
+  {
+    name: "time that goes back is an income",
+    find: "Math.max(0, now - this.grantedAt)",
+    replace: "now - this.grantedAt",
+    equivalent: "Slots are charged by monotonic time, which does not go back: the bound says so."
+  },
+  {
+    name: "a key does not count what it has running",
+    find: "    this.account.running++\n",
+    replace: ""
+  },
+  {
+    name: "a key counts what has ended as running",
+    find: "    this.account.running--\n",
+    replace: ""
+  },
+  {
+    name: "a key is charged the mean of all keys",
+    find: "account.mean ?? this.mean ?? 0",
+    replace: "this.mean ?? 0"
+  },
+  {
+    name: "a new key is charged nothing at its first grant",
+    find: "account.mean ?? this.mean ?? 0",
+    replace: "account.mean ?? 0"
+  },
+  {
+    name: "the mean time of a job is that of the first",
+    find: "mean === undefined ? time : mean + (time - mean) / 8",
+    replace: "mean === undefined ? time : mean"
+  },
+  {
+    name: "a lower priority goes first",
+    find: "(claim.job.terms?.options?.priority ?? 0)\n",
+    replace: "-(claim.job.terms?.options?.priority ?? 0)\n",
+    tests: ["priority"]
+  },
+  {
+    name: "priorities are ignored",
+    find: "- (claim.job.terms?.options?.priority ?? 0)",
+    replace: "",
+    tests: ["priority"]
+  },
+  {
+    name: "time in line is ignored",
+    find: "joined * this.boost - (",
+    replace: "-(",
+    tests: ["priority"]
+  },
+  {
+    name: "time in line lowers a priority",
+    find: "joined * this.boost - (",
+    replace: "-joined * this.boost - (",
+    tests: ["priority"]
+  },
+  {
+    name: "a level is gained each millisecond",
+    find: "boostPerSecond / 1000",
+    replace: "boostPerSecond",
+    tests: ["priority"]
+  },
+  {
+    name: "within a key the last goes first",
+    find: "a.number < b.number",
+    replace: "a.number > b.number"
+  },
+  {
+    name: "within a key equals are in no order",
+    find: "    claim.number = ++this.arrivals\n",
+    replace: ""
+  },
+  {
+    name: "of equal keys the one served last goes first",
+    find: "a.served < b.served",
+    replace: "a.served > b.served"
+  },
+  {
+    name: "keys that were never served are in no order",
+    find: "    account.joined = claim.number\n",
+    replace: "",
+    tests: ["admission-corners", "shares"]
+  },
+  {
+    name: "of keys that were never served the last goes first",
+    find: "a.joined < b.joined",
+    replace: "a.joined > b.joined",
+    tests: ["admission-corners", "shares"]
+  },
+  {
+    name: "equal keys are in no order",
+    find: "    account.served = ++this.grants\n",
+    replace: ""
+  },
+  {
+    name: "a key in line is ranked by its charge alone",
+    find: "if (a.start !== b.start) return a.start < b.start",
+    replace: "if (a.charged !== b.charged) return a.charged < b.charged"
+  },
+  {
+    name: "the greatest debt is looked at first",
+    find: "a.charged < b.charged",
+    replace: "a.charged > b.charged"
+  },
+  {
+    name: "a key in line is not kept",
+    find: "    this.accounts.set(claim.account.key, claim.account)\n",
+    replace: ""
+  },
+  {
+    name: "a key that is served at once is not kept",
+    find: "    this.accounts.set(account.key, account)\n",
+    replace: ""
+  },
+  {
+    name: "each job is a key of its own",
+    find: "this.accounts.get(key) ?? new Account",
+    replace: "new Account"
+  },
+  {
+    name: "a key competes as often as it has somebody in line",
+    find: "    if (!first) return\n",
+    replace: ""
+  },
+  {
+    name: "a debtor in line is still among the debtors",
+    find: "    if (!first) return\n    this.debtors.remove(account)\n",
+    replace: "    if (!first) return\n"
+  },
+  {
+    name: "a debtor who is served is still among the debtors",
+    find: "    if (claim.rank === -1) this.debtors.remove(account)\n    else this.drop(claim)\n",
+    replace: "    if (claim.rank !== -1) this.drop(claim)\n"
+  },
+  {
+    name: "a key saves up what it does not use",
+    find: "    account.start = Math.max(this.present, account.charged)\n    account.joined",
+    replace: "    account.start = account.charged\n    account.joined"
+  },
+  {
+    name: "a key in line saves up what it does not use",
+    find: "    account.start = Math.max(this.present, account.charged)\n    this.competing.moved",
+    replace: "    account.start = account.charged\n    this.competing.moved"
+  },
+  {
+    name: "a key that returns has its debt remitted",
+    find: "    account.start = Math.max(this.present, account.charged)\n    account.joined",
+    replace: "    account.start = this.present\n    account.joined"
+  },
+  {
+    name: "one who leaves the line stays among the claims",
+    find: "    this.drop(claim)\n    this.settle(claim.account)\n",
+    replace: "    this.settle(claim.account)\n"
+  },
+  {
+    name: "a key whose last one left the line is kept",
+    find: "    this.drop(claim)\n    this.settle(claim.account)\n",
+    replace: "    this.drop(claim)\n"
+  },
+  {
+    name: "one who is granted a slot stays among the claims",
+    find: "    else this.drop(claim)\n",
+    replace: ""
+  },
+  {
+    name: "the present does not move",
+    find: "    this.present = Math.max(this.present, account.charged)\n",
+    replace: ""
+  },
+  {
+    name: "the present goes back",
+    find: "    this.present = Math.max(this.present, account.charged)\n",
+    replace: "    this.present = account.charged\n"
+  },
+  {
+    name: "what a key did not use is taken off its charge",
+    find: "    account.charged = this.present\n",
+    replace: ""
+  },
+  {
+    name: "a key is not ranked anew when it is served",
+    find: "?? 0)\n    this.update(account)\n",
+    replace: "?? 0)\n"
+  },
+  {
+    name: "a key is not ranked anew when its job has ended",
+    find: "this.mean = later(this.mean, time)\n    this.update(account)\n",
+    replace: "this.mean = later(this.mean, time)\n"
+  },
+  {
+    name: "debtors are kept for ever",
+    find: "      this.accounts.delete(paid.key)\n",
+    replace: ""
+  },
+  {
+    name: "the present is never compared with the debts",
+    find: "paid !== undefined && paid.charged <= this.present;",
+    replace: "paid !== undefined && false;"
+  },
+  {
+    name: "a key whose job has ended is kept",
+    find: "    this.update(account)\n    this.settle(account)\n",
+    replace: "    this.update(account)\n"
+  },
+  {
+    name: "a key with nobody in line competes",
+    find: "    if (account.waiting.first === undefined) this.competing.remove(account)\n",
+    replace: ""
+  },
+  {
+    name: "a key competes no more when one of it was served",
+    find: "    if (account.waiting.first === undefined) this.competing.remove(account)\n",
+    replace: "    this.competing.remove(account)\n"
+  },
+  {
+    name: "a key is forgotten while its jobs run",
+    find: "account.running > 0 || account",
+    replace: "account"
+  },
+  {
+    name: "a key is forgotten while it is in line",
+    find: "account.running > 0 || account.waiting.first !== undefined",
+    replace: "account.running > 0"
+  },
+  {
+    name: "debts are forgotten with the last job",
+    find: "    if (account.charged > this.present) this.debtors.push(account)\n    else this.accounts",
+    replace: "    this.accounts"
+  },
+  {
+    name: "keys without a debt are debtors",
+    find: "    if (account.charged > this.present) this.debtors.push(account)\n" +
+      "    else this.accounts.delete(account.key)\n",
+    replace: "    this.debtors.push(account)\n"
+  },
+  {
+    name: "any priority is accepted",
+    find: "!Number.isFinite(priority)",
+    replace: "false",
+    tests: ["priority"]
+  },
+  {
+    name: "no key is asked for its weight too",
+    find: "key === undefined ? 1 : this.weightOf(key)",
+    replace: "this.weightOf(key as string)"
+  }
+])
+
+const alarm = faultsOf("internal/alarm.ts", ["bounds", "drain"], [
+  {
+    name: "an earlier call does not shorten the sleep",
+    find: "this.sleeping !== undefined && this.sleeping.until <= until) return",
+    replace: "this.sleeping !== undefined) return"
+  },
+  {
+    name: "each call begins a sleep of its own",
+    find: "    if (until !== undefined && this.sleeping !== undefined && this.sleeping.until <= until) return\n",
+    replace: ""
+  },
+  {
+    name: "a sleep that nobody needs goes on",
+    find: "    this.sleeping?.fiber.interruptUnsafe()\n",
+    replace: ""
+  },
+  {
+    name: "a call that was taken back is made",
+    find: "    this.calls.remove(call)\n    this.set()\n",
+    replace: "    this.set()\n"
+  },
+  {
+    name: "the sleep goes on when the last call was taken back",
+    find: "    this.calls.remove(call)\n    this.set()\n",
+    replace: "    this.calls.remove(call)\n"
+  },
+  {
+    name: "a sleep that is over is still said to last",
+    find: "  private ring(): void {\n    this.sleeping = undefined\n",
+    replace: "  private ring(): void {\n"
+  },
+  {
+    name: "after the first calls no others are made",
+    find: "    }\n    this.set()\n  }",
+    replace: "    }\n  }",
+    equivalent: "Whoever is called leaves the line, which takes his call back and sets the alarm too; a call of " +
+      "a drain is the last of its pool."
+  },
+  {
+    name: "an interrupted sleep rings",
+    find: "if (exit._tag === \"Success\") this.ring()",
+    replace: "this.ring()"
+  },
+  {
+    name: "the sleep is until the end of all time",
+    find: "Duration.millis(until - this.now)",
+    replace: "Duration.millis(until)"
+  },
+  {
+    name: "calls are at times since the beginning",
+    find: "this.now + milliseconds",
+    replace: "milliseconds"
+  },
+  {
+    name: "times to wait are of the clock on the wall",
+    find: "Number(this.clock.monotonicTimeNanosUnsafe()) / 1_000_000",
+    replace: "this.clock.currentTimeMillisUnsafe()"
+  },
+  {
+    name: "the last call is first",
+    find: "a.at < b.at",
+    replace: "a.at > b.at"
+  }
+])
+
+const slots = faultsOf("internal/slots.ts", ["shares", "admission-corners", "priority", "bounds"], [
+  {
+    name: "who gets a slot at once is charged nothing",
+    find: "    if (this.shares !== undefined) this.charge(job)\n",
+    replace: ""
+  },
+  {
+    name: "jobs without a key are no key",
+    find: "if (this.shares !== undefined || job.terms !== undefined) this.claim(job)",
+    replace: "if (job.terms !== undefined) this.claim(job)"
+  },
+  {
+    name: "nobody brings a key",
+    find: "if (this.shares !== undefined || job.terms !== undefined) this.claim(job)",
+    replace: "if (this.shares !== undefined) this.claim(job)"
+  },
+  {
+    name: "a weight that throws keeps the slot",
+    find: "    if (this.shares !== undefined || job.terms !== undefined) this.claim(job)\n" +
+      "    if (!this.semaphore.takeIfAvailable()) return false\n",
+    replace: "    const taken = this.semaphore.takeIfAvailable()\n" +
+      "    if (this.shares !== undefined || job.terms !== undefined) this.claim(job)\n" +
+      "    if (!taken) return false\n"
+  },
+  {
+    name: "nobody has a place within his key",
+    find: "    if (job.terms?.claim !== undefined) this.shares?.join(job.terms.claim, job.joined)\n",
+    replace: ""
+  },
+  {
+    name: "nobody knows when he came into the line",
+    find: "    job.joined = this.ranking.clock.currentTimeMillisUnsafe() - this.began\n",
+    replace: ""
+  },
+  {
+    name: "who came before anybody had a priority has gained nothing",
+    find: "shares.join(claim, job.joined)",
+    replace: "shares.join(claim, this.ranking.clock.currentTimeMillisUnsafe() - this.began)"
+  },
+  {
+    name: "who came before anybody had a key is in no key",
+    find: "      shares.join(claim, job.joined)\n",
+    replace: ""
+  },
+  {
+    name: "the keys do not rule",
+    find: "    this.semaphore.next = () => shares.first\n",
+    replace: ""
+  },
+  {
+    name: "who outlives his lender is charged to nobody",
+    find: "      if (job.terms?.claim !== undefined) termsOf(borrower).claim = job.terms.claim\n",
+    replace: ""
+  },
+  {
+    name: "the end of a job is charged to nobody",
+    find: "      if (job.terms?.claim !== undefined) this.shares?.end(job.terms.claim, this.now)\n",
+    replace: ""
+  },
+  {
+    name: "a slot goes on before it is charged",
+    find: "      if (job.terms?.claim !== undefined) this.shares?.end(job.terms.claim, this.now)\n" +
+      "      this.semaphore.release()\n",
+    replace: "      this.semaphore.release()\n" +
+      "      if (job.terms?.claim !== undefined) this.shares?.end(job.terms.claim, this.now)\n"
+  },
+  {
+    name: "who gets a slot in line is charged nothing",
+    find: "    if (job.terms !== undefined) this.charge(job)\n",
+    replace: ""
+  },
+  {
+    name: "who is cancelled stays among the keys",
+    find: "    if (job.terms !== undefined) this.withdraw(job.terms)\n    job.seeker",
+    replace: "    job.seeker"
+  },
+  {
+    name: "an idle pool keeps its keys",
+    find: "    if (this.shares !== undefined && this.isIdle) this.shares = this.semaphore.next = undefined\n",
+    replace: ""
+  },
+  {
+    name: "keys are forgotten whenever a job has ended",
+    find: "this.shares !== undefined && this.isIdle",
+    replace: "this.shares !== undefined"
+  },
+  {
+    name: "an idle pool keeps its keys, which do not rule any more",
+    find: "this.shares = this.semaphore.next = undefined",
+    replace: "this.semaphore.next = undefined"
+  },
+  {
+    name: "a borrower brings his own key",
+    find: "    if (job.terms !== undefined) job.terms.claim = undefined\n",
+    replace: ""
+  },
+  {
+    name: "a priority alone ranks nobody",
+    find: "options !== undefined && (options.key !== undefined || options.priority !== undefined)",
+    replace: "options !== undefined && options.key !== undefined",
+    tests: ["priority"]
+  },
+  {
+    name: "a key alone ranks nobody",
+    find: "options !== undefined && (options.key !== undefined || options.priority !== undefined)",
+    replace: "options !== undefined && options.priority !== undefined"
+  },
+  {
+    name: "a timer hits one who was granted a slot",
+    find: "this.shares?.grant(terms.claim, this.now)\n    terms?.call?.cancel()\n",
+    replace: "this.shares?.grant(terms.claim, this.now)\n",
+    tests: ["bounds"]
+  },
+  {
+    name: "a grant is charged to no key",
+    find: "    if (terms?.claim !== undefined) this.shares?.grant(terms.claim, this.now)\n",
+    replace: ""
+  },
+  {
+    name: "a claim is not taken out of the line",
+    find: "    if (terms.claim !== undefined) this.shares?.leave(terms.claim)\n",
+    replace: ""
+  },
+  {
+    name: "the timer of one who left goes on",
+    find: "    terms.claim = undefined\n    terms.call?.cancel()\n",
+    replace: "    terms.claim = undefined\n",
+    tests: ["bounds"]
+  },
+  {
+    name: "slots are charged by the clock on the wall",
+    find: "Number(this.ranking.clock.monotonicTimeNanosUnsafe())",
+    replace: "Number(this.ranking.clock.currentTimeNanosUnsafe())"
+  },
+  {
+    name: "one who borrows in the end stays among the keys",
+    find: "    if (seeker.job.terms !== undefined) this.withdraw(seeker.job.terms)\n",
+    replace: "",
+    tests: ["shares", "bounds"]
+  },
+  {
+    name: "waitall ignores those who wait",
+    find: "return this.semaphore.taken === 0 && this.semaphore.waiting === 0",
+    replace: "return this.semaphore.taken === 0",
+    tests: ["waitall"]
+  },
+  {
+    name: "waitall ignores those who run",
+    find: "return this.semaphore.taken === 0 && this.semaphore.waiting === 0",
+    replace: "return this.semaphore.waiting === 0",
+    tests: ["waitall"]
+  }
+])
+
+const pool = faultsOf("internal/pool.ts", ["bounds", "drain"], [
+  {
+    name: "a pool that drains lets outsiders in",
+    find: "return this.closed || (this.draining && running(job.enclosing) === undefined)",
+    replace: "return this.closed",
+    tests: ["drain"]
+  },
+  {
+    name: "a pool that drains refuses insiders",
+    find: "return this.closed || (this.draining && running(job.enclosing) === undefined)",
+    replace: "return this.closed || this.draining",
+    tests: ["drain"]
+  },
+  {
+    name: "a pool that is closed lets insiders in",
+    find: "return this.closed || (this.draining && running(job.enclosing) === undefined)",
+    replace: "return (this.closed || this.draining) && running(job.enclosing) === undefined",
+    tests: ["close", "drain"]
+  },
+  {
+    name: "the pool's bounds are for nested jobs too",
+    find: "job.enclosing === undefined ? this.settings : undefined",
+    replace: "this.settings",
+    tests: ["bounds"]
+  },
+  {
+    name: "maxWait of nested jobs is the pool's",
+    find: "bounds?.maxWait ?? Infinity",
+    replace: "this.settings.maxWait",
+    tests: ["bounds"]
+  },
+  {
+    name: "maxWait of a call is ignored",
+    find: "asked === undefined ? bounds?.maxWait ?? Infinity : Duration.toMillis(asked)",
+    replace: "bounds?.maxWait ?? Infinity",
+    tests: ["bounds"]
+  },
+  {
+    name: "maxWait of a call only shortens the pool's",
+    find: "asked === undefined ? bounds?.maxWait ?? Infinity : Duration.toMillis(asked)",
+    replace: "Math.min(bounds?.maxWait ?? Infinity, asked === undefined ? Infinity : Duration.toMillis(asked))",
+    tests: ["bounds"]
+  },
+  {
+    name: "maxWait of the pool is ignored",
+    find: "if (maxWait !== Infinity) {",
+    replace: "if (asked !== undefined && maxWait !== Infinity) {",
+    tests: ["bounds"]
+  },
+  {
+    name: "maxWait of zero is none",
+    find: "    if (maxWait <= 0) return this.reject(\"WaitTimeout\")\n",
+    replace: "    if (maxWait <= 0) {\n      this.slots.wait(job)\n      return undefined\n    }\n",
+    tests: ["bounds"]
+  },
+  {
+    name: "maxWait of zero is a turn in line",
+    find: "    if (maxWait <= 0) return this.reject(\"WaitTimeout\")\n",
+    replace: "",
+    tests: ["bounds"]
+  },
+  {
+    name: "a line is one longer than maxWaiting",
+    find: "semaphore.waiting >= bounds",
+    replace: "semaphore.waiting > bounds",
+    tests: ["bounds"]
+  },
+  {
+    name: "maxWaiting is asked for the first size",
+    find: "bounds.maxWaiting(semaphore.permits)",
+    replace: "bounds.maxWaiting(this.settings.size)",
+    tests: ["bounds"]
+  },
+  {
+    name: "maxWaiting bounds those who run too",
+    find: "semaphore.waiting >= bounds",
+    replace: "semaphore.taken + semaphore.waiting >= bounds",
+    tests: ["bounds"]
+  },
+  {
+    name: "a full line is told as a long wait",
+    find: "return this.reject(\"QueueFull\")",
+    replace: "return this.reject(\"WaitTimeout\")",
+    tests: ["bounds"]
+  },
+  {
+    name: "one whose time is over stays in line",
+    find: "        this.slots.cancel(job)\n        terms",
+    replace: "        terms",
+    tests: ["bounds"]
+  },
+  {
+    name: "one whose time is over is counted among those in line",
+    find: "        this.slots.cancel(job)\n        terms.refusal = this.reject(\"WaitTimeout\")\n",
+    replace: "        terms.refusal = this.reject(\"WaitTimeout\")\n        this.slots.cancel(job)\n",
+    tests: ["bounds"]
+  },
+  {
+    name: "one whose time is over is not told why",
+    find: "terms.refusal = this.reject(\"WaitTimeout\")",
+    replace: "this.reject(\"WaitTimeout\")",
+    tests: ["bounds"]
+  },
+  {
+    name: "one whose time is over is not told",
+    find: "        job.onRefuse()\n",
+    replace: "",
+    tests: ["bounds"]
+  },
+  {
+    name: "nobody counts who is turned away",
+    find: "    this.slots.rejected++\n",
+    replace: "",
+    tests: ["bounds"]
+  },
+  {
+    name: "every pool drains",
+    find: "this.settings.drain === 0 || this",
+    replace: "this",
+    tests: ["close", "drain"]
+  },
+  {
+    name: "a pool that is closed from inside drains",
+    find: "this.settings.drain === 0 || this.jobAround(fiber) !== undefined",
+    replace: "this.settings.drain === 0",
+    tests: ["drain"]
+  },
+  {
+    name: "a pool that drains takes no note of it",
+    find: "    this.draining = true\n",
+    replace: "",
+    tests: ["drain"]
+  },
+  {
+    name: "maps are not told that the pool drains",
+    find: "    for (const party of this.parties) party.onDrain()\n",
+    replace: "",
+    tests: ["drain"]
+  },
+  {
+    name: "a pool that is idle waits to drain",
+    find: "    if (this.slots.isIdle) return resume(Effect.void)\n    const idler = new Idler((effect)",
+    replace: "    const idler = new Idler((effect)",
+    tests: ["drain"]
+  },
+  {
+    name: "one whose drain is over in time is still among the idle",
+    find: "        idler.leave()\n        resume(Effect.void)",
+    replace: "        resume(Effect.void)",
+    tests: ["drain"]
+  },
+  {
+    name: "the end of a drain's time wakes all",
+    find: "        idler.leave()\n        resume(Effect.void)",
+    replace: "        this.wakeIdlers(Effect.void)",
+    tests: ["drain", "admission-corners"]
+  },
+  {
+    name: "drainTimeout is ignored",
+    find: "this.settings.drain === Infinity",
+    replace: "this.settings.drain > 0",
+    tests: ["drain"]
+  },
+  {
+    name: "the timer of a drain goes on after it",
+    find: "      timeout?.cancel()\n      resume(effect)",
+    replace: "      resume(effect)",
+    tests: ["drain"]
+  },
+  {
+    name: "a drain waits for nobody",
+    find: "Effect.andThen(this.drained, this.shut)",
+    replace: "this.shut",
+    tests: ["drain"]
+  },
+  {
+    name: "a pool that has drained is not closed",
+    find: "Effect.andThen(this.drained, this.shut)",
+    replace: "this.drained",
+    tests: ["drain"]
+  }
+])
+
+const run = faultsOf("internal/run.ts", ["available", "bounds", "drain"], [
+  {
+    name: "runIfAvailable borrows",
+    find: "this.slots.takeIfAvailable(this) ?",
+    replace: "this.slots.takeOrBorrow(this) ?"
+  },
+  {
+    name: "runIfAvailable waits",
+    find: "Effect.withFiber(job.enterIfAvailable)",
+    replace: "Effect.withFiber(job.enter)"
+  },
+  {
+    name: "runIfAvailable takes no note of its key",
+    find: "Effect.asSome(effect), options)",
+    replace: "Effect.asSome(effect))",
+    tests: ["shares", "available"]
+  },
+  {
+    name: "runIfAvailable has no job around it",
+    find: "pool.jobAround(fiber), Effect.asSome",
+    replace: "undefined, Effect.asSome",
+    tests: ["available", "drain"]
+  },
+  {
+    name: "runIfAvailable works on a closed pool",
+    find: "    if (this.pool.refuses(this)) return Effect.interrupt\n    this.mark(fiber)\n    return",
+    replace: "    this.mark(fiber)\n    return",
+    tests: ["available", "drain"]
+  },
+  {
+    name: "runIfAvailable runs its job outside of the pool",
+    find: "    this.mark(fiber)\n    return this.slots",
+    replace: "    return this.slots"
+  },
+  {
+    name: "none is counted as a rejection",
+    find: "if (this.pool.refuses(this)) return Effect.interrupt\n    this.mark(fiber)\n    return",
+    replace: "if (this.pool.refuses(this)) return Effect.interrupt\n    this.mark(fiber)\n" +
+      "    if (this.slots.semaphore.free <= 0) this.slots.rejected++\n    return"
+  },
+  {
+    name: "run takes no note of what it is asked",
+    find: "pool.jobAround(fiber), effect, options)",
+    replace: "pool.jobAround(fiber), effect)",
+    tests: ["bounds", "priority"]
+  },
+  {
+    name: "run goes on when it is turned away",
+    find: "    if (refusal !== undefined) return Effect.fail(refusal)\n",
+    replace: "",
+    tests: ["bounds"]
+  },
+  {
+    name: "run is interrupted when its time in line is over",
+    find: "    if (this.terms?.refusal !== undefined) return Effect.fail(this.terms.refusal)\n",
+    replace: "",
+    tests: ["bounds"]
+  }
+])
+
+const spawn = faultsOf("internal/spawn.ts", ["available", "bounds", "drain"], [
+  {
+    name: "spawnIfAvailable borrows",
+    find: "return job.slots.takeIfAvailable(job) ?",
+    replace: "return job.slots.takeOrBorrow(job) ?"
+  },
+  {
+    name: "spawnIfAvailable works on a closed pool",
+    find: "  if (job.isRefused) return Effect.interrupt\n",
+    replace: "",
+    tests: ["available", "drain"]
+  },
+  {
+    name: "spawn takes no note of what it is asked",
+    find: "pool.jobAround(spawner), options)",
+    replace: "pool.jobAround(spawner))",
+    tests: ["bounds"]
+  },
+  {
+    name: "spawn lets outsiders into a pool that drains",
+    find: "this.pool.refuses(this) ||",
+    replace: "this.pool.closed ||",
+    tests: ["drain"]
+  },
+  {
+    name: "a spawner who is turned away is interrupted",
+    find: "return resume(Effect.fail(refusal))",
+    replace: "return resume(Effect.interrupt)",
+    tests: ["bounds"]
+  },
+  {
+    name: "a pile keeps a place for one who is turned away",
+    find: "    const refusal = this.pool.enter(this)\n" +
+      "    if (refusal !== undefined) return resume(Effect.fail(refusal))\n    this.receiver?.onEnter()\n",
+    replace: "    this.receiver?.onEnter()\n    const refusal = this.pool.enter(this)\n" +
+      "    if (refusal !== undefined) return resume(Effect.fail(refusal))\n",
+    tests: ["bounds", "pile"]
+  },
+  {
+    name: "a spawner whose time in line is over is interrupted",
+    find: "resume(this.terms?.refusal === undefined ? Effect.interrupt : Effect.fail(this.terms.refusal))",
+    replace: "resume(Effect.interrupt)",
+    tests: ["bounds"]
+  }
+])
+
+const map = faultsOf("internal/map.ts", ["drain", "imap"], [
+  {
+    name: "a map from outside starts on a pool that drains",
+    find: "if (pool.closed || (pool.draining && pool.jobAround(fiber) === undefined)) return",
+    replace: "if (pool.closed) return"
+  },
+  {
+    name: "a map from inside starts on no pool that drains",
+    find: "if (pool.closed || (pool.draining && pool.jobAround(fiber) === undefined)) return",
+    replace: "if (pool.closed || pool.draining) return"
+  },
+  {
+    name: "a map from inside ends when the pool drains",
+    find: "return this.pool.draining && running(this.enclosing) === undefined",
+    replace: "return this.pool.draining"
+  },
+  {
+    name: "a map pulls on while the pool drains",
+    find: "!this.isRefused && ",
+    replace: ""
+  },
+  {
+    name: "a map ends at once when the pool drains",
+    find: "return this.isRefused && this.inHand === 0 && ",
+    replace: "return this.isRefused && "
+  },
+  {
+    name: "a map that has come to its end is interrupted",
+    find: "return this.isRefused && this.inHand === 0 && this.ended === undefined",
+    replace: "return this.isRefused && this.inHand === 0"
+  },
+  {
+    name: "a map that waits for its source is not woken by a drain",
+    find: "    if (this.isDrained) this.wakeConsumer()\n",
+    replace: ""
+  },
+  {
+    name: "a map that has drained waits on",
+    find: "    if (this.isDrained) return Effect.andThen(this.close, Effect.interrupt)\n",
+    replace: ""
+  },
+  {
+    name: "a map that has drained ends as if it were through",
+    find: "if (this.isDrained) return Effect.andThen(this.close, Effect.interrupt)",
+    replace: "if (this.isDrained) return Effect.andThen(this.close, Cause.done())"
+  },
+  {
+    name: "a map that has drained leaves its source open",
+    find: "if (this.isDrained) return Effect.andThen(this.close, Effect.interrupt)",
+    replace: "if (this.isDrained) return Effect.interrupt"
+  },
+  {
+    name: "a map that has drained is not ready to end",
+    find: "return this.pool.closed || this.isDrained ||",
+    replace: "return this.pool.closed ||"
+  }
+])
+
+const options = faultsOf("GreenPoolOptions.ts", ["schema", "service", "bounds", "drain"], [
+  {
+    name: "the default size is another",
+    find: "const DefaultSize = 1000",
+    replace: "const DefaultSize = 100",
+    tests: ["service", "schema"]
+  },
+  {
+    name: "the default name is another",
+    find: "options.name ?? \"default\"",
+    replace: "options.name ?? \"\"",
+    tests: ["service", "bounds"]
+  },
+  {
+    name: "the options may hold any size",
+    find: "size: Schema.optional(PoolSize)",
+    replace: "size: Schema.optional(Schema.Finite)",
+    tests: ["schema"]
+  },
+  {
+    name: "the options may hold any maxWaiting",
+    find: "maxWaiting: Schema.optional(Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0)))",
+    replace: "maxWaiting: Schema.optional(Schema.Number)",
+    tests: ["schema"]
+  },
+  {
+    name: "the options may hold any priorityBoost",
+    find: "priorityBoost: Schema.optional(Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0)))",
+    replace: "priorityBoost: Schema.optional(Schema.Number)",
+    tests: ["schema"]
+  },
+  {
+    name: "the options hold no drain",
+    find: "Schema.Literals([\"interrupt\", \"drain\"])",
+    replace: "Schema.Literals([\"interrupt\"])",
+    tests: ["schema"]
+  },
+  {
+    name: "the options lose drainTimeout",
+    find: "  onClose: Schema.optional(Schema.Literals([\"interrupt\", \"drain\"])),\n" +
+      "  drainTimeout: Schema.optional(Schema.DurationFromString)\n",
+    replace: "  onClose: Schema.optional(Schema.Literals([\"interrupt\", \"drain\"]))\n",
+    tests: ["schema"]
+  },
+  {
+    name: "maxWait is read as a number",
+    find: "maxWait: Schema.optional(Schema.DurationFromString)",
+    replace: "maxWait: Schema.optional(Schema.Finite)",
+    tests: ["schema"]
+  },
+  {
+    name: "maxWaiting as a function may give anything",
+    find: "checkMaxWaiting(maxWaiting(size))",
+    replace: "maxWaiting(size)",
+    tests: ["bounds"]
+  },
+  {
+    name: "maxWaiting may be anything",
+    find: "Infinity : checkMaxWaiting(maxWaiting))",
+    replace: "Infinity : maxWaiting)",
+    tests: ["bounds"]
+  },
+  {
+    name: "maxWaiting may be below 0",
+    find: "typeof value === \"number\" && value >= 0",
+    replace: "typeof value === \"number\" && !Number.isNaN(value)",
+    tests: ["bounds"]
+  },
+  {
+    name: "maxWait may be below 0",
+    find: "  return check(what, \"a duration of at least 0\", value, value >= 0)\n",
+    replace: "  return value\n",
+    tests: ["bounds", "drain"]
+  },
+  {
+    name: "without maxWait nobody waits",
+    find: "maxWait: maxWait === undefined ? Infinity :",
+    replace: "maxWait: maxWait === undefined ? 0 :",
+    tests: ["slots"]
+  },
+  {
+    name: "a weight may be infinite",
+    find: "Number.isFinite(value) && value > 0",
+    replace: "value > 0",
+    tests: ["shares"]
+  },
+  {
+    name: "a weight may be 0",
+    find: "Number.isFinite(value) && value > 0",
+    replace: "Number.isFinite(value) && value >= 0",
+    tests: ["shares"]
+  },
+  {
+    name: "keys have the same weight",
+    find: "const value = weight(key)",
+    replace: "const value = 1",
+    tests: ["shares"]
+  },
+  {
+    name: "priorityBoost may be negative",
+    find: "Number.isFinite(priorityBoost) && priorityBoost >= 0",
+    replace: "Number.isFinite(priorityBoost)",
+    tests: ["priority"]
+  },
+  {
+    name: "priorityBoost may be infinite",
+    find: "Number.isFinite(priorityBoost) && priorityBoost >= 0",
+    replace: "priorityBoost >= 0",
+    tests: ["priority"]
+  },
+  {
+    name: "nobody gains a level by default",
+    find: "priorityBoost = 1,",
+    replace: "priorityBoost = 0,",
+    tests: ["priority"]
+  },
+  {
+    name: "pools drain by default",
+    find: "onClose !== \"drain\"",
+    replace: "onClose === \"interrupt\"",
+    tests: ["close"]
+  },
+  {
+    name: "drain is given no time by default",
+    find: "drainTimeout === undefined\n        ? Infinity",
+    replace: "drainTimeout === undefined\n        ? 1000",
+    tests: ["drain"]
+  }
+])
+
+const errors = faultsOf("Admission.ts", ["bounds"], [
+  {
+    name: "PoolFull tells a full line as a long wait",
+    find: "this.reason === \"QueueFull\"",
+    replace: "this.reason === \"WaitTimeout\""
+  },
+  {
+    name: "PoolFull does not say how many wait",
+    find: "waiting ${this.waiting}",
+    replace: "waiting ${this.size}"
+  }
+])
+
+const verbs = faultsOf("Verbs.ts", ["service", "bounds", "available"], [
+  {
+    name: "the verbs of a key use another verb",
+    find: "spawnN: jobVerb(\"spawnN\") as",
+    replace: "spawnN: jobVerb(\"spawn\") as",
+    tests: ["reports"]
+  },
+  {
+    name: "the maps of a key are never data-last",
+    find: "sources.length === 0 ? (source: Source.Any) => over(f, [source]) : over(f, sources)",
+    replace: "over(f, sources)",
+    tests: ["service"]
+  },
+  {
+    name: "the verbs of a key lose options that come last",
+    find: "? over(effectOrOptions, options)",
+    replace: "? over(effectOrOptions, undefined)",
+    tests: ["bounds", "available"]
+  },
+  {
+    name: "the verbs of a key lose options that come first",
+    find: "over(effect, effectOrOptions as JobOptions)",
+    replace: "over(effect, undefined)",
+    tests: ["bounds", "available"]
+  },
+  {
+    name: "runIfAvailable of a key is run",
+    find: "jobVerb(\"runIfAvailable\") as",
+    replace: "jobVerb(\"run\") as",
+    tests: ["available"]
+  },
+  {
+    name: "spawnIfAvailable of a key is spawn",
+    find: "jobVerb(\"spawnIfAvailable\") as",
+    replace: "jobVerb(\"spawn\") as",
+    tests: ["available"]
+  }
+])
+
+const surface = faultsOf("GreenPool.ts", ["shares", "available", "bounds", "service"], [
+  {
+    name: "spawnN takes no note of what it is asked",
+    find: "effect, options, reports)",
+    replace: "effect, undefined, reports)",
+    tests: ["bounds"]
+  },
+  {
+    name: "spawnIfAvailable takes no note of its key",
+    find: "spawnIfAvailable(new SpawnJob(pool, pool.jobs, fiber, effect, options))",
+    replace: "spawnIfAvailable(new SpawnJob(pool, pool.jobs, fiber, effect))"
+  },
+  {
+    name: "the common key may have maxWaiting",
+    find: "options.maxWaiting === undefined && options.maxWait === undefined",
+    replace: "options.maxWait === undefined",
+    tests: ["bounds"]
+  },
+  {
+    name: "the common key may have maxWait",
+    find: "options.maxWaiting === undefined && options.maxWait === undefined",
+    replace: "options.maxWaiting === undefined",
+    tests: ["bounds"]
+  }
+])
+
+const piles = faultsOf("GreenPile.ts", ["bounds", "pile", "priority"], [
+  {
+    name: "a pile's spawn takes no note of what it is asked",
+    find: "new Entry(pile, fiber, effect, options)",
+    replace: "new Entry(pile, fiber, effect)"
+  }
+])
+
+export const admission: ReadonlyArray<Fault> = [
+  ...heap,
+  ...shares,
+  ...alarm,
+  ...slots,
+  ...pool,
+  ...run,
+  ...spawn,
+  ...map,
+  ...options,
+  ...errors,
+  ...verbs,
+  ...surface,
+  ...piles
+]
