@@ -110,6 +110,24 @@ describe("keys", () => {
       expect(stage.started).toEqual(["a1", "a2", "b1", "b2", "a3", "a4"])
     }))
 
+  it.effect("that return are served next whoever else is in line (semantic 27)", () =>
+    Effect.gen(function*() {
+      const pool = yield* Effect.orDie(GreenPool.make({ size: 1 }))
+      const stage = new Stage()
+      const run = (name: string, key: string) => forkNow(pool.run(stage.job(name), { key }))
+      for (const name of ["a1", "c1", "d1", "a2", "c2", "d2", "a3", "c3", "d3"]) yield* run(name, name.slice(0, 1))
+      for (const name of ["a1", "c1", "d1", "a2"]) {
+        yield* TestClock.adjust(100)
+        yield* stage.finish(name)
+        yield* atRest
+      }
+      yield* run("b", "b")
+      yield* TestClock.adjust(100)
+      yield* stage.finish("c2")
+      yield* atRest
+      expect(stage.started).toEqual(["a1", "c1", "d1", "a2", "c2", "b"])
+    }))
+
   it.effect("take their place beside those who were in line before any had one (semantic 27, semantic 2)", () =>
     Effect.gen(function*() {
       const pool = yield* Effect.orDie(GreenPool.make({ size: 1 }))

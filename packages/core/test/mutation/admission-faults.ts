@@ -64,6 +64,21 @@ const heap = faultsOf("internal/heap.ts", ["heap", "shares", "priority"], [
 
 const shares = faultsOf("internal/shares.ts", ["shares", "shares-property", "admission-corners", "priority"], [
   {
+    name: "ever new keys keep the present where it is",
+    find: "    this.advance(this.fair - 2 * this.longest)\n",
+    replace: ""
+  },
+  {
+    name: "the present runs ahead of those in line",
+    find: "this.advance(this.fair - 2 * this.longest)",
+    replace: "this.advance(this.fair)"
+  },
+  {
+    name: "the weights of keys that have left still count",
+    find: "    this.weights -= account.weight\n",
+    replace: ""
+  },
+  {
     name: "a grant is charged without regard to the weight",
     find: "this.account.charged += estimate / this.account.weight",
     replace: "this.account.charged += estimate"
@@ -203,8 +218,8 @@ const shares = faultsOf("internal/shares.ts", ["shares", "shares-property", "adm
   },
   {
     name: "a key in line is not kept",
-    find: "    this.accounts.set(claim.account.key, claim.account)\n",
-    replace: ""
+    find: "    this.accounts.set(account.key, account)\n    this.weights",
+    replace: "    this.weights"
   },
   {
     name: "a key that is served at once is not kept",
@@ -218,33 +233,33 @@ const shares = faultsOf("internal/shares.ts", ["shares", "shares-property", "adm
   },
   {
     name: "a key competes as often as it has somebody in line",
-    find: "    if (!first) return\n",
+    find: "    if (!isFirst) return\n",
     replace: ""
   },
   {
     name: "a debtor in line is still among the debtors",
-    find: "    if (!first) return\n    this.debtors.remove(account)\n",
-    replace: "    if (!first) return\n"
+    find: "    this.debtors.remove(account)\n    this.accounts.set",
+    replace: "    this.accounts.set"
   },
   {
     name: "a debtor who is served is still among the debtors",
-    find: "    if (claim.rank === -1) this.debtors.remove(account)\n    else this.drop(claim)\n",
-    replace: "    if (claim.rank !== -1) this.drop(claim)\n"
+    find: "    const isInLine = claim.rank !== -1\n",
+    replace: "    const isInLine = true\n"
   },
   {
     name: "a key saves up what it does not use",
-    find: "    account.start = Math.max(this.present, account.charged)\n    account.joined",
+    find: "    account.start = Math.max(account.floor, account.charged)\n    account.joined",
     replace: "    account.start = account.charged\n    account.joined"
   },
   {
     name: "a key in line saves up what it does not use",
-    find: "    account.start = Math.max(this.present, account.charged)\n    this.competing.moved",
+    find: "    account.start = Math.max(account.floor, account.charged)\n    this.competing.moved",
     replace: "    account.start = account.charged\n    this.competing.moved"
   },
   {
     name: "a key that returns has its debt remitted",
-    find: "    account.start = Math.max(this.present, account.charged)\n    account.joined",
-    replace: "    account.start = this.present\n    account.joined"
+    find: "    account.start = Math.max(account.floor, account.charged)\n    account.joined",
+    replace: "    account.start = account.floor\n    account.joined"
   },
   {
     name: "one who leaves the line stays among the claims",
@@ -258,23 +273,23 @@ const shares = faultsOf("internal/shares.ts", ["shares", "shares-property", "adm
   },
   {
     name: "one who is granted a slot stays among the claims",
-    find: "    else this.drop(claim)\n",
+    find: "    if (isInLine) this.drop(claim)\n",
     replace: ""
   },
   {
     name: "the present does not move",
-    find: "    this.present = Math.max(this.present, account.charged)\n",
+    find: "    this.advance(account.charged)\n",
     replace: ""
   },
   {
     name: "the present goes back",
-    find: "    this.present = Math.max(this.present, account.charged)\n",
-    replace: "    this.present = account.charged\n"
+    find: "    this.present = Math.max(this.present, present)\n",
+    replace: "    this.present = present\n"
   },
   {
     name: "what a key did not use is taken off its charge",
-    find: "    account.charged = this.present\n",
-    replace: ""
+    find: "account.charged = isInLine ? account.start : Math.max(this.present, account.charged)",
+    replace: "account.charged = account.charged"
   },
   {
     name: "a key is not ranked anew when it is served",
@@ -298,8 +313,8 @@ const shares = faultsOf("internal/shares.ts", ["shares", "shares-property", "adm
   },
   {
     name: "a key whose job has ended is kept",
-    find: "    this.update(account)\n    this.settle(account)\n",
-    replace: "    this.update(account)\n"
+    find: "    this.advance(this.fair - 2 * this.longest)\n    this.settle(account)\n",
+    replace: "    this.advance(this.fair - 2 * this.longest)\n"
   },
   {
     name: "a key with nobody in line competes",
@@ -313,13 +328,13 @@ const shares = faultsOf("internal/shares.ts", ["shares", "shares-property", "adm
   },
   {
     name: "a key is forgotten while its jobs run",
-    find: "account.running > 0 || account",
-    replace: "account"
+    find: "return this.running > 0 || this.waiting.first !== undefined",
+    replace: "return this.waiting.first !== undefined"
   },
   {
     name: "a key is forgotten while it is in line",
-    find: "account.running > 0 || account.waiting.first !== undefined",
-    replace: "account.running > 0"
+    find: "return this.running > 0 || this.waiting.first !== undefined",
+    replace: "return this.running > 0"
   },
   {
     name: "debts are forgotten with the last job",
@@ -711,13 +726,13 @@ const pool = faultsOf("internal/pool.ts", ["bounds", "drain"], [
   },
   {
     name: "one whose drain is over in time is still among the idle",
-    find: "        idler.leave()\n        resume(Effect.void)",
-    replace: "        resume(Effect.void)",
+    find: "        idler.leave()\n        this.schedule(() => resume(Effect.void))",
+    replace: "        this.schedule(() => resume(Effect.void))",
     tests: ["drain"]
   },
   {
     name: "the end of a drain's time wakes all",
-    find: "        idler.leave()\n        resume(Effect.void)",
+    find: "        idler.leave()\n        this.schedule(() => resume(Effect.void))",
     replace: "        this.wakeIdlers(Effect.void)",
     tests: ["drain", "admission-corners"]
   },
@@ -755,7 +770,7 @@ const run = faultsOf("internal/run.ts", ["available", "bounds", "drain"], [
   },
   {
     name: "runIfAvailable waits",
-    find: "Effect.withFiber(job.enterIfAvailable)",
+    find: "Effect.withFiber((fiber) => job.enterIfAvailable(fiber))",
     replace: "Effect.withFiber(job.enter)"
   },
   {

@@ -1031,8 +1031,8 @@ const map = faultsOf(
     },
     {
       name: "a pool keeps its closed maps",
-      find: "Effect.ensuring(Effect.sync(() => this.pool.parties.delete(this)))",
-      replace: "Effect.asVoid",
+      find: "        this.pool.parties.delete(this)\n",
+      replace: "",
       tests: ["imap-memory"]
     },
     {
@@ -1245,8 +1245,8 @@ const map = faultsOf(
     },
     {
       name: "an emitted result is kept",
-      find: "      job.exit = job.after = undefined\n",
-      replace: "",
+      find: "      this.inHand--\n      job.exit = job.after = undefined\n",
+      replace: "      this.inHand--\n",
       tests: ["gaps"]
     },
     {
@@ -1274,8 +1274,8 @@ const map = faultsOf(
     },
     {
       name: "an item is not told of its slot",
-      find: "  onGrant(): void {\n    this.window.rouse()",
-      replace: "  onGrant(): void {"
+      find: "    this.window?.rouse()\n",
+      replace: ""
     }
   ]
 )
