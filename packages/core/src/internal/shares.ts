@@ -54,9 +54,7 @@ class Account extends Ranked {
   readonly weight: number
   /** What the key has used, or will by estimate, over its weight. */
   charged = 0
-  /** The present when it came to compete. */
-  floor = 0
-  /** What it is ranked by among those that compete: `charged`, but no less than the floor. */
+  /** What it is ranked by among those that compete: `charged`, but no less than the present was at that time. */
   start = 0
   /** When it was served last, as a number of grants. */
   served = 0
@@ -138,8 +136,7 @@ export class Shares {
     const isFirst = account.waiting.first === undefined
     account.waiting.push(claim)
     if (!isFirst) return
-    account.floor = this.present
-    account.start = Math.max(account.floor, account.charged)
+    account.start = Math.max(this.present, account.charged)
     account.joined = claim.number
     this.competing.push(account)
   }
@@ -205,7 +202,7 @@ export class Shares {
   /** Ranks the key by what it is charged now. */
   private update(account: Account): void {
     if (account.waiting.first === undefined) return
-    account.start = Math.max(account.floor, account.charged)
+    account.start = Math.max(this.present, account.charged)
     this.competing.moved(account)
   }
 

@@ -248,18 +248,18 @@ const shares = faultsOf("internal/shares.ts", ["shares", "shares-property", "adm
   },
   {
     name: "a key saves up what it does not use",
-    find: "    account.start = Math.max(account.floor, account.charged)\n    account.joined",
+    find: "    account.start = Math.max(this.present, account.charged)\n    account.joined",
     replace: "    account.start = account.charged\n    account.joined"
   },
   {
     name: "a key in line saves up what it does not use",
-    find: "    account.start = Math.max(account.floor, account.charged)\n    this.competing.moved",
+    find: "    account.start = Math.max(this.present, account.charged)\n    this.competing.moved",
     replace: "    account.start = account.charged\n    this.competing.moved"
   },
   {
     name: "a key that returns has its debt remitted",
-    find: "    account.start = Math.max(account.floor, account.charged)\n    account.joined",
-    replace: "    account.start = account.floor\n    account.joined"
+    find: "    account.start = Math.max(this.present, account.charged)\n    account.joined",
+    replace: "    account.start = this.present\n    account.joined"
   },
   {
     name: "one who leaves the line stays among the claims",
