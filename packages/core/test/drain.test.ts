@@ -268,13 +268,18 @@ describe("a pool that drains", () => {
       yield* expectRefused(pool.run(Effect.void))
     }))
 
-  it.effect("does so through a drainTimeout of zero as well (semantic 29)", () =>
-    Effect.gen(function*() {
-      const { close, pool } = yield* makeDraining({ drainTimeout: 0 })
-      const fiber = yield* forkNow(pool.run(Effect.never))
-      yield* close
-      expect(Exit.hasInterrupts(yield* Fiber.await(fiber))).toBe(true)
-    }))
+  it.effect.each([{ drainTimeout: 0 }, { onClose: "interrupt", drainTimeout: 10 } as const])(
+    "interrupts at once when it has no time to drain: %o (semantic 29, semantic 9)",
+    (options) =>
+      Effect.gen(function*() {
+        const clock = yield* countSleepers
+        const { close, pool } = yield* Effect.provideService(makeDraining(options), Clock.Clock, clock)
+        const fiber = yield* forkNow(pool.run(Effect.never))
+        yield* close
+        expect(Exit.hasInterrupts(yield* Fiber.await(fiber))).toBe(true)
+        expect(clock.sleeps).toBe(0)
+      })
+  )
 
   it.effect("cannot be told to drain for a time that is none (semantic 29)", () =>
     Effect.gen(function*() {

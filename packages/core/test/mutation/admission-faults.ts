@@ -713,7 +713,8 @@ const pool = faultsOf("internal/pool.ts", ["bounds", "drain"], [
     name: "one whose drain is over in time is still among the idle",
     find: "        idler.leave()\n        resume(Effect.void)",
     replace: "        resume(Effect.void)",
-    tests: ["drain"]
+    tests: ["drain"],
+    equivalent: "The close, which follows, wakes him a second time, which does nothing: leaving says so."
   },
   {
     name: "the end of a drain's time wakes all",
