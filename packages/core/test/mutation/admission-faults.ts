@@ -903,7 +903,8 @@ const map = faultsOf("internal/map.ts", ["drain", "imap"], [
   {
     name: "a map that has drained leaves its source open",
     find: "if (this.isDrained) return Effect.andThen(this.close, Effect.interrupt)",
-    replace: "if (this.isDrained) return Effect.interrupt"
+    replace: "if (this.isDrained) return Effect.interrupt",
+    equivalent: "The end of the stream closes the map too, and nothing of it is in flight here: closing first says so."
   },
   {
     name: "a map that has drained is not ready to end",
