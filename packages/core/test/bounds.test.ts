@@ -186,7 +186,7 @@ describe("maxWait", () => {
   it.effect("can be told to each kind of call (semantic 23, section 6)", () =>
     Effect.gen(function*() {
       const pool = yield* makeBounded({ size: 0 })
-      const pile = yield* GreenPile.make<void>(pool)
+      const pile = yield* GreenPile.make<void, never, PoolFull>(pool)
       const asked = { maxWait: 0 }
       expect(yield* Effect.flip(pool.run(Effect.void, asked))).toEqual(timedOut(0, 0))
       expect(yield* Effect.flip(pool.spawn(Effect.void, asked))).toEqual(timedOut(0, 0))

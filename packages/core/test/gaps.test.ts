@@ -396,4 +396,20 @@ describe("on a scheduler that has each fiber yield before each of its first oper
       expect({ steps, running: world.get(pool.running) }).toEqual({ steps, running: 2 })
     }
   })
+
+  it("a drain at any moment ends a map from outside that waits for its source (semantic 29)", () => {
+    for (let steps = 0; steps < 60; steps++) {
+      const world = new HesitantWorld()
+      const pool = world.pool(1, { onClose: "drain" })
+      world.get(pool.spawn(Effect.never))
+      const map = world.fork(Stream.runDrain(pool.imap(() => Effect.void, Stream.never)))
+      for (let i = 0; i < steps; i++) world.step()
+      // outside of the world: at once
+      Effect.runFork(Scope.close(world.scope, Exit.void))
+      world.run()
+      const exit = map.pollUnsafe()
+      expect({ steps, ended: exit !== undefined && Exit.hasInterrupts(exit) }).toEqual({ steps, ended: true })
+      expect(world.get(pool.running)).toBe(1)
+    }
+  })
 })
