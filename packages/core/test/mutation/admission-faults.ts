@@ -909,7 +909,8 @@ const map = faultsOf("internal/map.ts", ["drain", "imap"], [
   {
     name: "a map that has drained is not ready to end",
     find: "return this.pool.closed || this.isDrained ||",
-    replace: "return this.pool.closed ||"
+    replace: "return this.pool.closed ||",
+    tests: ["gaps", "drain"]
   }
 ])
 
