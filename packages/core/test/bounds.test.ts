@@ -183,6 +183,17 @@ describe("maxWait", () => {
       expect(yield* counters(pool)).toEqual({ free: 0, running: 1, waiting: 1, borrowed: 0 })
     }))
 
+  it.effect("can be told to each kind of call (semantic 23, section 6)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makeBounded({ size: 0 })
+      const pile = yield* GreenPile.make<void, never, PoolFull>(pool)
+      const asked = { maxWait: 0 }
+      expect(yield* Effect.flip(pool.run(Effect.void, asked))).toEqual(timedOut(0, 0))
+      expect(yield* Effect.flip(pool.spawn(Effect.void, asked))).toEqual(timedOut(0, 0))
+      expect(yield* Effect.flip(pool.spawnN(Effect.void, asked))).toEqual(timedOut(0, 0))
+      expect(yield* Effect.flip(pile.spawn(Effect.void, asked))).toEqual(timedOut(0, 0))
+    }))
+
   it.effect("of one who came later may end sooner (semantic 23)", () =>
     Effect.gen(function*() {
       const pool = yield* makeBounded({ size: 0, maxWait: "1 hour" })
@@ -272,6 +283,20 @@ describe("maxWait", () => {
       expect(clock.sleepers).toBe(0)
     }))
 
+  it.effect("turns away any number at one time, in the order in which they came (semantic 23, T30)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makeBounded({ size: 0, maxWait: 1000 })
+      const left: Array<number> = []
+      const numbers = Array.from({ length: 5000 }, (_, i) => i)
+      yield* Effect.forEach(
+        numbers,
+        (i) => forkNow(Effect.ensuring(Effect.ignore(pool.run(Effect.void)), Effect.sync(() => left.push(i))))
+      )
+      yield* TestClock.adjust(1000)
+      expect(left).toEqual(numbers)
+      yield* expectEmpty(pool)
+    }))
+
   it.effect("ends a wait in an uninterruptible region too, whose caller has lost nothing (semantic 23)", () =>
     Effect.gen(function*() {
       const pool = yield* makeBounded({ size: 1, maxWait: 10 })
@@ -331,6 +356,7 @@ describe("the statics of a bounded key", () => {
       expect((yield* Effect.flip(Effect.void.pipe(Bounded.run))).pool).toBe("test/Bounded")
       expect((yield* Effect.flip(Bounded.spawnN(Effect.void))).reason).toBe("QueueFull")
       expect((yield* Effect.flip(Effect.void.pipe(Bounded.run({ maxWait: 0 })))).reason).toBe("WaitTimeout")
+      expect((yield* Effect.flip(Bounded.run(Effect.void, { maxWait: 0 }))).reason).toBe("WaitTimeout")
     }).pipe(Effect.provide(Bounded.layer)))
 
   it.effect("are not those of the common key, which takes no bounds (semantic 24)", () =>

@@ -131,6 +131,33 @@ describe("a pool that drains", () => {
       yield* expectEmpty(pool)
     }))
 
+  it.effect("gives a map from outside time for all it has in hand, also what waits for its slot (semantic 29)", () =>
+    Effect.gen(function*() {
+      const { close, pool } = yield* makeDraining({ size: 3 })
+      const stage = new Stage()
+      const source = new CountedIterable()
+      const seen: Array<string> = []
+      yield* forkNow(pool.run(stage.job("holder")))
+      const map = yield* forkNow(Effect.exit(
+        Stream.runForEach(pool.imap((n) => stage.job(`${n}`), source), (name) => Effect.sync(() => seen.push(name)))
+      ))
+      yield* atRest
+      const closing = yield* forkNow(close)
+      yield* atRest
+      for (const name of ["0", "1", "2"]) {
+        yield* stage.finish(name)
+        yield* atRest
+      }
+      expect(seen).toEqual(["0", "1", "2"])
+      const exit = yield* Fiber.join(map)
+      expect(Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)).toBe(true)
+      expect([source.taken, source.closed]).toEqual([3, 1])
+      expect(closing.pollUnsafe()).toBeUndefined()
+      yield* stage.finish("holder")
+      yield* Fiber.join(closing)
+      yield* expectEmpty(pool)
+    }))
+
   it.effect("has a map from outside that has come to the end of its source end as ever (semantic 29)", () =>
     Effect.gen(function*() {
       const { close, pool } = yield* makeDraining({ size: 3 })
@@ -268,13 +295,18 @@ describe("a pool that drains", () => {
       yield* expectRefused(pool.run(Effect.void))
     }))
 
-  it.effect("does so through a drainTimeout of zero as well (semantic 29)", () =>
-    Effect.gen(function*() {
-      const { close, pool } = yield* makeDraining({ drainTimeout: 0 })
-      const fiber = yield* forkNow(pool.run(Effect.never))
-      yield* close
-      expect(Exit.hasInterrupts(yield* Fiber.await(fiber))).toBe(true)
-    }))
+  it.effect.each([{ drainTimeout: 0 }, { onClose: "interrupt", drainTimeout: 10 } as const])(
+    "interrupts at once when it has no time to drain: %o (semantic 29, semantic 9)",
+    (options) =>
+      Effect.gen(function*() {
+        const clock = yield* countSleepers
+        const { close, pool } = yield* Effect.provideService(makeDraining(options), Clock.Clock, clock)
+        const fiber = yield* forkNow(pool.run(Effect.never))
+        yield* close
+        expect(Exit.hasInterrupts(yield* Fiber.await(fiber))).toBe(true)
+        expect(clock.sleeps).toBe(0)
+      })
+  )
 
   it.effect("cannot be told to drain for a time that is none (semantic 29)", () =>
     Effect.gen(function*() {

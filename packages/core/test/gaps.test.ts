@@ -397,3 +397,21 @@ describe("on a scheduler that has each fiber yield before each of its first oper
     }
   })
 })
+
+describe.each([3, 4, 5, 6, 7])("a drain at any moment, when fibers yield every %i operations,", (operations) => {
+  it("ends a map from outside that waits for its source (semantic 29)", () => {
+    for (let steps = 0; steps < 60; steps++) {
+      const world = new World()
+      const pool = world.pool(1, { onClose: "drain" })
+      world.get(pool.spawn(Effect.never))
+      const map = world.fork(Stream.runDrain(pool.imap(() => Effect.void, Stream.never)), operations)
+      for (let i = 0; i < steps; i++) world.step()
+      // outside of the world: at once
+      Effect.runFork(Scope.close(world.scope, Exit.void))
+      world.run()
+      const exit = map.pollUnsafe()
+      expect({ steps, ended: exit !== undefined && Exit.hasInterrupts(exit) }).toEqual({ steps, ended: true })
+      expect(world.get(pool.running)).toBe(1)
+    }
+  })
+})

@@ -8,13 +8,16 @@ import { Heap, Ranked } from "./heap.ts"
 export class Call extends Ranked {
   /** Milliseconds of monotonic time. */
   readonly at: number
+  /** The order in which they were asked for. */
+  readonly number: number
   readonly onTime: () => void
   private readonly alarm: Alarm
 
-  constructor(alarm: Alarm, at: number, onTime: () => void) {
+  constructor(alarm: Alarm, at: number, number: number, onTime: () => void) {
     super()
     this.alarm = alarm
     this.at = at
+    this.number = number
     this.onTime = onTime
   }
 
@@ -27,7 +30,9 @@ export class Call extends Ranked {
 export class Alarm {
   private readonly clock: Clock.Clock
   private readonly context: Context.Context<never>
-  private readonly calls = new Heap<Call>((a, b) => a.at < b.at)
+  private readonly calls = new Heap<Call>((a, b) => a.at < b.at || (a.at === b.at && a.number < b.number))
+  private count = 0
+  private isRinging = false
   private sleeping: { readonly until: number; readonly fiber: Fiber.Fiber<void> } | undefined = undefined
 
   constructor(clock: Clock.Clock, context: Context.Context<never>) {
@@ -37,7 +42,7 @@ export class Alarm {
 
   /** Has `onTime` called in so many milliseconds. */
   callIn(milliseconds: number, onTime: () => void): Call {
-    const call = new Call(this, this.now + milliseconds, onTime)
+    const call = new Call(this, this.now + milliseconds, ++this.count, onTime)
     this.calls.push(call)
     this.set()
     return call
@@ -53,6 +58,7 @@ export class Alarm {
    * then when the next one is.
    */
   private set(): void {
+    if (this.isRinging) return
     const until = this.calls.first?.at
     if (until !== undefined && this.sleeping !== undefined && this.sleeping.until <= until) return
     this.sleeping?.fiber.interruptUnsafe()
@@ -72,11 +78,13 @@ export class Alarm {
 
   private ring(): void {
     this.sleeping = undefined
+    this.isRinging = true
     const { now } = this
     for (let call = this.calls.first; call !== undefined && call.at <= now; call = this.calls.first) {
       this.calls.remove(call)
       call.onTime()
     }
+    this.isRinging = false
     this.set()
   }
 }

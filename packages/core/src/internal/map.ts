@@ -141,6 +141,7 @@ class Window implements Party {
     if (this.isDrained) return Effect.andThen(this.close, Effect.interrupt)
     const over = this.first?.exit ?? (this.inHand === 0 ? this.ended : undefined)
     if (over !== undefined) {
+      this.ended = Exit.asVoid(over)
       return Effect.andThen(this.close, over._tag === "Success" ? Cause.done() : Effect.failCause(over.cause))
     }
     return Effect.callback((resume) => {
@@ -321,6 +322,7 @@ class Window implements Party {
       job = after
     }
     this.first = this.last = undefined
+    this.inHand = 0
   }
 
   private wakeConsumer(): void {

@@ -142,7 +142,7 @@ export class Slots {
   constructor(size: number, ranking: Ranking, onLeave: () => void) {
     this.semaphore = new Semaphore(size)
     this.ranking = ranking
-    this.began = ranking.clock.currentTimeMillisUnsafe()
+    this.began = this.milliseconds
     this.onLeave = onLeave
   }
 
@@ -172,7 +172,7 @@ export class Slots {
       around.seekers.push(job.seeker = new Seeker(job))
     }
     job.state = "waiting"
-    job.joined = this.ranking.clock.currentTimeMillisUnsafe() - this.began
+    job.joined = this.milliseconds - this.began
     this.semaphore.wait(job)
     if (job.terms?.claim !== undefined) this.shares?.join(job.terms.claim, job.joined)
   }
@@ -302,6 +302,10 @@ export class Slots {
     if (terms.claim !== undefined) this.shares?.leave(terms.claim)
     terms.claim = undefined
     terms.call?.cancel()
+  }
+
+  private get milliseconds(): number {
+    return Math.floor(this.now / 1_000_000)
   }
 
   /** Nanoseconds of the clock, as slots are charged in: it goes on evenly when the one on the wall is put right. */

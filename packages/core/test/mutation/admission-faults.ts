@@ -393,10 +393,8 @@ const alarm = faultsOf("internal/alarm.ts", ["bounds", "drain"], [
   },
   {
     name: "after the first calls no others are made",
-    find: "    }\n    this.set()\n  }",
-    replace: "    }\n  }",
-    equivalent: "Whoever is called leaves the line, which takes his call back and sets the alarm too; a call of " +
-      "a drain is the last of its pool."
+    find: "    this.isRinging = false\n    this.set()\n",
+    replace: "    this.isRinging = false\n"
   },
   {
     name: "an interrupted sleep rings",
@@ -456,7 +454,7 @@ const slots = faultsOf("internal/slots.ts", ["shares", "admission-corners", "pri
   },
   {
     name: "nobody knows when he came into the line",
-    find: "    job.joined = this.ranking.clock.currentTimeMillisUnsafe() - this.began\n",
+    find: "    job.joined = this.milliseconds - this.began\n",
     replace: ""
   },
   {
@@ -728,7 +726,8 @@ const pool = faultsOf("internal/pool.ts", ["bounds", "drain"], [
     name: "one whose drain is over in time is still among the idle",
     find: "        idler.leave()\n        this.schedule(() => resume(Effect.void))",
     replace: "        this.schedule(() => resume(Effect.void))",
-    tests: ["drain"]
+    tests: ["drain"],
+    equivalent: "The close, which follows, wakes him a second time, which does nothing: leaving says so."
   },
   {
     name: "the end of a drain's time wakes all",
@@ -917,12 +916,14 @@ const map = faultsOf("internal/map.ts", ["drain", "imap"], [
   {
     name: "a map that has drained leaves its source open",
     find: "if (this.isDrained) return Effect.andThen(this.close, Effect.interrupt)",
-    replace: "if (this.isDrained) return Effect.interrupt"
+    replace: "if (this.isDrained) return Effect.interrupt",
+    equivalent: "The end of the stream closes the map too, and nothing of it is in flight here: closing first says so."
   },
   {
     name: "a map that has drained is not ready to end",
     find: "return this.pool.closed || this.isDrained ||",
-    replace: "return this.pool.closed ||"
+    replace: "return this.pool.closed ||",
+    tests: ["gaps", "drain"]
   }
 ])
 
