@@ -35,7 +35,7 @@ export const map = (
         return Effect.andThen(
           Scope.addFinalizer(scope, Effect.suspend(() => window?.close ?? Effect.void)),
           Effect.withFiber((fiber) => {
-            if (pool.closed || (pool.draining && pool.jobAround(fiber) === undefined)) return Effect.interrupt
+            if (pool.refuses(pool.jobAround(fiber))) return Effect.interrupt
             const opened = window = new Window(pool, call, mode, fiber)
             return Effect.map(open(sources, opened.scope), (cursor) => opened.start(cursor))
           })
@@ -220,17 +220,14 @@ class Window implements Party {
   }
 
   private get canTake(): boolean {
-    return this.state === "reading" && !this.isRefused && this.ended === undefined && this.waiting === undefined &&
+    return this.state === "reading" && !this.pool.refuses(this.enclosing) &&
+      this.ended === undefined && this.waiting === undefined &&
       this.fetching === undefined && this.inHand < Math.max(1, this.pool.slots.semaphore.permits)
   }
 
-  /** Whether the pool drains and the map is none of those inside. */
-  private get isRefused(): boolean {
-    return this.pool.draining && running(this.enclosing) === undefined
-  }
-
+  /** Whether the map, which the pool refuses, has nothing in hand any more. */
   private get isDrained(): boolean {
-    return this.isRefused && this.inHand === 0 && this.ended === undefined
+    return this.pool.refuses(this.enclosing) && this.inHand === 0 && this.ended === undefined
   }
 
   private takeItem(): unknown {

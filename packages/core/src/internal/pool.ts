@@ -84,9 +84,9 @@ export class Pool {
     return running(fiber.getRef(this.job))
   }
 
-  /** Whether the job is not let in any more. */
-  refuses(job: Job): boolean {
-    return this.closed || (this.draining && running(job.enclosing) === undefined)
+  /** Whether nobody is let in any more who has this job around him, or none. */
+  refuses(enclosing: Job | undefined): boolean {
+    return this.closed || (this.draining && running(enclosing) === undefined)
   }
 
   /** Gives the job a slot, lends it one or puts it in line, or says why it does not. */

@@ -26,7 +26,7 @@ export const runIfAvailable = <A, E, R>(
 ): Effect.Effect<Option.Option<A>, E, R> =>
   Effect.withFiber((fiber) => {
     const job = new RunJob(pool, pool.jobAround(fiber), Effect.asSome(effect), options)
-    return Effect.onExitPrimitive(Effect.withFiber((fiber) => job.enterIfAvailable(fiber)), job.exit)
+    return Effect.onExitPrimitive(Effect.suspend(() => job.enterIfAvailable(fiber)), job.exit)
   })
 
 class RunJob<A, E, R> extends Job implements Turn {
@@ -45,7 +45,7 @@ class RunJob<A, E, R> extends Job implements Turn {
 
   /** Enters the line and then runs the effect. To be run inside `exit`, which gives back whatever this has taken. */
   readonly enter = (fiber: Fiber.Fiber<unknown, unknown>): Effect.Effect<A, E | PoolFull, R> => {
-    if (this.pool.refuses(this)) return Effect.interrupt
+    if (this.pool.refuses(this.enclosing)) return Effect.interrupt
     this.mark(fiber)
     const refusal = this.pool.enter(this)
     if (refusal !== undefined) return Effect.fail(refusal)
@@ -59,7 +59,7 @@ class RunJob<A, E, R> extends Job implements Turn {
 
   /** Takes a free slot and runs the effect, which gives some. To be run inside `exit`, as `enter`. */
   enterIfAvailable(fiber: Fiber.Fiber<unknown, unknown>): Effect.Effect<A | Option.Option<never>, E, R> {
-    if (this.pool.refuses(this)) return Effect.interrupt
+    if (this.pool.refuses(this.enclosing)) return Effect.interrupt
     this.mark(fiber)
     return this.slots.takeIfAvailable(this) ? this.effect : Effect.succeedNone
   }

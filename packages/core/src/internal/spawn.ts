@@ -72,7 +72,7 @@ export class SpawnJob<A, E> extends Job implements Turn {
   }
 
   get isRefused(): boolean {
-    return this.pool.refuses(this) || this.receiver?.isRefused === true
+    return this.pool.refuses(this.enclosing) || this.receiver?.isRefused === true
   }
 
   /** For one that holds a slot already. */

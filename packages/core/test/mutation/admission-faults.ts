@@ -580,20 +580,20 @@ const slots = faultsOf("internal/slots.ts", ["shares", "admission-corners", "pri
 const pool = faultsOf("internal/pool.ts", ["bounds", "drain"], [
   {
     name: "a pool that drains lets outsiders in",
-    find: "return this.closed || (this.draining && running(job.enclosing) === undefined)",
+    find: "return this.closed || (this.draining && running(enclosing) === undefined)",
     replace: "return this.closed",
     tests: ["drain"]
   },
   {
     name: "a pool that drains refuses insiders",
-    find: "return this.closed || (this.draining && running(job.enclosing) === undefined)",
+    find: "return this.closed || (this.draining && running(enclosing) === undefined)",
     replace: "return this.closed || this.draining",
     tests: ["drain"]
   },
   {
     name: "a pool that is closed lets insiders in",
-    find: "return this.closed || (this.draining && running(job.enclosing) === undefined)",
-    replace: "return (this.closed || this.draining) && running(job.enclosing) === undefined",
+    find: "return this.closed || (this.draining && running(enclosing) === undefined)",
+    replace: "return (this.closed || this.draining) && running(enclosing) === undefined",
     tests: ["close", "drain"]
   },
   {
@@ -769,7 +769,7 @@ const run = faultsOf("internal/run.ts", ["available", "bounds", "drain"], [
   },
   {
     name: "runIfAvailable waits",
-    find: "Effect.withFiber((fiber) => job.enterIfAvailable(fiber))",
+    find: "Effect.suspend(() => job.enterIfAvailable(fiber))",
     replace: "Effect.withFiber(job.enter)"
   },
   {
@@ -786,7 +786,7 @@ const run = faultsOf("internal/run.ts", ["available", "bounds", "drain"], [
   },
   {
     name: "runIfAvailable works on a closed pool",
-    find: "    if (this.pool.refuses(this)) return Effect.interrupt\n    this.mark(fiber)\n    return",
+    find: "    if (this.pool.refuses(this.enclosing)) return Effect.interrupt\n    this.mark(fiber)\n    return",
     replace: "    this.mark(fiber)\n    return",
     tests: ["available", "drain"]
   },
@@ -797,8 +797,8 @@ const run = faultsOf("internal/run.ts", ["available", "bounds", "drain"], [
   },
   {
     name: "none is counted as a rejection",
-    find: "if (this.pool.refuses(this)) return Effect.interrupt\n    this.mark(fiber)\n    return",
-    replace: "if (this.pool.refuses(this)) return Effect.interrupt\n    this.mark(fiber)\n" +
+    find: "if (this.pool.refuses(this.enclosing)) return Effect.interrupt\n    this.mark(fiber)\n    return",
+    replace: "if (this.pool.refuses(this.enclosing)) return Effect.interrupt\n    this.mark(fiber)\n" +
       "    if (this.slots.semaphore.free <= 0) this.slots.rejected++\n    return"
   },
   {
@@ -841,7 +841,7 @@ const spawn = faultsOf("internal/spawn.ts", ["available", "bounds", "drain"], [
   },
   {
     name: "spawn lets outsiders into a pool that drains",
-    find: "this.pool.refuses(this) ||",
+    find: "this.pool.refuses(this.enclosing) ||",
     replace: "this.pool.closed ||",
     tests: ["drain"]
   },
@@ -870,33 +870,33 @@ const spawn = faultsOf("internal/spawn.ts", ["available", "bounds", "drain"], [
 const map = faultsOf("internal/map.ts", ["drain", "imap"], [
   {
     name: "a map from outside starts on a pool that drains",
-    find: "if (pool.closed || (pool.draining && pool.jobAround(fiber) === undefined)) return",
+    find: "if (pool.refuses(pool.jobAround(fiber))) return",
     replace: "if (pool.closed) return"
   },
   {
     name: "a map from inside starts on no pool that drains",
-    find: "if (pool.closed || (pool.draining && pool.jobAround(fiber) === undefined)) return",
+    find: "if (pool.refuses(pool.jobAround(fiber))) return",
     replace: "if (pool.closed || pool.draining) return"
   },
   {
     name: "a map from inside ends when the pool drains",
-    find: "return this.pool.draining && running(this.enclosing) === undefined",
-    replace: "return this.pool.draining"
+    find: "return this.pool.refuses(this.enclosing) && this.inHand === 0 && this.ended === undefined",
+    replace: "return (this.pool.closed || this.pool.draining) && this.inHand === 0 && this.ended === undefined"
   },
   {
     name: "a map pulls on while the pool drains",
-    find: "!this.isRefused && ",
+    find: " && !this.pool.refuses(this.enclosing)",
     replace: ""
   },
   {
     name: "a map ends at once when the pool drains",
-    find: "return this.isRefused && this.inHand === 0 && ",
-    replace: "return this.isRefused && "
+    find: "return this.pool.refuses(this.enclosing) && this.inHand === 0 && ",
+    replace: "return this.pool.refuses(this.enclosing) && "
   },
   {
     name: "a map that has come to its end is interrupted",
-    find: "return this.isRefused && this.inHand === 0 && this.ended === undefined",
-    replace: "return this.isRefused && this.inHand === 0"
+    find: "return this.pool.refuses(this.enclosing) && this.inHand === 0 && this.ended === undefined",
+    replace: "return this.pool.refuses(this.enclosing) && this.inHand === 0"
   },
   {
     name: "a map that waits for its source is not woken by a drain",

@@ -564,7 +564,7 @@ const pool = faultsOf("internal/pool.ts", ["waitall", "close", "reentrancy"], [
 const run = faultsOf("internal/run.ts", ["interruption", "slots", "context", "close"], [
   {
     name: "run works on a closed pool",
-    find: "if (this.pool.refuses(this)) return Effect.interrupt\n    this.mark(fiber)\n    const refusal",
+    find: "if (this.pool.refuses(this.enclosing)) return Effect.interrupt\n    this.mark(fiber)\n    const refusal",
     replace: "this.mark(fiber)\n    const refusal",
     tests: ["close"]
   },
@@ -917,7 +917,7 @@ const map = faultsOf(
   [
     {
       name: "a map starts on a closed pool",
-      find: "            if (pool.closed || (pool.draining && pool.jobAround(fiber) === undefined)) return " +
+      find: "            if (pool.refuses(pool.jobAround(fiber))) return " +
         "Effect.interrupt\n",
       replace: "",
       tests: ["close"]
