@@ -186,6 +186,21 @@ describe("a pool that drains", () => {
       yield* Fiber.join(closing)
     }))
 
+  it.effect("lets a map from inside wait for its source (semantic 29)", () =>
+    Effect.gen(function*() {
+      const { close, pool } = yield* makeDraining()
+      const item = yield* Deferred.make<string>()
+      const source = Stream.fromEffect(Deferred.await(item))
+      const fiber = yield* forkNow(pool.run(Stream.runCollect(pool.imap(Effect.succeed, source))))
+      yield* atRest
+      const closing = yield* forkNow(close)
+      yield* atRest
+      yield* Deferred.succeed(item, "late")
+      expect(yield* Fiber.join(fiber)).toEqual(["late"])
+      yield* Fiber.join(closing)
+      yield* expectEmpty(pool)
+    }))
+
   it.effect("has a map from outside finish what it has in hand, pull no more, and end (semantic 29)", () =>
     Effect.gen(function*() {
       const { close, pool } = yield* makeDraining({ size: 2 })
