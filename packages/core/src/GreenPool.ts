@@ -236,8 +236,9 @@ type FunctionOptions = Pick<GreenPoolOptions, "maxWaiting" | "weight">
 const make = Effect.fnUntraced(function*<const O extends GreenPoolOptions = {}>(
   options?: O & FunctionOptions
 ): Effect.fn.Return<GreenPool<RejectedBy<O>>, InvalidPoolSize, Scope.Scope> {
-  const pool = new Pool(yield* toSettings(options ?? {}), yield* Effect.context())
-  yield* Effect.addFinalizer(() => pool.close)
+  const settings = yield* toSettings(options ?? {})
+  const context = yield* Effect.context()
+  const pool = yield* Effect.acquireRelease(Effect.sync(() => new Pool(settings, context)), (pool) => pool.close)
   return fromInternal(pool) as GreenPool<RejectedBy<O>>
 })
 
