@@ -50,7 +50,7 @@ const buckets = (state: Metric.HistogramState | undefined) => {
   let below = 0
   const found: Array<readonly [seconds: number, count: number]> = []
   for (const [boundary, count] of state?.buckets ?? []) {
-    if (count > below) found.push([boundary, count - below])
+    if (count !== below) found.push([boundary, count - below])
     below = count
   }
   return found
@@ -235,6 +235,16 @@ describe("histograms", () => {
       yield* forkNow(Fiber.interrupt(forever))
       yield* TestClock.adjust("1 hour")
       expect(buckets(yield* runs)).toEqual([[0.05, 1], [10, 1], [Infinity, 1]])
+    }))
+
+  it.effect("count a time that is a boundary below it, as Prometheus does (semantic 31)", () =>
+    Effect.gen(function*() {
+      const { pool, runs } = yield* makeMeasured({ size: 1 })
+      for (const time of ["1 millis", "1 second", "300 seconds", "300001 millis"] as const) {
+        yield* forkNow(pool.run(Effect.sleep(time)))
+        yield* TestClock.adjust(time)
+      }
+      expect(buckets(yield* runs)).toEqual([[0.001, 1], [1, 1], [300, 1], [Infinity, 1]])
     }))
 
   it.effect("measure a job on a borrowed slot from the loan on, and one left with the slot to its end (semantic 31)", () =>

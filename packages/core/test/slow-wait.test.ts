@@ -70,6 +70,19 @@ describe("slowWait", () => {
       expect(log).toHaveLength(2)
     }))
 
+  it.effect("watches on after a look at an empty line (semantic 34)", () =>
+    Effect.gen(function*() {
+      const { log, pool } = yield* makeWarning()
+      yield* forkNow(pool.run(Effect.never))
+      const gone = yield* forkNow(pool.run(Effect.void))
+      yield* TestClock.adjust("5 seconds")
+      yield* Fiber.interrupt(gone)
+      yield* TestClock.adjust("5 seconds")
+      yield* forkNow(pool.run(Effect.void))
+      yield* TestClock.adjust("10 seconds")
+      expect(log).toHaveLength(1)
+    }))
+
   it.effect("goes by who has waited longest of those still in line (semantic 34)", () =>
     Effect.gen(function*() {
       const { log, pool } = yield* makeWarning()

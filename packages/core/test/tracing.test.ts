@@ -166,6 +166,16 @@ describe("tracing", () => {
       expect(tracer.waits.map(({ attributes }) => attributes.get("greenpool.size"))).toEqual([0])
     }))
 
+  it.effect("has no times where the caller wants none (semantic 32)", () =>
+    Effect.gen(function*() {
+      const tracer = makeTracer()
+      const pool = yield* makeTraced()
+      yield* forkNow(pool.run(Effect.sleep("1 second")))
+      yield* forkNow(Effect.withTracerTiming(tracer.provide(pool.run(Effect.void)), false))
+      yield* TestClock.adjust("1 second")
+      expect(tracer.waits.map(({ status }) => status)).toMatchObject([{ startTime: 0n, endTime: 0n }])
+    }))
+
   it.effect("by a tracer that throws loses no slot and no place (semantic 7, semantic 32)", () =>
     Effect.gen(function*() {
       const pool = yield* makeTraced()
