@@ -56,7 +56,7 @@ describe("llm-batch", { timeout: 30_000 }, () => {
       const args = ["llm-batch", "--url", url, "--out", out, "--prompts", "400", "--rate", "200", "--size", "8"]
       const endAt = Effect.fnUntraced(function*(count: number, signal: "SIGINT" | "SIGKILL") {
         const { child, ended } = yield* startExample(...args)
-        yield* Effect.repeat(Effect.sync(() => answered.size >= count), {
+        yield* Effect.repeat(Effect.sync(() => answered.size >= count || child.exitCode !== null), {
           until: (reached) => reached,
           schedule: Schedule.spaced("2 millis")
         })

@@ -3,7 +3,7 @@
 import * as NodeStream from "@effect/platform-node/NodeStream"
 import { GreenPool } from "@greenpool/core"
 import { parse } from "csv-parse"
-import { Clock, Console, Effect, FileSystem, Option, Result, Schedule, Schema, Stream } from "effect"
+import { Clock, Console, Effect, FileSystem, Option, Result, Runtime, Schedule, Schema, Stream } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { DatabaseSync } from "node:sqlite"
 import { COLUMNS, generateOrders } from "./orders.ts"
@@ -23,7 +23,10 @@ const Order = Schema.Struct({
 export class ImportError extends Schema.TaggedError<ImportError>()("ImportError", {
   reason: Schema.Literals(["NotThisTable", "BrokenCsv", "FileChanged", "Database"]),
   message: Schema.String
-}) {}
+}) {
+  // The command prints it, without the trace of a bug.
+  override readonly [Runtime.errorReported] = false
+}
 
 /** A place in a file, at the beginning of a row: how many bytes and lines are before it. */
 interface Place {
@@ -155,7 +158,10 @@ export const openDatabase = Effect.fn("openDatabase")(function*(path: string, fi
     const progress = Schema.decodeUnknownSync(
       Schema.Struct({
         version: Schema.String,
-        ...{ bytes: Schema.Int, lines: Schema.Int, orders: Schema.Int, rejects: Schema.Int }
+        bytes: Schema.Int,
+        lines: Schema.Int,
+        orders: Schema.Int,
+        rejects: Schema.Int
       })
     )(find.get(file))
     let at = progress.bytes
@@ -249,14 +255,17 @@ const command = Command.make(
     batch: Flag.Int("batch").pipe(Flag.withDescription("Rows in a transaction"), positive, Flag.withDefault(1000)),
     size: Flag.Int("size").pipe(Flag.withDescription("Batches in hand"), positive, Flag.withDefault(4))
   },
-  Effect.fn("importer")(function*({ batch, db, file, generate, size }) {
-    const fs = yield* FileSystem.FileSystem
-    const path = Option.getOrElse(file, () => `import-${generate}.csv`)
-    if (!(yield* fs.exists(path))) yield* generateOrders(path, generate)
-    const { orders, rejects } = yield* importOrders(path, db, batch).pipe(Effect.provide(GreenPool.layer({ size })))
-    const megabytes = (process.resourceUsage().maxRSS / 1024).toFixed(0)
-    yield* Console.log(`${path}: ${orders} orders and ${rejects} rejects in ${db}; at most ${megabytes} MB of memory`)
-  })
+  Effect.fn("importer")(
+    function*({ batch, db, file, generate, size }) {
+      const fs = yield* FileSystem.FileSystem
+      const path = Option.getOrElse(file, () => `import-${generate}.csv`)
+      if (!(yield* fs.exists(path))) yield* generateOrders(path, generate)
+      const { orders, rejects } = yield* importOrders(path, db, batch).pipe(Effect.provide(GreenPool.layer({ size })))
+      const megabytes = (process.resourceUsage().maxRSS / 1024).toFixed(0)
+      yield* Console.log(`${path}: ${orders} orders and ${rejects} rejects in ${db}; at most ${megabytes} MB of memory`)
+    },
+    Effect.tapErrorTag("ImportError", (error) => Console.error(error.message))
+  )
 ).pipe(Command.withDescription("Reads a CSV into SQLite, and goes on where it was interrupted."))
 
 export const main = Command.run(command, { version: "0.1.0" })

@@ -2,7 +2,20 @@
 // appended to a file as they come, and a second run asks only what has no answer there.
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { GreenPool } from "@greenpool/core"
-import { Config, Console, Effect, Fiber, FileSystem, Layer, Option, Schedule, Schema, Semaphore, Stream } from "effect"
+import {
+  Config,
+  Console,
+  Effect,
+  Fiber,
+  FileSystem,
+  Layer,
+  Option,
+  Runtime,
+  Schedule,
+  Schema,
+  Semaphore,
+  Stream
+} from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { HttpClient, HttpClientRequest, HttpClientResponse } from "effect/http"
 import { RateLimiter } from "effect/persistence"
@@ -23,6 +36,8 @@ export class BadLine extends Schema.TaggedError<BadLine>()("BadLine", {
   line: Schema.Int,
   reason: Schema.String
 }) {
+  // The command prints it, without the trace of a bug.
+  override readonly [Runtime.errorReported] = false
   override get message() {
     return `${this.file}, line ${this.line}: ${this.reason}`
   }
@@ -30,6 +45,7 @@ export class BadLine extends Schema.TaggedError<BadLine>()("BadLine", {
 
 /** Some prompts got no answer. The next run asks them again. */
 export class Unanswered extends Schema.TaggedError<Unanswered>()("Unanswered", { count: Schema.Int }) {
+  override readonly [Runtime.errorReported] = false
   override get message() {
     return `${this.count} prompts got no answer; run it again to ask them`
   }
@@ -210,6 +226,7 @@ const command = Command.make(
           `${pauses} pauses, in which ${refused} were refused, ${early + strays} of them sent in spite of Retry-After`
       )
     },
+    Effect.tapErrorTag(["BadLine", "Unanswered"], (error) => Console.error(error.message)),
     Effect.scoped,
     Effect.provide([NodeHttpClient.layerNodeHttp, RateLimiter.layer.pipe(Layer.provide(RateLimiter.layerStoreMemory))])
   )
