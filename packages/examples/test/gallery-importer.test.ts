@@ -64,10 +64,10 @@ describe("importer", { timeout: 60_000 }, () => {
         child.kill(signal)
         return yield* ended
       })
-      yield* endAt(1000, "SIGKILL")
+      yield* endAt(1, "SIGKILL")
       const killed = done(parts)
-      assert.isTrue(killed >= 1000 && killed < 50_000, `${killed}`)
-      const { code, stderr } = yield* endAt(killed + 1000, "SIGINT")
+      assert.isTrue(killed > 0 && killed < 50_000, `${killed}`)
+      const { code, stderr } = yield* endAt(killed + 1, "SIGINT")
       assert.strictEqual(code, 130)
       const interrupted = done(parts)
       assert.isTrue(interrupted > killed && interrupted < 50_000, `${interrupted}`)

@@ -1,5 +1,5 @@
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
-import { Effect, Schema } from "effect"
+import { Clock, Effect, Schema } from "effect"
 import { HttpServer, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { createServer } from "node:http"
 
@@ -31,13 +31,12 @@ export const startApi = Effect.fn("startApi")(
     const answered = new Map<string, number>()
     const notBefore = new Map<string, number>()
     let tokens = burst
-    let filledAt = performance.now()
+    let filledAt = yield* Clock.currentTimeMillis
     let pausedSince = 0
     let pausedUntil = 0
 
     /** Takes a token, or says for how many seconds there is none. */
-    const take = (prompt: string): number => {
-      const now = performance.now()
+    const take = (prompt: string, now: number): number => {
       // Timers may be a little early.
       if (now < (notBefore.get(prompt) ?? 0) - 5) counters.early++
       const isOver = pausedUntil > filledAt && now >= pausedUntil
@@ -67,7 +66,7 @@ export const startApi = Effect.fn("startApi")(
         }
         const prompt = (yield* HttpServerRequest.schemaBodyJson(Chat)).messages[0].content
         counters.requests++
-        const seconds = take(prompt)
+        const seconds = take(prompt, yield* Clock.currentTimeMillis)
         if (seconds > 0) {
           counters.refused++
           return HttpServerResponse.empty({ status: 429, headers: { "retry-after": String(seconds) } })
