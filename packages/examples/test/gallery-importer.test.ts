@@ -51,8 +51,8 @@ describe("importer", { timeout: 60_000 }, () => {
     Effect.gen(function*() {
       const place = yield* directory
       const [file, whole, parts] = [`${place}/in.csv`, `${place}/whole.sqlite`, `${place}/parts.sqlite`]
-      yield* generateOrders(file, 50_000)
-      assert.deepStrictEqual(yield* importing(file, whole, 1000), { orders: 49_950, rejects: 50 })
+      yield* generateOrders(file, 30_000)
+      assert.deepStrictEqual(yield* importing(file, whole, 1000), { orders: 29_970, rejects: 30 })
 
       const args = ["importer", file, "--db", parts, "--batch", "50"]
       const endAt = Effect.fnUntraced(function*(count: number, signal: "SIGINT" | "SIGKILL") {
@@ -66,20 +66,20 @@ describe("importer", { timeout: 60_000 }, () => {
       })
       yield* endAt(1, "SIGKILL")
       const killed = done(parts)
-      assert.isTrue(killed > 0 && killed < 50_000, `${killed}`)
+      assert.isTrue(killed > 0 && killed < 30_000, `${killed}`)
       const { code, stderr } = yield* endAt(killed + 1, "SIGINT")
       assert.strictEqual(code, 130)
       const interrupted = done(parts)
-      assert.isTrue(interrupted > killed && interrupted < 50_000, `${interrupted}`)
+      assert.isTrue(interrupted > killed && interrupted < 30_000, `${interrupted}`)
       const [, orders, rejects] = /(\d+) orders, (\d+) rejects, \d+ rows\/s\n$/.exec(stderr) ?? []
       assert.strictEqual(Number(orders) + Number(rejects), interrupted)
 
       const last = yield* runExample(...args)
       assert.strictEqual(last.code, 0)
-      assert.include(last.stdout, "in.csv: 49950 orders and 50 rejects in")
+      assert.include(last.stdout, "in.csv: 29970 orders and 30 rejects in")
       assert.deepStrictEqual(everything(parts), everything(whole))
       // And once more, with nothing left to do.
-      assert.deepStrictEqual(yield* importing(file, parts), { orders: 49_950, rejects: 50 })
+      assert.deepStrictEqual(yield* importing(file, parts), { orders: 29_970, rejects: 30 })
       assert.deepStrictEqual(everything(parts), everything(whole))
     }).pipe(Effect.provide(NodeServices.layer), Effect.scoped))
 
