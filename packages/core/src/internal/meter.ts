@@ -4,7 +4,7 @@
  * All series are read when somebody takes a snapshot of the registry: a job costs two readings of the clock and some
  * additions.
  */
-import { constVoid, Context, type Exit, Metric } from "effect"
+import { Context, type Exit, Function, Metric } from "effect"
 import type { Semaphore } from "./semaphore.ts"
 import { Tally } from "./tally.ts"
 
@@ -115,7 +115,7 @@ export class Meter {
   }
 
   private register<Input, State>(metric: Metric.Metric<Input, State>, get: () => State): Metric.Registration {
-    return Metric.registerUnsafe(metric, this.context, { get, update: constVoid, modify: constVoid })
+    return Metric.registerUnsafe(metric, this.context, { get, update: Function.constVoid, modify: Function.constVoid })
   }
 
   /** A pool has closed: what it is like is no longer of interest, what it has done is. */
