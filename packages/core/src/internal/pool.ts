@@ -186,10 +186,13 @@ export class Pool {
 
   resize(size: number): Effect.Effect<void, InvalidPoolSize> {
     return Effect.suspend(() => this.closed ? Effect.interrupt : checkPoolSize(size)).pipe(
-      Effect.map((size) => {
+      Effect.flatMap((size) => {
+        // It may have closed meanwhile.
+        if (this.closed) return Effect.interrupt
         this.slots.semaphore.resize(size)
         for (const party of this.parties) party.onResize()
         this.slots.onChange?.()
+        return Effect.void
       })
     )
   }
@@ -281,6 +284,8 @@ export class Pool {
   }
 
   private onLeave(): void {
+    // Most of the time nobody wants to know.
+    if (this.idlers.isEmpty && this.slots.slowWait === undefined) return
     if (!this.slots.isIdle) return
     this.slots.slowWait?.stop()
     this.wakeIdlers(Effect.void)

@@ -5,6 +5,7 @@ import {
   Clock,
   Context,
   Effect,
+  Equal,
   Exit,
   Fiber,
   Logger,
@@ -65,6 +66,8 @@ export class Actual {
   readonly #isObserved: boolean
   readonly #tracer = makeTracer()
   readonly #registry: Metric.MetricRegistry = new Map()
+  /** The last state that somebody has read who reads the changes of a pool. */
+  readonly #seen = new Map<string, PoolStats>()
 
   constructor({ rules, sizes }: Program, simulation: Simulation) {
     this.simulation = simulation
@@ -95,6 +98,7 @@ export class Actual {
       simulation.hold(1000)
       const exit = Effect.runForkWith(this.#context)(make).pollUnsafe()
       if (exit?._tag !== "Success") throw new Error("a pool is made at once")
+      if (this.#isObserved) Effect.runForkWith(this.#context)(this.#read(exit.value))
       return { pool: exit.value, close: Scope.close(scope, Exit.void) }
     })
   }
@@ -106,7 +110,17 @@ export class Actual {
   /** What metrics and spans say otherwise than the counters, when everybody has been sent home. */
   get misobserved(): ReadonlyArray<string> {
     if (!this.#isObserved) return []
-    return [...this.stats.flatMap((stats) => mismeasured(this.#registry, stats)), ...openSpans(this.#tracer.spans)]
+    return [
+      ...this.stats.flatMap((stats) => [
+        ...mismeasured(this.#registry, stats),
+        ...Equal.equals(this.#seen.get(stats.name), stats) ? [] : [`the changes of pool ${stats.name} lack the last`]
+      ]),
+      ...openSpans(this.#tracer.spans)
+    ]
+  }
+
+  #read(pool: GreenPool): Effect.Effect<void> {
+    return Stream.runForEach(pool.changes, (stats) => Effect.sync(() => this.#seen.set(stats.name, stats)))
   }
 
   /** How many keys each pool keeps. */
