@@ -466,6 +466,12 @@ const pool = faultsOf("internal/pool.ts", ["metrics", "tracing", "changes", "slo
     tests: ["changes"]
   },
   {
+    name: "a resize on its way goes on when the pool has closed",
+    find: "        if (this.closed) return Effect.interrupt\n",
+    replace: "",
+    tests: ["close"]
+  },
+  {
     name: "an idle pool is over",
     find: "return this.closed && this.slots.isIdle",
     replace: "return this.slots.isIdle",
