@@ -37,8 +37,10 @@ describe("farm, as a program", { concurrent: true, timeout: 60_000 }, () => {
   live(
     "runs the lines of its standard input, which its jobs cannot read",
     Effect.gen(function*() {
-      const { child, ended } = yield* startExample("farm", "--size", "2", "cat; echo")
-      child.stdin.end("one\n two  words\n\n$(echo bad)")
+      const { child, ended, said } = yield* startExample("farm", "--size", "2", "cat; echo")
+      child.stdin.write("one\n")
+      yield* said(/^one\n$/)
+      child.stdin.end(" two  words\n\n$(echo bad)")
       assert.deepStrictEqual(yield* ended, { code: 0, stdout: "one\n two  words\n\n$(echo bad)\n", stderr: "" })
     })
   )
@@ -56,7 +58,7 @@ describe("farm, as a program", { concurrent: true, timeout: 60_000 }, () => {
     "ends with 101 when more than 100 jobs failed",
     Effect.gen(function*() {
       const { write } = yield* folder
-      const { code } = yield* runExample("farm", "exit 1; ", write("lines", "\n".repeat(101)))
+      const { code } = yield* runExample("farm", "exit 1; ", write("lines", "\n".repeat(102)))
       assert.strictEqual(code, 101)
     })
   )
