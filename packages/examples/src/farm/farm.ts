@@ -92,5 +92,7 @@ export const farm = Effect.fn("farm")(function*<E, R>(lines: Stream.Stream<Buffe
       Effect.suspend(() => Effect.ignore(Effect.forEach([...unprinted.keys()].sort((a, b) => a - b), print)))
     )
   )
+  // The last line's job may have halted a farm that was at its end.
+  if (options.halt && tally.failed > 0) return yield* Deferred.await(halted)
   return tally
 }, Effect.scoped)
