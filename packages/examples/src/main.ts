@@ -18,6 +18,10 @@ const examples: ReadonlyMap<string, Example> = new Map([
     description: "drives an HTTP server beyond its capacity, with and without bounds and keys",
     start: () => import("./overload/main.ts")
   }],
+  ["farm", {
+    description: "runs every line of a file through a shell command: imap, processes, live resize",
+    start: () => import("./farm/main.ts")
+  }],
   ["echo", {
     description: "a TCP server that sends back what it gets; its connections run in the pool",
     start: () => gallery(import("./gallery/echo.ts"))

@@ -1,0 +1,22 @@
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { Console, Effect, Layer } from "effect"
+import { CliOutput, Command } from "effect/cli"
+import { CannotGoOn, farmCommand } from "./cli.ts"
+
+/** What is wrong with the command line goes to the error stream: the standard output is for that of the jobs. */
+const layerPresenter = CliOutput.layerPresenter({
+  present: (event) =>
+    event._tag === "InvalidInvocation"
+      ? Effect.flatMap(
+        CliOutput.Formatter,
+        (formatter) => Console.error(`${formatter.formatErrors(event.errors)}\nSee farm --help.`)
+      )
+      : CliOutput.defaultPresenter.present(event)
+})
+
+Command.run(farmCommand, { version: "0.1.0" }).pipe(
+  Effect.catchTag("ShowHelp", ({ errors }) => errors.length > 0 ? new CannotGoOn({ code: 255 }) : Effect.void),
+  Effect.provide(Layer.merge(NodeServices.layer, layerPresenter)),
+  NodeRuntime.runMain
+)

@@ -1,0 +1,71 @@
+// What is seen of the farm: the output of its jobs, its own messages, and on a terminal a line of progress.
+import { GreenPool } from "@greenpool/core"
+import { Clock, Effect, Schedule, Semaphore, Stdio, Stream, Terminal } from "effect"
+import type { Ended } from "./job.ts"
+
+const BAR = 20
+const CLEAR = "\r\u001b[K"
+
+/** What has been done until now. */
+export interface Tally {
+  done: number
+  failed: number
+  /** Bytes of the lines that are done. */
+  bytes: number
+}
+
+/** What the progress shows at a moment. Without the size of the input there is no bar. */
+export const progressLine = (
+  { bytes, done, failed }: Tally,
+  { running, size }: { readonly running: number; readonly size: number },
+  seconds: number,
+  total?: number
+): string => {
+  const filled = total === undefined ? 0 : Math.min(BAR, Math.floor(BAR * bytes / Math.max(1, total)))
+  const bar = total === undefined ? "" : `[${"#".repeat(filled)}${".".repeat(BAR - filled)}] `
+  const rate = seconds > 0 ? Math.round(done / seconds) : 0
+  return `${bar}${done} done, ${failed} failed, ${running} of ${size} running, ${rate}/s`
+}
+
+/** Makes the screen. `quiet` leaves out progress and messages. It is cleared when the scope closes. */
+export const makeScreen = Effect.fnUntraced(function*(
+  { quiet, tally, total }: { readonly quiet: boolean; readonly tally: Tally; readonly total?: number | undefined }
+) {
+  const pool = yield* GreenPool
+  const stdio = yield* Stdio.Stdio
+  const terminal = yield* Terminal.Terminal
+  const showsProgress = !quiet && (yield* stdio.stderrIsTerminal)
+  const began = yield* Clock.currentTimeMillis
+  // One at a time: progress stays out of the output.
+  const one = yield* Semaphore.make(1)
+
+  const write = (chunks: Iterable<string | Uint8Array>) => Stream.run(Stream.fromIterable(chunks), stdio.stderr())
+  const clear = showsProgress ? write([CLEAR]) : Effect.void
+  // Progress on a line that a job has not ended would wipe it out.
+  let midLine = false
+
+  /** Writes all that a job has written, unmixed with that of others. */
+  const print = ({ stderr, stdout }: Ended) =>
+    Effect.gen(function*() {
+      if (stdout.length + stderr.length === 0) return
+      yield* clear
+      if (stdout.length > 0) yield* Stream.run(Stream.fromIterable(stdout), stdio.stdout())
+      if (stderr.length > 0) yield* write(stderr)
+      midLine = [stdout, stderr].some((chunks) => chunks.length > 0 && chunks.at(-1)?.at(-1) !== 0x0a)
+    }).pipe(one.withPermit)
+
+  const say = (text: string) => quiet ? Effect.void : one.withPermit(Effect.andThen(clear, write([`farm: ${text}\n`])))
+
+  if (showsProgress) {
+    const draw = Effect.gen(function*() {
+      if (midLine) return
+      const seconds = ((yield* Clock.currentTimeMillis) - began) / 1000
+      // A line that wraps could not be drawn over.
+      const columns = (yield* terminal.columns) || 80
+      yield* write([CLEAR + progressLine(tally, yield* pool.stats, seconds, total).slice(0, columns - 1)])
+    }).pipe(one.withPermit, Effect.ignore)
+    yield* Effect.addFinalizer(() => midLine ? Effect.void : Effect.ignore(clear))
+    yield* Effect.forkScoped(Effect.repeat(draw, Schedule.spaced("100 millis")))
+  }
+  return { print, say }
+})

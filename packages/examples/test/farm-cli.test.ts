@@ -1,0 +1,194 @@
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { assert, describe, it } from "@effect/vitest"
+import { Duration, Effect, FileSystem, Option, Schedule } from "effect"
+import { spawn, spawnSync } from "node:child_process"
+import { readFileSync, writeFileSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+import { parseDuration } from "../src/farm/cli.ts"
+import { runExample, startExample } from "./example.ts"
+
+const folder = Effect.gen(function*() {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* fs.makeTempDirectoryScoped()
+  const write = (name: string, content: string) => {
+    writeFileSync(`${path}/${name}`, content)
+    return `${path}/${name}`
+  }
+  const read = (name: string): string => {
+    try {
+      return readFileSync(`${path}/${name}`, "utf8")
+    } catch {
+      return ""
+    }
+  }
+  return { path, read, write }
+})
+
+const eventually = (condition: () => boolean) =>
+  Effect.repeat(Effect.sync(condition), { until: (holds) => holds, schedule: Schedule.spaced("10 millis") })
+
+const live = (title: string, test: Effect.Effect<void, unknown, Effect.Services<typeof folder>>) =>
+  it.live(title, () => test.pipe(Effect.scoped, Effect.provide(NodeServices.layer)))
+
+// `script` of util-linux runs a command on a terminal of its own.
+const hasTerminals = spawnSync("script", ["--version"]).stdout?.toString().includes("util-linux") ?? false
+
+describe("farm, as a program", { concurrent: true, timeout: 60_000 }, () => {
+  live(
+    "runs the lines of its standard input, which its jobs cannot read",
+    Effect.gen(function*() {
+      const { child, ended, said } = yield* startExample("farm", "--size", "2", "cat; echo")
+      child.stdin.write("one\n")
+      yield* said(/^one\n$/)
+      child.stdin.end(" two  words\n\n$(echo bad)")
+      assert.deepStrictEqual(yield* ended, { code: 0, stdout: "one\n two  words\n\n$(echo bad)\n", stderr: "" })
+    })
+  )
+
+  live(
+    "runs the lines of a file, and ends with the number of jobs that failed",
+    Effect.gen(function*() {
+      const { write } = yield* folder
+      const { code, stderr, stdout } = yield* runExample("farm", "echo {}; exit {}", write("lines", "0\n3\n0\n4\n"))
+      assert.deepStrictEqual({ code, stderr, stdout }, { code: 2, stderr: "", stdout: "0\n3\n0\n4\n" })
+    })
+  )
+
+  live(
+    "ends with 101 when more than 100 jobs failed",
+    Effect.gen(function*() {
+      const { write } = yield* folder
+      const { code } = yield* runExample("farm", "exit 1; ", write("lines", "\n".repeat(102)))
+      assert.strictEqual(code, 101)
+    })
+  )
+
+  live(
+    "ends with the code of the job that has halted it",
+    Effect.gen(function*() {
+      const { path, read, write } = yield* folder
+      const lines = write("lines", "0\n42\n0\n")
+      const log = `${path}/log`
+      const { code, stderr } = yield* runExample("farm", "--halt", "--size=1", "--joblog", log, "exit {}", lines)
+      assert.deepInclude({ code, stderr }, { code: 42, stderr: "farm: halted, this job failed: exit 42\n" })
+      assert.match(read("log"), /^Seq.*\n1\t.*\texit 0\n2\t.*\t42\t0\texit 42\n$/)
+    })
+  )
+
+  for (
+    const [args, says] of [
+      ["--size 0 echo", "Invalid value for flag --size: \"0\". Expected an integer of at least 1"],
+      ["echo /nonexistent/lines", "farm: NotFound: FileSystem.stat (/nonexistent/lines)"],
+      ["echo /", "farm: / is a directory"],
+      ["--joblog /nonexistent/log echo /dev/null", "farm: NotFound: FileSystem.open (/nonexistent/log)"]
+    ] as const
+  ) {
+    live(
+      `ends with 255 and says why, given ${args}`,
+      Effect.gen(function*() {
+        const { code, stderr, stdout } = yield* runExample("farm", ...args.split(" "))
+        assert.include(stderr, says)
+        assert.deepStrictEqual({ code, stdout }, { code: 255, stdout: "" })
+      })
+    )
+  }
+
+  live(
+    "runs one more at SIGUSR1 and one less at SIGUSR2, but never none, and starts no debugger",
+    Effect.gen(function*() {
+      const { path, read, write } = yield* folder
+      const job = `cd ${path}; echo {} $(wc -l < log) >> started; until test -e {}; do sleep 0.01; done`
+      const { child, ended } = yield* startExample("farm", "--size=1", "--joblog", `${path}/log`, job, "-")
+      child.stdin.end("a\nb\nc\nd\n")
+      let stderr = ""
+      child.stderr.on("data", (text: string) => void (stderr += text))
+      const started = (lines: string) => eventually(() => read("started") === lines)
+      const said = (text: string) => eventually(() => stderr === text)
+
+      yield* started("a 1\n")
+      child.kill("SIGUSR1")
+      yield* started("a 1\nb 1\n")
+      child.kill("SIGUSR1")
+      yield* started("a 1\nb 1\nc 1\n")
+      for (const sizes of [[2, 3, 2], [2, 3, 2, 1], [2, 3, 2, 1, 1]]) {
+        child.kill("SIGUSR2")
+        yield* said(sizes.map((size) => `farm: ${size} at once\n`).join(""))
+      }
+      // The last one begins when all before it have ended: the log has a head and three rows.
+      for (const name of ["a", "b", "c", "d"]) write(name, "")
+      yield* started("a 1\nb 1\nc 1\nd 4\n")
+      assert.deepInclude(yield* ended, { code: 0 })
+      assert.notInclude(stderr, "ebugger")
+    })
+  )
+
+  live(
+    "ends at Ctrl-C with 130, with all that it has started, and what has ended is printed and logged",
+    Effect.gen(function*() {
+      const { path, read } = yield* folder
+      const job = `cd ${path}; echo {}; test {} = 2 && exit; sleep 60 & echo $! > pid; wait`
+      const { child, ended } = yield* startExample("farm", "--size=2", "--joblog", `${path}/log`, job)
+      // The input goes on.
+      child.stdin.write("1\n2\n")
+      yield* eventually(() => read("pid").endsWith("\n") && /^2\t.*\n/m.test(read("log")))
+      child.kill("SIGINT")
+      assert.deepStrictEqual(yield* ended, { code: 130, stdout: "2\n", stderr: "" })
+      assert.match(read("log"), /^Seq.*\n2\t.*\n$/)
+      assert.match(spawnSync("ps", ["-o", "stat=", "-p", read("pid").trim()]).stdout.toString(), /^(?:Z|$)/)
+    })
+  )
+
+  live(
+    "ends as at a broken pipe when nobody reads its output any more",
+    Effect.gen(function*() {
+      const { child, ended } = yield* startExample("farm", "--size=1", "echo")
+      child.stdout.once("data", () => child.stdout.destroy())
+      child.stdin.on("error", () => {}).write("line\n".repeat(1000))
+      const { code, stderr } = yield* ended
+      assert.deepStrictEqual({ code, stderr }, { code: 141, stderr: "" })
+    })
+  )
+
+  it.live.skipIf(!hasTerminals)(
+    "shows its progress on a terminal, around the output (needs script, of util-linux)",
+    () =>
+      Effect.gen(function*() {
+        const { path, read, write } = yield* folder
+        const main = fileURLToPath(new URL("../src/main.ts", import.meta.url))
+        const lines = write("lines", "1\n2\n")
+        const start = (...options: ReadonlyArray<string>) => {
+          const job = `cd ${path}; test {} = 1 || until test -e go; do sleep 0.01; done; echo {}`
+          const command = [process.execPath, main, "farm", "--size=2", ...options, `'${job}'`, lines].join(" ")
+          const terminal = spawn("script", ["-qefc", command, "/dev/null"], { stdio: ["pipe", "pipe", "inherit"] })
+          let output = ""
+          terminal.stdout.setEncoding("utf8").on("data", (text: string) => void (output += text))
+          const ended = new Promise<number | null>((resolve) => terminal.on("close", resolve))
+          return { ended: Effect.promise(() => ended), output: () => output }
+        }
+        const loud = start()
+        yield* eventually(() =>
+          loud.output().includes("1\r\n\r\u001b[K[##########..........] 1 done, 0 failed, 1 of 2")
+        )
+        write("go", "")
+        const quiet = start("--quiet")
+        assert.strictEqual(yield* loud.ended, 0)
+        assert.isTrue(loud.output().endsWith("\r\u001b[K"))
+        assert.include(loud.output(), "\r\u001b[K2\r\n")
+        assert.strictEqual(yield* quiet.ended, 0)
+        assert.strictEqual(quiet.output(), "1\r\n2\r\n")
+        assert.strictEqual(read("lines"), "1\n2\n")
+      }).pipe(Effect.scoped, Effect.provide(NodeServices.layer))
+  )
+})
+
+describe("a duration for a farm", () => {
+  it("is in seconds, unless it has another unit", () => {
+    const millis = ["2", "0.5", "500ms", "10s", "1.5m", "2h"].map((text) =>
+      Duration.toMillis(Option.getOrThrow(parseDuration(text)))
+    )
+    assert.deepStrictEqual(millis, [2000, 500, 500, 10_000, 90_000, 7_200_000])
+    for (const text of ["", "s", "-1", "0", "1d", "1 s", "0ms", "1e3", "Infinity"]) {
+      assert.isTrue(Option.isNone(parseDuration(text)), text)
+    }
+  })
+})
