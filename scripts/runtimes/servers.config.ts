@@ -3,5 +3,5 @@ import { defineConfig } from "vitest/config"
 import { corePart } from "./core-part.ts"
 
 export default defineConfig({
-  test: { ...corePart, pool: "Bun" in globalThis ? "threads" : "forks" }
+  test: { ...corePart, pool: "Bun" in globalThis ? "threads" : "forks", isolate: false }
 })
