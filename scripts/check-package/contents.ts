@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process"
+import { execFileSync, spawnSync } from "node:child_process"
 
 const allowed =
   /^package\/(dist\/.+\.(js|d\.ts)(\.map)?|src\/.+(?<!\.d)\.ts|(README|CHANGELOG)\.md|LICENSE|package\.json)$/
@@ -15,9 +15,10 @@ export const checkContents = (tarball: string): void => {
   }
 }
 
-/** Fails unless the changelog in the tarball tells of the version that it is. */
+/** Fails unless the tarball has a changelog that tells of its version. */
 export const checkChangelog = (tarball: string): void => {
-  const read = (file: string) => execFileSync("tar", ["-xzOf", tarball, `package/${file}`], { encoding: "utf8" })
+  // Without the file, tar says so and gives nothing.
+  const read = (file: string) => spawnSync("tar", ["-xzOf", tarball, `package/${file}`], { encoding: "utf8" }).stdout
   const { version } = JSON.parse(read("package.json")) as { readonly version: string }
   if (!read("CHANGELOG.md").includes(`\n## ${version}\n`)) {
     throw new Error(`CHANGELOG.md does not tell of ${version}: run pnpm changeset version first`)
