@@ -5,13 +5,16 @@ import * as fastq from "fastq"
 import pLimit from "p-limit"
 import pMap from "p-map"
 import PQueue from "p-queue"
-import { GreenPool } from "../src/index.ts"
+import { GreenPool, type UnboundedOptions } from "../src/index.ts"
 import type { Contestant } from "./measure.ts"
 
 const range = (n: number): ReadonlyArray<number> => Array.from({ length: n }, (_, i) => i)
 
-const withPool = <A, E>(size: number, use: (pool: GreenPool) => Effect.Effect<A, E>): Contestant =>
-  Effect.scoped(Effect.flatMap(GreenPool.make({ size }), use))
+const withPool = <A, E>(
+  size: number,
+  use: (pool: GreenPool) => Effect.Effect<A, E>,
+  options?: UnboundedOptions
+): Contestant => Effect.scoped(Effect.flatMap(GreenPool.make({ ...options, size }), use))
 
 const repeat = (n: number, effect: Effect.Effect<unknown>): Effect.Effect<void> =>
   Effect.gen(function*() {
@@ -44,8 +47,15 @@ export const map = {
 
 /** Starts `n` jobs from one loop and waits for all. */
 export const spawn = {
-  ours: (n: number, size: number, job: Effect.Effect<unknown>): Contestant =>
-    withPool(size, (pool) => Effect.andThen(repeat(n, pool.spawn(job)), pool.waitall)),
+  ours: (n: number, size: number, job: Effect.Effect<unknown>, options?: UnboundedOptions): Contestant =>
+    withPool(size, (pool) => Effect.andThen(repeat(n, pool.spawn(job)), pool.waitall), options),
+  /** The same, while somebody reads `changes`. */
+  oursWatched: (n: number, size: number, job: Effect.Effect<unknown>): Contestant =>
+    withPool(size, (pool) =>
+      Effect.andThen(
+        Effect.forkChild(Stream.runDrain(pool.changes), { startImmediately: true }),
+        Effect.andThen(repeat(n, pool.spawn(job)), pool.waitall)
+      )),
   oursN: (n: number, size: number, job: Effect.Effect<unknown>): Contestant =>
     withPool(size, (pool) => Effect.andThen(repeat(n, pool.spawnN(job)), pool.waitall)),
   semaphoreForkIn: (n: number, size: number, job: Effect.Effect<unknown>): Contestant =>
@@ -75,11 +85,12 @@ export const run = {
     withPool(size, (pool) => repeat(n, pool.run(job))),
   permitLoop: (n: number, size: number, job: Effect.Effect<unknown>): Contestant =>
     Effect.flatMap(Semaphore.make(size), (semaphore) => repeat(n, semaphore.withPermit(job))),
-  oursFibers: (n: number, size: number, job: Effect.Effect<unknown>) => {
+  oursFibers: (n: number, size: number, job: Effect.Effect<unknown>, options?: UnboundedOptions) => {
     const items = range(n)
     return withPool(
       size,
-      (pool) => Effect.forEach(items, () => pool.run(job), { concurrency: "unbounded", discard: true })
+      (pool) => Effect.forEach(items, () => pool.run(job), { concurrency: "unbounded", discard: true }),
+      options
     )
   },
   /** The same, each caller with one of so many keys. */

@@ -110,6 +110,27 @@ const spawns = async (): Promise<void> => {
   }
 }
 
+const observation = async (): Promise<void> => {
+  const job = YieldNow.effect
+  await compare("spawn loop + waitall, yieldNow jobs, metrics", {
+    ours: spawn.ours(N, Size, job, { metrics: true }),
+    "the same without metrics": spawn.ours(N, Size, job)
+  }, { "the same without metrics": 1.15 })
+  // here all but a hundred wait
+  await compare(`run from ${N} fibers, yieldNow jobs, tracing`, {
+    ours: run.oursFibers(N, Size, job, { tracing: true }),
+    "the same without tracing": run.oursFibers(N, Size, job)
+  })
+  await compare(`run from ${N} fibers, yieldNow jobs, slowWait`, {
+    ours: run.oursFibers(N, Size, job, { slowWait: "1 minute" }),
+    "the same without slowWait": run.oursFibers(N, Size, job)
+  })
+  await compare("spawn loop + waitall, yieldNow jobs, changes", {
+    ours: spawn.oursWatched(N, Size, job),
+    "the same with nobody who reads": spawn.ours(N, Size, job)
+  })
+}
+
 const runs = async (): Promise<void> => {
   await compare("run in a loop, free pool, void jobs", {
     ours: run.oursLoop(N, Size, Effect.void),
@@ -271,6 +292,7 @@ const version = (name: string): string =>
 
 await maps()
 await spawns()
+await observation()
 await runs()
 await peers()
 await memory()

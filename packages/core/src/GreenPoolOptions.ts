@@ -20,7 +20,7 @@ import { checkPoolSize, type InvalidPoolSize, PoolSize } from "./PoolSize.ts"
 export interface GreenPoolOptions {
   /** How many jobs may hold a slot at once: an integer, 0 (paused) or more. Default 1000, as eventlet. */
   readonly size?: number | undefined
-  /** The name of the pool in errors, logs and stats. Default `"default"`. */
+  /** The name of the pool in errors, logs, stats, metrics and spans. Default `"default"`. */
   readonly name?: string | undefined
   /**
    * How long the line may be: a number of callers, 0 or more, or a function that gives one for the size of the moment.
@@ -48,6 +48,29 @@ export interface GreenPoolOptions {
   readonly onClose?: "interrupt" | "drain" | undefined
   /** How long `"drain"` lets jobs go on. Default: no bound. */
   readonly drainTimeout?: Duration.Input | undefined
+  /**
+   * Whether the pool keeps metrics, in the registry and with the attributes of the context in which it is made. Each
+   * has the attribute `pool`, the name; pools of one name in one registry are one series. Times are in seconds.
+   *
+   * Gauges, as long as a pool of the name is open: `greenpool_size`, `greenpool_running`, `greenpool_waiting`. Counter:
+   * `greenpool_jobs_total`, with the attribute `outcome`: `success`, `failure`, `interruption` or `rejection`.
+   * Histograms: `greenpool_wait_seconds`, one observation for each job that starts, and `greenpool_run_seconds`, one for
+   * each that ends.
+   *
+   * Default false, which costs nothing.
+   */
+  readonly metrics?: boolean | undefined
+  /**
+   * Whether waits for slots are spans: `greenpool.wait`, in the span of the caller, with the attributes `greenpool.pool`
+   * and `greenpool.size`. Only calls that have to wait have one, and maps have none. It ends when the job starts, so it
+   * is no parent of the job's spans, and fails where the wait does. Default false, which costs nothing.
+   */
+  readonly tracing?: boolean | undefined
+  /**
+   * How long a caller may be in line without a warning: then one is logged, with the annotation `pool`, at most once a
+   * minute. It goes by the caller who has waited longest, a map or not. `Infinity` or default: no warning.
+   */
+  readonly slowWait?: Duration.Input | undefined
 }
 
 /**
@@ -63,7 +86,10 @@ export const GreenPoolOptions = Schema.Struct({
   maxWait: Schema.optional(Schema.DurationFromString),
   priorityBoost: Schema.optional(Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0))),
   onClose: Schema.optional(Schema.Literals(["interrupt", "drain"])),
-  drainTimeout: Schema.optional(Schema.DurationFromString)
+  drainTimeout: Schema.optional(Schema.DurationFromString),
+  metrics: Schema.optional(Schema.Boolean),
+  tracing: Schema.optional(Schema.Boolean),
+  slowWait: Schema.optional(Schema.DurationFromString)
 })
 
 /**
@@ -104,7 +130,8 @@ const checkMaxWaiting = (value: number): number =>
 /** @internal */
 export const toSettings = (options: GreenPoolOptions): Effect.Effect<Settings, InvalidPoolSize> =>
   Effect.map(checkPoolSize(options.size === undefined ? DefaultSize : options.size), (size) => {
-    const { drainTimeout, maxWait, maxWaiting, onClose, priorityBoost = 1, weight } = options
+    const { drainTimeout, maxWait, maxWaiting, metrics, onClose, priorityBoost = 1, slowWait, tracing, weight } =
+      options
     return {
       name: options.name ?? "default",
       size,
@@ -128,6 +155,9 @@ export const toSettings = (options: GreenPoolOptions): Effect.Effect<Settings, I
         ? 0
         : drainTimeout === undefined
         ? Infinity
-        : milliseconds("drainTimeout", drainTimeout)
+        : milliseconds("drainTimeout", drainTimeout),
+      metrics: metrics === true,
+      tracing: tracing === true,
+      slowWait: slowWait === undefined ? Infinity : milliseconds("slowWait", slowWait)
     }
   })

@@ -55,6 +55,7 @@ export interface Verbs<I, Rejected = never> {
   readonly running: Effect.Effect<number, never, I>
   readonly waiting: Effect.Effect<number, never, I>
   readonly stats: Effect.Effect<PoolStats, never, I>
+  readonly changes: Stream.Stream<PoolStats, never, I>
 }
 
 type AnyEffect = Effect.Effect<unknown, unknown, unknown>
@@ -149,7 +150,8 @@ export const verbs = <I, Rejected>(key: Context.Service<I, GreenPool<Rejected>>)
     free: key.use((pool) => pool.free),
     running: key.use((pool) => pool.running),
     waiting: key.use((pool) => pool.waiting),
-    stats: key.use((pool) => pool.stats)
+    stats: key.use((pool) => pool.stats),
+    changes: Stream.unwrap(key.useSync((pool) => pool.changes))
   }
 }
 

@@ -5,6 +5,7 @@ import { counters, expectConsistent, expectEmpty } from "./support/counters.ts"
 import { forkNow } from "./support/forkNow.ts"
 import { Stage } from "./support/stage.ts"
 import { atRest, until } from "./support/turns.ts"
+import { World } from "./support/world.ts"
 
 /** A pool in a scope that the test closes. */
 const closable = (size: number) =>
@@ -438,6 +439,29 @@ describe("the counters of a closed pool", () => {
       expectConsistent(stats)
       expect([stats.succeeded, stats.interrupted]).toEqual([1, 1])
     }))
+})
+
+describe("a resize that meets the close", () => {
+  it("at any moment changes nothing once the pool has closed (semantic 9)", () => {
+    const ends = new Set<boolean>()
+    for (let operations = 3; operations <= 12; operations++) {
+      for (let steps = 0; steps < 12; steps++) {
+        const world = new World()
+        const pool = world.pool(1)
+        const resize = world.fork(Effect.orDie(pool.resize(2)), operations)
+        for (let step = 0; step < steps; step++) world.step()
+        const isOver = resize.pollUnsafe() !== undefined
+        world.fork(Scope.close(world.scope, Exit.void))
+        const atClose = Effect.runSync(pool.size)
+        world.run()
+        const exit = resize.pollUnsafe()
+        expect(Effect.runSync(pool.size)).toBe(atClose)
+        expect(exit !== undefined && Exit.isSuccess(exit)).toBe(atClose === 2)
+        ends.add(isOver)
+      }
+    }
+    expect(ends).toEqual(new Set([true, false]))
+  })
 })
 
 describe("the scope of a pool", () => {

@@ -4,6 +4,7 @@ import { toInternal } from "../src/GreenPool.ts"
 import { type GreenPool, type GreenPoolOptions, type JobOptions, PoolFull } from "../src/index.ts"
 import { expectEmpty, expectWorking } from "./support/counters.ts"
 import { makePool } from "./support/makePool.ts"
+import { mismeasured, observed, openSpans } from "./support/observation.ts"
 import { Stage } from "./support/stage.ts"
 import { atRest } from "./support/turns.ts"
 import { World } from "./support/world.ts"
@@ -251,6 +252,10 @@ const play = (
   expect(scenario.isRejected === false ? rejected : 0).toBe(0)
   expect(scenario.isRejected === true && stage.started.includes("victim")).toBe(false)
   world.get(expectEmpty(pool))
+  if (scenario.options?.metrics === true) {
+    expect(mismeasured(world.registry, world.get(pool.stats))).toEqual([])
+    expect(openSpans(world.tracer.spans)).toEqual([])
+  }
   expect([toInternal(pool).slots.shares, world.clock.sleeping]).toEqual([undefined, 0])
   if (closing === undefined) world.get(expectWorking(pool))
   else expect(closing.pollUnsafe()).toEqual(Exit.void)
@@ -260,7 +265,14 @@ const play = (
 
 const everyBudget = Array.from({ length: 62 }, (_, i) => i + 3)
 
-describe.each([...scenarios, ...admission, ...waiters])("an interrupted $title", (scenario) => {
+/** The same with all that makes a pool visible. */
+const visible = scenarios.filter(({ title }) => !title.includes("free")).map((scenario): Scenario => ({
+  ...scenario,
+  title: `${scenario.title}, observed`,
+  options: { ...scenario.options, ...observed }
+}))
+
+describe.each([...scenarios, ...admission, ...waiters, ...visible])("an interrupted $title", (scenario) => {
   it("conserves slots, order and counters at every number of yields, for every operation budget (semantic 7, T1)", () => {
     let hits = 0
     for (const operations of everyBudget) {

@@ -1,25 +1,10 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Fiber, Logger, References } from "effect"
+import { Cause, Effect, Exit, Fiber } from "effect"
 import { GreenPool } from "../src/index.ts"
 import { isBrowser } from "./support/host.ts"
+import { logged } from "./support/logged.ts"
 import { makePool } from "./support/makePool.ts"
 import { atRest } from "./support/turns.ts"
-
-interface Entry {
-  readonly level: string
-  readonly message: unknown
-  readonly cause: Cause.Cause<unknown>
-  readonly annotations: Readonly<Record<string, unknown>>
-}
-
-/** Runs an effect with a logger of its own, and gives what was logged. */
-const logged = <A, E, R>(effect: Effect.Effect<A, E, R>) => {
-  const entries: Array<Entry> = []
-  const logger = Logger.make<unknown, void>(({ cause, fiber, logLevel, message }) => {
-    entries.push({ level: logLevel, message, cause, annotations: fiber.getRef(References.CurrentLogAnnotations) })
-  })
-  return Effect.as(Effect.provide(Effect.andThen(effect, atRest), Logger.layer([logger])), entries)
-}
 
 describe("a job of spawnN", () => {
   it.effect("that fails is reported exactly once, with its cause, at level Error (semantic 22)", () =>

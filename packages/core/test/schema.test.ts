@@ -81,6 +81,20 @@ describe("GreenPoolOptions", () => {
         expect(Exit.isFailure(exit)).toBe(true)
       }
     }))
+
+  it.effect("has the options of observation (semantic 31, semantic 32, semantic 34)", () =>
+    Effect.gen(function*() {
+      const read = (pool: unknown) =>
+        Config.schema(GreenPoolOptions, "pool").parse(ConfigProvider.fromUnknown({ pool }))
+      expect(yield* read({ metrics: "true", tracing: "false", slowWait: "30 seconds" })).toEqual({
+        metrics: true,
+        tracing: false,
+        slowWait: Duration.seconds(30)
+      })
+      for (const wrong of [{ metrics: "much" }, { tracing: "1.5" }, { slowWait: "5" }]) {
+        expect(Exit.isFailure(yield* Effect.exit(read(wrong)))).toBe(true)
+      }
+    }))
 })
 
 describe("PoolStats", () => {

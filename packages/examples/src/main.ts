@@ -26,6 +26,14 @@ const examples: ReadonlyMap<string, Example> = new Map([
     description: "an HTTP server that answers with the titles of feeds: a pile for each request, on one pool",
     start: () => gallery(import("./gallery/feedscraper.ts"))
   }],
+  ["importer", {
+    description: "a CSV of a million rows into SQLite: imap over batches, resumable",
+    start: () => gallery(import("./gallery/importer.ts"))
+  }],
+  ["llm-batch", {
+    description: "asks a rate-limited API thousands of prompts; goes on where it was interrupted",
+    start: () => gallery(import("./gallery/llm-batch.ts"))
+  }],
   ["producer-consumer", {
     description: "visits the pages of a site: a queue feeds the pool, waitall in a loop",
     start: () => gallery(import("./gallery/producer-consumer.ts"))
@@ -33,6 +41,10 @@ const examples: ReadonlyMap<string, Example> = new Map([
   ["recursive-crawler", {
     description: "follows the links of a site, each page once: jobs that start jobs",
     start: () => gallery(import("./gallery/recursive-crawler.ts"))
+  }],
+  ["tenants", {
+    description: "an HTTP server with a pool for each tenant, made when needed: LayerMap",
+    start: () => gallery(import("./gallery/tenants.ts"))
   }],
   ["webcrawler", {
     description: "fetches URLs and prints the size of each, in their order: imap",

@@ -40,9 +40,19 @@ export class Alarm {
     this.context = context
   }
 
+  /** Milliseconds of monotonic time. */
+  get now(): number {
+    return Number(this.clock.monotonicTimeNanosUnsafe()) / 1_000_000
+  }
+
   /** Has `onTime` called in so many milliseconds. */
   callIn(milliseconds: number, onTime: () => void): Call {
-    const call = new Call(this, this.now + milliseconds, ++this.count, onTime)
+    return this.callAt(this.now + milliseconds, onTime)
+  }
+
+  /** Has `onTime` called when it is that time. */
+  callAt(time: number, onTime: () => void): Call {
+    const call = new Call(this, time, ++this.count, onTime)
     this.calls.push(call)
     this.set()
     return call
@@ -70,10 +80,6 @@ export class Alarm {
     fiber.addObserver((exit) => {
       if (exit._tag === "Success") this.ring()
     })
-  }
-
-  private get now(): number {
-    return Number(this.clock.monotonicTimeNanosUnsafe()) / 1_000_000
   }
 
   private ring(): void {

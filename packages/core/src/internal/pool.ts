@@ -9,8 +9,12 @@ import { PoolFull } from "../Admission.ts"
 import { checkPoolSize, type InvalidPoolSize } from "../PoolSize.ts"
 import { PoolStats } from "../PoolStats.ts"
 import { Alarm } from "./alarm.ts"
+import { Changes } from "./changes.ts"
 import { Line, Place } from "./line.ts"
+import { Meter } from "./meter.ts"
 import { type Job, running, Slots, termsOf } from "./slots.ts"
+import { SlowWait } from "./slow-wait.ts"
+import { beginSpan } from "./trace.ts"
 
 /** A part of a pool with jobs of its own: a map or a pile. */
 export interface Party {
@@ -31,6 +35,10 @@ export interface Settings {
   readonly priorityBoost: number
   /** How long a close lets jobs finish. */
   readonly drain: number
+  readonly metrics: boolean
+  readonly tracing: boolean
+  /** How long somebody may be in line without a warning. */
+  readonly slowWait: number
 }
 
 /** A job that has something to do in a turn of its own. */
@@ -63,19 +71,27 @@ export class Pool {
   /** Whether it is about to close, and lets in jobs from inside only. */
   draining = false
   closed = false
+  readonly changes = new Changes(this)
   private readonly settings: Settings
   private readonly alarm: Alarm
   private readonly idlers = new Line<Idler>()
   private readonly dispatcher: Scheduler.SchedulerDispatcher
   private turns: Array<Turn> = []
 
-  /** `context` is that in which the pool was made: it has its clock. */
+  /** `context` is that in which the pool was made: it has its clock, and what it records and logs goes there. */
   constructor(settings: Settings, context: Context.Context<never>) {
     this.name = settings.name
     this.settings = settings
     const clock = Context.get(context, Clock.Clock)
     this.slots = new Slots(settings.size, { ...settings, clock }, () => this.onLeave())
     this.alarm = new Alarm(clock, context)
+    if (settings.metrics) {
+      this.slots.meter = Meter.of(this.name, context)
+      this.slots.meter.open(this.slots.semaphore)
+    }
+    if (settings.slowWait !== Infinity) {
+      this.slots.slowWait = new SlowWait(this.name, settings.slowWait, this.slots, this.alarm, context)
+    }
     this.dispatcher = Context.get(context, Scheduler.Scheduler).makeDispatcher()
   }
 
@@ -84,39 +100,48 @@ export class Pool {
     return running(fiber.getRef(this.job))
   }
 
+  /** Whether nothing about the pool will ever change. */
+  get isOver(): boolean {
+    return this.closed && this.slots.isIdle
+  }
+
   /** Whether nobody is let in any more who has this job around him, or none. */
   refuses(enclosing: Job | undefined): boolean {
     return this.closed || (this.draining && running(enclosing) === undefined)
   }
 
-  /** Gives the job a slot, lends it one or puts it in line, or says why it does not. */
-  enter(job: Job): PoolFull | undefined {
+  /** Gives the job a slot, lends it one or puts it in line, or says why it does not. The context is the caller's. */
+  enter(job: Job, context: Context.Context<never>): PoolFull | undefined {
     const { semaphore } = this.slots
     if (this.slots.takeOrBorrow(job)) return undefined
     // The pool's bounds are not for nested jobs, which must go on.
     const bounds = job.enclosing === undefined ? this.settings : undefined
     const asked = job.terms?.options?.maxWait
     const maxWait = asked === undefined ? bounds?.maxWait ?? Infinity : Duration.toMillis(asked)
-    if (maxWait <= 0) return this.reject("WaitTimeout")
+    if (maxWait <= 0) return this.reject("WaitTimeout", semaphore.waiting)
     if (bounds !== undefined && semaphore.waiting >= bounds.maxWaiting(semaphore.permits)) {
-      return this.reject("QueueFull")
+      return this.reject("QueueFull", semaphore.waiting)
     }
+    if (this.settings.tracing) termsOf(job).endSpan = beginSpan(context, this.name, semaphore.permits)
     this.slots.wait(job)
     if (maxWait !== Infinity) {
       const terms = termsOf(job)
       terms.call = this.alarm.callIn(maxWait, () => {
+        terms.refusal = this.reject("WaitTimeout", semaphore.waiting - 1)
         this.slots.cancel(job)
-        terms.refusal = this.reject("WaitTimeout")
         job.onRefuse()
       })
     }
     return undefined
   }
 
-  private reject(reason: PoolFull["reason"]): PoolFull {
-    const { semaphore } = this.slots
-    this.slots.rejected++
-    return new PoolFull({ reason, pool: this.name, size: semaphore.permits, waiting: semaphore.waiting })
+  /** Turns somebody away, beside whom so many wait. */
+  private reject(reason: PoolFull["reason"], waiting: number): PoolFull {
+    const { meter, semaphore, tally } = this.slots
+    tally.rejected++
+    if (meter !== undefined) meter.tally.rejected++
+    this.slots.onChange?.()
+    return new PoolFull({ reason, pool: this.name, size: semaphore.permits, waiting })
   }
 
   contextOf(job: Job, context: Context.Context<never>): Context.Context<never> {
@@ -161,15 +186,19 @@ export class Pool {
 
   resize(size: number): Effect.Effect<void, InvalidPoolSize> {
     return Effect.suspend(() => this.closed ? Effect.interrupt : checkPoolSize(size)).pipe(
-      Effect.map((size) => {
+      Effect.flatMap((size) => {
+        // It may have closed meanwhile.
+        if (this.closed) return Effect.interrupt
         this.slots.semaphore.resize(size)
         for (const party of this.parties) party.onResize()
+        this.slots.onChange?.()
+        return Effect.void
       })
     )
   }
 
-  readonly stats: Effect.Effect<PoolStats> = Effect.sync(() => {
-    const { borrowed, failed, interrupted, rejected, semaphore, started, succeeded } = this.slots
+  snapshot(): PoolStats {
+    const { borrowed, semaphore, started, tally } = this.slots
     return new PoolStats({
       name: this.name,
       size: semaphore.permits,
@@ -178,12 +207,12 @@ export class Pool {
       waiting: semaphore.waiting,
       borrowed,
       started,
-      succeeded,
-      failed,
-      interrupted,
-      rejected
+      succeeded: tally.succeeded,
+      failed: tally.failed,
+      interrupted: tally.interrupted,
+      rejected: tally.rejected
     })
-  })
+  }
 
   /** Drains the pool, unless it is told not to or called from inside, then shuts it. */
   readonly close: Effect.Effect<void> = Effect.withFiber((fiber) => {
@@ -214,12 +243,16 @@ export class Pool {
     this.closed = true
     this.wakeIdlers(Effect.interrupt)
     this.slots.refuseAll()
+    this.changes.notify()
     const jobs = [this.jobs.toArray()]
     for (const party of this.parties) {
       jobs.push(party.jobs.toArray())
       party.onClose()
     }
-    return this.interruptAll(jobs.flat())
+    return Effect.andThen(
+      this.interruptAll(jobs.flat()),
+      Effect.sync(() => this.slots.meter?.close(this.slots.semaphore))
+    )
   })
 
   /** Interrupts these jobs and waits until they have ended, except for those around the caller itself. */
@@ -251,7 +284,11 @@ export class Pool {
   }
 
   private onLeave(): void {
-    if (!this.idlers.isEmpty && this.slots.isIdle) this.wakeIdlers(Effect.void)
+    // Most of the time nobody wants to know.
+    if (this.idlers.isEmpty && this.slots.slowWait === undefined) return
+    if (!this.slots.isIdle) return
+    this.slots.slowWait?.stop()
+    this.wakeIdlers(Effect.void)
   }
 
   private wakeIdlers(effect: Effect.Effect<void>): void {

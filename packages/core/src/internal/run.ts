@@ -47,7 +47,7 @@ class RunJob<A, E, R> extends Job implements Turn {
   readonly enter = (fiber: Fiber.Fiber<unknown, unknown>): Effect.Effect<A, E | PoolFull, R> => {
     if (this.pool.refuses(this.enclosing)) return Effect.interrupt
     this.mark(fiber)
-    const refusal = this.pool.enter(this)
+    const refusal = this.pool.enter(this, fiber.context)
     if (refusal !== undefined) return Effect.fail(refusal)
     if (this.state === "holding") return this.effect
     return Effect.callback((resume) => {

@@ -61,6 +61,11 @@ export class Semaphore {
     return waiter
   }
 
+  /** Who of those in line came first. */
+  get oldest(): Waiter | undefined {
+    return this.line.first
+  }
+
   /** Those in line, in the order in which they came. */
   toArray(): Array<Waiter> {
     return this.line.toArray()

@@ -5,12 +5,16 @@
  * if that is not lent already; else it waits in the pool's line and, at the same time, among the seekers of
  * the job around it, and takes whichever comes first. Everything here is synchronous and O(1).
  */
-import { Cause, type Clock, type Exit } from "effect"
+import { type Clock, Exit } from "effect"
 import type { JobOptions, PoolFull } from "../Admission.ts"
 import type { Call } from "./alarm.ts"
 import { Line, Place } from "./line.ts"
+import type { Meter } from "./meter.ts"
 import { Semaphore, Waiter } from "./semaphore.ts"
 import { type Claim, Shares } from "./shares.ts"
+import type { SlowWait } from "./slow-wait.ts"
+import { Tally } from "./tally.ts"
+import type { EndSpan } from "./trace.ts"
 
 /** A place among those who wait for one job's slot. */
 class Seeker extends Place {
@@ -32,6 +36,8 @@ export class Terms {
   call: Call | undefined = undefined
   /** Why it was turned away. */
   refusal: PoolFull | undefined = undefined
+  /** Ends the span of the wait. */
+  endSpan: EndSpan | undefined = undefined
 
   constructor(options?: JobOptions) {
     this.options = options
@@ -67,8 +73,8 @@ export abstract class Job extends Waiter {
   watchers: Array<() => void> | undefined = undefined
   /** What there is to its admission beside a slot. */
   terms: Terms | undefined
-  /** When it came into the line, in milliseconds. */
-  joined = 0
+  /** When it came into the line, in milliseconds of monotonic time; where jobs are measured, then when it got its slot. */
+  since = 0
 
   constructor(slots: Slots, group: Line<Job>, enclosing: Job | undefined, options?: JobOptions) {
     super()
@@ -126,15 +132,17 @@ export class Slots {
   readonly semaphore: Semaphore
   borrowed = 0
   started = 0
-  succeeded = 0
-  failed = 0
-  interrupted = 0
-  /** Callers turned away. */
-  rejected = 0
+  readonly tally = new Tally()
   /** The keys, from the first job that has one, or a priority, until the pool is idle. */
   shares: Shares | undefined = undefined
+  /** Measures the jobs, where that is asked for. */
+  meter: Meter | undefined = undefined
+  /** Watches the line, where that is asked for. */
+  slowWait: SlowWait | undefined = undefined
+  /** Called after changes, while somebody wants to know of them. */
+  onChange: (() => void) | undefined = undefined
   private readonly ranking: Ranking
-  /** When the pool was made: times in line are counted from there. */
+  /** When the pool was made: priorities count times in line from there. */
   private readonly began: number
   /** Called whenever a job has ended or left the line. */
   readonly onLeave: () => void
@@ -142,7 +150,7 @@ export class Slots {
   constructor(size: number, ranking: Ranking, onLeave: () => void) {
     this.semaphore = new Semaphore(size)
     this.ranking = ranking
-    this.began = this.milliseconds
+    this.began = this.now
     this.onLeave = onLeave
   }
 
@@ -172,9 +180,11 @@ export class Slots {
       around.seekers.push(job.seeker = new Seeker(job))
     }
     job.state = "waiting"
-    job.joined = this.milliseconds - this.began
+    job.since = this.now
     this.semaphore.wait(job)
-    if (job.terms?.claim !== undefined) this.shares?.join(job.terms.claim, job.joined)
+    if (job.terms?.claim !== undefined) this.shares?.join(job.terms.claim, job.since - this.began)
+    this.slowWait?.start()
+    this.onChange?.()
   }
 
   /** The job holds a slot or has borrowed one afterwards, or it waits. */
@@ -200,9 +210,8 @@ export class Slots {
 
   /** A job that held a slot is over: the slot goes where it is needed next. */
   end(job: Job, exit: Exit.Exit<unknown, unknown>): void {
-    if (exit._tag === "Success") this.succeeded++
-    else if (Cause.hasInterruptsOnly(exit.cause)) this.interrupted++
-    else this.failed++
+    this.tally.end(exit)
+    this.meter?.end(this.now - job.since, exit)
     job.state = "ended"
     job.leave()
     const { borrower, lender } = job
@@ -240,15 +249,29 @@ export class Slots {
   }
 
   private granted(job: Job): void {
+    if (this.meter !== undefined) this.measure(job, this.meter)
+    job.terms?.endSpan?.(Exit.void)
     job.seeker?.leave()
     job.seeker = undefined
     job.state = "holding"
     job.group.push(job)
     this.started++
+    this.onChange?.()
+  }
+
+  /** The wait of the job, if it did wait, is over, and its run begins. */
+  private measure(job: Job, meter: Meter): void {
+    const { now } = this
+    meter.start(job.state === "waiting" ? now - job.since : 0)
+    job.since = now
   }
 
   private dismissed(job: Job): void {
-    if (job.terms !== undefined) this.withdraw(job.terms)
+    if (job.terms !== undefined) {
+      const { endSpan, refusal } = job.terms
+      endSpan?.(refusal === undefined ? Exit.interrupt() : Exit.fail(refusal))
+      this.withdraw(job.terms)
+    }
     job.seeker?.leave()
     job.seeker = undefined
     job.state = "ended"
@@ -258,6 +281,12 @@ export class Slots {
   private left(): void {
     if (this.shares !== undefined && this.isIdle) this.shares = this.semaphore.next = undefined
     this.onLeave()
+    this.onChange?.()
+  }
+
+  /** Who of those in line came first. */
+  get oldest(): Job | undefined {
+    return this.semaphore.oldest as Job | undefined
   }
 
   /** Whether no slot is held and nobody waits. */
@@ -285,7 +314,7 @@ export class Slots {
     const shares = this.shares = new Shares(this.ranking.weight, this.ranking.priorityBoost)
     for (const job of this.semaphore.toArray() as Array<Job>) {
       const claim = termsOf(job).claim = shares.claim(job)
-      shares.join(claim, job.joined)
+      shares.join(claim, job.since - this.began)
     }
     this.semaphore.next = () => shares.first
   }
@@ -304,13 +333,9 @@ export class Slots {
     terms.call?.cancel()
   }
 
-  private get milliseconds(): number {
-    return Math.floor(this.now / 1_000_000)
-  }
-
-  /** Nanoseconds of the clock, as slots are charged in: it goes on evenly when the one on the wall is put right. */
+  /** Milliseconds of monotonic time: it goes on evenly when the clock on the wall is put right. */
   private get now(): number {
-    return Number(this.ranking.clock.monotonicTimeNanosUnsafe())
+    return Number(this.ranking.clock.monotonicTimeNanosUnsafe()) / 1_000_000
   }
 
   private lendOn(lender: Job): void {

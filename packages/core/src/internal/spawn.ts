@@ -106,7 +106,7 @@ export class SpawnJob<A, E> extends Job implements Turn {
    */
   enter(resume: Resume<A, E>): Effect.Effect<void> | void {
     if (this.isRefused) return resume(Effect.interrupt)
-    const refusal = this.pool.enter(this)
+    const refusal = this.pool.enter(this, this.context)
     if (refusal !== undefined) return resume(Effect.fail(refusal))
     this.receiver?.onEnter()
     if (this.state === "holding") {

@@ -1,10 +1,28 @@
 /**
  * What a program does: the same actors, maps and piles on the library.
  */
-import { Clock, Context, Effect, Exit, Fiber, Logger, Option, Pull, References, Scheduler, Scope, Stream } from "effect"
+import {
+  Clock,
+  Context,
+  Effect,
+  Equal,
+  Exit,
+  Fiber,
+  Logger,
+  Metric,
+  Option,
+  Pull,
+  References,
+  Scheduler,
+  Scope,
+  Stream,
+  Tracer
+} from "effect"
 import { toInternal } from "../../src/GreenPool.ts"
 import { GreenPile, GreenPool, type GreenPoolOptions, type JobOptions, type PoolStats } from "../../src/index.ts"
 import type { Job } from "../../src/internal/slots.ts"
+import { mismeasured, observed, openSpans } from "../support/observation.ts"
+import { makeTracer } from "../support/spans.ts"
 import { VirtualClock } from "../support/virtual-clock.ts"
 import { Board } from "./board.ts"
 import { end, type Named, showCause, showExit } from "./exits.ts"
@@ -44,33 +62,65 @@ export class Actual {
   /** The library's own notion of the jobs that have started. */
   readonly #jobs = new Map<Job, string>()
   readonly #piles = new Map<string, GreenPile<string, Named>>()
+  /** Whether the pools are made visible: those of every other program, to see that it changes nothing. */
+  readonly #isObserved: boolean
+  readonly #tracer = makeTracer()
+  readonly #registry: Metric.MetricRegistry = new Map()
+  /** The last state that somebody has read who reads the changes of a pool. */
+  readonly #seen = new Map<string, PoolStats>()
 
   constructor({ rules, sizes }: Program, simulation: Simulation) {
     this.simulation = simulation
-    const reports = Logger.make(({ cause, fiber }) => {
+    this.#isObserved = sizes.reduce((sum, size) => sum + size, 0) % 2 === 0
+    const reports = Logger.make(({ cause, fiber, logLevel }) => {
+      if (logLevel === "Warn") return
       const { pool } = fiber.getRef(References.CurrentLogAnnotations)
       this.board.note("log", `${String(pool)}: ${showCause(cause)}`)
     })
     this.#context = Context.empty().pipe(
       Context.add(Scheduler.Scheduler, simulation),
       Context.add(Clock.Clock, this.clock),
-      Context.add(Logger.CurrentLoggers, new Set([reports]))
+      Context.add(Logger.CurrentLoggers, new Set([reports])),
+      Context.add(Tracer.Tracer, this.#tracer.tracer),
+      Context.add(Metric.MetricRegistry, this.#registry)
     )
     this.pools = sizes.map((size, index) => {
       const scope = Scope.makeUnsafe()
-      const options: GreenPoolOptions = { size, name: String(index), ...optionsOf(rules[index]!) }
+      const options: GreenPoolOptions = {
+        size,
+        name: String(index),
+        ...optionsOf(rules[index]!),
+        ...this.#isObserved ? observed : {}
+      }
       // What the calls of a bounded pool may fail with is none of the program's concern.
       const make = GreenPool.make(options).pipe(Scope.provide(scope)) as Effect.Effect<GreenPool, unknown>
       // At once; but `runSync` would give the pool another scheduler.
       simulation.hold(1000)
       const exit = Effect.runForkWith(this.#context)(make).pollUnsafe()
       if (exit?._tag !== "Success") throw new Error("a pool is made at once")
+      if (this.#isObserved) Effect.runForkWith(this.#context)(this.#read(exit.value))
       return { pool: exit.value, close: Scope.close(scope, Exit.void) }
     })
   }
 
   get stats(): ReadonlyArray<PoolStats> {
     return this.pools.map(({ pool }) => Effect.runSync(pool.stats))
+  }
+
+  /** What metrics and spans say otherwise than the counters, when everybody has been sent home. */
+  get misobserved(): ReadonlyArray<string> {
+    if (!this.#isObserved) return []
+    return [
+      ...this.stats.flatMap((stats) => [
+        ...mismeasured(this.#registry, stats),
+        ...Equal.equals(this.#seen.get(stats.name), stats) ? [] : [`the changes of pool ${stats.name} lack the last`]
+      ]),
+      ...openSpans(this.#tracer.spans)
+    ]
+  }
+
+  #read(pool: GreenPool): Effect.Effect<void> {
+    return Stream.runForEach(pool.changes, (stats) => Effect.sync(() => this.#seen.set(stats.name, stats)))
   }
 
   /** How many keys each pool keeps. */

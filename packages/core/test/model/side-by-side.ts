@@ -203,6 +203,7 @@ export const leftovers = (actual: Actual): Array<string> => {
   for (const [index, keys] of actual.keys.entries()) {
     if (keys > 0) problems.push(`in the end, pool ${index} keeps ${keys} keys`)
   }
+  for (const problem of actual.misobserved) problems.push(`in the end, ${problem}`)
   if (actual.clock.sleeping > 0) problems.push("in the end, somebody waits for some time")
   for (const actor of actual.fibers.keys()) {
     problems.push(`in the end, ${actor} is still there: ${actual.board.status.get(actor)}`)

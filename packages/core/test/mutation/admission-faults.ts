@@ -449,22 +449,22 @@ const slots = faultsOf("internal/slots.ts", ["shares", "admission-corners", "pri
   },
   {
     name: "nobody has a place within his key",
-    find: "    if (job.terms?.claim !== undefined) this.shares?.join(job.terms.claim, job.joined)\n",
+    find: "    if (job.terms?.claim !== undefined) this.shares?.join(job.terms.claim, job.since - this.began)\n",
     replace: ""
   },
   {
     name: "nobody knows when he came into the line",
-    find: "    job.joined = this.milliseconds - this.began\n",
+    find: "    job.since = this.now\n    this.semaphore",
     replace: ""
   },
   {
     name: "who came before anybody had a priority has gained nothing",
-    find: "shares.join(claim, job.joined)",
-    replace: "shares.join(claim, this.ranking.clock.currentTimeMillisUnsafe() - this.began)"
+    find: "shares.join(claim, job.since - this.began)",
+    replace: "shares.join(claim, this.now - this.began)"
   },
   {
     name: "who came before anybody had a key is in no key",
-    find: "      shares.join(claim, job.joined)\n",
+    find: "      shares.join(claim, job.since - this.began)\n",
     replace: ""
   },
   {
@@ -496,8 +496,8 @@ const slots = faultsOf("internal/slots.ts", ["shares", "admission-corners", "pri
   },
   {
     name: "who is cancelled stays among the keys",
-    find: "    if (job.terms !== undefined) this.withdraw(job.terms)\n    job.seeker",
-    replace: "    job.seeker"
+    find: "      this.withdraw(job.terms)\n",
+    replace: ""
   },
   {
     name: "an idle pool keeps its keys",
@@ -628,13 +628,13 @@ const pool = faultsOf("internal/pool.ts", ["bounds", "drain"], [
   },
   {
     name: "maxWait of zero is none",
-    find: "    if (maxWait <= 0) return this.reject(\"WaitTimeout\")\n",
+    find: "    if (maxWait <= 0) return this.reject(\"WaitTimeout\", semaphore.waiting)\n",
     replace: "    if (maxWait <= 0) {\n      this.slots.wait(job)\n      return undefined\n    }\n",
     tests: ["bounds"]
   },
   {
     name: "maxWait of zero is a turn in line",
-    find: "    if (maxWait <= 0) return this.reject(\"WaitTimeout\")\n",
+    find: "    if (maxWait <= 0) return this.reject(\"WaitTimeout\", semaphore.waiting)\n",
     replace: "",
     tests: ["bounds"]
   },
@@ -658,26 +658,26 @@ const pool = faultsOf("internal/pool.ts", ["bounds", "drain"], [
   },
   {
     name: "a full line is told as a long wait",
-    find: "return this.reject(\"QueueFull\")",
-    replace: "return this.reject(\"WaitTimeout\")",
+    find: "return this.reject(\"QueueFull\"",
+    replace: "return this.reject(\"WaitTimeout\"",
     tests: ["bounds"]
   },
   {
     name: "one whose time is over stays in line",
-    find: "        this.slots.cancel(job)\n        terms",
-    replace: "        terms",
+    find: "        this.slots.cancel(job)\n",
+    replace: "",
     tests: ["bounds"]
   },
   {
     name: "one whose time is over is counted among those in line",
-    find: "        this.slots.cancel(job)\n        terms.refusal = this.reject(\"WaitTimeout\")\n",
-    replace: "        terms.refusal = this.reject(\"WaitTimeout\")\n        this.slots.cancel(job)\n",
+    find: "semaphore.waiting - 1",
+    replace: "semaphore.waiting",
     tests: ["bounds"]
   },
   {
     name: "one whose time is over is not told why",
-    find: "terms.refusal = this.reject(\"WaitTimeout\")",
-    replace: "this.reject(\"WaitTimeout\")",
+    find: "terms.refusal = this.reject(",
+    replace: "this.reject(",
     tests: ["bounds"]
   },
   {
@@ -688,7 +688,7 @@ const pool = faultsOf("internal/pool.ts", ["bounds", "drain"], [
   },
   {
     name: "nobody counts who is turned away",
-    find: "    this.slots.rejected++\n",
+    find: "    tally.rejected++\n",
     replace: "",
     tests: ["bounds"]
   },
@@ -853,9 +853,9 @@ const spawn = faultsOf("internal/spawn.ts", ["available", "bounds", "drain"], [
   },
   {
     name: "a pile keeps a place for one who is turned away",
-    find: "    const refusal = this.pool.enter(this)\n" +
+    find: "    const refusal = this.pool.enter(this, this.context)\n" +
       "    if (refusal !== undefined) return resume(Effect.fail(refusal))\n    this.receiver?.onEnter()\n",
-    replace: "    this.receiver?.onEnter()\n    const refusal = this.pool.enter(this)\n" +
+    replace: "    this.receiver?.onEnter()\n    const refusal = this.pool.enter(this, this.context)\n" +
       "    if (refusal !== undefined) return resume(Effect.fail(refusal))\n",
     tests: ["bounds", "pile"]
   },
@@ -966,9 +966,8 @@ const options = faultsOf("GreenPoolOptions.ts", ["schema", "service", "bounds", 
   },
   {
     name: "the options lose drainTimeout",
-    find: "  onClose: Schema.optional(Schema.Literals([\"interrupt\", \"drain\"])),\n" +
-      "  drainTimeout: Schema.optional(Schema.DurationFromString)\n",
-    replace: "  onClose: Schema.optional(Schema.Literals([\"interrupt\", \"drain\"]))\n",
+    find: "  drainTimeout: Schema.optional(Schema.DurationFromString),\n",
+    replace: "",
     tests: ["schema"]
   },
   {

@@ -3,6 +3,7 @@
  */
 import { admission } from "./admission-faults.ts"
 import { type Fault, faultsOf } from "./fault.ts"
+import { observation } from "./observation-faults.ts"
 
 const line = faultsOf("internal/line.ts", ["line", "semaphore"], [
   {
@@ -208,13 +209,13 @@ const slots = faultsOf("internal/slots.ts", ["reentrancy", "slots", "close"], [
   },
   {
     name: "one who is cancelled stays among the seekers",
-    find: "this.withdraw(job.terms)\n    job.seeker?.leave()",
-    replace: "this.withdraw(job.terms)"
+    find: "    }\n    job.seeker?.leave()",
+    replace: "    }"
   },
   {
     name: "one who is granted stays among the seekers",
-    find: "private granted(job: Job): void {\n    job.seeker?.leave()",
-    replace: "private granted(job: Job): void {"
+    find: "endSpan?.(Exit.void)\n    job.seeker?.leave()",
+    replace: "endSpan?.(Exit.void)"
   },
   {
     name: "one who is cancelled is still said to wait",
@@ -316,22 +317,6 @@ const slots = faultsOf("internal/slots.ts", ["reentrancy", "slots", "close"], [
       "Nobody asks an ended job for them: with a job around it they have moved on, and without one each leaves by itself."
   },
   {
-    name: "a failure counts as a success",
-    find: "else this.failed++",
-    replace: "else this.succeeded++"
-  },
-  {
-    name: "a failure with an interruption beside it counts as interrupted",
-    find: "Cause.hasInterruptsOnly(exit.cause)",
-    replace: "Cause.hasInterrupts(exit.cause)",
-    tests: ["slots", "reports", "gaps"]
-  },
-  {
-    name: "an interruption counts as a failure",
-    find: "else if (Cause.hasInterruptsOnly(exit.cause)) this.interrupted++\n",
-    replace: ""
-  },
-  {
     name: "a started job is not counted",
     find: "    this.started++\n",
     replace: ""
@@ -422,8 +407,8 @@ const pool = faultsOf("internal/pool.ts", ["waitall", "close", "reentrancy"], [
   },
   {
     name: "waitall returns before all have left",
-    find: "if (!this.idlers.isEmpty && this.slots.isIdle) this.wakeIdlers",
-    replace: "if (!this.idlers.isEmpty) this.wakeIdlers"
+    find: "    if (!this.slots.isIdle) return\n",
+    replace: ""
   },
   {
     name: "only one of those in waitall returns",
@@ -1561,8 +1546,8 @@ const pile = faultsOf("GreenPile.ts", ["pile", "pile-interruption", "close"], [
 const greenPool = faultsOf("GreenPool.ts", ["service", "imap-unordered", "imap-exit", "starmap", "source"], [
   {
     name: "a pool does not end with its scope",
-    find: "  yield* Effect.addFinalizer(() => pool.close)\n",
-    replace: ""
+    find: "(pool) => pool.close)",
+    replace: "() => Effect.void)"
   },
   {
     name: "imapUnordered is ordered",
@@ -1689,5 +1674,6 @@ export const faults: ReadonlyArray<Fault> = [
   ...pile,
   ...greenPool,
   ...schemas,
-  ...admission
+  ...admission,
+  ...observation
 ]

@@ -2,8 +2,9 @@
  * A world of its own in which nothing happens by itself: all that fibers and pools schedule goes into one queue, and
  * the test takes it out, task by task. So an interruption can be put at every single step.
  */
-import { Clock, Context, Effect, Exit, type Fiber, Scheduler, Scope } from "effect"
+import { Clock, Context, Effect, Exit, type Fiber, Metric, Scheduler, Scope, Tracer } from "effect"
 import { GreenPool, type GreenPoolOptions } from "../../src/index.ts"
+import { makeTracer } from "./spans.ts"
 import { VirtualClock } from "./virtual-clock.ts"
 
 export class World implements Scheduler.Scheduler {
@@ -11,6 +12,8 @@ export class World implements Scheduler.Scheduler {
   readonly scope = Scope.makeUnsafe()
   /** Its time stands still unless the test moves it. */
   readonly clock = new VirtualClock()
+  readonly tracer = makeTracer()
+  readonly registry: Metric.MetricRegistry = new Map()
   /** Called at each operation of each fiber. */
   onOperation: (fiber: Fiber.Fiber<unknown, unknown>) => void = () => {}
   #tasks: Array<() => void> = []
@@ -33,7 +36,9 @@ export class World implements Scheduler.Scheduler {
   fork<A, E>(effect: Effect.Effect<A, E>, operations = 2048): Fiber.Fiber<A, E> {
     const context = Context.make(Scheduler.Scheduler, this).pipe(
       Context.add(Scheduler.MaxOpsBeforeYield, operations),
-      Context.add(Clock.Clock, this.clock)
+      Context.add(Clock.Clock, this.clock),
+      Context.add(Tracer.Tracer, this.tracer.tracer),
+      Context.add(Metric.MetricRegistry, this.registry)
     )
     return Effect.runForkWith(context)(effect)
   }

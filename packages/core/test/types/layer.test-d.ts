@@ -63,6 +63,9 @@ describe("what crosses a boundary", () => {
       readonly priorityBoost?: number | undefined
       readonly onClose?: "interrupt" | "drain" | undefined
       readonly drainTimeout?: Duration.Duration | undefined
+      readonly metrics?: boolean | undefined
+      readonly tracing?: boolean | undefined
+      readonly slowWait?: Duration.Duration | undefined
     }>()
   })
 })

@@ -51,6 +51,7 @@ describe("the verbs of a pool", () => {
     expectTypeOf(pool.running).toEqualTypeOf<Effect.Effect<number>>()
     expectTypeOf(pool.waiting).toEqualTypeOf<Effect.Effect<number>>()
     expectTypeOf(pool.stats).toEqualTypeOf<Effect.Effect<PoolStats>>()
+    expectTypeOf(pool.changes).toEqualTypeOf<Stream.Stream<PoolStats>>()
   })
 
   it("refuse wrong use", () => {
@@ -165,6 +166,7 @@ describe("the statics of GreenPool", () => {
     expectTypeOf(GreenPool.running).toEqualTypeOf<Effect.Effect<number, never, Pool>>()
     expectTypeOf(GreenPool.waiting).toEqualTypeOf<Effect.Effect<number, never, Pool>>()
     expectTypeOf(GreenPool.stats).toEqualTypeOf<Effect.Effect<PoolStats, never, Pool>>()
+    expectTypeOf(GreenPool.changes).toEqualTypeOf<Stream.Stream<PoolStats, never, Pool>>()
   })
 
   it("map data-first over any sources", () => {
@@ -217,6 +219,7 @@ describe("a key of GreenPool.Service", () => {
     expectTypeOf(ApiPool.running).toEqualTypeOf<Effect.Effect<number, never, ApiPool>>()
     expectTypeOf(ApiPool.waiting).toEqualTypeOf<Effect.Effect<number, never, ApiPool>>()
     expectTypeOf(ApiPool.stats).toEqualTypeOf<Effect.Effect<PoolStats, never, ApiPool>>()
+    expectTypeOf(ApiPool.changes).toEqualTypeOf<Stream.Stream<PoolStats, never, ApiPool>>()
     expectTypeOf(ApiPool.imap(onNumber, numbers)).toEqualTypeOf<Stream.Stream<string, JobError, Job | ApiPool>>()
     expectTypeOf(feed.pipe(ApiPool.imapUnordered(onBoolean)))
       .toEqualTypeOf<Stream.Stream<string, JobError | FeedError, Job | Feed | ApiPool>>()

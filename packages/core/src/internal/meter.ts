@@ -1,0 +1,138 @@
+/**
+ * Metrics: what the pools of one name in one registry measure together.
+ *
+ * All series are read when somebody takes a snapshot of the registry: a job costs two readings of the clock and some
+ * additions.
+ */
+import { Context, type Exit, Function, Metric } from "effect"
+import type { Semaphore } from "./semaphore.ts"
+import { Tally } from "./tally.ts"
+
+/** Upper bounds of the buckets, in seconds. */
+const boundaries = Metric.boundariesFromIterable(
+  [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300]
+)
+
+/** How many times were how long, in seconds. */
+class Times {
+  private readonly counts = boundaries.map(() => 0)
+  private count = 0
+  private sum = 0
+  private min = Number.MAX_VALUE
+  private max = -Number.MAX_VALUE
+
+  add(seconds: number): void {
+    let bucket = 0
+    while (seconds > boundaries[bucket]!) bucket++
+    this.counts[bucket]!++
+    this.count++
+    this.sum += seconds
+    if (seconds < this.min) this.min = seconds
+    if (seconds > this.max) this.max = seconds
+  }
+
+  /** With the number of all up to each boundary. */
+  get state(): Metric.HistogramState {
+    const { count, counts, max, min, sum } = this
+    let below = 0
+    return { buckets: boundaries.map((boundary, i) => [boundary, below += counts[i]!]), count, min, max, sum }
+  }
+}
+
+const outcomes = {
+  success: "succeeded",
+  failure: "failed",
+  interruption: "interrupted",
+  rejection: "rejected"
+} as const
+
+const gauges = {
+  greenpool_size: ["Jobs that may hold a slot at once", "permits"],
+  greenpool_running: ["Jobs that hold a slot", "taken"],
+  greenpool_waiting: ["Callers that wait for a slot", "waiting"]
+} as const
+
+const meters = new WeakMap<Metric.MetricRegistry, Map<string, Meter>>()
+
+export class Meter {
+  readonly tally = new Tally()
+  private readonly waits = new Times()
+  private readonly runs = new Times()
+  private readonly pool: string
+  private readonly context: Context.Context<never>
+  /** Of the pools that are open. */
+  private readonly semaphores = new Set<Semaphore>()
+  private registrations: ReadonlyArray<Metric.Registration> = []
+
+  /** The meter for pools of this name that are made in this context. */
+  static of(pool: string, context: Context.Context<never>): Meter {
+    const registry = Context.get(context, Metric.MetricRegistry)
+    let named = meters.get(registry)
+    if (named === undefined) meters.set(registry, named = new Map())
+    // With other attributes around them they are other series.
+    const around = Context.get(context, Metric.CurrentMetricAttributes)
+    const key = JSON.stringify([pool, ...Object.entries(around).sort()])
+    let meter = named.get(key)
+    if (meter === undefined) {
+      const own = Context.make(Metric.MetricRegistry, registry).pipe(
+        Context.add(Metric.CurrentMetricAttributes, around)
+      )
+      named.set(key, meter = new Meter(pool, own))
+    }
+    return meter
+  }
+
+  private constructor(pool: string, context: Context.Context<never>) {
+    this.pool = pool
+    this.context = context
+  }
+
+  /** A pool has opened: its series are there from now on. */
+  open(semaphore: Semaphore): void {
+    this.semaphores.add(semaphore)
+    const attributes = { pool: this.pool }
+    this.registrations = Object.entries(gauges).map(([name, [description, figure]]) =>
+      this.register(Metric.gauge(name, { description, attributes }), () => ({
+        value: [...this.semaphores].reduce((sum, semaphore) => sum + semaphore[figure], 0)
+      }))
+    )
+    for (const [outcome, figure] of Object.entries(outcomes)) {
+      const description = "Jobs that ended and callers that were turned away"
+      const counter = { description, attributes: { ...attributes, outcome }, incremental: true }
+      this.register(Metric.counter("greenpool_jobs_total", counter), () => ({
+        count: this.tally[figure],
+        incremental: true
+      }))
+    }
+    const description = { wait: "Time that jobs waited for their slots", run: "Time that jobs held their slots" }
+    const histogram = (name: keyof typeof description, times: Times) =>
+      this.register(
+        Metric.histogram(`greenpool_${name}_seconds`, { description: description[name], attributes, boundaries }),
+        () => times.state
+      )
+    histogram("wait", this.waits)
+    histogram("run", this.runs)
+  }
+
+  private register<Input, State>(metric: Metric.Metric<Input, State>, get: () => State): Metric.Registration {
+    return Metric.registerUnsafe(metric, this.context, { get, update: Function.constVoid, modify: Function.constVoid })
+  }
+
+  /** A pool has closed: what it is like is no longer of interest, what it has done is. */
+  close(semaphore: Semaphore): void {
+    this.semaphores.delete(semaphore)
+    if (this.semaphores.size > 0) return
+    for (const registration of this.registrations) registration.remove()
+  }
+
+  /** A job got its slot, or borrowed one, after so many milliseconds in line. */
+  start(waited: number): void {
+    this.waits.add(waited / 1000)
+  }
+
+  /** A job has ended, so many milliseconds after it got its slot. */
+  end(ran: number, exit: Exit.Exit<unknown, unknown>): void {
+    this.tally.end(exit)
+    this.runs.add(ran / 1000)
+  }
+}

@@ -1,0 +1,66 @@
+/**
+ * The warning that callers wait long for a slot.
+ */
+import { type Context, Duration, Effect } from "effect"
+import type { Alarm, Call } from "./alarm.ts"
+import type { Slots } from "./slots.ts"
+
+/** Milliseconds from one warning to the next. */
+const Pause = 60_000
+
+/** Watches how long the oldest in line has waited, as long as there is one. */
+export class SlowWait {
+  private readonly pool: string
+  private readonly bound: number
+  private readonly slots: Slots
+  private readonly alarm: Alarm
+  private readonly context: Context.Context<never>
+  private call: Call | undefined = undefined
+  private warned = -Infinity
+
+  /** `bound` in milliseconds; `context` is where the warnings go. */
+  constructor(pool: string, bound: number, slots: Slots, alarm: Alarm, context: Context.Context<never>) {
+    this.pool = pool
+    this.bound = bound
+    this.slots = slots
+    this.alarm = alarm
+    this.context = context
+  }
+
+  /** Somebody has come into the line: nobody in it is due before the call, if there is one. */
+  start(): void {
+    this.call ??= this.alarm.callIn(this.bound, this.check)
+  }
+
+  /** There is nobody to watch. */
+  stop(): void {
+    this.call?.cancel()
+    this.call = undefined
+  }
+
+  private readonly check = (): void => {
+    this.call = undefined
+    const oldest = this.slots.oldest
+    if (oldest === undefined) return
+    const { now } = this.alarm
+    if (now >= this.due(oldest.since)) {
+      this.warned = now
+      this.warn(now - oldest.since)
+    }
+    this.call = this.alarm.callAt(this.due(oldest.since), this.check)
+  }
+
+  private due(since: number): number {
+    return Math.max(since + this.bound, this.warned + Pause)
+  }
+
+  private warn(waited: number): void {
+    const { permits, taken, waiting } = this.slots.semaphore
+    const time = Duration.format(Duration.millis(Math.round(waited)))
+    Effect.runForkWith(this.context)(
+      Effect.logWarning(
+        `A caller has waited ${time} for a slot of the pool (size ${permits}, running ${taken}, waiting ${waiting})`
+      ).pipe(Effect.annotateLogs("pool", this.pool))
+    )
+  }
+}

@@ -1,0 +1,277 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Deferred, Effect, Exit, Fiber, Scope, Stream } from "effect"
+import { toInternal } from "../src/GreenPool.ts"
+import { GreenPool, type PoolFull, type PoolStats } from "../src/index.ts"
+import { expectConsistent } from "./support/counters.ts"
+import { forkNow } from "./support/forkNow.ts"
+import { makePool } from "./support/makePool.ts"
+import { Reader } from "./support/reader.ts"
+import { openSizes } from "./support/sizes.ts"
+import { Stage } from "./support/stage.ts"
+import { atRest, until } from "./support/turns.ts"
+import { World } from "./support/world.ts"
+
+/** Reads in the background; gives what has been read so far, and the fiber. */
+const read = (pool: GreenPool<PoolFull>) =>
+  Effect.gen(function*() {
+    const states: Array<PoolStats> = []
+    const fiber = yield* forkNow(Stream.runForEach(pool.changes, (stats) => Effect.sync(() => states.push(stats))))
+    yield* atRest
+    return { states, fiber }
+  })
+
+const isListening = (pool: GreenPool<PoolFull>) => toInternal(pool).slots.onChange !== undefined
+
+describe("changes", () => {
+  it.effect("starts with the present, each time it is run (semantic 33)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(2)
+      expect(yield* Stream.runHead(pool.changes)).toMatchObject({ value: { size: 2, running: 0 } })
+      yield* forkNow(pool.run(Effect.never))
+      const [first] = yield* Stream.runCollect(Stream.take(pool.changes, 1))
+      expect(first).toEqual(yield* pool.stats)
+      expect(first?.running).toBe(1)
+    }))
+
+  it.effect("of a key in the context are those of its pool (section 2)", () =>
+    Effect.gen(function*() {
+      const states = yield* Stream.runCollect(Stream.take(GreenPool.changes, 1))
+      expect(states.map(({ size }) => size)).toEqual([7])
+    }).pipe(Effect.provide(GreenPool.layer({ size: 7 }))))
+
+  it.effect("gives every state that the pool comes to rest in, each consistent (semantic 30, semantic 33)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(1)
+      const stage = new Stage()
+      const { states } = yield* read(pool)
+      const expected = [yield* pool.stats]
+      const steps = [
+        forkNow(pool.run(stage.job("a"))),
+        forkNow(pool.run(stage.job("b"))),
+        pool.resize(2),
+        stage.finish("a"),
+        stage.finish("b")
+      ]
+      for (const step of steps) {
+        yield* step
+        yield* atRest
+        expected.push(yield* pool.stats)
+      }
+      expect(states).toEqual(expected)
+      states.forEach(expectConsistent)
+    }))
+
+  it.effect("gives one state for all that happens in a turn, and none when nothing is left of it (semantic 33)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(10)
+      const { states } = yield* read(pool)
+      for (let i = 0; i < 100; i++) yield* pool.run(Effect.void)
+      yield* atRest
+      expect(states.map(({ succeeded }) => succeeded)).toEqual([0, 100])
+      yield* pool.resize(20)
+      yield* pool.resize(10)
+      yield* atRest
+      expect(states).toHaveLength(2)
+    }))
+
+  it.live("gives at most one state per turn of the event loop (semantic 33)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(3)
+      let turn = 0
+      let ticking = setImmediate(function tick() {
+        turn++
+        ticking = setImmediate(tick)
+      })
+      const seen: Array<number> = []
+      const reader = yield* forkNow(Stream.runForEach(pool.changes, () => Effect.sync(() => seen.push(turn))))
+      // a reader that comes back in the middle of a turn
+      const late = yield* forkNow(Stream.runForEach(pool.changes, () => Effect.andThen(Effect.sleep(1), Effect.void)))
+      yield* Stream.runDrain(
+        pool.imapUnordered((i) => i % 3 === 0 ? Effect.promise(() => Promise.resolve()) : Effect.yieldNow, range(300))
+      )
+      yield* Fiber.interrupt(reader)
+      yield* Fiber.interrupt(late)
+      clearImmediate(ticking)
+      expect(seen.length).toBeGreaterThan(10)
+      expect(new Set(seen).size).toBe(seen.length)
+    }))
+
+  it.effect("lets a slow reader skip to the newest state, and holds nobody up (semantic 33)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(1)
+      const seen: Array<number> = []
+      const gate = yield* Deferred.make<void>()
+      yield* forkNow(Stream.runForEach(pool.changes, ({ started }) => {
+        seen.push(started)
+        return Deferred.await(gate)
+      }))
+      for (let i = 0; i < 50; i++) {
+        yield* pool.run(Effect.yieldNow)
+        yield* atRest
+      }
+      expect(seen).toEqual([0])
+      yield* Deferred.succeed(gate, undefined)
+      yield* atRest
+      expect(seen).toEqual([0, 50])
+    }))
+
+  it.effect("tells several readers, whenever they come and go (semantic 33)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(1)
+      const one = yield* read(pool)
+      const other = yield* read(pool)
+      yield* pool.resize(2)
+      yield* atRest
+      yield* Fiber.interrupt(one.fiber)
+      expect(isListening(pool)).toBe(true)
+      yield* pool.resize(3)
+      yield* atRest
+      const late = yield* read(pool)
+      yield* pool.resize(4)
+      yield* atRest
+      const sizes = [one, other, late].map(({ states }) => states.map(({ size }) => size))
+      expect(sizes).toEqual([[1, 2], [1, 2, 3, 4], [3, 4]])
+    }))
+
+  it.effect("asks the pool for nothing while nobody waits for it (semantic 33)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(1)
+      expect(isListening(pool)).toBe(false)
+      const { fiber } = yield* read(pool)
+      expect(isListening(pool)).toBe(true)
+      yield* Fiber.interrupt(fiber)
+      expect(isListening(pool)).toBe(false)
+      const gate = yield* Deferred.make<void>()
+      yield* forkNow(
+        Stream.runForEach(Stream.take(pool.changes, 2), ({ size }) => size === 2 ? Deferred.await(gate) : Effect.void)
+      )
+      expect(isListening(pool)).toBe(true)
+      yield* pool.resize(2)
+      yield* atRest
+      expect(isListening(pool)).toBe(false)
+    }))
+})
+
+const range = (length: number): Array<number> => Array.from({ length }, (_, index) => index)
+
+/** Things that happen to a full pool of size 1 with somebody in line. */
+const happenings: Record<string, (pool: GreenPool<PoolFull>, stage: Stage) => Effect.Effect<unknown, unknown>> = {
+  "a job that starts": (pool) => Effect.andThen(pool.resize(3), forkNow(pool.run(Effect.never))),
+  "a caller in line": (pool) => forkNow(pool.run(Effect.never)),
+  "a map in line": (pool) => forkNow(Stream.runDrain(pool.imap(() => Effect.never, [1]))),
+  "an end": (_, stage) => stage.finish("running"),
+  "a failure": (_, stage) => stage.finish("failing"),
+  "an interruption of a job": (_, stage) => stage.finish("leaving"),
+  "a caller who leaves the line": (_, stage) => stage.finish("waiting"),
+  "a caller who is turned away": (pool) => Effect.flip(pool.run(Effect.void, { maxWait: 0 })),
+  "a resize": (pool) => pool.resize(0),
+  "a loan": (_, stage) => stage.finish("borrowing"),
+  "a borrower who is left with the slot": (_, stage) =>
+    Effect.andThen(stage.finish("borrowing"), Effect.andThen(atRest, stage.finish("lending")))
+}
+
+describe.each(Object.entries(happenings))("changes tells of %s", (_, happening) => {
+  it.effect("soon, and rightly (semantic 33)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(3)
+      const stage = new Stage()
+      // three who hold a slot each
+      yield* forkNow(pool.run(stage.job("running")))
+      yield* forkNow(Effect.exit(pool.run(Effect.andThen(stage.job("failing"), Effect.fail("no")))))
+      const leaving = yield* forkNow(pool.run(Effect.gen(function*() {
+        yield* forkNow(Effect.andThen(stage.job("borrowing"), pool.run(Effect.never)))
+        yield* stage.job("lending")
+      })))
+      const waiting = yield* forkNow(pool.run(Effect.never))
+      yield* forkNow(Effect.andThen(stage.job("leaving"), Fiber.interrupt(leaving)))
+      yield* forkNow(Effect.andThen(stage.job("waiting"), Fiber.interrupt(waiting)))
+      const { states } = yield* read(pool)
+      const count = states.length
+      yield* happening(pool, stage)
+      yield* until(() => states.length > count)
+      yield* atRest
+      expect(states.at(-1)).toEqual(yield* pool.stats)
+      states.forEach(expectConsistent)
+    }))
+})
+
+describe.each(openSizes)("changes of a pool of size %i that closes", (size) => {
+  it.effect("ends with the last state (semantic 33)", () =>
+    Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const pool = yield* GreenPool.make({ size }).pipe(Effect.provideService(Scope.Scope, scope))
+      for (let i = 0; i < size + 1; i++) yield* forkNow(pool.run(Effect.ensuring(Effect.never, Effect.yieldNow)))
+      const { fiber, states } = yield* read(pool)
+      yield* Scope.close(scope, Exit.void)
+      yield* Fiber.join(fiber)
+      const last = yield* pool.stats
+      expect(states.at(-1)).toEqual(last)
+      expect(last).toMatchObject({ running: 0, waiting: 0, interrupted: size })
+      expect(yield* Stream.runCollect(pool.changes)).toEqual([last])
+    }))
+})
+
+describe("changes of a pool that closes", () => {
+  it.effect("does not repeat a state that a reader knows already (semantic 33)", () =>
+    Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const pool = yield* GreenPool.make({ size: 1 }).pipe(Effect.provideService(Scope.Scope, scope))
+      const { fiber, states } = yield* read(pool)
+      yield* Scope.close(scope, Exit.void)
+      yield* Fiber.join(fiber)
+      expect(states).toEqual([yield* pool.stats])
+    }))
+
+  it.effect("from inside ends when the job has ended that closed it (semantic 9, semantic 33)", () =>
+    Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const pool = yield* GreenPool.make({ size: 1 }).pipe(Effect.provideService(Scope.Scope, scope))
+      const gate = yield* Deferred.make<void>()
+      yield* forkNow(
+        pool.run(Effect.uninterruptible(Effect.andThen(Scope.close(scope, Exit.void), Deferred.await(gate))))
+      )
+      const { fiber, states } = yield* read(pool)
+      expect(states.at(-1)?.running).toBe(1)
+      expect(fiber.pollUnsafe()).toBeUndefined()
+      yield* Deferred.succeed(gate, undefined)
+      yield* Fiber.join(fiber)
+      expect(states.at(-1)).toEqual(yield* pool.stats)
+      expect(states.at(-1)?.running).toBe(0)
+    }))
+})
+
+describe("a reader of changes", () => {
+  it("that is interrupted at any moment is forgotten (semantic 33)", () => {
+    for (let steps = 0, over = false; !over; steps++) {
+      const world = new World()
+      const pool = world.pool(1)
+      const reader = world.fork(Stream.runDrain(Stream.take(pool.changes, 4)), 3)
+      const jobs = world.fork(Effect.andThen(pool.run(Effect.yieldNow), pool.run(Effect.yieldNow)), 3)
+      for (let step = 0; step < steps; step++) over ||= !world.step()
+      reader.interruptUnsafe()
+      world.run()
+      expect(reader.pollUnsafe()).toBeDefined()
+      expect(jobs.pollUnsafe()).toEqual(Exit.void)
+      expect(isListening(pool)).toBe(false)
+      world.close()
+    }
+  })
+
+  it("gets nothing that is not asked for (semantic 33)", () => {
+    const world = new World()
+    const pool = world.pool(1)
+    const reader = new Reader(world, pool.changes)
+    world.get(pool.resize(2))
+    reader.pull()
+    world.get(pool.resize(3))
+    world.get(pool.resize(4))
+    expect(reader.values.map(({ size }) => size)).toEqual([2])
+    reader.pull()
+    reader.pull()
+    expect(reader.values.map(({ size }) => size)).toEqual([2, 4])
+    expect(reader.isWaiting).toBe(true)
+    world.close()
+    world.run()
+    expect(reader.exit).toEqual(Exit.void)
+  })
+})

@@ -1,0 +1,302 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Deferred, Effect, Exit, Fiber, Metric, Scope, Stream } from "effect"
+import { TestClock } from "effect/testing"
+import { GreenPile, GreenPool, type GreenPoolOptions, type PoolFull } from "../src/index.ts"
+import { forkNow } from "./support/forkNow.ts"
+import { makeRegistry } from "./support/series.ts"
+import { openSizes } from "./support/sizes.ts"
+import { atRest } from "./support/turns.ts"
+
+const names = [
+  "greenpool_size{pool=api}",
+  "greenpool_running{pool=api}",
+  "greenpool_waiting{pool=api}",
+  "greenpool_jobs_total{outcome=success,pool=api}",
+  "greenpool_jobs_total{outcome=failure,pool=api}",
+  "greenpool_jobs_total{outcome=interruption,pool=api}",
+  "greenpool_jobs_total{outcome=rejection,pool=api}",
+  "greenpool_wait_seconds{pool=api}",
+  "greenpool_run_seconds{pool=api}"
+]
+
+/** A measured pool, and the registry of its metrics. */
+const makeMeasured = (options?: GreenPoolOptions) =>
+  Effect.gen(function*() {
+    const registry = makeRegistry()
+    const pool = yield* Effect.orDie(registry.provide(GreenPool.make({ name: "api", metrics: true, ...options })))
+    const counts = Effect.all({
+      success: registry.figure("greenpool_jobs_total{outcome=success,pool=api}"),
+      failure: registry.figure("greenpool_jobs_total{outcome=failure,pool=api}"),
+      interruption: registry.figure("greenpool_jobs_total{outcome=interruption,pool=api}"),
+      rejection: registry.figure("greenpool_jobs_total{outcome=rejection,pool=api}")
+    })
+    const gauges = Effect.all({
+      size: registry.figure("greenpool_size{pool=api}"),
+      running: registry.figure("greenpool_running{pool=api}"),
+      waiting: registry.figure("greenpool_waiting{pool=api}")
+    })
+    return {
+      pool,
+      registry,
+      counts,
+      gauges,
+      waits: registry.observed("greenpool_wait_seconds{pool=api}"),
+      runs: registry.observed("greenpool_run_seconds{pool=api}")
+    }
+  })
+
+/** In how many seconds at the most each observation was. */
+const buckets = (state: Metric.HistogramState | undefined) => {
+  let below = 0
+  const found: Array<readonly [seconds: number, count: number]> = []
+  for (const [boundary, count] of state?.buckets ?? []) {
+    if (count !== below) found.push([boundary, count - below])
+    below = count
+  }
+  return found
+}
+
+describe("metrics", () => {
+  it.effect("are off by default, and then there are none (semantic 31, semantic 33)", () =>
+    Effect.gen(function*() {
+      const registry = makeRegistry()
+      for (const metrics of [undefined, false]) {
+        const pool = yield* registry.provide(GreenPool.make({ metrics }))
+        yield* registry.provide(pool.run(Effect.void))
+      }
+      expect(yield* registry.snapshot).toEqual(new Map())
+    }))
+
+  it.effect("have their names, the attributes pool and outcome, and begin at 0 (semantic 31)", () =>
+    Effect.gen(function*() {
+      const { counts, gauges, registry, runs, waits } = yield* makeMeasured({ size: 3 })
+      expect([...(yield* registry.snapshot).keys()].sort()).toEqual([...names].sort())
+      expect(yield* counts).toEqual({ success: 0, failure: 0, interruption: 0, rejection: 0 })
+      expect(yield* gauges).toEqual({ size: 3, running: 0, waiting: 0 })
+      expect(yield* waits).toMatchObject({ count: 0, sum: 0 })
+      expect(yield* runs).toMatchObject({ count: 0, sum: 0 })
+    }))
+
+  it.effect("have counters that only grow, and histograms from a millisecond to five minutes (semantic 31)", () =>
+    Effect.gen(function*() {
+      const { registry, runs, waits } = yield* makeMeasured()
+      const counter = (yield* registry.snapshot).get("greenpool_jobs_total{outcome=success,pool=api}")
+      expect(counter?.state).toEqual({ count: 0, incremental: true })
+      for (const histogram of [yield* waits, yield* runs]) {
+        const boundaries = histogram?.buckets.map(([boundary]) => boundary) ?? []
+        expect(boundaries[0]).toBe(0.001)
+        expect(boundaries.slice(-2)).toEqual([300, Infinity])
+        expect(boundaries).toEqual([...boundaries].sort((a, b) => a - b))
+      }
+    }))
+
+  it.effect("say what each series is (semantic 31)", () =>
+    Effect.gen(function*() {
+      const { registry } = yield* makeMeasured()
+      for (const metric of (yield* registry.snapshot).values()) {
+        expect(metric.description).toMatch(/^[A-Z][a-z].+[a-z]$/)
+      }
+    }))
+
+  it.effect("have the name of the pool by default, or of its key (semantic 31)", () =>
+    Effect.gen(function*() {
+      class ApiPool extends GreenPool.Service<ApiPool>()("app/ApiPool", { metrics: true }) {}
+      const registry = makeRegistry()
+      yield* registry.provide(GreenPool.make({ metrics: true }))
+      yield* registry.provide(Effect.provide(ApiPool.run(Effect.void), ApiPool.layer))
+      expect(yield* registry.figure("greenpool_jobs_total{outcome=success,pool=default}")).toBe(0)
+      expect(yield* registry.figure("greenpool_jobs_total{outcome=success,pool=app/ApiPool}")).toBe(1)
+    }))
+})
+
+describe("gauges", () => {
+  it.effect("are of the moment of the snapshot (semantic 31)", () =>
+    Effect.gen(function*() {
+      const { gauges, pool } = yield* makeMeasured({ size: 2 })
+      const fibers = yield* Effect.forEach([1, 2, 3, 4, 5], () => forkNow(pool.run(Effect.never)))
+      expect(yield* gauges).toEqual({ size: 2, running: 2, waiting: 3 })
+      yield* pool.resize(1)
+      yield* Fiber.interruptAll(fibers.slice(3))
+      expect(yield* gauges).toEqual({ size: 1, running: 2, waiting: 1 })
+    }))
+
+  it.effect("are gone when the pool has closed; what it has counted stays (semantic 31)", () =>
+    Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const { counts, gauges, pool, registry, runs } = yield* makeMeasured().pipe(
+        Effect.provideService(Scope.Scope, scope)
+      )
+      yield* pool.run(Effect.void)
+      const inFinalizer = yield* Deferred.make<unknown>()
+      yield* forkNow(pool.run(Effect.onInterrupt(Effect.never, () =>
+        Effect.flatMap(gauges, (now) => Deferred.succeed(inFinalizer, now)))))
+      yield* Scope.close(scope, Exit.void)
+      expect(yield* Deferred.await(inFinalizer)).toEqual({ size: 1000, running: 1, waiting: 0 })
+      expect(yield* gauges).toEqual({ size: undefined, running: undefined, waiting: undefined })
+      expect([...(yield* registry.snapshot).keys()].sort()).toEqual(names.slice(3).sort())
+      expect(yield* counts).toEqual({ success: 1, failure: 0, interruption: 1, rejection: 0 })
+      expect((yield* runs)?.count).toBe(2)
+    }))
+
+  it.effect("and counters of pools with one name add up, as long as one of them is open (semantic 31)", () =>
+    Effect.gen(function*() {
+      const registry = makeRegistry()
+      const scopes = [yield* Scope.make(), yield* Scope.make()]
+      const pools = yield* Effect.forEach(
+        scopes,
+        (scope, index) =>
+          registry.provide(GreenPool.make({ name: "api", size: index + 1, metrics: true })).pipe(
+            Effect.provideService(Scope.Scope, scope)
+          )
+      )
+      const size = registry.figure("greenpool_size{pool=api}")
+      const successes = registry.figure("greenpool_jobs_total{outcome=success,pool=api}")
+      for (const pool of pools) yield* pool.run(Effect.void)
+      expect([yield* size, yield* successes]).toEqual([3, 2])
+      yield* Scope.close(scopes[0] as Scope.Closeable, Exit.void)
+      expect([yield* size, yield* successes]).toEqual([2, 2])
+      yield* Scope.close(scopes[1] as Scope.Closeable, Exit.void)
+      expect([yield* size, yield* successes]).toEqual([undefined, 2])
+      const next = yield* registry.provide(GreenPool.make({ name: "api", size: 5, metrics: true }))
+      yield* next.run(Effect.void)
+      expect([yield* size, yield* successes]).toEqual([5, 3])
+    }))
+})
+
+describe.each(openSizes)("counters of a pool of size %i", (size) => {
+  it.effect("say how its jobs ended, whatever started them, and who was turned away (semantic 31)", () =>
+    Effect.gen(function*() {
+      const { counts, pool, runs, waits } = yield* makeMeasured({ size })
+      const boom = Effect.fail("no")
+      yield* pool.run(Effect.void)
+      yield* Effect.exit(pool.run(boom))
+      yield* Effect.exit(pool.run(Effect.die("bug")))
+      yield* Effect.exit(pool.run(Effect.interrupt))
+      yield* Fiber.await(yield* pool.spawn(boom))
+      yield* pool.spawnN(Effect.void)
+      yield* pool.run(pool.run(pool.spawn(Effect.void)))
+      yield* Stream.runDrain(pool.imapExit((i) => i % 2 === 0 ? Effect.void : boom, [1, 2, 3]))
+      yield* Effect.scoped(Effect.gen(function*() {
+        const pile = yield* GreenPile.make<void, PoolFull, PoolFull>(pool)
+        yield* pile.spawn(Effect.void)
+        yield* pile.next
+      }))
+      yield* pool.waitall
+      const fibers = yield* Effect.forEach(Array.from({ length: size }), () => forkNow(pool.run(Effect.never)))
+      yield* Effect.exit(pool.run(Effect.void, { maxWait: 0 }))
+      expect(yield* pool.runIfAvailable(Effect.void)).toMatchObject({ _tag: "None" })
+      const inLine = yield* forkNow(pool.run(Effect.void))
+      yield* Fiber.interrupt(inLine)
+      yield* Fiber.interruptAll(fibers)
+      const { failed, interrupted, rejected, started, succeeded } = yield* pool.stats
+      expect(yield* counts).toEqual({ success: 7, failure: 5, interruption: 1 + size, rejection: 1 })
+      expect({ succeeded, failed, interrupted, rejected }).toEqual({
+        succeeded: 7,
+        failed: 5,
+        interrupted: 1 + size,
+        rejected: 1
+      })
+      expect((yield* waits)?.count).toBe(started)
+      expect((yield* runs)?.count).toBe(started)
+    }))
+})
+
+describe("histograms", () => {
+  it.effect("have one wait for each job that starts, 0 for one that need not wait (semantic 31)", () =>
+    Effect.gen(function*() {
+      const { pool, waits } = yield* makeMeasured({ size: 1 })
+      yield* forkNow(pool.run(Effect.sleep("2 seconds")))
+      yield* forkNow(pool.run(Effect.sleep("90 seconds")))
+      const gone = yield* forkNow(pool.run(Effect.void))
+      yield* forkNow(Effect.exit(pool.run(Effect.void, { maxWait: "10 seconds" })))
+      yield* pool.spawn(Effect.void).pipe(Effect.forkChild({ startImmediately: true }))
+      yield* forkNow(Stream.runDrain(pool.imap(() => Effect.void, [1])))
+      yield* TestClock.adjust("30 seconds")
+      yield* Fiber.interrupt(gone)
+      yield* TestClock.adjust("100 seconds")
+      // at once, 2 s, and twice 92 s, of which one for the item of the map
+      expect(buckets(yield* waits)).toEqual([[0.001, 1], [2.5, 1], [120, 2]])
+      expect(yield* waits).toMatchObject({ count: 4, sum: 186, min: 0, max: 92 })
+    }))
+
+  it.effect("have one run for each job that ends, up to the end of its finalizers (semantic 31)", () =>
+    Effect.gen(function*() {
+      const { pool, runs } = yield* makeMeasured({ size: 1 })
+      const first = yield* forkNow(pool.run(Effect.ensuring(Effect.sleep("3 seconds"), Effect.sleep("4 seconds"))))
+      yield* forkNow(pool.spawn(Effect.sleep("40 millis")))
+      yield* TestClock.adjust("2 seconds")
+      expect((yield* runs)?.count).toBe(0)
+      yield* TestClock.adjust("5 seconds")
+      yield* Fiber.join(first)
+      expect(yield* runs).toMatchObject({ count: 1, sum: 7 })
+      yield* TestClock.adjust("1 second")
+      expect(buckets(yield* runs)).toEqual([[0.05, 1], [10, 1]])
+      const forever = yield* forkNow(pool.run(Effect.ensuring(Effect.never, Effect.sleep("1 hour"))))
+      yield* forkNow(Fiber.interrupt(forever))
+      yield* TestClock.adjust("1 hour")
+      expect(buckets(yield* runs)).toEqual([[0.05, 1], [10, 1], [Infinity, 1]])
+    }))
+
+  it.effect("count a time that is a boundary below it, as Prometheus does (semantic 31)", () =>
+    Effect.gen(function*() {
+      const { pool, runs } = yield* makeMeasured({ size: 1 })
+      for (const time of ["1 millis", "1 second", "300 seconds", "300001 millis"] as const) {
+        yield* forkNow(pool.run(Effect.sleep(time)))
+        yield* TestClock.adjust(time)
+      }
+      expect(buckets(yield* runs)).toEqual([[0.001, 1], [1, 1], [300, 1], [Infinity, 1]])
+    }))
+
+  it.effect("measure a job on a borrowed slot from the loan on, and one left with the slot to its end (semantic 31)", () =>
+    Effect.gen(function*() {
+      const { pool, runs, waits } = yield* makeMeasured({ size: 1 })
+      yield* forkNow(pool.run(Effect.gen(function*() {
+        yield* Effect.sleep("1 second")
+        yield* Effect.forkDetach(pool.run(Effect.sleep("20 seconds")), { startImmediately: true })
+        // waits for the slot that is lent
+        yield* Effect.forkDetach(pool.run(Effect.sleep("100 seconds")), { startImmediately: true })
+        yield* Effect.sleep("1 second")
+      })))
+      yield* TestClock.adjust("5 minutes")
+      expect(buckets(yield* runs)).toEqual([[2.5, 1], [30, 1], [120, 1]])
+      expect(yield* runs).toMatchObject({ count: 3, sum: 122 })
+      expect(yield* waits).toMatchObject({ count: 3, sum: 20 })
+    }))
+})
+
+describe("what is recorded", () => {
+  it.effect("goes to the context in which the pool was made, never to a caller's (semantic 31)", () =>
+    Effect.gen(function*() {
+      const { counts, pool, registry, waits } = yield* makeMeasured({ size: 1 })
+      const caller = makeRegistry()
+      const asCaller = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+        caller.provide(Effect.provideService(effect, Metric.CurrentMetricAttributes, { request: "42" }))
+      yield* asCaller(Effect.gen(function*() {
+        yield* pool.run(Effect.void)
+        yield* pool.spawn(Effect.void)
+        yield* Stream.runDrain(pool.imap(() => Effect.void, [1, 2]))
+      }))
+      yield* atRest
+      expect(yield* caller.snapshot).toEqual(new Map())
+      expect([...(yield* registry.snapshot).keys()].sort()).toEqual([...names].sort())
+      expect((yield* counts).success).toBe(4)
+      expect((yield* waits)?.count).toBe(4)
+    }))
+
+  it.effect("has the attributes that are around the making of the pool (semantic 31)", () =>
+    Effect.gen(function*() {
+      const registry = makeRegistry()
+      const make = (region: string) =>
+        registry.provide(
+          Effect.provideService(GreenPool.make({ metrics: true }), Metric.CurrentMetricAttributes, { region })
+        )
+      yield* (yield* make("eu")).run(Effect.void)
+      const other = yield* make("us")
+      yield* other.run(Effect.void)
+      yield* other.run(Effect.void)
+      const successes = (region: string) =>
+        registry.figure(`greenpool_jobs_total{outcome=success,pool=default,region=${region}}`)
+      expect([yield* successes("eu"), yield* successes("us")]).toEqual([1, 2])
+      expect((yield* registry.observed("greenpool_run_seconds{pool=default,region=us}"))?.count).toBe(2)
+    }))
+})

@@ -1,0 +1,199 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Clock, Effect, Exit, Fiber, Scope, Stream } from "effect"
+import { TestClock } from "effect/testing"
+import { GreenPool, type GreenPoolOptions } from "../src/index.ts"
+import { forkNow } from "./support/forkNow.ts"
+import { makeLog } from "./support/logged.ts"
+import { makePool } from "./support/makePool.ts"
+import { countSleepers } from "./support/sleepers.ts"
+import { Stage } from "./support/stage.ts"
+import { VirtualClock } from "./support/virtual-clock.ts"
+
+/** A pool that warns after 10 seconds, and what it has logged. */
+const makeWarning = (options?: GreenPoolOptions) =>
+  Effect.gen(function*() {
+    const log = makeLog()
+    const pool = yield* Effect.provide(
+      GreenPool.make({ size: 1, name: "api", slowWait: "10 seconds", ...options }),
+      log.layer
+    )
+    return { pool, log: log.entries }
+  })
+
+describe("slowWait", () => {
+  it.effect("warns once the oldest in line has waited so long, with the name of the pool (semantic 34)", () =>
+    Effect.gen(function*() {
+      const { log, pool } = yield* makeWarning()
+      yield* forkNow(pool.run(Effect.never))
+      yield* TestClock.adjust("1 hour")
+      yield* forkNow(pool.run(Effect.void))
+      yield* TestClock.adjust("9999 millis")
+      expect(log).toEqual([])
+      yield* TestClock.adjust("1 millis")
+      expect(log.map(({ annotations, level }) => ({ annotations, level }))).toEqual([
+        { annotations: { pool: "api" }, level: "Warn" }
+      ])
+      expect(log[0]?.message).toEqual([
+        "A caller has waited 10s for a slot of the pool (size 1, running 1, waiting 1)"
+      ])
+    }))
+
+  it.effect("warns at most once a minute, also of one who is never served (semantic 34)", () =>
+    Effect.gen(function*() {
+      const { log, pool } = yield* makeWarning()
+      yield* forkNow(pool.run(Effect.never))
+      yield* forkNow(pool.run(Effect.void))
+      yield* TestClock.adjust("10 seconds")
+      yield* forkNow(pool.run(Effect.void))
+      yield* TestClock.adjust("59999 millis")
+      expect(log).toHaveLength(1)
+      yield* TestClock.adjust("1 millis")
+      expect(log).toHaveLength(2)
+      yield* TestClock.adjust("10 minutes")
+      expect(log).toHaveLength(12)
+    }))
+
+  it.effect("counts from one warning to the next, though the line was empty between (semantic 34)", () =>
+    Effect.gen(function*() {
+      const { log, pool } = yield* makeWarning()
+      const stage = new Stage()
+      yield* forkNow(pool.run(stage.job("a")))
+      yield* forkNow(pool.run(Effect.void))
+      yield* TestClock.adjust("10 seconds")
+      yield* stage.finish("a")
+      yield* pool.waitall
+      yield* forkNow(pool.run(Effect.never))
+      yield* forkNow(pool.run(Effect.void))
+      yield* TestClock.adjust("59 seconds")
+      expect(log).toHaveLength(1)
+      yield* TestClock.adjust("1 second")
+      expect(log).toHaveLength(2)
+    }))
+
+  it.effect("watches on after a look at an empty line (semantic 34)", () =>
+    Effect.gen(function*() {
+      const { log, pool } = yield* makeWarning()
+      yield* forkNow(pool.run(Effect.never))
+      const gone = yield* forkNow(pool.run(Effect.void))
+      yield* TestClock.adjust("5 seconds")
+      yield* Fiber.interrupt(gone)
+      yield* TestClock.adjust("5 seconds")
+      yield* forkNow(pool.run(Effect.void))
+      yield* TestClock.adjust("10 seconds")
+      expect(log).toHaveLength(1)
+    }))
+
+  it.effect("goes by who has waited longest of those still in line (semantic 34)", () =>
+    Effect.gen(function*() {
+      const { log, pool } = yield* makeWarning()
+      yield* forkNow(pool.run(Effect.never))
+      const first = yield* forkNow(pool.run(Effect.void))
+      yield* TestClock.adjust("4 seconds")
+      // he is next, but has waited less
+      yield* forkNow(pool.run(Effect.void, { priority: 100 }))
+      yield* TestClock.adjust("2 seconds")
+      yield* Fiber.interrupt(first)
+      yield* TestClock.adjust("7999 millis")
+      expect(log).toEqual([])
+      yield* TestClock.adjust("1 millis")
+      expect(log).toHaveLength(1)
+    }))
+
+  it.effect("says nothing of those who are served in time (semantic 34)", () =>
+    Effect.gen(function*() {
+      const { log, pool } = yield* makeWarning()
+      const fibers = yield* Effect.forEach(
+        Array.from({ length: 100 }),
+        () => Effect.andThen(TestClock.adjust("2 seconds"), forkNow(pool.run(Effect.sleep("2 seconds"))))
+      )
+      yield* TestClock.adjust("1 hour")
+      yield* Fiber.joinAll(fibers)
+      expect(log).toEqual([])
+    }))
+
+  it.effect("sees a map in line too (semantic 34)", () =>
+    Effect.gen(function*() {
+      const { log, pool } = yield* makeWarning({ size: 0 })
+      yield* forkNow(Stream.runDrain(pool.imap(() => Effect.void, [1])))
+      yield* TestClock.adjust("10 seconds")
+      expect(log).toHaveLength(1)
+    }))
+
+  it.effect("of zero warns of whoever has to wait at all (semantic 34)", () =>
+    Effect.gen(function*() {
+      const { log, pool } = yield* makeWarning({ slowWait: 0 })
+      yield* pool.run(Effect.void)
+      yield* forkNow(pool.run(Effect.never))
+      yield* TestClock.adjust("1 minute")
+      expect(log).toEqual([])
+      yield* forkNow(pool.run(Effect.void))
+      yield* TestClock.adjust(0)
+      expect(log).toHaveLength(1)
+    }))
+
+  it.effect("goes by the clock where the pool was made, which nobody puts forward (semantic 34)", () =>
+    Effect.gen(function*() {
+      const clock = new VirtualClock()
+      const { log, pool } = yield* Effect.provideService(makeWarning({ size: 0 }), Clock.Clock, clock)
+      yield* forkNow(pool.run(Effect.void))
+      clock.skew = 1_000_000
+      yield* TestClock.adjust("1 hour")
+      expect(log).toEqual([])
+      clock.advance(10_000)
+      expect(log).toHaveLength(1)
+    }))
+
+  it.effect("watches nothing while nobody waits and nothing runs, and not beyond the close (semantic 34)", () =>
+    Effect.gen(function*() {
+      const clock = yield* countSleepers
+      const scope = yield* Scope.make()
+      const { pool } = yield* makeWarning().pipe(
+        Effect.provideService(Clock.Clock, clock),
+        Effect.provideService(Scope.Scope, scope)
+      )
+      expect(clock.sleepers).toBe(0)
+      const stage = new Stage()
+      yield* forkNow(pool.run(stage.job("a")))
+      expect(clock.sleepers).toBe(0)
+      yield* forkNow(pool.run(Effect.void))
+      yield* forkNow(pool.run(Effect.void))
+      expect(clock.sleepers).toBe(1)
+      yield* stage.finish("a")
+      yield* pool.waitall
+      expect(clock.sleepers).toBe(0)
+      yield* forkNow(pool.run(Effect.never))
+      yield* forkNow(pool.run(Effect.never))
+      expect(clock.sleepers).toBe(1)
+      yield* Scope.close(scope, Exit.void)
+      expect(clock.sleepers).toBe(0)
+    }))
+
+  it.effect("sleeps once for all who come while it watches (semantic 34)", () =>
+    Effect.gen(function*() {
+      const clock = yield* countSleepers
+      const { pool } = yield* Effect.provideService(makeWarning(), Clock.Clock, clock)
+      yield* forkNow(pool.run(Effect.never))
+      for (let i = 0; i < 1000; i++) yield* Fiber.interrupt(yield* forkNow(pool.run(Effect.void)))
+      expect(clock.sleeps).toBe(1)
+    }))
+
+  it.effect("is no warning by default, nor of Infinity (semantic 34)", () =>
+    Effect.gen(function*() {
+      const clock = yield* countSleepers
+      for (
+        const pool of [
+          makePool(0),
+          makeWarning({ size: 0, slowWait: "Infinity" }).pipe(Effect.map(({ pool }) => pool))
+        ]
+      ) {
+        yield* forkNow((yield* Effect.provideService(pool, Clock.Clock, clock)).run(Effect.void))
+      }
+      expect(clock.sleeps).toBe(0)
+    }))
+
+  it.effect("that is no duration of at least 0 is a defect (semantic 34)", () =>
+    Effect.gen(function*() {
+      const exit = yield* Effect.exit(GreenPool.make({ slowWait: -1 }))
+      expect(Exit.isFailure(exit) && String(exit.cause)).toContain("Invalid slowWait")
+    }))
+})

@@ -1,0 +1,89 @@
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import { Clock, Effect, Schema } from "effect"
+import { HttpServer, HttpServerRequest, HttpServerResponse } from "effect/http"
+import { createServer } from "node:http"
+
+/** What a request for a chat completion has, of all that the API of OpenAI and those like it allow. */
+export const Chat = Schema.Struct({
+  model: Schema.String,
+  messages: Schema.NonEmptyArray(Schema.Struct({ role: Schema.Literal("user"), content: Schema.String }))
+})
+
+/** Of a completion, what matters here. */
+export const Completion = Schema.Struct({
+  choices: Schema.NonEmptyArray(Schema.Struct({ message: Schema.Struct({ content: Schema.String }) }))
+})
+
+/**
+ * Serves an API on the loopback interface that limits its requests by a token bucket. When that is empty, it refuses all
+ * with 429 for as long as it says in `Retry-After`; then the bucket is full. Every so many requests fail with 500.
+ */
+export const startApi = Effect.fn("startApi")(
+  function*(options: { readonly rate: number; readonly burst: number; readonly failEvery?: number }) {
+    const { burst, failEvery = Infinity, rate } = options
+    const server = yield* NodeHttpServer.make(createServer, { host: "127.0.0.1", port: 0, gracefulShutdownTimeout: 0 })
+    /**
+     * `pauses`: how often the bucket ran dry. `early`: prompts that were refused, and came again before their time.
+     * `strays`: other prompts that came so long after a pause had begun that their client knew of it.
+     */
+    const counters = { requests: 0, refused: 0, failed: 0, pauses: 0, early: 0, strays: 0 }
+    /** How often each prompt was answered. */
+    const answered = new Map<string, number>()
+    const notBefore = new Map<string, number>()
+    let tokens = burst
+    let filledAt = yield* Clock.currentTimeMillis
+    let pausedSince = 0
+    let pausedUntil = 0
+
+    /** Takes a token, or says for how many seconds there is none. */
+    const take = (prompt: string, now: number): number => {
+      // Timers may be a little early.
+      if (now < (notBefore.get(prompt) ?? 0) - 5) counters.early++
+      const isOver = pausedUntil > filledAt && now >= pausedUntil
+      tokens = isOver ? burst : Math.min(burst, tokens + (now - filledAt) * rate / 1000)
+      filledAt = now
+      if (now >= pausedUntil && tokens >= 1) {
+        tokens--
+        return 0
+      }
+      const seconds = Math.ceil(Math.max(pausedUntil - now, 1000 / rate) / 1000)
+      if (now >= pausedUntil) {
+        counters.pauses++
+        pausedSince = now
+        pausedUntil = now + 1000 * seconds
+      } else if (now > pausedSince + 250) {
+        counters.strays++
+      }
+      notBefore.set(prompt, now + 1000 * seconds)
+      return seconds
+    }
+
+    yield* server.serve(
+      Effect.gen(function*() {
+        const request = yield* HttpServerRequest.HttpServerRequest
+        if (request.method !== "POST" || request.url !== "/v1/chat/completions") {
+          return HttpServerResponse.empty({ status: 404 })
+        }
+        const prompt = (yield* HttpServerRequest.schemaBodyJson(Chat)).messages[0].content
+        counters.requests++
+        const seconds = take(prompt, yield* Clock.currentTimeMillis)
+        if (seconds > 0) {
+          counters.refused++
+          return HttpServerResponse.empty({ status: 429, headers: { "retry-after": String(seconds) } })
+        }
+        const fails = counters.requests % failEvery === 0
+        yield* Effect.sleep("5 millis")
+        if (fails) {
+          counters.failed++
+          return HttpServerResponse.empty({ status: 500 })
+        }
+        answered.set(prompt, (answered.get(prompt) ?? 0) + 1)
+        return yield* HttpServerResponse.schemaJson(Completion)({
+          choices: [{ message: { content: `${prompt.length} characters: ${prompt}` } }]
+        })
+      }).pipe(Effect.catchTag("SchemaError", () => Effect.succeed(HttpServerResponse.empty({ status: 400 }))))
+    )
+
+    return { url: `${HttpServer.formatAddress(server.address)}/v1`, counters, answered }
+  }
+)

@@ -1,0 +1,181 @@
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { assert, describe, it } from "@effect/vitest"
+import { GreenPool } from "@greenpool/core"
+import { Console, Effect, FileSystem, Schedule, Stream } from "effect"
+import { DatabaseSync } from "node:sqlite"
+import { importOrders, importRows, openDatabase, readRows } from "../src/gallery/importer.ts"
+import { generateOrders } from "../src/gallery/orders.ts"
+import { runExample, startExample } from "./example.ts"
+
+const silent = Effect.provideService(Console.Console, { ...globalThis.console, error: () => {} })
+
+const directory = Effect.flatMap(FileSystem.FileSystem, (fs) => fs.makeTempDirectoryScoped())
+
+/** A CSV of that content, and a path for a database. */
+const csv = Effect.fnUntraced(function*(content: string) {
+  const fs = yield* FileSystem.FileSystem
+  const place = yield* directory
+  yield* fs.writeFileString(`${place}/in.csv`, content)
+  return { file: `${place}/in.csv`, db: `${place}/out.sqlite` }
+})
+
+const importing = (file: string, db: string, batch = 100) =>
+  importOrders(file, db, batch).pipe(Effect.provide(GreenPool.layer({ size: 3 })), silent)
+
+/** All rows that a query gives. */
+const query = (path: string, sql: string) => {
+  const database = new DatabaseSync(path, { readOnly: true, timeout: 5000 })
+  try {
+    return database.prepare(sql).all().map((row) => ({ ...row }))
+  } finally {
+    database.close()
+  }
+}
+
+const everything = (path: string) =>
+  ["orders", "rejects", "imports"].map((table) => query(path, `SELECT * FROM ${table} ORDER BY 1, 2`))
+
+/** How many rows of its file a database has dealt with; 0 as long as it has no tables. */
+const done = (path: string) => {
+  try {
+    return Number(query(path, "SELECT orders + rejects AS done FROM imports")[0]?.["done"] ?? 0)
+  } catch {
+    return 0
+  }
+}
+
+const head = "id,email,amount,day,note\n"
+
+describe("importer", { timeout: 60_000 }, () => {
+  it.live("ends with the same tables whether or not it was killed and interrupted on the way", () =>
+    Effect.gen(function*() {
+      const place = yield* directory
+      const [file, whole, parts] = [`${place}/in.csv`, `${place}/whole.sqlite`, `${place}/parts.sqlite`]
+      yield* generateOrders(file, 30_000)
+      assert.deepStrictEqual(yield* importing(file, whole, 1000), { orders: 29_970, rejects: 30 })
+
+      const args = ["importer", file, "--db", parts, "--batch", "50"]
+      const endAt = Effect.fnUntraced(function*(count: number, signal: "SIGINT" | "SIGKILL") {
+        const { child, ended } = yield* startExample(...args)
+        yield* Effect.repeat(Effect.sync(() => done(parts) >= count || child.exitCode !== null), {
+          until: (reached) => reached,
+          schedule: Schedule.spaced("2 millis")
+        })
+        child.kill(signal)
+        return yield* ended
+      })
+      yield* endAt(1, "SIGKILL")
+      const killed = done(parts)
+      assert.isTrue(killed > 0 && killed < 30_000, `${killed}`)
+      const { code, stderr } = yield* endAt(killed + 1, "SIGINT")
+      assert.strictEqual(code, 130)
+      const interrupted = done(parts)
+      assert.isTrue(interrupted > killed && interrupted < 30_000, `${interrupted}`)
+      const [, orders, rejects] = /(\d+) orders, (\d+) rejects, \d+ rows\/s\n$/.exec(stderr) ?? []
+      assert.strictEqual(Number(orders) + Number(rejects), interrupted)
+
+      const last = yield* runExample(...args)
+      assert.strictEqual(last.code, 0)
+      assert.include(last.stdout, "in.csv: 29970 orders and 30 rejects in")
+      assert.deepStrictEqual(everything(parts), everything(whole))
+      // And once more, with nothing left to do.
+      assert.deepStrictEqual(yield* importing(file, parts), { orders: 29_970, rejects: 30 })
+      assert.deepStrictEqual(everything(parts), everything(whole))
+    }).pipe(Effect.provide(NodeServices.layer), Effect.scoped))
+
+  it.live("writes what is right as it is, and what is not with its line and the reason", () =>
+    Effect.gen(function*() {
+      const rows = [
+        `1,a@b.c,1.50,2026-01-31,"say ""yes"",\r\nor no"`,
+        `2,a@b.c,1.50,2026-01-31`,
+        ``,
+        `3,nobody,1.50,2026-01-31,`,
+        `x,a@b.c,1.50,2026-01-31,`,
+        `4,a@b.c,-1.50,2026-01-31,`,
+        `1,a@b.c,2.50,2026-01-31,again`,
+        `5,a@b.c,0.00,2026-01-31,5" wide`,
+        `6,a@b.c,0.00,2026-01-31,`
+      ]
+      const { db, file } = yield* csv(`\ufeff${head.trim()}\r\n${rows.join("\r\n")}`)
+      assert.deepStrictEqual(yield* importing(file, db, 2), { orders: 3, rejects: 5 })
+      assert.deepStrictEqual(query(db, "SELECT * FROM orders"), [
+        { id: 1, email: "a@b.c", amount: 1.5, day: "2026-01-31", note: `say "yes",\r\nor no` },
+        { id: 5, email: "a@b.c", amount: 0, day: "2026-01-31", note: `5" wide` },
+        { id: 6, email: "a@b.c", amount: 0, day: "2026-01-31", note: "" }
+      ])
+      const rejects = query(db, "SELECT line, reason FROM rejects").map(({ line, reason }) => `${line}: ${reason}`)
+      assert.deepStrictEqual(rejects.map((reject) => reject.replace(/ RegExp .* at/, " … at")), [
+        "4: 4 fields, not 5",
+        `6: Expected a string matching the … at ["email"]`,
+        `7: Expected a string matching the … at ["id"]`,
+        `8: Expected a string matching the … at ["amount"]`,
+        "9: the id 1 is there already"
+      ])
+      assert.deepStrictEqual(query(db, "SELECT fields FROM rejects WHERE line = 4"), [
+        { fields: `["2","a@b.c","1.50","2026-01-31"]` }
+      ])
+    }).pipe(Effect.provide(NodeServices.layer), Effect.scoped))
+
+  it.live("has few rows in hand, however long the file and however slow the writing", () =>
+    Effect.gen(function*() {
+      const file = `${yield* directory}/in.csv`
+      yield* generateOrders(file, 20_000)
+      let [taken, written, most] = [0, 0, 0]
+      const rows = readRows(file, { bytes: 0, lines: 0 }).pipe(Stream.tap(() => Effect.sync(() => taken++)))
+      yield* importRows(rows, 100, ({ orders, rejects }) =>
+        Effect.gen(function*() {
+          // All that can happen meanwhile does.
+          for (let i = 0; i < 10; i++) {
+            yield* Effect.promise(() => new Promise<void>((resolve) => setImmediate(resolve)))
+          }
+          most = Math.max(most, taken - written)
+          written += orders.length + rejects.length
+        })).pipe(Effect.provide(GreenPool.layer({ size: 2 })))
+      assert.deepStrictEqual([taken, written], [20_001, 20_001])
+      // Two slots, the batch that is written, and a chunk of the parser.
+      assert.isAtMost(most, 3 * 100 + 1000)
+    }).pipe(Effect.provide(NodeServices.layer), Effect.scoped))
+
+  it.live("refuses files that it cannot import, and keeps what it has", () =>
+    Effect.gen(function*() {
+      const fs = yield* FileSystem.FileSystem
+      for (const content of ["", "id,name\n1,x\n", "1,a@b.c,1.50,2026-01-31,\n"]) {
+        const { db, file } = yield* csv(content)
+        assert.deepInclude(yield* Effect.flip(importing(file, db)), { reason: "NotThisTable" })
+        assert.isFalse(yield* fs.exists(db))
+      }
+      const row = (id: number) => `${id},a@b.c,1.50,2026-01-31,\n`
+      const open = yield* csv(`${head}${row(1)}${row(2)}${row(3)}4,"a@b.c,1.50,2026-01-31,\n${row(5)}`)
+      const error = yield* Effect.flip(importing(open.file, open.db, 1))
+      assert.deepInclude(error, { reason: "BrokenCsv" })
+      assert.match(error.message, /in\.csv: the row of line 5: Quote Not Closed$/)
+      assert.deepStrictEqual(query(open.db, "SELECT id FROM orders"), [{ id: 1 }, { id: 2 }, { id: 3 }])
+
+      const changed = yield* csv(head + row(1))
+      yield* importing(changed.file, changed.db)
+      yield* fs.writeFileString(changed.file, head + row(1) + row(2))
+      assert.deepInclude(yield* Effect.flip(importing(changed.file, changed.db)), { reason: "FileChanged" })
+      assert.deepInclude(yield* Effect.flip(importing(changed.file, changed.file)), { reason: "Database" })
+      assert.strictEqual(yield* fs.readFileString(changed.file), head + row(1) + row(2))
+    }).pipe(Effect.provide(NodeServices.layer), Effect.scoped))
+
+  it.live("writes all of a batch or nothing, for one process at a time", () =>
+    Effect.gen(function*() {
+      const { db } = yield* csv("")
+      const [one, two] = [yield* openDatabase(db, "in.csv", "v"), yield* openDatabase(db, "in.csv", "v")]
+      const row = (id: number) => ({ id, email: "a@b.c", amount: 1, day: "2026-01-31", note: "" })
+      const batch = (id: number) => {
+        const end = { bytes: id, lines: id }
+        return { orders: [{ ...row(id), row: { fields: [], start: end, end } }], rejects: [], end }
+      }
+      assert.deepStrictEqual(yield* one.write(batch(1)), { orders: 1, rejects: 0 })
+      assert.deepInclude(yield* Effect.flip(two.write(batch(2))), { reason: "Database" })
+      const twice = { line: 1, reason: "", fields: [] }
+      assert.deepInclude(yield* Effect.flip(one.write({ ...batch(3), rejects: [twice, twice] })), {
+        reason: "Database"
+      })
+      assert.deepStrictEqual(query(db, "SELECT id FROM orders"), [{ id: 1 }])
+      assert.deepStrictEqual(query(db, "SELECT bytes, orders FROM imports"), [{ bytes: 1, orders: 1 }])
+      assert.deepStrictEqual(yield* one.write(batch(3)), { orders: 1, rejects: 0 })
+    }).pipe(Effect.provide(NodeServices.layer), Effect.scoped))
+})

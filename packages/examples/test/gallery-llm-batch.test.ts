@@ -1,0 +1,133 @@
+import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { assert, describe, it } from "@effect/vitest"
+import { Console, Effect, Fiber, FileSystem, Layer, Schedule } from "effect"
+import { RateLimiter } from "effect/persistence"
+import { TestClock } from "effect/testing"
+import { setImmediate } from "node:timers/promises"
+import { startApi } from "../src/gallery/llm-api.ts"
+import { llmBatch, readPrompts } from "../src/gallery/llm-batch.ts"
+import { runExample, startExample } from "./example.ts"
+
+const services = Layer.mergeAll(
+  NodeServices.layer,
+  NodeHttpClient.layerNodeHttp,
+  RateLimiter.layer.pipe(Layer.provide(RateLimiter.layerStoreMemory))
+)
+
+const prompts = (count: number) =>
+  Array.from({ length: count }, (_, index) => ({ id: String(index + 1), prompt: `prompt ${index + 1}` }))
+
+/** A file of that content in a directory that is deleted with the scope. */
+const fileOf = Effect.fnUntraced(function*(content: string, name = "answers.jsonl") {
+  const fs = yield* FileSystem.FileSystem
+  const file = `${yield* fs.makeTempDirectoryScoped()}/${name}`
+  yield* fs.writeFileString(file, content)
+  return file
+})
+
+const read = (file: string) => Effect.flatMap(FileSystem.FileSystem, (fs) => fs.readFileString(file))
+
+const silent = Effect.provideService(Console.Console, { ...globalThis.console, error: () => {} })
+
+/** The ids of the answers of a file, in order of number. */
+const idsOf = (text: string) =>
+  text.split("\n").slice(0, -1).map((line) => Number(JSON.parse(line).id)).toSorted((a, b) => a - b)
+
+const numbers = (count: number) => Array.from({ length: count }, (_, index) => index + 1)
+
+describe("llm-batch", { timeout: 30_000 }, () => {
+  it.effect("gets one answer to each prompt out of an API that refuses and fails, and pauses as a whole when told to", () =>
+    Effect.gen(function*() {
+      const { answered, counters, url } = yield* startApi({ rate: 1, burst: 80, failEvery: 40 })
+      const out = yield* fileOf("")
+      // Most of those at work wait for a token: nothing but the pause keeps them from asking during the pause.
+      const batch = yield* Effect.forkChild(llmBatch(prompts(120), out, { url, model: "m", rate: 60, size: 40 }))
+      // The time of the client and of the API passes only here; a request arrives within some turns of the event loop.
+      while (batch.pollUnsafe() === undefined) {
+        for (let turn = 0; turn < 10; turn++) yield* Effect.promise(() => setImmediate())
+        yield* TestClock.adjust("10 millis")
+      }
+      yield* Fiber.join(batch)
+      assert.deepStrictEqual(idsOf(yield* read(out)), numbers(120))
+      assert.deepStrictEqual([answered.size, Math.max(...answered.values())], [120, 1])
+      assert.isAtLeast(counters.pauses, 1)
+      assert.isAtLeast(counters.failed, 3)
+      assert.deepInclude(counters, { early: 0, strays: 0, requests: 120 + counters.refused + counters.failed })
+    }).pipe(silent, Effect.provide(services), Effect.scoped))
+
+  it.live("loses no answer to Ctrl-C, and after a kill goes on with what has no answer", () =>
+    Effect.gen(function*() {
+      const fs = yield* FileSystem.FileSystem
+      const { answered, url } = yield* startApi({ rate: 10_000, burst: 10_000 })
+      const out = yield* fileOf("")
+      const args = ["llm-batch", "--url", url, "--out", out, "--prompts", "400", "--rate", "200", "--size", "8"]
+      const endAt = Effect.fnUntraced(function*(count: number, signal: "SIGINT" | "SIGKILL") {
+        const { child, ended } = yield* startExample(...args)
+        yield* Effect.repeat(Effect.sync(() => answered.size >= count || child.exitCode !== null), {
+          until: (reached) => reached,
+          schedule: Schedule.spaced("2 millis")
+        })
+        child.kill(signal)
+        return yield* ended
+      })
+
+      const interrupted = yield* endAt(40, "SIGINT")
+      assert.strictEqual(interrupted.code, 130)
+      assert.match(interrupted.stderr, /\n\d+ of 400 answered\n$/)
+      const first = idsOf(yield* read(out))
+      assert.isBelow(first.length, 400)
+      assert.strictEqual(first.length, answered.size)
+      assert.strictEqual(Math.max(...answered.values()), 1)
+
+      yield* endAt(answered.size + 40, "SIGKILL")
+      // As if the kill had come in the middle of a line.
+      yield* fs.writeFileString(out, `{"id":"399","prompt":"What`, { flag: "a" })
+
+      const last = yield* runExample(...args)
+      assert.deepInclude(last, { code: 0, stdout: "" })
+      assert.deepStrictEqual(idsOf(yield* read(out)), numbers(400))
+      // Only what was in flight at the kill was asked again.
+      const twice = [...answered.values()].filter((times) => times > 1)
+      assert.isAtMost(twice.length, 8)
+    }).pipe(Effect.provide(services), Effect.scoped))
+
+  it.live("counts what gets no answer, and asks it again in the next run", () =>
+    Effect.gen(function*() {
+      const { answered, url } = yield* startApi({ rate: 100, burst: 100 })
+      const out = yield* fileOf("")
+      const api = { url, model: "m", rate: 100, size: 2 }
+      const error = yield* Effect.flip(llmBatch(prompts(3), out, { ...api, url: `${url}/nowhere` }))
+      assert.deepInclude(error, { _tag: "Unanswered", count: 3 })
+      assert.strictEqual(yield* read(out), "")
+      yield* llmBatch(prompts(3), out, api)
+      yield* llmBatch(prompts(4), out, api)
+      assert.deepStrictEqual(idsOf(yield* read(out)), [1, 2, 3, 4])
+      assert.deepStrictEqual([...answered.values()], [1, 1, 1, 1])
+    }).pipe(silent, Effect.provide(services), Effect.scoped))
+
+  it.live("reads prompts one a line or as JSON lines, and says which line is none", () =>
+    Effect.gen(function*() {
+      const text = yield* fileOf("one\r\n\n two \n", "prompts.txt")
+      assert.deepStrictEqual(yield* readPrompts(text), [{ id: "1", prompt: "one" }, { id: "3", prompt: "two" }])
+      const good = `{"id":"a","prompt":"one"}\n`
+      assert.deepStrictEqual(yield* readPrompts(yield* fileOf(good)), [{ id: "a", prompt: "one" }])
+      for (const bad of ["{", "{}", `{"id":"","prompt":"x"}`, good]) {
+        const error = yield* Effect.flip(readPrompts(yield* fileOf(good + bad)))
+        assert.deepInclude(error, { _tag: "BadLine", line: 2 })
+      }
+    }).pipe(Effect.provide(services), Effect.scoped))
+
+  it.live("asks nothing and changes nothing when the file for the answers holds something else", () =>
+    Effect.gen(function*() {
+      const { counters, url } = yield* startApi({ rate: 100, burst: 100 })
+      const answer = (id: string, prompt: string) => `{"id":"${id}","prompt":"${prompt}","answer":"x"}\n`
+      for (const content of ["my notes", "my\nnotes\n", answer("2", "another"), answer("1", "prompt 1") + "rest"]) {
+        const out = yield* fileOf(content)
+        const error = yield* Effect.flip(llmBatch(prompts(2), out, { url, model: "m", rate: 100, size: 2 }))
+        assert.strictEqual(error._tag, "BadLine")
+        assert.strictEqual(yield* read(out), content)
+      }
+      assert.strictEqual(counters.requests, 0)
+    }).pipe(Effect.provide(services), Effect.scoped))
+})
