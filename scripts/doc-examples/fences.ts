@@ -4,10 +4,13 @@ import { join } from "node:path"
 /** The root of the repository, where the paths of the documents start. */
 export const root = join(import.meta.dirname, "../..")
 
-/** Every document whose code must run: Markdown, and source files with doc comments. */
+/**
+ * Every document whose code must run: Markdown, and source files with doc comments. The reference repeats those
+ * comments, between signatures that are no programs.
+ */
 export const documents: ReadonlyArray<string> = globSync(
   ["*.md", "docs/**/*.md", "packages/examples/*.md", "packages/core/src/*.ts"],
-  { cwd: root }
+  { cwd: root, exclude: ["docs/reference.md"] }
 ).toSorted()
 
 /** A block of code in a document. */

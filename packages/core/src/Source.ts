@@ -17,6 +17,7 @@ export type Source<X, E = never, R = never> = Iterable<X> | AsyncIterable<X> | S
 /**
  * Type helpers that read the parts of a source.
  *
+ * @category models
  * @since 0.1.0
  */
 export declare namespace Source {

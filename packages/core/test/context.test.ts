@@ -1,7 +1,8 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Context, Effect, Exit, Fiber, Latch, Logger, References, Scope, Stream, type Tracer } from "effect"
-import { AsyncLocalStorage } from "node:async_hooks"
 import { GreenPile, GreenPool } from "../src/index.ts"
+import { makeStorage } from "./support/async-storage.ts"
+import { isBrowser } from "./support/host.ts"
 import { makePool } from "./support/makePool.ts"
 import { Stage } from "./support/stage.ts"
 import { atRest, until } from "./support/turns.ts"
@@ -103,8 +104,8 @@ describe.each(Object.keys(ways))("a job of %s", (way) => {
       expect(yield* Shade).toBe("none")
     }))
 
-  it("keeps the asynchronous context of its caller, of Node (T29)", async () => {
-    const storage = new AsyncLocalStorage<string>()
+  it.skipIf(isBrowser)("keeps the asynchronous context of its caller, of Node (T29)", async () => {
+    const storage = await Effect.runPromise(makeStorage<string>())
     const scope = Scope.makeUnsafe()
     const pool = await Effect.runPromise(Effect.provideService(GreenPool.make({ size: 2 }), Scope.Scope, scope))
     const gate = Latch.makeUnsafe()

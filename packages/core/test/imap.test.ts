@@ -1,10 +1,10 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Context, Deferred, Effect, Exit, Fiber, Latch, Scope, Stream } from "effect"
-import { AsyncLocalStorage } from "node:async_hooks"
 import { GreenPool, type Verbs } from "../src/index.ts"
-import { runWith } from "./support/async-storage.ts"
+import { makeStorage, runWith } from "./support/async-storage.ts"
 import { CountedIterable, countedSources } from "./support/counted-sources.ts"
 import { counters, expectEmpty } from "./support/counters.ts"
+import { isBrowser } from "./support/host.ts"
 import { MapJobs } from "./support/map-jobs.ts"
 import { Reader } from "./support/reader.ts"
 import { lengthsAround, openSizes, sizes, upTo, windowOf } from "./support/sizes.ts"
@@ -513,48 +513,54 @@ describe("the context of the reader", () => {
       expect(seen).toEqual(["a", "b", "a", "b", "a", "b"])
     }))
 
-  it.live("is seen in asynchronous storage by every job, also by those that start after waiting (semantic 6, T29)", () =>
-    Effect.gen(function*() {
-      const pool = yield* GreenPool.make({ size: 2 })
-      const storage = new AsyncLocalStorage<string>()
-      const seen: Array<string> = []
-      const job = (item: number) =>
-        Effect.sync(() => {
-          seen.push(`${storage.getStore()} ${item}`)
-        }).pipe(Effect.andThen(Effect.promise(() => Promise.resolve())))
-      const read = (tenant: string) =>
-        Effect.promise(() => runWith(storage, tenant, Stream.runDrain(pool.imap(job, [0, 1, 2, 3, 4]))))
-      const hog = yield* Deferred.make<void>()
-      const hogs = yield* Effect.forEach([1, 2], () =>
-        Effect.forkChild(pool.run(Deferred.await(hog)), {
-          startImmediately: true
-        }))
-      const readers = yield* Effect.forkChild(Effect.all(["a", "b", "c"].map(read), { concurrency: "unbounded" }))
-      while ((yield* pool.waiting) < 3) yield* turns(1)
-      yield* Deferred.succeed(hog, undefined)
-      yield* Fiber.join(readers)
-      yield* Fiber.awaitAll(hogs)
-      expect(seen.toSorted()).toEqual(["a", "b", "c"].flatMap((tenant) => upTo(5).map((item) => `${tenant} ${item}`)))
-    }))
+  it.live.skipIf(isBrowser)(
+    "is seen in asynchronous storage by every job, also by those that start after waiting (semantic 6, T29)",
+    () =>
+      Effect.gen(function*() {
+        const pool = yield* GreenPool.make({ size: 2 })
+        const storage = yield* makeStorage<string>()
+        const seen: Array<string> = []
+        const job = (item: number) =>
+          Effect.sync(() => {
+            seen.push(`${storage.getStore()} ${item}`)
+          }).pipe(Effect.andThen(Effect.promise(() => Promise.resolve())))
+        const read = (tenant: string) =>
+          Effect.promise(() => runWith(storage, tenant, Stream.runDrain(pool.imap(job, [0, 1, 2, 3, 4]))))
+        const hog = yield* Deferred.make<void>()
+        const hogs = yield* Effect.forEach([1, 2], () =>
+          Effect.forkChild(pool.run(Deferred.await(hog)), {
+            startImmediately: true
+          }))
+        const readers = yield* Effect.forkChild(Effect.all(["a", "b", "c"].map(read), { concurrency: "unbounded" }))
+        while ((yield* pool.waiting) < 3) yield* turns(1)
+        yield* Deferred.succeed(hog, undefined)
+        yield* Fiber.join(readers)
+        yield* Fiber.awaitAll(hogs)
+        expect(seen.toSorted()).toEqual(["a", "b", "c"].flatMap((tenant) => upTo(5).map((item) => `${tenant} ${item}`)))
+      })
+  )
 
-  it.live("is seen in asynchronous storage by a source that is read after waiting (semantic 6, T29)", () =>
-    Effect.gen(function*() {
-      const pool = yield* GreenPool.make({ size: 1 })
-      const storage = new AsyncLocalStorage<string>()
-      const seen: Array<unknown> = []
-      const source = function*() {
-        for (let item = 0; item < 4; item++) {
-          seen.push(storage.getStore())
-          yield item
+  it.live.skipIf(isBrowser)(
+    "is seen in asynchronous storage by a source that is read after waiting (semantic 6, T29)",
+    () =>
+      Effect.gen(function*() {
+        const pool = yield* GreenPool.make({ size: 1 })
+        const storage = yield* makeStorage<string>()
+        const seen: Array<unknown> = []
+        const source = function*() {
+          for (let item = 0; item < 4; item++) {
+            seen.push(storage.getStore())
+            yield item
+          }
         }
-      }
-      const other = Stream.runDrain(pool.imap(() => Effect.yieldNow, upTo(10)))
-      const read = Effect.promise(() =>
-        runWith(storage, "reader", Stream.runDrain(pool.imap(() => Effect.yieldNow, source())))
-      )
-      yield* Effect.all([other, read], { concurrency: "unbounded" })
-      expect(seen).toEqual(["reader", "reader", "reader", "reader"])
-    }))
+        const other = Stream.runDrain(pool.imap(() => Effect.yieldNow, upTo(10)))
+        const read = Effect.promise(() =>
+          runWith(storage, "reader", Stream.runDrain(pool.imap(() => Effect.yieldNow, source())))
+        )
+        yield* Effect.all([other, read], { concurrency: "unbounded" })
+        expect(seen).toEqual(["reader", "reader", "reader", "reader"])
+      })
+  )
 })
 
 it("waitall in a job of a map is a defect (semantics 10, 11, T13)", () => {

@@ -1,0 +1,21 @@
+/**
+ * The part of the library's tests that says whether it works on a runtime: all that depends on how the runtime
+ * schedules, and needs nothing that only Node has.
+ */
+
+const left = {
+  "they measure memory, and collect garbage, as only Node can": ["gaps", "imap-memory", "longlife", "million"],
+  "they read the streams of Node": ["source"],
+  "they schedule every step themselves, so that all runtimes do the same, and take long": [
+    "imap-interruption",
+    "interruption",
+    "pile-interruption",
+    "shares-property"
+  ]
+}
+
+/** Which files to run, for a configuration of Vitest. */
+export const corePart = {
+  include: ["packages/core/test/*.test.ts"],
+  exclude: Object.values(left).flat().map((name) => `packages/core/test/${name}.test.ts`)
+}
