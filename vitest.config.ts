@@ -1,8 +1,11 @@
+import { availableParallelism } from "node:os"
 import { defineConfig } from "vitest/config"
 import { docExamples } from "./scripts/doc-examples/vite-plugin.ts"
 
 export default defineConfig({
   test: {
+    // On a machine of two cores, vitest would use one.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     projects: [
       {
         test: {
