@@ -26,6 +26,10 @@ const examples: ReadonlyMap<string, Example> = new Map([
     description: "an HTTP server that answers with the titles of feeds: a pile for each request, on one pool",
     start: () => gallery(import("./gallery/feedscraper.ts"))
   }],
+  ["metrics", {
+    description: "an HTTP server whose pool is measured by Prometheus, with a load of its own",
+    start: () => gallery(import("./gallery/metrics.ts"))
+  }],
   ["producer-consumer", {
     description: "visits the pages of a site: a queue feeds the pool, waitall in a loop",
     start: () => gallery(import("./gallery/producer-consumer.ts"))
@@ -33,6 +37,10 @@ const examples: ReadonlyMap<string, Example> = new Map([
   ["recursive-crawler", {
     description: "follows the links of a site, each page once: jobs that start jobs",
     start: () => gallery(import("./gallery/recursive-crawler.ts"))
+  }],
+  ["traces", {
+    description: "requests to an HTTP server, with their waits for slots as spans: a tree, and OTLP",
+    start: () => gallery(import("./gallery/traces.ts"))
   }],
   ["webcrawler", {
     description: "fetches URLs and prints the size of each, in their order: imap",
