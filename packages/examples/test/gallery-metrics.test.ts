@@ -90,8 +90,11 @@ describe("the dashboard of the metrics", () => {
   })
 })
 
-describe.skipIf(prometheus === undefined)("metrics", { timeout: 30_000, concurrent: true }, () => {
-  it.live("are read by a Prometheus, each as it is", () =>
+const ifPrometheus = it.live.skipIf(prometheus === undefined)
+
+// Side by side: a Prometheus scrapes nothing in its first 5 s.
+describe("metrics", { timeout: 30_000, concurrent: true }, () => {
+  ifPrometheus("are read by a Prometheus, each as it is", () =>
     Effect.gen(function*() {
       const address = yield* serve
       const { query } = yield* startPrometheus(address)
@@ -134,111 +137,115 @@ describe.skipIf(prometheus === undefined)("metrics", { timeout: 30_000, concurre
       }))
     }).pipe(Effect.scoped, services))
 
-  it.live("give an answer to every query of the dashboard and the page, and to no other name", () =>
-    Effect.gen(function*() {
-      const { child, ended, said } = yield* startExample("metrics", "--port", "0")
-      const [, address = ""] = yield* said(/^listening on (\S+):/)
-      const { names, query, rules } = yield* startPrometheus(address)
-      assert.isNotEmpty(ofPage)
-      yield* Effect.forEach(
-        [...ofDashboard, ...ofPage].map(filledIn),
-        (expression) =>
-          eventually(Effect.flatMap(query(expression), (samples) =>
-            expecting(() => {
-              assert.isNotEmpty(samples, expression)
-              for (const { value } of samples) assert.isTrue(Number.isFinite(value), `${expression} is ${value}`)
-            }))),
-        { concurrency: 8 }
-      )
-
-      const alerts = yield* eventually(
-        Effect.tap(
-          rules,
-          (alerts) => expecting(() => assert.isFalse(alerts.some(({ health }) => health === "unknown")))
+  ifPrometheus(
+    "give an answer to every query of the dashboard and the page, and to no other name",
+    () =>
+      Effect.gen(function*() {
+        const { child, ended, said } = yield* startExample("metrics", "--port", "0")
+        const [, address = ""] = yield* said(/^listening on (\S+):/)
+        const { names, query, rules } = yield* startPrometheus(address)
+        assert.isNotEmpty(ofPage)
+        yield* Effect.forEach(
+          [...ofDashboard, ...ofPage].map(filledIn),
+          (expression) =>
+            eventually(Effect.flatMap(query(expression), (samples) =>
+              expecting(() => {
+                assert.isNotEmpty(samples, expression)
+                for (const { value } of samples) assert.isTrue(Number.isFinite(value), `${expression} is ${value}`)
+              }))),
+          { concurrency: 8 }
         )
-      )
-      assert.isNotEmpty(alerts)
-      for (const { health, name } of alerts) assert.strictEqual(health, "ok", name)
 
-      const used = metricsIn([...ofDashboard, ...ofPage, ...alerts.map(({ query }) => query)].join("\n"))
-      const existing = yield* names
-      for (const name of used) assert.include(existing, name)
+        const alerts = yield* eventually(
+          Effect.tap(
+            rules,
+            (alerts) => expecting(() => assert.isFalse(alerts.some(({ health }) => health === "unknown")))
+          )
+        )
+        assert.isNotEmpty(alerts)
+        for (const { health, name } of alerts) assert.strictEqual(health, "ok", name)
 
-      child.kill("SIGINT")
-      assert.deepInclude(yield* ended, { code: 130, stderr: "" })
-    }).pipe(Effect.scoped, Effect.provide(NodeHttpClient.layerNodeHttp)))
+        const used = metricsIn([...ofDashboard, ...ofPage, ...alerts.map(({ query }) => query)].join("\n"))
+        const existing = yield* names
+        for (const name of used) assert.include(existing, name)
 
-  it.live("ring the alarm when a pool is full, turns callers away or lets them wait", () =>
-    Effect.gen(function*() {
-      const folder = yield* temporaryFolder
-      const series = (name: string, values: string) => ({ series: `greenpool_${name}`, values })
-      const labels = `job="app", pool="api"`
-      const alert = (alertname: string) => ({
-        eval_time: "12m",
-        alertname,
-        exp_alerts: [{
-          exp_labels: { severity: "warning", job: "app", pool: "api" },
-          exp_annotations: summaries[alertname]
-        }]
-      })
-      const summaries: Record<string, { summary: string }> = {
-        GreenPoolSaturated: {
-          summary: "The pool api of app has had no free slot for 5 minutes, and callers in line."
-        },
-        GreenPoolTurnsAway: { summary: "The pool api of app turns away 25% of its callers." },
-        GreenPoolSlowWaits: {
-          summary: "One of 100 jobs of the pool api of app waits for its slot for 2.485s or longer."
-        }
-      }
-      const full = [
-        series(`running{${labels}}`, "4x20"),
-        series(`size{${labels}}`, "4x20"),
-        series(`waiting{${labels}}`, "1x20")
-      ]
-      const turning = [
-        series(`jobs_total{${labels}, outcome="success"}`, "0+90x20"),
-        series(`jobs_total{${labels}, outcome="rejection"}`, "0+30x20")
-      ]
-      const waiting = [
-        series(`wait_seconds_bucket{${labels}, le="1"}`, "0x20"),
-        series(`wait_seconds_bucket{${labels}, le="2.5"}`, "0+10x20"),
-        series(`wait_seconds_bucket{${labels}, le="+Inf"}`, "0+10x20")
-      ]
-      const idle = [
-        series(`running{${labels}}`, "4x20"),
-        series(`size{${labels}}`, "4x20"),
-        series(`waiting{${labels}}`, "0x20")
-      ]
-      // YAML is a superset of JSON.
-      writeFileSync(
-        join(folder, "alerts.test.yml"),
-        JSON.stringify({
-          rule_files: [join(observing, "alerts.yml")],
-          evaluation_interval: "1m",
-          tests: [
-            {
-              interval: "1m",
-              input_series: [...full, ...turning, ...waiting],
-              alert_rule_test: Object.keys(summaries).map(alert)
-            },
-            {
-              interval: "1m",
-              input_series: idle,
-              alert_rule_test: Object.keys(summaries).map((alertname) => ({
-                eval_time: "12m",
-                alertname,
-                exp_alerts: []
-              }))
-            }
-          ]
+        child.kill("SIGINT")
+        assert.deepInclude(yield* ended, { code: 130, stderr: "" })
+      }).pipe(Effect.scoped, Effect.provide(NodeHttpClient.layerNodeHttp))
+  )
+
+  ifPrometheus(
+    "ring the alarm when a pool is full, turns callers away or lets them wait",
+    () =>
+      Effect.gen(function*() {
+        const folder = yield* temporaryFolder
+        const series = (name: string, values: string) => ({ series: `greenpool_${name}`, values })
+        const labels = `job="app", pool="api"`
+        const alert = (alertname: string) => ({
+          eval_time: "12m",
+          alertname,
+          exp_alerts: [{
+            exp_labels: { severity: "warning", job: "app", pool: "api" },
+            exp_annotations: summaries[alertname]
+          }]
         })
-      )
-      yield* Effect.promise(() => promisify(execFile)(promtool!, ["test", "rules", join(folder, "alerts.test.yml")]))
-    }).pipe(Effect.scoped))
-})
+        const summaries: Record<string, { summary: string }> = {
+          GreenPoolSaturated: {
+            summary: "The pool api of app has had no free slot for 5 minutes, and callers in line."
+          },
+          GreenPoolTurnsAway: { summary: "The pool api of app turns away 25% of its callers." },
+          GreenPoolSlowWaits: {
+            summary: "One of 100 jobs of the pool api of app waits for its slot for 2.485s or longer."
+          }
+        }
+        const full = [
+          series(`running{${labels}}`, "4x20"),
+          series(`size{${labels}}`, "4x20"),
+          series(`waiting{${labels}}`, "1x20")
+        ]
+        const turning = [
+          series(`jobs_total{${labels}, outcome="success"}`, "0+90x20"),
+          series(`jobs_total{${labels}, outcome="rejection"}`, "0+30x20")
+        ]
+        const waiting = [
+          series(`wait_seconds_bucket{${labels}, le="1"}`, "0x20"),
+          series(`wait_seconds_bucket{${labels}, le="2.5"}`, "0+10x20"),
+          series(`wait_seconds_bucket{${labels}, le="+Inf"}`, "0+10x20")
+        ]
+        const idle = [
+          series(`running{${labels}}`, "4x20"),
+          series(`size{${labels}}`, "4x20"),
+          series(`waiting{${labels}}`, "0x20")
+        ]
+        // YAML is a superset of JSON.
+        writeFileSync(
+          join(folder, "alerts.test.yml"),
+          JSON.stringify({
+            rule_files: [join(observing, "alerts.yml")],
+            evaluation_interval: "1m",
+            tests: [
+              {
+                interval: "1m",
+                input_series: [...full, ...turning, ...waiting],
+                alert_rule_test: Object.keys(summaries).map(alert)
+              },
+              {
+                interval: "1m",
+                input_series: idle,
+                alert_rule_test: Object.keys(summaries).map((alertname) => ({
+                  eval_time: "12m",
+                  alertname,
+                  exp_alerts: []
+                }))
+              }
+            ]
+          })
+        )
+        yield* Effect.promise(() => promisify(execFile)(promtool!, ["test", "rules", join(folder, "alerts.test.yml")]))
+      }).pipe(Effect.scoped)
+  )
 
-describe("the example metrics", { timeout: 30_000, concurrent: true }, () => {
-  it.live("turns away whom its pool turns away, and shows its metrics all the same", () =>
+  it.live("can be read while the pool turns callers away", () =>
     Effect.gen(function*() {
       const address = yield* serve
       yield* Effect.orDie(Api.resize(0))
@@ -250,7 +257,7 @@ describe("the example metrics", { timeout: 30_000, concurrent: true }, () => {
       assert.include(yield* metrics.text, `greenpool_jobs_total{pool="api",outcome="rejection"} 1\n`)
     }).pipe(Effect.scoped, services))
 
-  it.live("says so when its port is taken", () =>
+  it.live("are an example that says so when its port is taken", () =>
     Effect.gen(function*() {
       const port = new URL(yield* serve).port
       const { code, stdout } = yield* Effect.flatMap(startExample("metrics", "--port", port), ({ ended }) => ended)
