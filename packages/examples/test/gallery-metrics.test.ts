@@ -6,7 +6,7 @@ import { execFile } from "node:child_process"
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { promisify } from "node:util"
-import { Api, layerServer } from "../src/gallery/metrics.ts"
+import { Api, clients, layerServer } from "../src/gallery/metrics.ts"
 import { startExample } from "./example.ts"
 import {
   observing,
@@ -255,6 +255,18 @@ describe("metrics", { timeout: 30_000, concurrent: true }, () => {
       const metrics = yield* HttpClient.get(`${address}/metrics`)
       assert.match(metrics.headers["content-type"] ?? "", /^text\/plain; version=0\.0\.4/)
       assert.include(yield* metrics.text, `greenpool_jobs_total{pool="api",outcome="rejection"} 1\n`)
+    }).pipe(Effect.scoped, services))
+
+  it.live("are an example that has something to show, until Ctrl-C", () =>
+    Effect.gen(function*() {
+      const { child, ended, said } = yield* startExample("metrics", "--port", "0")
+      const [, address = ""] = yield* said(/^listening on (\S+):/)
+      yield* eventually(Effect.gen(function*() {
+        const text = yield* Effect.flatMap(HttpClient.get(`${address}/metrics`), (response) => response.text)
+        yield* expecting(() => assert.match(text, /outcome="success"} [1-9]/))
+      }))
+      child.kill("SIGINT")
+      assert.deepInclude(yield* ended, { code: 130, stderr: "" })
     }).pipe(Effect.scoped, services))
 
   it.live("are an example that says so when its port is taken", () =>

@@ -44,7 +44,7 @@ export const layerServer = (port: number) =>
   )
 
 /** Clients that come at random: in the course of a minute half as many a second as the peak, the peak, half, none. */
-const clients = Effect.fnUntraced(function*(address: string, peak: number) {
+export const clients = Effect.fnUntraced(function*(address: string, peak: number) {
   const client = Effect.gen(function*() {
     const path = (yield* Random.next) < 0.02 ? "/fail" : "/work"
     // Who has waited too long hangs up, and his job is interrupted or leaves the line.
