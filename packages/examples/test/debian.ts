@@ -3,7 +3,7 @@
  * installing anything.
  */
 import { spawnSync } from "node:child_process"
-import { accessSync, constants, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from "node:fs"
+import { accessSync, constants, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs"
 import { delimiter, join } from "node:path"
 import { fileURLToPath } from "node:url"
 
@@ -37,10 +37,9 @@ const unpack = (name: string, folder: string): void => {
     if (!download() && !(update() && download())) return
     const file = readdirSync(temporary).find((entry) => entry.endsWith(".deb"))
     const unpacked = join(temporary, "package")
-    // At once or not at all: another run may do the same.
-    if (file !== undefined && succeeds(temporary, "dpkg-deb", "-x", file, unpacked) && !existsSync(folder)) {
-      renameSync(unpacked, folder)
-    }
+    if (file === undefined || !succeeds(temporary, "dpkg-deb", "-x", file, unpacked)) return
+    // Fails if another run has been quicker.
+    succeeds(temporary, "mv", "-T", unpacked, folder)
   } finally {
     rmSync(temporary, { recursive: true, force: true })
   }

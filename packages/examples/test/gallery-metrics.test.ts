@@ -2,23 +2,11 @@ import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Data, Deferred, Effect, Fiber, Layer, Metric, Schedule, Schema } from "effect"
 import { HttpClient, HttpServer } from "effect/http"
-import { execFile } from "node:child_process"
-import { readFileSync, writeFileSync } from "node:fs"
+import { readFileSync } from "node:fs"
 import { join } from "node:path"
-import { promisify } from "node:util"
 import { Api, clients, layerServer } from "../src/gallery/metrics.ts"
 import { startExample } from "./example.ts"
-import {
-  observing,
-  prometheus,
-  promtool,
-  type Sample,
-  startPrometheus,
-  temporaryFolder,
-  unavailable
-} from "./prometheus.ts"
-
-if (prometheus === undefined) console.warn(`Skipped: ${unavailable}`)
+import { observing, prometheus, type Sample, startPrometheus } from "./prometheus.ts"
 
 /** Again and again until it succeeds: Prometheus knows only what it has scraped. */
 const eventually = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
@@ -90,11 +78,11 @@ describe("the dashboard of the metrics", () => {
   })
 })
 
-const ifPrometheus = it.live.skipIf(prometheus === undefined)
+const live = it.live.skipIf(prometheus === undefined)
 
 // Side by side: a Prometheus scrapes nothing in its first 5 s.
 describe("metrics", { timeout: 30_000, concurrent: true }, () => {
-  ifPrometheus("are read by a Prometheus, each as it is", () =>
+  live("are read by a Prometheus, each as it is", () =>
     Effect.gen(function*() {
       const address = yield* serve
       const { query } = yield* startPrometheus(address)
@@ -137,12 +125,12 @@ describe("metrics", { timeout: 30_000, concurrent: true }, () => {
       }))
     }).pipe(Effect.scoped, services))
 
-  ifPrometheus(
-    "give an answer to every query of the dashboard and the page, and to no other name",
+  live(
+    "answer every query of the dashboard and the page",
     () =>
       Effect.gen(function*() {
-        const { child, ended, said } = yield* startExample("metrics", "--port", "0")
-        const [, address = ""] = yield* said(/^listening on (\S+):/)
+        const address = yield* serve
+        yield* Effect.forkScoped(clients(address, 160))
         const { names, query, rules } = yield* startPrometheus(address)
         assert.isNotEmpty(ofPage)
         yield* Effect.forEach(
@@ -168,81 +156,7 @@ describe("metrics", { timeout: 30_000, concurrent: true }, () => {
         const used = metricsIn([...ofDashboard, ...ofPage, ...alerts.map(({ query }) => query)].join("\n"))
         const existing = yield* names
         for (const name of used) assert.include(existing, name)
-
-        child.kill("SIGINT")
-        assert.deepInclude(yield* ended, { code: 130, stderr: "" })
-      }).pipe(Effect.scoped, Effect.provide(NodeHttpClient.layerNodeHttp))
-  )
-
-  ifPrometheus(
-    "ring the alarm when a pool is full, turns callers away or lets them wait",
-    () =>
-      Effect.gen(function*() {
-        const folder = yield* temporaryFolder
-        const series = (name: string, values: string) => ({ series: `greenpool_${name}`, values })
-        const labels = `job="app", pool="api"`
-        const alert = (alertname: string) => ({
-          eval_time: "12m",
-          alertname,
-          exp_alerts: [{
-            exp_labels: { severity: "warning", job: "app", pool: "api" },
-            exp_annotations: summaries[alertname]
-          }]
-        })
-        const summaries: Record<string, { summary: string }> = {
-          GreenPoolSaturated: {
-            summary: "The pool api of app has had no free slot for 5 minutes, and callers in line."
-          },
-          GreenPoolTurnsAway: { summary: "The pool api of app turns away 25% of its callers." },
-          GreenPoolSlowWaits: {
-            summary: "One of 100 jobs of the pool api of app waits for its slot for 2.485s or longer."
-          }
-        }
-        const full = [
-          series(`running{${labels}}`, "4x20"),
-          series(`size{${labels}}`, "4x20"),
-          series(`waiting{${labels}}`, "1x20")
-        ]
-        const turning = [
-          series(`jobs_total{${labels}, outcome="success"}`, "0+90x20"),
-          series(`jobs_total{${labels}, outcome="rejection"}`, "0+30x20")
-        ]
-        const waiting = [
-          series(`wait_seconds_bucket{${labels}, le="1"}`, "0x20"),
-          series(`wait_seconds_bucket{${labels}, le="2.5"}`, "0+10x20"),
-          series(`wait_seconds_bucket{${labels}, le="+Inf"}`, "0+10x20")
-        ]
-        const idle = [
-          series(`running{${labels}}`, "4x20"),
-          series(`size{${labels}}`, "4x20"),
-          series(`waiting{${labels}}`, "0x20")
-        ]
-        // YAML is a superset of JSON.
-        writeFileSync(
-          join(folder, "alerts.test.yml"),
-          JSON.stringify({
-            rule_files: [join(observing, "alerts.yml")],
-            evaluation_interval: "1m",
-            tests: [
-              {
-                interval: "1m",
-                input_series: [...full, ...turning, ...waiting],
-                alert_rule_test: Object.keys(summaries).map(alert)
-              },
-              {
-                interval: "1m",
-                input_series: idle,
-                alert_rule_test: Object.keys(summaries).map((alertname) => ({
-                  eval_time: "12m",
-                  alertname,
-                  exp_alerts: []
-                }))
-              }
-            ]
-          })
-        )
-        yield* Effect.promise(() => promisify(execFile)(promtool!, ["test", "rules", join(folder, "alerts.test.yml")]))
-      }).pipe(Effect.scoped)
+      }).pipe(Effect.scoped, services)
   )
 
   it.live("can be read while the pool turns callers away", () =>

@@ -19,7 +19,11 @@ export const prometheus = findProgram("prometheus", "prometheus")
 /** Checks configurations and rules; it comes with Prometheus. */
 export const promtool = prometheus === undefined ? undefined : findProgram("promtool", "prometheus")
 
-export const unavailable = "there is no Prometheus, and Debian's package cannot be had: apt-get install prometheus"
+if (prometheus === undefined) {
+  console.warn(
+    "Tests with a Prometheus are skipped: there is none, and Debian's package cannot be had. Install it by: apt-get install prometheus"
+  )
+}
 
 /** A folder that is gone with the scope. */
 export const temporaryFolder = Effect.acquireRelease(
