@@ -38,6 +38,10 @@ const examples: ReadonlyMap<string, Example> = new Map([
     description: "asks a rate-limited API thousands of prompts; goes on where it was interrupted",
     start: () => gallery(import("./gallery/llm-batch.ts"))
   }],
+  ["metrics", {
+    description: "an HTTP server whose pool is measured by Prometheus, with a load of its own",
+    start: () => gallery(import("./gallery/metrics.ts"))
+  }],
   ["producer-consumer", {
     description: "visits the pages of a site: a queue feeds the pool, waitall in a loop",
     start: () => gallery(import("./gallery/producer-consumer.ts"))
@@ -49,6 +53,10 @@ const examples: ReadonlyMap<string, Example> = new Map([
   ["tenants", {
     description: "an HTTP server with a pool for each tenant, made when needed: LayerMap",
     start: () => gallery(import("./gallery/tenants.ts"))
+  }],
+  ["traces", {
+    description: "requests to an HTTP server, with their waits for slots as spans: a tree, and OTLP",
+    start: () => gallery(import("./gallery/traces.ts"))
   }],
   ["webcrawler", {
     description: "fetches URLs and prints the size of each, in their order: imap",

@@ -1,0 +1,97 @@
+// An HTTP server whose requests are jobs of a pool that is measured: /metrics gives the figures in the text format of
+// Prometheus. Clients of its own keep it busy, more and fewer of them in turn, so that there is something to see.
+import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import { GreenPool, type PoolFull } from "@greenpool/core"
+import { Clock, Console, Effect, Layer, Random, Schema } from "effect"
+import { Command, Flag } from "effect/cli"
+import { HttpClient, HttpRouter, HttpServer, HttpServerResponse } from "effect/http"
+import { PrometheusMetrics } from "effect/observability"
+import { createServer } from "node:http"
+
+/** The pool of all requests. Its name is the label `pool` of all that Prometheus gets. */
+export class Api extends GreenPool.Service<Api>()("api", {
+  size: 4,
+  maxWaiting: (size) => 4 * size,
+  metrics: true
+}) {}
+
+class WorkFailed extends Schema.TaggedError<WorkFailed>()("WorkFailed", {}) {}
+
+const work = Effect.flatMap(Random.nextBetween(10, 90), (millis) => Effect.sleep(millis))
+
+/** Runs a request in the pool. Reading `/metrics` takes no slot: it must answer when the pool is full. */
+const inPool = (job: Effect.Effect<void, WorkFailed>) =>
+  Api.run(job).pipe(
+    Effect.as(HttpServerResponse.text("done\n")),
+    Effect.catchTags({
+      PoolFull: ({ message }: PoolFull) =>
+        Effect.succeed(HttpServerResponse.text(`${message}\n`, { status: 503, headers: { "retry-after": "1" } })),
+      WorkFailed: () => Effect.succeed(HttpServerResponse.text("failed\n", { status: 500 }))
+    })
+  )
+
+const routes = Layer.mergeAll(
+  HttpRouter.add("GET", "/work", inPool(work)),
+  HttpRouter.add("GET", "/fail", inPool(Effect.andThen(work, new WorkFailed()))),
+  PrometheusMetrics.layerHttp()
+)
+
+/** The server, on a port of this machine; 0 is any that is free. */
+export const layerServer = (port: number) =>
+  HttpRouter.serve(routes, { disableLogger: true, disableListenLog: true }).pipe(
+    Layer.provideMerge(NodeHttpServer.layer(createServer, { host: "127.0.0.1", port, gracefulShutdownTimeout: 0 }))
+  )
+
+/** Clients that come at random: in the course of a minute half as many a second as the peak, the peak, half, none. */
+export const clients = Effect.fnUntraced(function*(address: string, peak: number) {
+  const client = Effect.gen(function*() {
+    const path = (yield* Random.next) < 0.02 ? "/fail" : "/work"
+    // Who has waited too long hangs up, and his job is interrupted or leaves the line.
+    yield* HttpClient.get(address + path).pipe(Effect.timeout("300 millis"), Effect.ignore)
+  })
+  const start = yield* Clock.currentTimeMillis
+  while (true) {
+    const minutes = ((yield* Clock.currentTimeMillis) - start) / 60_000
+    const rate = peak * (1 + Math.sin(2 * Math.PI * minutes)) / 2
+    // The times between clients who know nothing of each other.
+    const seconds = -Math.log(1 - (yield* Random.next)) / Math.max(rate, 1)
+    yield* Effect.sleep(seconds * 1000)
+    yield* Effect.forkChild(client)
+  }
+})
+
+const howTo = (address: string) =>
+  `listening on ${address}: every request to /work is a job of the pool "api"
+
+What it shows:  curl -s ${address}/metrics | grep greenpool_
+In Prometheus:  prometheus --config.file docs/observing/prometheus.yml   (it reads from port 9464)
+In Grafana:     import docs/observing/grafana-dashboard.json`
+
+const command = Command.make(
+  "metrics",
+  {
+    port: Flag.Int("port").pipe(
+      Flag.withDescription("Where to listen (default: 9464; 0: any free port)"),
+      Flag.withDefault(9464)
+    ),
+    peak: Flag.Int("peak").pipe(
+      Flag.withDescription("Requests a second of its own at the most (default: 160, twice what it can do; 0: none)"),
+      Flag.withDefault(160)
+    )
+  },
+  Effect.fn("metrics")(function*({ peak, port }) {
+    const serving = Effect.gen(function*() {
+      const address = HttpServer.formatAddress((yield* HttpServer.HttpServer).address)
+      yield* Console.log(howTo(address))
+      return peak > 0 ? yield* clients(address, peak) : yield* Effect.never
+    })
+    // The server ends before its pool.
+    return yield* serving.pipe(
+      Effect.provide(layerServer(port)),
+      Effect.provide([Api.layer, NodeHttpClient.layerNodeHttp])
+    )
+  })
+).pipe(Command.withDescription("An HTTP server whose requests are jobs of a pool that Prometheus can look into."))
+
+export const main = Command.run(command, { version: "0.1.0" })
