@@ -292,9 +292,10 @@ const version = (name: string): string =>
 
 await maps()
 await spawns()
-await observation()
 await runs()
 await peers()
+// A process that has had measured pools is slower with plain ones.
+await observation()
 await memory()
 
 if (!quick) {

@@ -243,8 +243,10 @@ describe("histograms", () => {
       for (const time of ["1 millis", "1 second", "300 seconds", "300001 millis"] as const) {
         yield* forkNow(pool.run(Effect.sleep(time)))
         yield* TestClock.adjust(time)
+        yield* pool.spawn(Effect.sleep(time))
+        yield* TestClock.adjust(time)
       }
-      expect(buckets(yield* runs)).toEqual([[0.001, 1], [1, 1], [300, 1], [Infinity, 1]])
+      expect(buckets(yield* runs)).toEqual([[0.001, 2], [1, 2], [300, 2], [Infinity, 2]])
     }))
 
   it.effect("measure a job on a borrowed slot from the loan on, and one left with the slot to its end (semantic 31)", () =>

@@ -90,6 +90,11 @@ export abstract class Job extends Waiter {
     return this.depth % MaxNesting === MaxNesting - 1
   }
 
+  /** Whether a job that need not wait starts in the next turn, and not in the step that gives it a slot. */
+  get startsLater(): boolean {
+    return false
+  }
+
   /** A slot has come to a job that waited. Called in the step that gives it. */
   abstract onGrant(): void
   /** The job waited, and will not get a slot: its terms say why, or the pool has closed. It is out of the line. */
@@ -137,6 +142,8 @@ export class Slots {
   shares: Shares | undefined = undefined
   /** Measures the jobs, where that is asked for. */
   meter: Meter | undefined = undefined
+  /** When those began that have a slot at once and start in the next turn: the clock is read for the first only. */
+  turnTime: number | undefined = undefined
   /** Watches the line, where that is asked for. */
   slowWait: SlowWait | undefined = undefined
   /** Called after changes, while somebody wants to know of them. */
@@ -261,8 +268,9 @@ export class Slots {
 
   /** The wait of the job, if it did wait, is over, and its run begins. */
   private measure(job: Job, meter: Meter): void {
-    const { now } = this
-    meter.start(job.state === "waiting" ? now - job.since : 0)
+    const isWaiting = job.state === "waiting"
+    const now = isWaiting || !job.startsLater ? this.now : this.turnTime ??= this.now
+    meter.start(isWaiting ? now - job.since : 0)
     job.since = now
   }
 

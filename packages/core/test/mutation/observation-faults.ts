@@ -379,6 +379,12 @@ const slots = faultsOf("internal/slots.ts", ["metrics", "tracing", "changes", "s
     tests: ["metrics"]
   },
   {
+    name: "a job of run begins with the turn of another",
+    find: "    return false\n  }\n\n  /** A slot has come to a job that waited.",
+    replace: "    return true\n  }\n\n  /** A slot has come to a job that waited.",
+    tests: ["metrics"]
+  },
+  {
     name: "a span of a wait does not end with the wait",
     find: "    job.terms?.endSpan?.(Exit.void)\n",
     replace: "",
@@ -434,6 +440,12 @@ const pool = faultsOf("internal/pool.ts", ["metrics", "tracing", "changes", "slo
     find: "    this.slots.onChange?.()\n    return new PoolFull",
     replace: "    return new PoolFull",
     tests: ["changes"]
+  },
+  {
+    name: "the time of a turn is that of all later ones",
+    find: "    this.slots.turnTime = undefined\n",
+    replace: "",
+    tests: ["metrics"]
   },
   {
     name: "nobody is told of a resize",
