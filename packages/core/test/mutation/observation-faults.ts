@@ -368,7 +368,7 @@ const slots = faultsOf("internal/slots.ts", ["metrics", "tracing", "changes", "s
   },
   {
     name: "a job that need not wait has waited since the beginning",
-    find: "job.state === \"waiting\" ? now - job.since : 0",
+    find: "isWaiting ? now - job.since : 0",
     replace: "now - job.since",
     tests: ["metrics"]
   },
