@@ -257,7 +257,6 @@ export class Slots {
 
   private granted(job: Job): void {
     if (this.meter !== undefined) this.measure(job, this.meter)
-    job.terms?.endSpan?.(Exit.void)
     job.seeker?.leave()
     job.seeker = undefined
     job.state = "holding"
@@ -332,6 +331,7 @@ export class Slots {
     const terms = job.terms
     if (terms?.claim !== undefined) this.shares?.grant(terms.claim, this.now)
     terms?.call?.cancel()
+    terms?.endSpan?.(Exit.void)
   }
 
   /** The job leaves the line without a slot of the pool. */
@@ -351,7 +351,11 @@ export class Slots {
     const seeker = lender.seekers?.shift()
     if (seeker === undefined) return
     this.semaphore.leave(seeker.job)
-    if (seeker.job.terms !== undefined) this.withdraw(seeker.job.terms)
+    const { terms } = seeker.job
+    if (terms !== undefined) {
+      terms.endSpan?.(Exit.void)
+      this.withdraw(terms)
+    }
     this.lend(lender, seeker.job)
     seeker.job.onGrant()
   }

@@ -559,7 +559,7 @@ const slots = faultsOf("internal/slots.ts", ["shares", "admission-corners", "pri
   },
   {
     name: "one who borrows in the end stays among the keys",
-    find: "    if (seeker.job.terms !== undefined) this.withdraw(seeker.job.terms)\n",
+    find: "      this.withdraw(terms)\n",
     replace: "",
     tests: ["shares", "bounds"]
   },

@@ -214,8 +214,8 @@ const slots = faultsOf("internal/slots.ts", ["reentrancy", "slots", "close"], [
   },
   {
     name: "one who is granted stays among the seekers",
-    find: "endSpan?.(Exit.void)\n    job.seeker?.leave()",
-    replace: "endSpan?.(Exit.void)"
+    find: "this.meter)\n    job.seeker?.leave()",
+    replace: "this.meter)"
   },
   {
     name: "one who is cancelled is still said to wait",

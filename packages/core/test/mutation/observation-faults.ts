@@ -386,7 +386,13 @@ const slots = faultsOf("internal/slots.ts", ["metrics", "tracing", "changes", "s
   },
   {
     name: "a span of a wait does not end with the wait",
-    find: "    job.terms?.endSpan?.(Exit.void)\n",
+    find: "    terms?.endSpan?.(Exit.void)\n",
+    replace: "",
+    tests: ["tracing"]
+  },
+  {
+    name: "a span of a wait does not end with a loan",
+    find: "      terms.endSpan?.(Exit.void)\n",
     replace: "",
     tests: ["tracing"]
   },
