@@ -4,6 +4,7 @@ import { execFileSync } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { npmEnvironment } from "../npm-environment.ts"
 import { runtimes } from "../runtimes/runtimes.ts"
 import { checkChangelog, checkContents } from "./contents.ts"
 import { installProject } from "./project.ts"
@@ -12,8 +13,10 @@ const folder = mkdtempSync(join(tmpdir(), "greenpool-"))
 process.once("exit", () => rmSync(folder, { recursive: true, force: true }))
 const tarball = join(folder, "core.tgz")
 
-const run = (command: string, args: ReadonlyArray<string>, cwd = folder) =>
-  void execFileSync(command, args, { cwd, stdio: "inherit" })
+const run = (command: string, args: ReadonlyArray<string>, cwd = folder) => {
+  const env = command === "npx" ? npmEnvironment : process.env
+  execFileSync(command, args, { cwd, env, stdio: "inherit" })
+}
 
 run("pnpm", ["pack", "--out", tarball], join(import.meta.dirname, "../../packages/core"))
 checkContents(tarball)
