@@ -115,8 +115,8 @@ export interface GreenPool<out Rejected = never> {
    * Several sources are zipped; the shortest ends them. No source at all gives an empty stream.
    *
    * It takes constant memory: at most `max(1, size)` items are in hand, from being taken out of the source until the
-   * result is emitted, beside what a stream source delivers in one chunk. Results that are ready come as one chunk.
-   * Nothing is taken before the stream is read, and a reader that is slow stops the taking.
+   * result is emitted, beside what a stream source delivers in one chunk. Results that are ready come as one chunk,
+   * which is emitted when the reader gets it, however slowly he goes through it. Nothing is taken before the stream is read, and a reader that is slow stops the taking.
    *
    * The first failure in order ends it, after all results before it; so does a failure of a source. What is in flight
    * is then interrupted and awaited, as it is when the stream is left early or interrupted; and the sources are

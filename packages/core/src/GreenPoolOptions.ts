@@ -23,8 +23,8 @@ export interface GreenPoolOptions {
   /** The name of the pool in errors, logs, stats, metrics and spans. Default `"default"`. */
   readonly name?: string | undefined
   /**
-   * How long the line may be: a number of callers, 0 or more, or a function that gives one for the size of the moment.
-   * A caller who would make it longer fails with `PoolFull`. Maps and nested jobs count, but are never turned away;
+   * How long the line may be: a number of callers, 0 or more, or a function that gives one for the size of the moment
+   * (a multiple of the size is 0 while the pool is paused). A caller who would make it longer fails with `PoolFull`. Maps and nested jobs count, but are never turned away;
    * shrinking turns nobody away who is in line. Default: no bound.
    */
   readonly maxWaiting?: number | ((size: number) => number) | undefined
