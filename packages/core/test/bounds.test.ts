@@ -320,7 +320,7 @@ describe("maxWait", () => {
 })
 
 describe("PoolFull", () => {
-  it("survives JSON, and says what was full (semantic 23, section 2)", () => {
+  it("survives JSON, and says what was full (semantic 23, surface)", () => {
     const error = new PoolFull({ reason: "QueueFull", pool: "api", size: 3, waiting: 7 })
     expect(error.message).toBe("Pool \"api\" turned a caller away: its line is full (size 3, waiting 7)")
     expect(timedOut(1, 0).message).toBe(

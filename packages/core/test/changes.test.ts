@@ -33,7 +33,7 @@ describe("changes", () => {
       expect(first?.running).toBe(1)
     }))
 
-  it.effect("of a key in the context are those of its pool (section 2)", () =>
+  it.effect("of a key in the context are those of its pool (surface)", () =>
     Effect.gen(function*() {
       const states = yield* Stream.runCollect(Stream.take(GreenPool.changes, 1))
       expect(states.map(({ size }) => size)).toEqual([7])

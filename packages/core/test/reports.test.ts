@@ -40,7 +40,7 @@ describe("a job of spawnN", () => {
       expect(entries.map((entry) => entry.annotations)).toEqual([{ request: "42", outer: "yes", pool: "api" }])
     }))
 
-  it.effect("is reported the same way by the static of a key, which gives nothing either (section 2, semantic 22)", () =>
+  it.effect("is reported the same way by the static of a key, which gives nothing either (surface, semantic 22)", () =>
     Effect.gen(function*() {
       const entries = yield* logged(Effect.gen(function*() {
         expect(yield* GreenPool.spawnN(Effect.fail("no"))).toBeUndefined()

@@ -12,12 +12,12 @@ const overTheWire = <S extends Schema.Codec<unknown, unknown>>(schema: S, value:
   })
 
 describe("PoolSize", () => {
-  it.each([0, 1, 2, 1000, Number.MAX_SAFE_INTEGER])("takes the integer %d (section 2, semantic 13)", (size) => {
+  it.each([0, 1, 2, 1000, Number.MAX_SAFE_INTEGER])("takes the integer %d (surface, semantic 13)", (size) => {
     expect(Schema.decodeUnknownSync(PoolSize)(size)).toBe(size)
   })
 
   it.each([-1, 0.5, Number.NaN, Number.POSITIVE_INFINITY, "1", null, undefined, {}])(
-    "refuses %s (section 2, semantic 13)",
+    "refuses %s (surface, semantic 13)",
     (size) => {
       expect(Exit.isFailure(Schema.decodeUnknownExit(PoolSize)(size))).toBe(true)
     }
@@ -25,7 +25,7 @@ describe("PoolSize", () => {
 })
 
 describe("GreenPoolOptions", () => {
-  it("takes size and name, both optional (section 2)", () => {
+  it("takes size and name, both optional (surface)", () => {
     const decode = Schema.decodeUnknownSync(GreenPoolOptions)
     expect(decode({})).toEqual({})
     expect(decode({ size: 3 })).toEqual({ size: 3 })
@@ -33,20 +33,20 @@ describe("GreenPoolOptions", () => {
   })
 
   it.each([{ size: "3" }, { name: 3 }, { size: Number.NaN }, { size: -1 }, { size: 1.5 }, null])(
-    "refuses %j (section 2)",
+    "refuses %j (surface)",
     (options) => {
       expect(Exit.isFailure(Schema.decodeUnknownExit(GreenPoolOptions)(options))).toBe(true)
     }
   )
 
-  it.effect("are what make takes (section 2)", () =>
+  it.effect("are what make takes (surface)", () =>
     Effect.gen(function*() {
       const options = yield* Schema.decodeUnknownEffect(GreenPoolOptions)({ size: 3, name: "api" })
       const { name, size } = yield* Effect.flatMap(GreenPool.make(options), (pool) => pool.stats)
       expect({ name, size }).toEqual({ name: "api", size: 3 })
     }))
 
-  it.effect("can be read as configuration (section 2)", () =>
+  it.effect("can be read as configuration (surface)", () =>
     Effect.gen(function*() {
       const provider = ConfigProvider.fromUnknown({ pool: { size: "7", name: "api" } })
       const options = yield* Config.schema(GreenPoolOptions, "pool").parse(provider)
@@ -98,7 +98,7 @@ describe("GreenPoolOptions", () => {
 })
 
 describe("PoolStats", () => {
-  it.effect("survives JSON, and is a PoolStats again (section 2)", () =>
+  it.effect("survives JSON, and is a PoolStats again (surface)", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(2)
       yield* pool.spawn(Effect.never)
@@ -123,7 +123,7 @@ describe("PoolStats", () => {
       })
     }))
 
-  it.effect("survives JSON with a negative number of free slots (section 2, semantic 1)", () =>
+  it.effect("survives JSON with a negative number of free slots (surface, semantic 1)", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       yield* pool.spawn(Effect.never)
@@ -132,7 +132,7 @@ describe("PoolStats", () => {
       expect(value.free).toBe(-1)
     }))
 
-  it("encodes to plain data (section 2)", () => {
+  it("encodes to plain data (surface)", () => {
     const plain = {
       name: "n",
       size: 1,
@@ -153,7 +153,7 @@ describe("PoolStats", () => {
 })
 
 describe("InvalidPoolSize", () => {
-  it.effect("survives JSON, whatever the value was (section 2, semantic 13)", () =>
+  it.effect("survives JSON, whatever the value was (surface, semantic 13)", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       for (const size of [-1, 0.5, Number.NaN, Number.POSITIVE_INFINITY, "many", null, undefined, 10n, Symbol("s")]) {
@@ -172,7 +172,7 @@ describe("InvalidPoolSize", () => {
     )
   })
 
-  it.effect("can be caught by its tag (section 2)", () =>
+  it.effect("can be caught by its tag (surface)", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       expect(yield* Effect.catchTag(pool.resize(-3), "InvalidPoolSize", (error) => Effect.succeed(error.value))).toBe(
@@ -182,7 +182,7 @@ describe("InvalidPoolSize", () => {
 })
 
 describe("SourceError", () => {
-  it.effect("survives JSON with the message of its cause (section 2, semantic 18)", () =>
+  it.effect("survives JSON with the message of its cause (surface, semantic 18)", () =>
     Effect.gen(function*() {
       const { value } = yield* overTheWire(SourceError, new SourceError({ cause: new Error("the wire is cut") }))
       expect(value).toBeInstanceOf(SourceError)
