@@ -27,13 +27,13 @@ export interface JobOptions {
 }
 
 /**
- * Says that a pool turned a caller away, who left the line as if he had never been there.
+ * Says that a pool turned a caller away, who left the line as if it had never been there.
  *
  * @category errors
  * @since 0.1.0
  */
 export class PoolFull extends Schema.TaggedError<PoolFull>()("PoolFull", {
-  /** `QueueFull`: the line was as long as `maxWaiting` allows. `WaitTimeout`: he had been in it for `maxWait`. */
+  /** `QueueFull`: the line was as long as `maxWaiting` allows. `WaitTimeout`: it had been in it for `maxWait`. */
   reason: Schema.Literals(["QueueFull", "WaitTimeout"]),
   /** The pool's name. */
   pool: Schema.String,

@@ -116,7 +116,8 @@ export interface GreenPool<out Rejected = never> {
    *
    * It takes constant memory: at most `max(1, size)` items are in hand, from being taken out of the source until the
    * result is emitted, beside what a stream source delivers in one chunk. Results that are ready come as one chunk,
-   * which is emitted when the reader gets it, however slowly he goes through it. Nothing is taken before the stream is read, and a reader that is slow stops the taking.
+   * which is emitted when the reader gets it, however slow the reader then is. Nothing is taken before the stream is
+   * read, and a reader that is slow stops the taking.
    *
    * The first failure in order ends it, after all results before it; so does a failure of a source. What is in flight
    * is then interrupted and awaited, as it is when the stream is left early or interrupted; and the sources are
@@ -204,7 +205,8 @@ export interface GreenPool<out Rejected = never> {
    * loop, each unlike the one before. It ends after the last state of the closed pool.
    *
    * Each run of the stream starts with the present; a slow reader skips to the newest state, and holds nobody up. It
-   * costs nothing while nobody waits for it. Interruption loses nothing. eventlet has no name for it.
+   * costs nothing while nobody waits for it. Read to its end inside a job, it holds up a close that drains, since that
+   * waits for the job. Interruption loses nothing. eventlet has no name for it.
    */
   readonly changes: Stream.Stream<PoolStats>
 }

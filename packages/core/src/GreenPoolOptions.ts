@@ -50,25 +50,29 @@ export interface GreenPoolOptions {
   readonly drainTimeout?: Duration.Input | undefined
   /**
    * Whether the pool keeps metrics, in the registry and with the attributes of the context in which it is made. Each
-   * has the attribute `pool`, the name; pools of one name in one registry are one series. Times are in seconds.
+   * has the attribute `pool`, the name; pools of one name in one registry are one series, and add up. Times are in
+   * seconds; buckets go from 0.001 to 300 and infinity.
    *
-   * Gauges, as long as a pool of the name is open: `greenpool_size`, `greenpool_running`, `greenpool_waiting`. Counter:
-   * `greenpool_jobs_total`, with the attribute `outcome`: `success`, `failure`, `interruption` or `rejection`.
-   * Histograms: `greenpool_wait_seconds`, one observation for each job that starts, and `greenpool_run_seconds`, one for
-   * each that ends.
+   * Gauges, as long as a pool of the name is open: `greenpool_size`, `greenpool_running`, `greenpool_waiting`. What
+   * follows stays after the close. Counter: `greenpool_jobs_total`, with the attribute `outcome`: `success`, `failure`,
+   * `interruption` or `rejection`. Histograms: `greenpool_wait_seconds`, one observation for each job that starts, 0 if
+   * it had a slot at once, and `greenpool_run_seconds`, one for each that ends, to the end of its finalizers.
    *
-   * Default false, which costs nothing.
+   * Default false, which costs nothing; on, a job costs two readings of the clock.
    */
   readonly metrics?: boolean | undefined
   /**
    * Whether waits for slots are spans: `greenpool.wait`, in the span of the caller, with the attributes `greenpool.pool`
    * and `greenpool.size`. Only calls that have to wait have one, and maps have none. It ends when the job starts, so it
-   * is no parent of the job's spans, and fails where the wait does. Default false, which costs nothing.
+   * is no parent of the job's spans, and fails where the wait does. Default false, which costs nothing; on, a wait costs
+   * a span.
    */
   readonly tracing?: boolean | undefined
   /**
-   * How long a caller may be in line without a warning: then one is logged, with the annotation `pool`, at most once a
-   * minute. It goes by the caller who has waited longest, a map or not. `Infinity` or default: no warning.
+   * How long a caller may be in line without a warning: then one is logged, at level `Warn` and with the annotation
+   * `pool`, at most once a minute, by the logger and the clock of the context in which the pool is made. It goes by the
+   * caller who has waited longest, a map or not. Its timer keeps a process alive while somebody is in line. Zero: of
+   * every wait. `Infinity` or default: no warning.
    */
   readonly slowWait?: Duration.Input | undefined
 }
@@ -120,7 +124,8 @@ const check = (what: string, allowed: string, value: number, isAllowed: boolean)
 }
 
 const milliseconds = (what: string, duration: Duration.Input): number => {
-  const value = Duration.toMillis(duration)
+  // Effect takes NaN for zero.
+  const value = Number.isNaN(duration) ? NaN : Duration.toMillis(duration)
   return check(what, "a duration of at least 0", value, value >= 0)
 }
 

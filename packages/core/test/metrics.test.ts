@@ -1,11 +1,12 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Metric, Scope, Stream } from "effect"
+import { Clock, Deferred, Effect, Exit, Fiber, Metric, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { GreenPile, GreenPool, type GreenPoolOptions, type PoolFull } from "../src/index.ts"
 import { forkNow } from "./support/forkNow.ts"
 import { makeRegistry } from "./support/series.ts"
 import { openSizes } from "./support/sizes.ts"
 import { atRest } from "./support/turns.ts"
+import { VirtualClock } from "./support/virtual-clock.ts"
 
 const names = [
   "greenpool_size{pool=api}",
@@ -138,29 +139,33 @@ describe("gauges", () => {
       expect((yield* runs)?.count).toBe(2)
     }))
 
-  it.effect("and counters of pools with one name add up, as long as one of them is open (semantic 31)", () =>
-    Effect.gen(function*() {
-      const registry = makeRegistry()
-      const scopes = [yield* Scope.make(), yield* Scope.make()]
-      const pools = yield* Effect.forEach(
-        scopes,
-        (scope, index) =>
-          registry.provide(GreenPool.make({ name: "api", size: index + 1, metrics: true })).pipe(
-            Effect.provideService(Scope.Scope, scope)
-          )
-      )
-      const size = registry.figure("greenpool_size{pool=api}")
-      const successes = registry.figure("greenpool_jobs_total{outcome=success,pool=api}")
-      for (const pool of pools) yield* pool.run(Effect.void)
-      expect([yield* size, yield* successes]).toEqual([3, 2])
-      yield* Scope.close(scopes[0] as Scope.Closeable, Exit.void)
-      expect([yield* size, yield* successes]).toEqual([2, 2])
-      yield* Scope.close(scopes[1] as Scope.Closeable, Exit.void)
-      expect([yield* size, yield* successes]).toEqual([undefined, 2])
-      const next = yield* registry.provide(GreenPool.make({ name: "api", size: 5, metrics: true }))
-      yield* next.run(Effect.void)
-      expect([yield* size, yield* successes]).toEqual([5, 3])
-    }))
+  it.effect.each([0, 1])(
+    "and counters of pools with one name add up, also when pool %i closes first (semantic 31)",
+    (closeFirst) =>
+      Effect.gen(function*() {
+        const registry = makeRegistry()
+        const scopes = [yield* Scope.make(), yield* Scope.make()]
+        const pools = yield* Effect.forEach(
+          scopes,
+          (scope, index) =>
+            registry.provide(GreenPool.make({ name: "api", size: index + 1, metrics: true })).pipe(
+              Effect.provideService(Scope.Scope, scope)
+            )
+        )
+        const size = registry.figure("greenpool_size{pool=api}")
+        const successes = registry.figure("greenpool_jobs_total{outcome=success,pool=api}")
+        for (const pool of pools) yield* pool.run(Effect.void)
+        expect([yield* size, yield* successes]).toEqual([3, 2])
+        const [first, second] = closeFirst === 0 ? scopes : scopes.toReversed()
+        yield* Scope.close(first as Scope.Closeable, Exit.void)
+        expect([yield* size, yield* successes]).toEqual([2 - closeFirst, 2])
+        yield* Scope.close(second as Scope.Closeable, Exit.void)
+        expect([yield* size, yield* successes]).toEqual([undefined, 2])
+        const next = yield* registry.provide(GreenPool.make({ name: "api", size: 5, metrics: true }))
+        yield* next.run(Effect.void)
+        expect([yield* size, yield* successes]).toEqual([5, 3])
+      })
+  )
 })
 
 describe.each(openSizes)("counters of a pool of size %i", (size) => {
@@ -237,6 +242,18 @@ describe("histograms", () => {
       expect(buckets(yield* runs)).toEqual([[0.05, 1], [10, 1], [Infinity, 1]])
     }))
 
+  it.effect("measure a run from its own slot on, also when others got theirs in the same turn (semantic 31)", () =>
+    Effect.gen(function*() {
+      const clock = new VirtualClock()
+      const { pool, runs } = yield* Effect.provideService(makeMeasured(), Clock.Clock, clock)
+      yield* pool.spawn(Effect.void)
+      // as long as the spawner computes
+      clock.advance(300)
+      yield* pool.spawn(Effect.void)
+      yield* pool.waitall
+      expect(yield* runs).toMatchObject({ count: 2, min: 0, max: 0.3 })
+    }))
+
   it.effect("count a time that is a boundary below it, as Prometheus does (semantic 31)", () =>
     Effect.gen(function*() {
       const { pool, runs } = yield* makeMeasured({ size: 1 })
@@ -300,5 +317,38 @@ describe("what is recorded", () => {
         registry.figure(`greenpool_jobs_total{outcome=success,pool=default,region=${region}}`)
       expect([yield* successes("eu"), yield* successes("us")]).toEqual([1, 2])
       expect((yield* registry.observed("greenpool_run_seconds{pool=default,region=us}"))?.count).toBe(2)
+    }))
+
+  it.effect("has the pool and the outcome for attributes, whatever is around the making of the pool (semantic 31)", () =>
+    Effect.gen(function*() {
+      const registry = makeRegistry()
+      const make = (name: string) =>
+        registry.provide(
+          Effect.provideService(GreenPool.make({ name, metrics: true }), Metric.CurrentMetricAttributes, {
+            pool: "around",
+            outcome: "around"
+          })
+        )
+      const pool = yield* make("a")
+      yield* make("b")
+      yield* pool.run(Effect.void)
+      yield* Effect.exit(pool.run(Effect.fail("no")))
+      const outcomes = ["success", "failure", "interruption", "rejection"]
+      const ended = outcomes.map((outcome) => registry.figure(`greenpool_jobs_total{outcome=${outcome},pool=a}`))
+      expect(yield* Effect.all(ended)).toEqual([1, 1, 0, 0])
+      expect((yield* registry.snapshot).size).toBe(2 * names.length)
+    }))
+
+  it.effect("is one series for pools of one name with the same attributes around them, however these are written (semantic 31)", () =>
+    Effect.gen(function*() {
+      const registry = makeRegistry()
+      for (const around of [{ a: "b,c", "a,b": "c" }, { "a,b": "c", a: "b,c" }]) {
+        const pool = yield* registry.provide(
+          Effect.provideService(GreenPool.make({ metrics: true }), Metric.CurrentMetricAttributes, around)
+        )
+        yield* pool.run(Effect.void)
+      }
+      const successes = [...yield* registry.snapshot].filter(([name]) => name.includes("outcome=success"))
+      expect(successes.map(([, { state }]) => state)).toMatchObject([{ count: 2 }])
     }))
 })

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Clock, Effect, Exit, Fiber, Scope, Stream } from "effect"
+import { Clock, Effect, Exit, Fiber, Logger, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { GreenPool, type GreenPoolOptions } from "../src/index.ts"
 import { forkNow } from "./support/forkNow.ts"
@@ -168,6 +168,29 @@ describe("slowWait", () => {
       expect(clock.sleepers).toBe(0)
     }))
 
+  it.effect("is no trouble for a pool that its logger uses (semantic 34)", () =>
+    Effect.gen(function*() {
+      const clock = yield* countSleepers
+      const scope = yield* Scope.make()
+      const context = yield* Effect.context<never>()
+      let warnings = 0
+      const logger = Logger.make<unknown, void>(() => {
+        warnings++
+        Effect.runForkWith(context)(pool.run(Effect.void))
+      })
+      const pool = yield* GreenPool.make({ size: 1, slowWait: "10 seconds" }).pipe(
+        Effect.provide(Logger.layer([logger])),
+        Effect.provideService(Clock.Clock, clock),
+        Effect.provideService(Scope.Scope, scope)
+      )
+      yield* forkNow(pool.run(Effect.never))
+      yield* forkNow(pool.run(Effect.void))
+      yield* TestClock.adjust("10 minutes")
+      expect(warnings).toBe(10)
+      yield* Scope.close(scope, Exit.void)
+      expect(clock.sleepers).toBe(0)
+    }))
+
   it.effect("sleeps once for all who come while it watches (semantic 34)", () =>
     Effect.gen(function*() {
       const clock = yield* countSleepers
@@ -193,7 +216,9 @@ describe("slowWait", () => {
 
   it.effect("that is no duration of at least 0 is a defect (semantic 34)", () =>
     Effect.gen(function*() {
-      const exit = yield* Effect.exit(GreenPool.make({ slowWait: -1 }))
-      expect(Exit.isFailure(exit) && String(exit.cause)).toContain("Invalid slowWait")
+      for (const slowWait of [-1, NaN]) {
+        const exit = yield* Effect.exit(GreenPool.make({ slowWait }))
+        expect(Exit.isFailure(exit) && String(exit.cause)).toContain("Invalid slowWait")
+      }
     }))
 })

@@ -1,8 +1,10 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, Fiber, Scope, Stream, Tracer } from "effect"
 import { TestClock } from "effect/testing"
-import { GreenPile, GreenPool, type GreenPoolOptions, type PoolFull } from "../src/index.ts"
-import { expectWorking } from "./support/counters.ts"
+import { toInternal } from "../src/GreenPool.ts"
+import { GreenPile, GreenPool, type GreenPoolOptions, type PoolFull, type PoolStats } from "../src/index.ts"
+import type { Job } from "../src/internal/slots.ts"
+import { expectConsistent, expectWorking } from "./support/counters.ts"
 import { forkNow } from "./support/forkNow.ts"
 import { makePool } from "./support/makePool.ts"
 import { lengthOf, makeTracer, parentOf } from "./support/spans.ts"
@@ -174,6 +176,53 @@ describe("tracing", () => {
       yield* forkNow(Effect.withTracerTiming(tracer.provide(pool.run(Effect.void)), false))
       yield* TestClock.adjust("1 second")
       expect(tracer.waits.map(({ status }) => status)).toMatchObject([{ startTime: 0n, endTime: 0n }])
+    }))
+
+  it.effect("by a tracer that looks at the pool and interrupts the caller finds it at rest (semantic 7, semantic 30, semantic 32)", () =>
+    Effect.gen(function*() {
+      const context = yield* Effect.context<never>()
+      const states: Array<PoolStats> = []
+      for (const call of Object.values(calls)) {
+        for (const isGranted of [true, false]) {
+          const pool = yield* makeTraced({ maxWait: "1 second" })
+          const stage = new Stage()
+          const callers: Array<Fiber.Fiber<unknown, unknown>> = []
+          const tracer = Tracer.make({
+            span(options) {
+              const span = new Tracer.NativeSpan(options)
+              span.end = () => {
+                states.push(Effect.runSyncWith(context)(pool.stats))
+                for (const caller of callers) caller.interruptUnsafe()
+              }
+              return span
+            }
+          })
+          yield* forkNow(pool.run(stage.job("a")))
+          const caller = yield* forkNow(Effect.withTracer(call(pool)(Effect.void), tracer))
+          callers.push(caller)
+          yield* isGranted ? stage.finish("a") : TestClock.adjust("1 second")
+          yield* Fiber.await(caller)
+          yield* stage.finish("a")
+          yield* pool.waitall
+          yield* expectWorking(pool)
+        }
+      }
+      expect(states).toHaveLength(8)
+      states.forEach(expectConsistent)
+    }))
+
+  it.effect("keeps no span when the wait is over (semantic 32)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makeTraced()
+      const stage = new Stage()
+      yield* forkNow(pool.run(stage.job("a")))
+      yield* forkNow(makeTracer().provide(pool.run(stage.job("b"))))
+      const [b] = toInternal(pool).slots.semaphore.toArray() as Array<Job>
+      expect(b?.terms?.endSpan).toBeDefined()
+      yield* stage.finish("a")
+      yield* atRest
+      expect(b?.terms?.endSpan).toBeUndefined()
+      yield* stage.finish("b")
     }))
 
   it.effect("by a tracer that throws loses no slot and no place (semantic 7, semantic 32)", () =>

@@ -69,9 +69,9 @@ export class Meter {
     const registry = Context.get(context, Metric.MetricRegistry)
     let named = meters.get(registry)
     if (named === undefined) meters.set(registry, named = new Map())
-    // With other attributes around them they are other series.
-    const around = Context.get(context, Metric.CurrentMetricAttributes)
-    const key = JSON.stringify([pool, ...Object.entries(around).sort()])
+    // With other attributes around them they are other series; those that every series has of its own come first.
+    const { outcome: _outcome, pool: _pool, ...around } = Context.get(context, Metric.CurrentMetricAttributes)
+    const key = JSON.stringify([pool, ...Object.entries(around).sort(([a], [b]) => a < b ? -1 : 1)])
     let meter = named.get(key)
     if (meter === undefined) {
       const own = Context.make(Metric.MetricRegistry, registry).pipe(

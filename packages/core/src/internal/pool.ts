@@ -161,7 +161,6 @@ export class Pool {
   private readonly giveTurns = (): void => {
     const { turns } = this
     this.turns = []
-    this.slots.turnTime = undefined
     for (const turn of turns) turn.onTurn()
   }
 

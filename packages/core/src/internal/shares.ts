@@ -6,7 +6,7 @@
  * the slot was really held. Next is the key that is charged least, where nobody who comes is charged less than the
  * last who was served (the present): so whoever was away for a while is next, but has saved up nothing.
  *
- * Within a key, next is whoever has the most levels: his priority and what he gained while in line. All gain at
+ * Within a key, next is whoever has the most levels: its priority and what it gained while in line. All gain at
  * the same rate, so that their order never changes and no clock is needed to keep it.
  */
 import { Formatter } from "effect"

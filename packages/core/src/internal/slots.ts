@@ -42,6 +42,13 @@ export class Terms {
   constructor(options?: JobOptions) {
     this.options = options
   }
+
+  /** The wait is over, and all that it changes has changed: what a tracer does about it finds the pool at rest. */
+  endWait(exit: Exit.Exit<void, PoolFull>): void {
+    const { endSpan } = this
+    this.endSpan = undefined
+    endSpan?.(exit)
+  }
 }
 
 /** Nested jobs that start or end inside each other's steps take native stack: so many levels of it at the most. */
@@ -73,7 +80,7 @@ export abstract class Job extends Waiter {
   watchers: Array<() => void> | undefined = undefined
   /** What there is to its admission beside a slot. */
   terms: Terms | undefined
-  /** When it came into the line, in milliseconds of monotonic time; where jobs are measured, then when it got its slot. */
+  /** Since when it is in line, or, where jobs are measured, holds its slot: milliseconds of monotonic time. */
   since = 0
 
   constructor(slots: Slots, group: Line<Job>, enclosing: Job | undefined, options?: JobOptions) {
@@ -88,11 +95,6 @@ export abstract class Job extends Waiter {
   /** Whether the job has to yield once, so that no depth of nesting overflows the native stack. */
   get mustYield(): boolean {
     return this.depth % MaxNesting === MaxNesting - 1
-  }
-
-  /** Whether a job that need not wait starts in the next turn, and not in the step that gives it a slot. */
-  get startsLater(): boolean {
-    return false
   }
 
   /** A slot has come to a job that waited. Called in the step that gives it. */
@@ -142,8 +144,6 @@ export class Slots {
   shares: Shares | undefined = undefined
   /** Measures the jobs, where that is asked for. */
   meter: Meter | undefined = undefined
-  /** When those began that have a slot at once and start in the next turn: the clock is read for the first only. */
-  turnTime: number | undefined = undefined
   /** Watches the line, where that is asked for. */
   slowWait: SlowWait | undefined = undefined
   /** Called after changes, while somebody wants to know of them. */
@@ -252,6 +252,7 @@ export class Slots {
   onPermit(job: Job): void {
     if (job.terms !== undefined) this.charge(job)
     this.granted(job)
+    job.terms?.endWait(Exit.void)
     job.onGrant()
   }
 
@@ -267,21 +268,18 @@ export class Slots {
 
   /** The wait of the job, if it did wait, is over, and its run begins. */
   private measure(job: Job, meter: Meter): void {
-    const isWaiting = job.state === "waiting"
-    const now = isWaiting || !job.startsLater ? this.now : this.turnTime ??= this.now
-    meter.start(isWaiting ? now - job.since : 0)
+    const { now } = this
+    meter.start(job.state === "waiting" ? now - job.since : 0)
     job.since = now
   }
 
   private dismissed(job: Job): void {
-    if (job.terms !== undefined) {
-      const { endSpan, refusal } = job.terms
-      endSpan?.(refusal === undefined ? Exit.interrupt() : Exit.fail(refusal))
-      this.withdraw(job.terms)
-    }
+    const { terms } = job
+    if (terms !== undefined) this.withdraw(terms)
     job.seeker?.leave()
     job.seeker = undefined
     job.state = "ended"
+    terms?.endWait(terms.refusal === undefined ? Exit.interrupt() : Exit.fail(terms.refusal))
     this.left()
   }
 
@@ -331,7 +329,6 @@ export class Slots {
     const terms = job.terms
     if (terms?.claim !== undefined) this.shares?.grant(terms.claim, this.now)
     terms?.call?.cancel()
-    terms?.endSpan?.(Exit.void)
   }
 
   /** The job leaves the line without a slot of the pool. */
@@ -352,11 +349,9 @@ export class Slots {
     if (seeker === undefined) return
     this.semaphore.leave(seeker.job)
     const { terms } = seeker.job
-    if (terms !== undefined) {
-      terms.endSpan?.(Exit.void)
-      this.withdraw(terms)
-    }
+    if (terms !== undefined) this.withdraw(terms)
     this.lend(lender, seeker.job)
+    terms?.endWait(Exit.void)
     seeker.job.onGrant()
   }
 }

@@ -43,11 +43,11 @@ export class SlowWait {
     const oldest = this.slots.oldest
     if (oldest === undefined) return
     const { now } = this.alarm
-    if (now >= this.due(oldest.since)) {
-      this.warned = now
-      this.warn(now - oldest.since)
-    }
+    const isDue = now >= this.due(oldest.since)
+    if (isDue) this.warned = now
     this.call = this.alarm.callAt(this.due(oldest.since), this.check)
+    // Last: a logger may use the pool.
+    if (isDue) this.warn(now - oldest.since)
   }
 
   private due(since: number): number {

@@ -71,10 +71,6 @@ export class SpawnJob<A, E> extends Job implements Turn {
     this.context = spawner.context
   }
 
-  override get startsLater(): boolean {
-    return true
-  }
-
   get isRefused(): boolean {
     return this.pool.refuses(this.enclosing) || this.receiver?.isRefused === true
   }

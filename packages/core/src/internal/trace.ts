@@ -12,6 +12,6 @@ export const beginSpan = (context: Context.Context<never>, pool: string, size: n
   const span = Effect.runSyncWith(context)(Effect.makeSpan("greenpool.wait", { attributes }))
   const clock = Context.get(context, Clock.Clock)
   const isTimed = Context.get(context, References.TracerTimingEnabled)
-  // In a fiber of its own: a tracer that throws is nobody's failure.
+  // In a fiber of its own: a tracer that throws here would fail whoever gives the slot, not its caller.
   return (exit) => void Effect.runFork(Effect.sync(() => span.end(isTimed ? clock.currentTimeNanosUnsafe() : 0n, exit)))
 }

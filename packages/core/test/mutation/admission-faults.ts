@@ -496,8 +496,8 @@ const slots = faultsOf("internal/slots.ts", ["shares", "admission-corners", "pri
   },
   {
     name: "who is cancelled stays among the keys",
-    find: "      this.withdraw(job.terms)\n",
-    replace: ""
+    find: "    if (terms !== undefined) this.withdraw(terms)\n    job",
+    replace: "    job"
   },
   {
     name: "an idle pool keeps its keys",
@@ -559,8 +559,8 @@ const slots = faultsOf("internal/slots.ts", ["shares", "admission-corners", "pri
   },
   {
     name: "one who borrows in the end stays among the keys",
-    find: "      this.withdraw(terms)\n",
-    replace: "",
+    find: "    if (terms !== undefined) this.withdraw(terms)\n    this.lend",
+    replace: "    this.lend",
     tests: ["shares", "bounds"]
   },
   {

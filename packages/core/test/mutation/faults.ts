@@ -209,8 +209,8 @@ const slots = faultsOf("internal/slots.ts", ["reentrancy", "slots", "close"], [
   },
   {
     name: "one who is cancelled stays among the seekers",
-    find: "    }\n    job.seeker?.leave()",
-    replace: "    }"
+    find: "this.withdraw(terms)\n    job.seeker?.leave()",
+    replace: "this.withdraw(terms)"
   },
   {
     name: "one who is granted stays among the seekers",
@@ -219,8 +219,8 @@ const slots = faultsOf("internal/slots.ts", ["reentrancy", "slots", "close"], [
   },
   {
     name: "one who is cancelled is still said to wait",
-    find: "    job.state = \"ended\"\n    this.left()",
-    replace: "    this.left()",
+    find: "    job.state = \"ended\"\n    terms",
+    replace: "    terms",
     tests: ["interruption", "close"]
   },
   {
@@ -323,8 +323,8 @@ const slots = faultsOf("internal/slots.ts", ["reentrancy", "slots", "close"], [
   },
   {
     name: "nobody hears that one has left the line",
-    find: "    job.state = \"ended\"\n    this.left()",
-    replace: "    job.state = \"ended\"",
+    find: "Exit.fail(terms.refusal))\n    this.left()",
+    replace: "Exit.fail(terms.refusal))",
     tests: ["waitall"]
   },
   {

@@ -153,8 +153,20 @@ const meter = faultsOf("internal/meter.ts", ["metrics"], [
   },
   {
     name: "pools share a meter whatever attributes are around them",
-    find: "JSON.stringify([pool, ...Object.entries(around).sort()])",
+    find: "JSON.stringify([pool, ...Object.entries(around).sort(([a], [b]) => a < b ? -1 : 1)])",
     replace: "pool"
+  },
+  {
+    name: "attributes around the pool hide its own",
+    find: "const { outcome: _outcome, pool: _pool, ...around } =",
+    replace: "const around =",
+    tests: ["metrics"]
+  },
+  {
+    name: "attributes around the pool are sorted as text",
+    find: ".sort(([a], [b]) => a < b ? -1 : 1)",
+    replace: ".sort()",
+    tests: ["metrics"]
   },
   {
     name: "metrics lack the attributes around the pool",
@@ -246,12 +258,12 @@ const slowWait = faultsOf("internal/slow-wait.ts", ["slow-wait"], [
   },
   {
     name: "slowWait warns of one who has just come",
-    find: "    if (now >= this.due(oldest.since)) {",
-    replace: "    {"
+    find: "now >= this.due(oldest.since)",
+    replace: "true"
   },
   {
     name: "slowWait forgets that it has warned",
-    find: "      this.warned = now\n",
+    find: "    if (isDue) this.warned = now\n",
     replace: ""
   },
   {
@@ -260,8 +272,14 @@ const slowWait = faultsOf("internal/slow-wait.ts", ["slow-wait"], [
     replace: ""
   },
   {
+    name: "slowWait warns before it has set its alarm",
+    find: "    this.call = this.alarm.callAt(this.due(oldest.since), this.check)\n",
+    replace:
+      "    if (isDue) this.warn(now - oldest.since)\n    this.call = this.alarm.callAt(this.due(oldest.since), this.check)\n    if (isDue) return\n"
+  },
+  {
     name: "slowWait says nothing",
-    find: "      this.warn(now - oldest.since)\n",
+    find: "    if (isDue) this.warn(now - oldest.since)\n",
     replace: ""
   },
   {
@@ -368,7 +386,7 @@ const slots = faultsOf("internal/slots.ts", ["metrics", "tracing", "changes", "s
   },
   {
     name: "a job that need not wait has waited since the beginning",
-    find: "isWaiting ? now - job.since : 0",
+    find: "job.state === \"waiting\" ? now - job.since : 0",
     replace: "now - job.since",
     tests: ["metrics"]
   },
@@ -379,33 +397,39 @@ const slots = faultsOf("internal/slots.ts", ["metrics", "tracing", "changes", "s
     tests: ["metrics"]
   },
   {
-    name: "a job of run begins with the turn of another",
-    find: "    return false\n  }\n\n  /** A slot has come to a job that waited.",
-    replace: "    return true\n  }\n\n  /** A slot has come to a job that waited.",
-    tests: ["metrics"]
+    name: "a span of a wait does not end with the wait",
+    find: "    job.terms?.endWait(Exit.void)\n",
+    replace: "",
+    tests: ["tracing"]
   },
   {
-    name: "a span of a wait does not end with the wait",
-    find: "    terms?.endSpan?.(Exit.void)\n",
+    name: "a span of a wait ends before the pool has changed",
+    find: "    this.granted(job)\n    job.terms?.endWait(Exit.void)\n",
+    replace: "    job.terms?.endWait(Exit.void)\n    this.granted(job)\n",
+    tests: ["tracing"]
+  },
+  {
+    name: "a job keeps the span of its wait",
+    find: "    this.endSpan = undefined\n",
     replace: "",
     tests: ["tracing"]
   },
   {
     name: "a span of a wait does not end with a loan",
-    find: "      terms.endSpan?.(Exit.void)\n",
-    replace: "",
+    find: "    terms?.endWait(Exit.void)\n    seeker",
+    replace: "    seeker",
     tests: ["tracing"]
   },
   {
     name: "a span of a wait that fails does not end",
-    find: "      endSpan?.(refusal === undefined ? Exit.interrupt() : Exit.fail(refusal))\n",
+    find: "    terms?.endWait(terms.refusal === undefined ? Exit.interrupt() : Exit.fail(terms.refusal))\n",
     replace: "",
     tests: ["tracing"]
   },
   {
     name: "a span of a wait that is too long is interrupted",
-    find: "endSpan?.(refusal === undefined ? Exit.interrupt() : Exit.fail(refusal))",
-    replace: "endSpan?.(Exit.interrupt())",
+    find: "terms.refusal === undefined ? Exit.interrupt() : Exit.fail(terms.refusal))",
+    replace: "Exit.interrupt())",
     tests: ["tracing"]
   }
 ])
@@ -446,12 +470,6 @@ const pool = faultsOf("internal/pool.ts", ["metrics", "tracing", "changes", "slo
     find: "    this.slots.onChange?.()\n    return new PoolFull",
     replace: "    return new PoolFull",
     tests: ["changes"]
-  },
-  {
-    name: "the time of a turn is that of all later ones",
-    find: "    this.slots.turnTime = undefined\n",
-    replace: "",
-    tests: ["metrics"]
   },
   {
     name: "nobody is told of a resize",
@@ -512,6 +530,12 @@ const options = faultsOf("GreenPoolOptions.ts", ["metrics", "tracing", "slow-wai
     name: "slowWait may be negative",
     find: "milliseconds(\"slowWait\", slowWait)",
     replace: "Duration.toMillis(slowWait)"
+  },
+  {
+    name: "slowWait may be NaN",
+    find: "Number.isNaN(duration) ? NaN : ",
+    replace: "",
+    tests: ["slow-wait"]
   },
   {
     name: "slowWait is a second by default",
