@@ -1,5 +1,5 @@
 /**
- * `node packages/core/test/mutation/run.ts`: plants each fault in a copy of the package, runs the tests there, and
+ * `pnpm mutate`: plants each fault in a copy of the package, runs the tests there, and
  * writes which test found it to RESULTS.md. A fault that no test finds and that is not explained is an error.
  *
  * `--only TEXT` (repeatable): the faults whose name or file contains TEXT; writes nothing.
