@@ -11,11 +11,17 @@ import { COLUMNS, generateOrders } from "./orders.ts"
 const digits = (pattern: RegExp) =>
   Schema.String.check(Schema.isPattern(pattern)).pipe(Schema.decodeTo(Schema.FiniteFromString))
 
+/** Whether there is such a date: a day too many would be one of the next month. */
+const isDay = (text: string): boolean => {
+  const time = /^\d{4}-\d\d-\d\d$/.test(text) ? Date.parse(text) : NaN
+  return Number.isFinite(time) && new Date(time).toISOString().startsWith(text)
+}
+
 const Order = Schema.Struct({
   id: digits(/^[1-9]\d{0,14}$/),
   email: Schema.String.check(Schema.isPattern(/^\S+@\S+$/)),
   amount: digits(/^\d{1,9}\.\d\d$/),
-  day: Schema.String.check(Schema.isPattern(/^\d{4}-\d\d-\d\d$/)),
+  day: Schema.String.check(Schema.makeFilter(isDay, { expected: "a date, as 2026-01-31" })),
   note: Schema.String
 })
 
@@ -184,7 +190,8 @@ export const openDatabase = Effect.fn("openDatabase")(function*(path: string, fi
           at = end.bytes
           return counts
         } catch (error) {
-          database.exec("ROLLBACK")
+          // On a full disk SQLite has done that itself.
+          if (database.isTransaction) database.exec("ROLLBACK")
           throw error
         }
       })
