@@ -7,6 +7,7 @@ import { Console, Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"
 import { NetAddress } from "effect/net"
 import type { Socket, SocketServer } from "effect/socket"
+import { integer, port } from "../flags.ts"
 
 /** One connection, until the client is gone. */
 const echo = (socket: Socket.Socket) =>
@@ -33,8 +34,8 @@ export const echoServer = (server: SocketServer.SocketServer["Service"]) => serv
 const command = Command.make(
   "echo",
   {
-    port: Flag.Int("port").pipe(Flag.withDescription("Where to listen (default: any free port)"), Flag.withDefault(0)),
-    size: Flag.Int("size").pipe(Flag.withDescription("How many connections at once"), Flag.withDefault(1000))
+    port: port("Where to listen (default: any free port)").pipe(Flag.withDefault(0)),
+    size: integer("size", "How many connections at once", 1000)
   },
   Effect.fn("echo")(
     function*({ port, size }) {
