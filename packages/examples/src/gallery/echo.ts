@@ -1,5 +1,5 @@
-// A TCP server that sends back what it gets. Its connections run in a pool: who comes when all slots are taken is
-// connected, and waits in line until somebody leaves.
+// A TCP server that sends back what it gets. Its connections run in a pool: one that comes when all slots are taken
+// is connected, and waits in line until another leaves.
 import * as NodeSocket from "@effect/platform-node/NodeSocket"
 import * as NodeSocketServer from "@effect/platform-node/NodeSocketServer"
 import { GreenPool } from "@greenpool/core"
@@ -39,7 +39,7 @@ const command = Command.make(
   },
   Effect.fn("echo")(
     function*({ port, size }) {
-      // `allowHalfOpen`: who has said all still gets the rest of the echo.
+      // `allowHalfOpen`: a client that has said all still gets the rest of the echo.
       const server = yield* NodeSocketServer.make({ host: "127.0.0.1", port, allowHalfOpen: true })
       yield* Console.log(`listening on ${NetAddress.formatSocketAddress(server.address)}`)
       return yield* echoServer(server).pipe(Effect.provide(GreenPool.layer({ size })))

@@ -156,7 +156,7 @@ export const llmBatch = Effect.fn("llmBatch")(
     yield* Effect.forkScoped(Effect.repeat(progress, Schedule.spaced("1 second")))
     const scope = yield* Effect.scope
     yield* Effect.gen(function*() {
-      // The map has a fiber that outlives the pool. Ctrl-C interrupts only who waits for it; then the pool closes, and
+      // The map has a fiber that outlives the pool. Ctrl-C interrupts only what waits for it; then the pool closes, and
       // `drain` has the map take up nothing more and finish what is in flight, whose answers are paid for.
       const asking = yield* GreenPool.imapUnordered(job, todo).pipe(Stream.runDrain, Effect.forkIn(scope))
       yield* Fiber.join(asking)

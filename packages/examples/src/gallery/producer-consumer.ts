@@ -36,7 +36,7 @@ export const producerConsumer = Effect.fn("producerConsumer")(function*(start: s
       round.push(url)
       yield* GreenPool.spawnN(consume(url, queue, missing))
     }
-    // The queue is empty, but those who run may still fill it. When all have ended and it is empty still, that is the end.
+    // The queue is empty, but those that run may still fill it. When all have ended and it is empty still, that is the end.
     yield* GreenPool.waitall
     if (round.length > 0) rounds.push(round)
   }

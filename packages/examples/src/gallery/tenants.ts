@@ -17,7 +17,7 @@ export class ApiPool extends GreenPool.Service<ApiPool>()("app/ApiPool", bounds)
 /** The connections to the database, for all tenants. */
 export class DatabasePool extends GreenPool.Service<DatabasePool>()("app/DatabasePool", { size: 8 }) {}
 
-/** The pools of the tenants. A request holds that of its tenant; once nobody holds it, it is closed after a while. */
+/** The pools of the tenants. A request holds that of its tenant; once none holds it, it is closed after a while. */
 export class TenantPools extends LayerMap.Service<TenantPools>()("app/TenantPools", {
   // A layer that is made here is the tenant's own. `ApiPool.layer` is one layer: all tenants would share its pool.
   lookup: (tenant: string) => Layer.effect(ApiPool, GreenPool.make({ ...bounds, name: tenant })),
@@ -32,7 +32,7 @@ const Tenant = Schema.String.check(Schema.isPattern(/^[a-z0-9-]{1,32}$/))
 
 /**
  * Starts the server, and gives its address. All its requests take the two pools in the same order, so that they never
- * wait for each other. In the second each tenant has a key: whose turn it is there does not depend on who asks most.
+ * wait for each other. In the second each tenant has a key: whose turn it is there does not depend on which asks most.
  */
 export const startServer = Effect.fn("startServer")(function*(port: number, work: typeof query = query) {
   const server = yield* NodeHttpServer.make(createServer, { host: "127.0.0.1", port, gracefulShutdownTimeout: 0 })
