@@ -41,7 +41,7 @@ export const toScript = (command: string): string => {
     } else if (inside !== "\"") {
       if (token === "(" || token === "'" || (token === "#" && offset === wordAt)) open.push(token)
       // A line that is continued has no end there.
-      if (token === "\\\n" ? offset === wordAt : /[ \t\n;&|<>()]$/.test(token) && token.length === 1) wordAt = end
+      if (token === "\\\n" ? offset === wordAt : /^[ \t\n;&|<>()]$/.test(token)) wordAt = end
     }
     return token
   })

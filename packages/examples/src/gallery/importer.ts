@@ -12,7 +12,7 @@ import { COLUMNS, generateOrders } from "./orders.ts"
 const digits = (pattern: RegExp) =>
   Schema.String.check(Schema.isPattern(pattern)).pipe(Schema.decodeTo(Schema.FiniteFromString))
 
-/** Whether there is such a date: a day too many would be one of the next month. */
+/** Whether there is such a date. `Date` takes 2023-02-29 for the first of March. */
 const isDay = (text: string): boolean => {
   const time = /^\d{4}-\d\d-\d\d$/.test(text) ? Date.parse(text) : NaN
   return Number.isFinite(time) && new Date(time).toISOString().startsWith(text)
