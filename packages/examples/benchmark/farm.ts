@@ -1,6 +1,6 @@
 // Times `farm` beside `xargs -P` and GNU parallel: the same shell command for each of many lines, eight at once.
 //
-//   node packages/examples/benchmark/farm.ts [LINES [ROUNDS]]
+//   pnpm --filter @greenpool/examples bench:farm [LINES [ROUNDS]]
 //
 // The contestants take turns, so that a busy machine is busy for all of them. Each writes its output to a pipe.
 import { spawnSync } from "node:child_process"

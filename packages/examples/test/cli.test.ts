@@ -1,8 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Option, Schema } from "effect"
+import { Effect, Schema } from "effect"
 import { spawn } from "node:child_process"
 import { fileURLToPath } from "node:url"
-import { parseDuration } from "../src/linkcheck/cli.ts"
 import { Report } from "../src/linkcheck/report.ts"
 import { respond, serveRaw } from "./raw-server.ts"
 
@@ -97,13 +96,13 @@ describe("linkcheck", { concurrent: true, timeout: 60_000 }, () => {
       ["http://a.test http://b.test", "Unexpected positional argument"],
       [
         "--size 0",
-        "Invalid value for flag --size: \"0\". Expected an integer of at least 1: a pool of size 0 is paused"
+        "Invalid value for flag --size: \"0\". Expected an integer of at least 1"
       ],
       ["--size -1", "Expected an integer of at least 1"],
       ["--size many", "Invalid value for flag --size: \"many\""],
       ["--max-pages 0", "Expected an integer of at least 1"],
       ["--retries -1", "Expected an integer of at least 0"],
-      ["--timeout soon", "Expected a duration of more than 0, such as 500ms, 10s or 1m"],
+      ["--timeout soon", "Expected a duration of more than 0, such as 10, 500ms or 1m"],
       ["--depth 3", "Unrecognized flag: --depth"],
       [
         "http://127.0.0.1:1/ --retries 0",
@@ -160,17 +159,4 @@ describe("linkcheck", { concurrent: true, timeout: 60_000 }, () => {
       const { code, stderr } = yield* ended
       assert.deepStrictEqual({ code, stderr }, { code: 1, stderr: "" })
     }).pipe(Effect.scoped))
-})
-
-describe("a duration on the command line", () => {
-  it("is a number with a unit", () => {
-    const millis = (text: string) => Option.map(parseDuration(text), Duration.toMillis)
-    assert.deepStrictEqual(
-      ["500ms", "10s", "1.5m", "2h"].map((text) => Option.getOrThrow(millis(text))),
-      [500, 10_000, 90_000, 7_200_000]
-    )
-    for (const text of ["", "10", "s", "-1s", "1d", "1 s", "0ms", "0.0s", "1e3s", "Infinity"]) {
-      assert.isTrue(Option.isNone(parseDuration(text)), text)
-    }
-  })
 })

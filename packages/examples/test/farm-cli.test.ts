@@ -1,10 +1,9 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, FileSystem, Option, Schedule } from "effect"
+import { Effect, FileSystem, Schedule } from "effect"
 import { spawn, spawnSync } from "node:child_process"
 import { readFileSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
-import { parseDuration } from "../src/farm/cli.ts"
 import { runExample, startExample } from "./example.ts"
 
 const folder = Effect.gen(function*() {
@@ -179,16 +178,4 @@ describe("farm, as a program", { concurrent: true, timeout: 60_000 }, () => {
         assert.strictEqual(read("lines"), "1\n2\n")
       }).pipe(Effect.scoped, Effect.provide(NodeServices.layer))
   )
-})
-
-describe("a duration for a farm", () => {
-  it("is in seconds, unless it has another unit", () => {
-    const millis = ["2", "0.5", "500ms", "10s", "1.5m", "2h"].map((text) =>
-      Duration.toMillis(Option.getOrThrow(parseDuration(text)))
-    )
-    assert.deepStrictEqual(millis, [2000, 500, 500, 10_000, 90_000, 7_200_000])
-    for (const text of ["", "s", "-1", "0", "1d", "1 s", "0ms", "1e3", "Infinity"]) {
-      assert.isTrue(Option.isNone(parseDuration(text)), text)
-    }
-  })
 })

@@ -127,6 +127,44 @@ describe("the script of a farm's job", () => {
     assert.deepStrictEqual(words("echo", Buffer.from("a  b")), ["a  b"])
   })
 
+  it("has the line where quotes and brackets are not what they look like", () => {
+    const line = "a  b\"'$(echo bad)"
+    const commands = [
+      "# it's\necho {}",
+      "# say \"\\\necho {}",
+      "true;# it's (\necho {}",
+      "(true)# it's\necho {}",
+      "case a in a)# it's\necho {};; esac",
+      "true &&\\\n# it's\necho {}",
+      "true \\\n# it's\necho {}",
+      "echo {} # it's",
+      "echo {} # {}",
+      "echo \"$(# it's\nprintf %s {})\"",
+      "echo \"`true # it's`\"{}",
+      "# `\necho {}",
+      "echo \\{}",
+      "echo \"\\{}\""
+    ]
+    for (const command of commands) assert.deepStrictEqual(words(command, Buffer.from(line)), [line], command)
+    const placed = [
+      ["a#'{}'", `a#${line}`],
+      ["a\\\n#'{}'", `a#${line}`],
+      ["\\ #'{}'", ` #${line}`],
+      ["\"x\"#'{}'", `x#${line}`],
+      ["$(printf x)#'{}'", `x#${line}`],
+      ["`printf x`#'{}'", `x#${line}`],
+      ["\"x #'{}'\"", `x #'${line}'`],
+      ["$#'{}'", `0${line}`],
+      ["'\\{}'", `\\${line}`],
+      ["\\\\{}", `\\${line}`],
+      ["'\\'\\{}", `\\${line}`],
+      ["\"\\\\{}\"", `\\${line}`]
+    ] as const
+    for (const [word, expected] of placed) {
+      assert.deepStrictEqual(words(`printf '%s\\n' ${word}`, Buffer.from(line)), [expected], word)
+    }
+  })
+
   it("can be shown as one would type it", () => {
     const show = (line: Uint8Array | string) => toCommand("echo {}; {}", Buffer.from(line))
     assert.strictEqual(show("plain").toString(), "echo plain; plain")

@@ -133,8 +133,8 @@ describe("echo", { timeout: 30_000 }, () => {
     Effect.gen(function*() {
       const { said } = yield* startExample("echo")
       const [, port = ""] = yield* said(/:(\d+)$/m)
-      const { code, stdout } = yield* Effect.flatMap(startExample("echo", "--port", port), ({ ended }) => ended)
-      assert.include(stdout, "EADDRINUSE")
+      const { code, stderr } = yield* Effect.flatMap(startExample("echo", "--port", port), ({ ended }) => ended)
+      assert.strictEqual(stderr, `Open: listen EADDRINUSE: address already in use 127.0.0.1:${port}\n`)
       assert.strictEqual(code, 1)
     }).pipe(Effect.scoped))
 })

@@ -94,14 +94,19 @@ describe("importer", { timeout: 60_000 }, () => {
         `4,a@b.c,-1.50,2026-01-31,`,
         `1,a@b.c,2.50,2026-01-31,again`,
         `5,a@b.c,0.00,2026-01-31,5" wide`,
-        `6,a@b.c,0.00,2026-01-31,`
+        `6,a@b.c,0.00,2026-01-31,`,
+        `7,a@b.c,0.00,2024-99-99,`,
+        `8,a@b.c,0.00,2023-02-29,`,
+        `9,a@b.c,0.00,2024-02-29,`,
+        `10,a@b.c,0.00,2026-01,`
       ]
       const { db, file } = yield* csv(`\ufeff${head.trim()}\r\n${rows.join("\r\n")}`)
-      assert.deepStrictEqual(yield* importing(file, db, 2), { orders: 3, rejects: 5 })
+      assert.deepStrictEqual(yield* importing(file, db, 2), { orders: 4, rejects: 8 })
       assert.deepStrictEqual(query(db, "SELECT * FROM orders"), [
         { id: 1, email: "a@b.c", amount: 1.5, day: "2026-01-31", note: `say "yes",\r\nor no` },
         { id: 5, email: "a@b.c", amount: 0, day: "2026-01-31", note: `5" wide` },
-        { id: 6, email: "a@b.c", amount: 0, day: "2026-01-31", note: "" }
+        { id: 6, email: "a@b.c", amount: 0, day: "2026-01-31", note: "" },
+        { id: 9, email: "a@b.c", amount: 0, day: "2024-02-29", note: "" }
       ])
       const rejects = query(db, "SELECT line, reason FROM rejects").map(({ line, reason }) => `${line}: ${reason}`)
       assert.deepStrictEqual(rejects.map((reject) => reject.replace(/ RegExp .* at/, " … at")), [
@@ -109,7 +114,10 @@ describe("importer", { timeout: 60_000 }, () => {
         `6: Expected a string matching the … at ["email"]`,
         `7: Expected a string matching the … at ["id"]`,
         `8: Expected a string matching the … at ["amount"]`,
-        "9: the id 1 is there already"
+        "9: the id 1 is there already",
+        `12: Expected a date, as 2026-01-31 at ["day"]`,
+        `13: Expected a date, as 2026-01-31 at ["day"]`,
+        `15: Expected a date, as 2026-01-31 at ["day"]`
       ])
       assert.deepStrictEqual(query(db, "SELECT fields FROM rejects WHERE line = 4"), [
         { fields: `["2","a@b.c","1.50","2026-01-31"]` }
@@ -177,5 +185,19 @@ describe("importer", { timeout: 60_000 }, () => {
       assert.deepStrictEqual(query(db, "SELECT id FROM orders"), [{ id: 1 }])
       assert.deepStrictEqual(query(db, "SELECT bytes, orders FROM imports"), [{ bytes: 1, orders: 1 }])
       assert.deepStrictEqual(yield* one.write(batch(3)), { orders: 1, rejects: 0 })
+    }).pipe(Effect.provide(NodeServices.layer), Effect.scoped))
+
+  it.live("says why a transaction has failed that SQLite itself has rolled back, as it does on a full disk", () =>
+    Effect.gen(function*() {
+      const { db, file } = yield* csv(`${head}1,a@b.c,1.50,2026-01-31,\n`)
+      yield* openDatabase(db, "in.csv", "v").pipe(Effect.scoped)
+      const database = new DatabaseSync(db)
+      database.exec(
+        "CREATE TRIGGER full BEFORE INSERT ON orders BEGIN SELECT RAISE(ROLLBACK, 'database or disk is full'); END"
+      )
+      database.close()
+      const error = yield* Effect.flip(importing(file, db))
+      assert.deepInclude(error, { reason: "Database", message: "Error: database or disk is full" })
+      assert.deepStrictEqual(everything(db).slice(0, 2), [[], []])
     }).pipe(Effect.provide(NodeServices.layer), Effect.scoped))
 })

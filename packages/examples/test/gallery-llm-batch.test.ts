@@ -61,7 +61,21 @@ describe("llm-batch", { timeout: 30_000 }, () => {
       const fs = yield* FileSystem.FileSystem
       const { answered, url } = yield* startApi({ rate: 10_000, burst: 10_000 })
       const out = yield* fileOf("")
-      const args = ["llm-batch", "--url", url, "--out", out, "--prompts", "400", "--rate", "200", "--size", "8"]
+      const args = [
+        "llm-batch",
+        "--url",
+        url,
+        "--model",
+        "m",
+        "--out",
+        out,
+        "--prompts",
+        "400",
+        "--rate",
+        "200",
+        "--size",
+        "8"
+      ]
       const endAt = Effect.fnUntraced(function*(count: number, signal: "SIGINT" | "SIGKILL") {
         const { child, ended } = yield* startExample(...args)
         yield* Effect.repeat(Effect.sync(() => answered.size >= count || child.exitCode !== null), {
@@ -98,7 +112,9 @@ describe("llm-batch", { timeout: 30_000 }, () => {
       const out = yield* fileOf("")
       const api = { url, model: "m", rate: 100, size: 2 }
       const error = yield* Effect.flip(llmBatch(prompts(3), out, { ...api, url: `${url}/nowhere` }))
-      assert.deepInclude(error, { _tag: "Unanswered", count: 3 })
+      assert.deepInclude(error, { message: "3 prompts got no answer; run it again to ask what is left" })
+      const last = yield* Effect.flip(llmBatch(prompts(1), out, { ...api, url: `${url}/nowhere` }))
+      assert.match(last.message, /^1 prompt got no answer;/)
       assert.strictEqual(yield* read(out), "")
       yield* llmBatch(prompts(3), out, api)
       yield* llmBatch(prompts(4), out, api)

@@ -186,8 +186,8 @@ describe("metrics", { timeout: 30_000, concurrent: true }, () => {
   it.live("are an example that says so when its port is taken", () =>
     Effect.gen(function*() {
       const port = new URL(yield* serve).port
-      const { code, stdout } = yield* Effect.flatMap(startExample("metrics", "--port", port), ({ ended }) => ended)
-      assert.include(stdout, "EADDRINUSE")
+      const { code, stderr } = yield* Effect.flatMap(startExample("metrics", "--port", port), ({ ended }) => ended)
+      assert.strictEqual(stderr, `listen EADDRINUSE: address already in use 127.0.0.1:${port}\n`)
       assert.strictEqual(code, 1)
     }).pipe(Effect.scoped, services))
 })

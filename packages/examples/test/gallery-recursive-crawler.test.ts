@@ -49,7 +49,7 @@ describe("recursive-crawler", { timeout: 30_000 }, () => {
       )
       const { code, stderr, stdout } = yield* runExample("recursive-crawler", `${origin}/`)
       const [first, gone, ...rest] = stdout.split("\n")
-      assert.strictEqual(first, `${origin}/: 1 links`)
+      assert.strictEqual(first, `${origin}/: 1 link`)
       assert.match(gone ?? "", /\/gone: .*410/)
       assert.deepStrictEqual({ code, rest, stderr }, { code: 0, rest: ["2 pages", ""], stderr: "" })
     }).pipe(Effect.scoped))

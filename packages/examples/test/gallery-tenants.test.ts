@@ -43,7 +43,7 @@ const until = (tenant: string, running: number, waiting: number) =>
   })
 
 describe("tenants", { timeout: 30_000 }, () => {
-  it.live("keeps a tenant who floods the server in his own line, and turns him away at its end", () =>
+  it.live("keeps a tenant that floods the server in its own line, and turns it away where that is full", () =>
     Effect.gen(function*() {
       const gate = yield* Deferred.make<void>()
       const address = yield* startServer(
@@ -58,10 +58,10 @@ describe("tenants", { timeout: 30_000 }, () => {
       }
       assert.deepInclude(yield* ask(address, "flood"), { status: 429, retryAfter: "1" })
       assert.deepStrictEqual(yield* load("flood"), [2, 50])
-      // Not more of him than his own pool lets through.
+      // Not more of it than its own pool lets through.
       assert.strictEqual(yield* DatabasePool.running, 2)
 
-      // A client that leaves gives his place back.
+      // A client that leaves gives its place back.
       for (const fiber of flood.splice(0, 5)) yield* Fiber.interrupt(fiber)
       yield* until("flood", 2, 45)
       yield* Deferred.succeed(gate, undefined)
@@ -111,7 +111,7 @@ describe("tenants", { timeout: 30_000 }, () => {
       assert.notStrictEqual(again, idle)
     }).pipe(Effect.scoped, Effect.provide(services)))
 
-  it.live("answers 400 to who does not say who he is", () =>
+  it.live("answers 400 to a client that does not say who it is", () =>
     Effect.gen(function*() {
       const address = yield* startServer(0)
       for (const tenant of [undefined, "A", "x".repeat(33), "a b"]) {

@@ -100,9 +100,9 @@ describe("traces", { timeout: 30_000, concurrent: true }, () => {
 
   it.live("are not made for a collector that is named and not there, and the example says so", () =>
     Effect.gen(function*() {
-      const { code, stdout } = yield* runExample("traces", "--collector", "http://127.0.0.1:1")
+      const { code, stderr, stdout } = yield* runExample("traces", "--collector", "http://127.0.0.1:1")
       assert.strictEqual(code, 1)
-      assert.include(stdout, "There is no collector at http://127.0.0.1:1")
+      assert.match(stderr, /^There is no collector at http:\/\/127\.0\.0\.1:1\/: .* ECONNREFUSED 127\.0\.0\.1:1\n$/)
       assert.deepStrictEqual(printed(stdout), { queued: 0, ran: 0 })
     }))
 })

@@ -1,8 +1,9 @@
 // The command line, and what the exit codes mean.
 import { GreenPool } from "@greenpool/core"
-import { Console, Duration, Effect, FileSystem, Option, Runtime, Schema, Stdio } from "effect"
+import { Console, Effect, FileSystem, Option, Runtime, Schema, Stdio } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { availableParallelism } from "node:os"
+import { atLeast, duration, integer } from "../flags.ts"
 import { farm, Halted } from "./farm.ts"
 import { splitLines } from "./lines.ts"
 
@@ -32,22 +33,6 @@ const cannotGoOn = Effect.fnUntraced(function*(error: unknown) {
   return yield* new CannotGoOn({ code: 255 })
 })
 
-const units: Readonly<Record<string, (amount: number) => Duration.Duration>> = {
-  ms: Duration.millis,
-  s: Duration.seconds,
-  m: Duration.minutes,
-  h: Duration.hours
-}
-
-/** A time limit as `2.5`, which is in seconds, `500ms`, `10s`, `1.5m` or `1h`; more than nothing. */
-export const parseDuration = (text: string): Option.Option<Duration.Duration> => {
-  const [, amount, unit = "s"] = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text) ?? []
-  return Number(amount) > 0 ? Option.fromNullishOr(units[unit]?.(Number(amount))) : Option.none()
-}
-
-const atLeast = (minimum: number) =>
-  Flag.filter((value: number) => value >= minimum, () => `Expected an integer of at least ${minimum}`)
-
 const input = {
   command: Argument.String("COMMAND").pipe(
     Argument.withDescription("A command for /bin/sh; {} in it is the line. Without {}, the line comes last"),
@@ -66,14 +51,10 @@ const input = {
     Flag.withDescription("Print what a job has written when it ends, not in the order of the lines"),
     Flag.withDefault(false)
   ),
-  retries: Flag.Int("retries").pipe(
-    Flag.withDescription("How often a job that failed is tried again"),
-    atLeast(0),
-    Flag.withDefault(0)
-  ),
+  retries: integer("retries", "How often a job that failed is tried again", 0, 0),
   timeout: Flag.String("timeout").pipe(
     Flag.withDescription("Longest time for a try: seconds, or 500ms, 10s, 1m, 1h. It is killed then, and has failed"),
-    Flag.filterMap(parseDuration, () => "Expected a duration of more than 0, such as 10, 500ms or 1m"),
+    duration,
     Flag.optional
   ),
   halt: Flag.Boolean("halt").pipe(

@@ -4,24 +4,45 @@ import { Result } from "effect"
 import { CommandLine } from "effect/process"
 import { isUtf8 } from "node:buffer"
 
-/** An escaped character, the start or end of a nested command, a quote, or `{}`. */
-const TOKEN = /\\[^{]|\$?\(|[)'"`]|\{\}/g
+/** `{}`, an escaped character, the start or end of a nested command, a quote, a comment, or what ends a word. */
+const TOKEN = /\\?\{\}|\\[^]|\$?\(|[)'"`#]|[ \t\n;&|<>]/g
+
+/** What closes a quote, a nested command and a comment, by what opens it. */
+const closers = new Map([["'", "'"], ["\"", "\""], ["`", "`"], ["$(", ")"], ["(", ")"], ["#", "\n"]])
 
 /** How `{}` is written, by the quotes that it stands in: the value stays one word. */
 const expansions = new Map([["'", "'\"$FARM_LINE\"'"], ["\"", "${FARM_LINE}"]])
 
 /** The command with `{}` replaced by the line's variable. Without a `{}`, it comes last. */
 export const toScript = (command: string): string => {
-  // The quotes and brackets around the place, by what closes each.
+  // What is open around the place.
   const open: Array<string> = []
-  return withPlace(command).replace(TOKEN, (token) => {
+  // Where the last end of a word was: a `#` right there begins a comment.
+  let wordAt = 0
+  return withPlace(command).replace(TOKEN, (token, offset: number) => {
     const inside = open.at(-1) ?? ""
-    if (token === "{}") return expansions.get(inside) ?? "\"$FARM_LINE\""
-    // Between single quotes nothing else is special, not even a backslash.
-    if (inside === "'" ? token.endsWith("'") : token === inside) open.pop()
-    else if (inside === "'") return token
-    else if (token === "$(" || (token === "(" && inside !== "\"")) open.push(")")
-    else if (token === "\"" || token === "`" || (token === "'" && inside !== "\"")) open.push(token)
+    const end = offset + token.length
+    // There nothing is special but the end, not even a backslash.
+    const isVerbatim = inside === "'" || inside === "#"
+    if (token.endsWith("{}")) {
+      const escape = isVerbatim ? token.slice(0, -2) : ""
+      return escape + (expansions.get(inside) ?? "\"$FARM_LINE\"")
+    }
+    if (isVerbatim ? token.endsWith(closers.get(inside) ?? "") : token === closers.get(inside)) {
+      open.pop()
+      // After `$(…)` and a quote, the word goes on.
+      if (inside === "(" || inside === "#") wordAt = end
+    } else if (isVerbatim) {
+      // Its backquotes end before a comment in them does.
+      if (token === "`" && open.at(-2) === "`") open.length -= 2
+    } else if (token === "$(" || token === "`" || token === "\"") {
+      open.push(token)
+      wordAt = end
+    } else if (inside !== "\"") {
+      if (token === "(" || token === "'" || (token === "#" && offset === wordAt)) open.push(token)
+      // A line that is continued has no end there.
+      if (token === "\\\n" ? offset === wordAt : /^[ \t\n;&|<>()]$/.test(token)) wordAt = end
+    }
     return token
   })
 }

@@ -1,5 +1,5 @@
-// A TCP server that sends back what it gets. Its connections run in a pool: who comes when all slots are taken is
-// connected, and waits in line until somebody leaves.
+// A TCP server that sends back what it gets. Its connections run in a pool: one that comes when all slots are taken
+// is connected, and waits in line until another leaves.
 import * as NodeSocket from "@effect/platform-node/NodeSocket"
 import * as NodeSocketServer from "@effect/platform-node/NodeSocketServer"
 import { GreenPool } from "@greenpool/core"
@@ -7,6 +7,7 @@ import { Console, Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"
 import { NetAddress } from "effect/net"
 import type { Socket, SocketServer } from "effect/socket"
+import { integer, port } from "../flags.ts"
 
 /** One connection, until the client is gone. */
 const echo = (socket: Socket.Socket) =>
@@ -33,12 +34,12 @@ export const echoServer = (server: SocketServer.SocketServer["Service"]) => serv
 const command = Command.make(
   "echo",
   {
-    port: Flag.Int("port").pipe(Flag.withDescription("Where to listen (default: any free port)"), Flag.withDefault(0)),
-    size: Flag.Int("size").pipe(Flag.withDescription("How many connections at once"), Flag.withDefault(1000))
+    port: port("Where to listen (default: any free port)").pipe(Flag.withDefault(0)),
+    size: integer("size", "How many connections at once", 1000)
   },
   Effect.fn("echo")(
     function*({ port, size }) {
-      // `allowHalfOpen`: who has said all still gets the rest of the echo.
+      // `allowHalfOpen`: a client that has said all still gets the rest of the echo.
       const server = yield* NodeSocketServer.make({ host: "127.0.0.1", port, allowHalfOpen: true })
       yield* Console.log(`listening on ${NetAddress.formatSocketAddress(server.address)}`)
       return yield* echoServer(server).pipe(Effect.provide(GreenPool.layer({ size })))

@@ -15,6 +15,7 @@ import {
 } from "effect/http"
 import { parseFeed } from "feedsmith"
 import { createServer } from "node:http"
+import { integer, port } from "../flags.ts"
 
 /** What was fetched is no feed that could be read. */
 export class BadFeed extends Schema.TaggedError<BadFeed>()("BadFeed", { message: Schema.String }) {}
@@ -73,8 +74,8 @@ export const startFeedscraper = Effect.fn("startFeedscraper")(function*(port: nu
 const command = Command.make(
   "feedscraper",
   {
-    port: Flag.Int("port").pipe(Flag.withDescription("Where to listen (default: any free port)"), Flag.withDefault(0)),
-    size: Flag.Int("size").pipe(Flag.withDescription("How many feeds are fetched at once"), Flag.withDefault(20))
+    port: port("Where to listen (default: any free port)").pipe(Flag.withDefault(0)),
+    size: integer("size", "How many feeds are fetched at once", 20)
   },
   Effect.fn("feedscraper")(function*({ port, size }) {
     const serving = Effect.gen(function*() {

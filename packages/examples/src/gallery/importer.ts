@@ -3,19 +3,26 @@
 import * as NodeStream from "@effect/platform-node/NodeStream"
 import { GreenPool } from "@greenpool/core"
 import { parse } from "csv-parse"
-import { Clock, Console, Effect, FileSystem, Option, Result, Runtime, Schedule, Schema, Stream } from "effect"
+import { Clock, Console, Effect, FileSystem, Option, Result, Schedule, Schema, Stream } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { DatabaseSync } from "node:sqlite"
+import { integer } from "../flags.ts"
 import { COLUMNS, generateOrders } from "./orders.ts"
 
 const digits = (pattern: RegExp) =>
   Schema.String.check(Schema.isPattern(pattern)).pipe(Schema.decodeTo(Schema.FiniteFromString))
 
+/** Whether there is such a date. `Date` takes 2023-02-29 for the first of March. */
+const isDay = (text: string): boolean => {
+  const time = /^\d{4}-\d\d-\d\d$/.test(text) ? Date.parse(text) : NaN
+  return Number.isFinite(time) && new Date(time).toISOString().startsWith(text)
+}
+
 const Order = Schema.Struct({
   id: digits(/^[1-9]\d{0,14}$/),
   email: Schema.String.check(Schema.isPattern(/^\S+@\S+$/)),
   amount: digits(/^\d{1,9}\.\d\d$/),
-  day: Schema.String.check(Schema.isPattern(/^\d{4}-\d\d-\d\d$/)),
+  day: Schema.String.check(Schema.makeFilter(isDay, { expected: "a date, as 2026-01-31" })),
   note: Schema.String
 })
 
@@ -23,10 +30,7 @@ const Order = Schema.Struct({
 export class ImportError extends Schema.TaggedError<ImportError>()("ImportError", {
   reason: Schema.Literals(["NotThisTable", "BrokenCsv", "FileChanged", "Database"]),
   message: Schema.String
-}) {
-  // The command prints it, without the trace of a bug.
-  override readonly [Runtime.errorReported] = false
-}
+}) {}
 
 /** A place in a file, at the beginning of a row: how many bytes and lines are before it. */
 interface Place {
@@ -184,7 +188,8 @@ export const openDatabase = Effect.fn("openDatabase")(function*(path: string, fi
           at = end.bytes
           return counts
         } catch (error) {
-          database.exec("ROLLBACK")
+          // On a full disk SQLite has done that itself.
+          if (database.isTransaction) database.exec("ROLLBACK")
           throw error
         }
       })
@@ -237,8 +242,6 @@ export const importOrders = Effect.fn("importOrders")(
   Effect.scoped
 )
 
-const positive = Flag.filter((value: number) => value >= 1, () => "Expected an integer of at least 1")
-
 const command = Command.make(
   "importer",
   {
@@ -246,26 +249,22 @@ const command = Command.make(
       Argument.withDescription(`A CSV with the columns ${COLUMNS.join()}; without it, a generated one`),
       Argument.optional
     ),
-    generate: Flag.Int("generate").pipe(
-      Flag.withDescription("Without FILE: how many rows are generated, into import-N.csv"),
-      positive,
-      Flag.withDefault(1_000_000)
+    generate: integer("generate", "Without FILE: how many rows are generated, into import-N.csv", 1_000_000),
+    db: Flag.String("db").pipe(
+      Flag.withDescription("The database (default: import.sqlite)"),
+      Flag.withDefault("import.sqlite")
     ),
-    db: Flag.String("db").pipe(Flag.withDescription("The database"), Flag.withDefault("import.sqlite")),
-    batch: Flag.Int("batch").pipe(Flag.withDescription("Rows in a transaction"), positive, Flag.withDefault(1000)),
-    size: Flag.Int("size").pipe(Flag.withDescription("Batches in hand"), positive, Flag.withDefault(4))
+    batch: integer("batch", "Rows in a transaction", 1000),
+    size: integer("size", "Batches in hand", 4)
   },
-  Effect.fn("importer")(
-    function*({ batch, db, file, generate, size }) {
-      const fs = yield* FileSystem.FileSystem
-      const path = Option.getOrElse(file, () => `import-${generate}.csv`)
-      if (!(yield* fs.exists(path))) yield* generateOrders(path, generate)
-      const { orders, rejects } = yield* importOrders(path, db, batch).pipe(Effect.provide(GreenPool.layer({ size })))
-      const megabytes = (process.resourceUsage().maxRSS / 1024).toFixed(0)
-      yield* Console.log(`${path}: ${orders} orders and ${rejects} rejects in ${db}; at most ${megabytes} MB of memory`)
-    },
-    Effect.tapErrorTag("ImportError", (error) => Console.error(error.message))
-  )
+  Effect.fn("importer")(function*({ batch, db, file, generate, size }) {
+    const fs = yield* FileSystem.FileSystem
+    const path = Option.getOrElse(file, () => `import-${generate}.csv`)
+    if (!(yield* fs.exists(path))) yield* generateOrders(path, generate)
+    const { orders, rejects } = yield* importOrders(path, db, batch).pipe(Effect.provide(GreenPool.layer({ size })))
+    const megabytes = (process.resourceUsage().maxRSS / 1024).toFixed(0)
+    yield* Console.log(`${path}: ${orders} orders and ${rejects} rejects in ${db}; at most ${megabytes} MB of memory`)
+  })
 ).pipe(Command.withDescription("Reads a CSV into SQLite, and goes on where it was interrupted."))
 
 export const main = Command.run(command, { version: "0.1.0" })

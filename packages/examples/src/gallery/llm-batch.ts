@@ -2,23 +2,11 @@
 // appended to a file as they come, and a second run asks only what has no answer there.
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { GreenPool } from "@greenpool/core"
-import {
-  Config,
-  Console,
-  Effect,
-  Fiber,
-  FileSystem,
-  Layer,
-  Option,
-  Runtime,
-  Schedule,
-  Schema,
-  Semaphore,
-  Stream
-} from "effect"
-import { Argument, Command, Flag } from "effect/cli"
+import { Config, Console, Effect, Fiber, FileSystem, Layer, Option, Schedule, Schema, Semaphore, Stream } from "effect"
+import { Argument, CliError, Command, Flag } from "effect/cli"
 import { HttpClient, HttpClientRequest, HttpClientResponse } from "effect/http"
 import { RateLimiter } from "effect/persistence"
+import { expectedUrl, integer, parseUrl } from "../flags.ts"
 import { Chat, Completion, startApi } from "./llm-api.ts"
 
 const Prompt = Schema.Struct({ id: Schema.NonEmptyString, prompt: Schema.NonEmptyString })
@@ -36,8 +24,6 @@ export class BadLine extends Schema.TaggedError<BadLine>()("BadLine", {
   line: Schema.Int,
   reason: Schema.String
 }) {
-  // The command prints it, without the trace of a bug.
-  override readonly [Runtime.errorReported] = false
   override get message() {
     return `${this.file}, line ${this.line}: ${this.reason}`
   }
@@ -45,9 +31,8 @@ export class BadLine extends Schema.TaggedError<BadLine>()("BadLine", {
 
 /** Some prompts got no answer. The next run asks them again. */
 export class Unanswered extends Schema.TaggedError<Unanswered>()("Unanswered", { count: Schema.Int }) {
-  override readonly [Runtime.errorReported] = false
   override get message() {
-    return `${this.count} prompts got no answer; run it again to ask them`
+    return `${this.count === 1 ? "1 prompt" : `${this.count} prompts`} got no answer; run it again to ask what is left`
   }
 }
 
@@ -113,8 +98,8 @@ const makeAsk = Effect.fnUntraced(function*({ model, rate, url }: Api) {
     HttpClient.transformResponse((response) =>
       response.pipe(Effect.tap(({ arrayBuffer }) => arrayBuffer), Effect.timeout("1 minute"))
     ),
-    // Each attempt takes a token. A 429 stops all callers for as long as its Retry-After says, not only the one who got
-    // it: the rate is that of the API. `times: 0`: it is the next line that tries again.
+    // Each attempt takes a token. A 429 stops all callers for as long as its Retry-After says, not only the one that
+    // got it: the rate is that of the API. `times: 0`: it is the next line that tries again.
     HttpClient.withRateLimiter({
       limiter: yield* RateLimiter.RateLimiter,
       key: url,
@@ -155,7 +140,7 @@ export const llmBatch = Effect.fn("llmBatch")(
     const append = (answer: Answer) =>
       writing.withPermit(file.writeAll(new TextEncoder().encode(`${encodeAnswer(answer)}\n`)))
 
-    // A job keeps its slot while it waits for a token or for the end of a pause: everybody waits then, so that nobody
+    // A job keeps its slot while it waits for a token or for the end of a pause: all of them wait then, so that none
     // could use the slot; and no more prompts are taken up than are in flight. Between an answer and its line in the
     // file nothing can interrupt the job.
     const job = (prompt: Prompt) =>
@@ -171,7 +156,7 @@ export const llmBatch = Effect.fn("llmBatch")(
     yield* Effect.forkScoped(Effect.repeat(progress, Schedule.spaced("1 second")))
     const scope = yield* Effect.scope
     yield* Effect.gen(function*() {
-      // The map has a fiber that outlives the pool. Ctrl-C interrupts only who waits for it; then the pool closes, and
+      // The map has a fiber that outlives the pool. Ctrl-C interrupts only what waits for it; then the pool closes, and
       // `drain` has the map take up nothing more and finish what is in flight, whose answers are paid for.
       const asking = yield* GreenPool.imapUnordered(job, todo).pipe(Stream.runDrain, Effect.forkIn(scope))
       yield* Fiber.join(asking)
@@ -181,8 +166,6 @@ export const llmBatch = Effect.fn("llmBatch")(
   Effect.scoped
 )
 
-const positive = Flag.filter((value: number) => value >= 1, () => "Expected an integer of at least 1")
-
 const command = Command.make(
   "llm-batch",
   {
@@ -190,24 +173,28 @@ const command = Command.make(
       Argument.withDescription(`Prompts, one a line, or as .jsonl {"id": …, "prompt": …}; without it, generated ones`),
       Argument.optional
     ),
-    out: Flag.String("out").pipe(Flag.withDescription("Where the answers go"), Flag.withDefault("answers.jsonl")),
+    out: Flag.String("out").pipe(
+      Flag.withDescription("Where the answers go (default: answers.jsonl)"),
+      Flag.withDefault("answers.jsonl")
+    ),
     url: Flag.String("url").pipe(
       Flag.withDescription(
         "The API, as https://api.openai.com/v1, with its key in API_KEY; without it, an embedded one"
       ),
+      Flag.filterMap(parseUrl, expectedUrl),
       Flag.optional
     ),
-    model: Flag.String("model").pipe(Flag.withDescription("The model to ask"), Flag.withDefault("embedded")),
-    size: Flag.Int("size").pipe(Flag.withDescription("How many at once"), positive, Flag.withDefault(20)),
-    rate: Flag.Int("rate").pipe(Flag.withDescription("Requests a second"), positive, Flag.withDefault(300)),
-    prompts: Flag.Int("prompts").pipe(
-      Flag.withDescription("How many are generated"),
-      positive,
-      Flag.withDefault(2000)
-    )
+    model: Flag.String("model").pipe(Flag.withDescription("The model to ask, needed with --url"), Flag.optional),
+    size: integer("size", "How many at once", 20),
+    rate: integer("rate", "Requests a second", 300),
+    prompts: integer("prompts", "Without FILE: how many are generated", 2000)
   },
   Effect.fn("llm-batch")(
     function*({ file, model, out, prompts: count, rate, size, url }) {
+      if (Option.isSome(url) && Option.isNone(model)) {
+        return yield* new CliError.UserError({ cause: "--url needs --model", userMessage: "--url needs --model" })
+      }
+      const asked = { model: Option.getOrElse(model, () => "embedded"), rate, size }
       const prompts = Option.isSome(file)
         ? yield* readPrompts(file.value)
         : Array.from(
@@ -215,18 +202,17 @@ const command = Command.make(
           (_, index) => ({ id: String(index + 1), prompt: `What is ${index + 1} squared?` })
         )
       if (Option.isSome(url)) {
-        return yield* llmBatch(prompts, out, { url: url.value.replace(/\/$/, ""), model, rate, size })
+        return yield* llmBatch(prompts, out, { url: url.value.href.replace(/\/$/, ""), ...asked })
       }
       // Slower than the client, so that it has something to refuse.
       const api = yield* startApi({ rate: 200, burst: 100, failEvery: 50 })
-      yield* llmBatch(prompts, out, { url: api.url, model, rate, size })
+      yield* llmBatch(prompts, out, { url: api.url, ...asked })
       const { early, failed, pauses, refused, requests, strays } = api.counters
       yield* Console.log(
         `${requests} requests, of which ${failed} failed; ` +
           `${pauses} pauses, in which ${refused} were refused, ${early + strays} of them sent in spite of Retry-After`
       )
     },
-    Effect.tapErrorTag(["BadLine", "Unanswered"], (error) => Console.error(error.message)),
     Effect.scoped,
     Effect.provide([NodeHttpClient.layerNodeHttp, RateLimiter.layer.pipe(Layer.provide(RateLimiter.layerStoreMemory))])
   )

@@ -8,6 +8,7 @@ import { Command, Flag } from "effect/cli"
 import { HttpClient, HttpRouter, HttpServer, HttpServerResponse } from "effect/http"
 import { PrometheusMetrics } from "effect/observability"
 import { createServer } from "node:http"
+import { integer, port } from "../flags.ts"
 
 /** The pool of all requests. Its name is the label `pool` of all that Prometheus gets. */
 export class Api extends GreenPool.Service<Api>()("api", {
@@ -43,18 +44,18 @@ export const layerServer = (port: number) =>
     Layer.provideMerge(NodeHttpServer.layer(createServer, { host: "127.0.0.1", port, gracefulShutdownTimeout: 0 }))
   )
 
-/** Clients that come at random: in the course of a minute half as many a second as the peak, the peak, half, none. */
+/** Clients that come at random: so many a second as half the peak, the peak, half, next to none, in each minute. */
 export const clients = Effect.fnUntraced(function*(address: string, peak: number) {
   const client = Effect.gen(function*() {
     const path = (yield* Random.next) < 0.02 ? "/fail" : "/work"
-    // Who has waited too long hangs up, and his job is interrupted or leaves the line.
+    // One that has waited too long hangs up, and its job is interrupted or leaves the line.
     yield* HttpClient.get(address + path).pipe(Effect.timeout("300 millis"), Effect.ignore)
   })
   const start = yield* Clock.currentTimeMillis
   while (true) {
     const minutes = ((yield* Clock.currentTimeMillis) - start) / 60_000
     const rate = peak * (1 + Math.sin(2 * Math.PI * minutes)) / 2
-    // The times between clients who know nothing of each other.
+    // The times between clients that know nothing of each other.
     const seconds = -Math.log(1 - (yield* Random.next)) / Math.max(rate, 1)
     yield* Effect.sleep(seconds * 1000)
     yield* Effect.forkChild(client)
@@ -71,14 +72,8 @@ In Grafana:     import docs/observing/grafana-dashboard.json`
 const command = Command.make(
   "metrics",
   {
-    port: Flag.Int("port").pipe(
-      Flag.withDescription("Where to listen (default: 9464; 0: any free port)"),
-      Flag.withDefault(9464)
-    ),
-    peak: Flag.Int("peak").pipe(
-      Flag.withDescription("Requests a second of its own at the most (default: 160, twice what it can do; 0: none)"),
-      Flag.withDefault(160)
-    )
+    port: port("Where to listen; 0: any free port (default: 9464)").pipe(Flag.withDefault(9464)),
+    peak: integer("peak", "Requests a second of its own at the most, of which it can do 80; 0: none", 160, 0)
   },
   Effect.fn("metrics")(function*({ peak, port }) {
     const serving = Effect.gen(function*() {

@@ -1,8 +1,15 @@
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
-import { Effect } from "effect"
+import { Effect, Schema } from "effect"
 import { HttpClient, HttpClientResponse, HttpServer, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { Parser } from "htmlparser2"
 import { createServer } from "node:http"
+
+/** The first page could not be had, so that there is nothing to follow. */
+export class NoStartPage extends Schema.TaggedError<NoStartPage>()("NoStartPage", { url: Schema.String }) {
+  override get message() {
+    return `The start page cannot be had: ${this.url}`
+  }
+}
 
 /** Reads a page, and gives its links to pages of the same origin, each once and without its fragment. */
 export const readLinks = Effect.fnUntraced(function*(url: string) {

@@ -2,15 +2,19 @@
 // ones out of it, until nothing new comes. Unlike in recursive-crawler, only one place starts jobs.
 import { GreenPool } from "@greenpool/core"
 import { Console, Effect, Option, Queue } from "effect"
-import { Argument, Command, Flag } from "effect/cli"
+import { Argument, Command } from "effect/cli"
 import { FetchHttpClient } from "effect/http"
-import { readLinks, startSite } from "./pages.ts"
+import { expectedUrl, integer, parseUrl } from "../flags.ts"
+import { NoStartPage, readLinks, startSite } from "./pages.ts"
 
 /** A consumer: what it finds goes into the queue. What fails is reported, and ends nothing else. */
-const consume = (url: string, found: Queue.Enqueue<string>) =>
+const consume = (url: string, found: Queue.Enqueue<string>, missing: Set<string>) =>
   readLinks(url).pipe(
     Effect.flatMap((links) => Queue.offerAll(found, links)),
-    Effect.catch((error) => Console.log(`${url}: ${error.message}`))
+    Effect.catch((error) => {
+      missing.add(url)
+      return Console.log(`${url}: ${error.message}`)
+    })
   )
 
 /** Visits all pages of a site, at most `limit`, and gives those of each round. */
@@ -18,6 +22,7 @@ export const producerConsumer = Effect.fn("producerConsumer")(function*(start: s
   // Unbounded: a consumer that waited for room in the queue would keep its slot, while the producer waits for one.
   const queue = yield* Queue.unbounded<string>()
   const seen = new Set<string>()
+  const missing = new Set<string>()
   const rounds: Array<ReadonlyArray<string>> = []
   yield* Queue.offer(queue, start)
 
@@ -29,12 +34,13 @@ export const producerConsumer = Effect.fn("producerConsumer")(function*(start: s
       if (seen.has(url) || seen.size >= limit) continue
       seen.add(url)
       round.push(url)
-      yield* GreenPool.spawnN(consume(url, queue))
+      yield* GreenPool.spawnN(consume(url, queue, missing))
     }
-    // The queue is empty, but those who run may still fill it. When all have ended and it is empty still, that is the end.
+    // The queue is empty, but those that run may still fill it. When all have ended and it is empty still, that is the end.
     yield* GreenPool.waitall
     if (round.length > 0) rounds.push(round)
   }
+  if (missing.has(start)) return yield* new NoStartPage({ url: start })
   return rounds
 })
 
@@ -43,13 +49,14 @@ const command = Command.make(
   {
     start: Argument.String("URL").pipe(
       Argument.withDescription("The page to start from; without it, that of an embedded site"),
+      Argument.filterMap(parseUrl, expectedUrl),
       Argument.optional
     ),
-    pages: Flag.Int("pages").pipe(Flag.withDescription("Visit so many pages at most"), Flag.withDefault(100))
+    pages: integer("pages", "Visit so many pages at most", 100)
   },
   Effect.fn("producer-consumer")(
     function*({ pages, start }) {
-      const url = Option.isSome(start) ? start.value : (yield* startSite).start
+      const url = Option.isSome(start) ? start.value.href : (yield* startSite).start
       const rounds = yield* producerConsumer(url, pages)
       yield* Effect.forEach(rounds, (round, index) => Console.log(`round ${index + 1}: ${round.join(" ")}`))
     },

@@ -1,13 +1,15 @@
 // Follows the links of a site from page to page, each page once: every page is a job, which starts jobs for its links.
 import { GreenPool } from "@greenpool/core"
 import { Console, Effect, Option } from "effect"
-import { Argument, Command, Flag } from "effect/cli"
+import { Argument, Command } from "effect/cli"
 import { FetchHttpClient, type HttpClient } from "effect/http"
-import { readLinks, startSite } from "./pages.ts"
+import { expectedUrl, integer, parseUrl } from "../flags.ts"
+import { NoStartPage, readLinks, startSite } from "./pages.ts"
 
 /** Crawls the site of a page, and gives all its pages that it has found, at most `limit`. */
 export const recursiveCrawler = Effect.fn("recursiveCrawler")(function*(start: string, limit = Infinity) {
   const seen = new Set<string>()
+  const missing = new Set<string>()
 
   // No need to fear a pool that is full of jobs which all wait to start others: such a job lends its own slot to the one
   // that it starts. So this works at any size of the pool, 1 included.
@@ -18,15 +20,19 @@ export const recursiveCrawler = Effect.fn("recursiveCrawler")(function*(start: s
       yield* GreenPool.spawnN(
         Effect.gen(function*() {
           const links = yield* readLinks(url)
-          yield* Console.log(`${url}: ${links.size} links`)
+          yield* Console.log(`${url}: ${links.size === 1 ? "1 link" : `${links.size} links`}`)
           yield* Effect.forEach(links, visit)
-        }).pipe(Effect.catch((error) => Console.log(`${url}: ${error.message}`)))
+        }).pipe(Effect.catch((error) => {
+          missing.add(url)
+          return Console.log(`${url}: ${error.message}`)
+        }))
       )
     })
 
   yield* visit(start)
   // Nobody knows how many jobs there will be. The crawl is over when none runs and none waits.
   yield* GreenPool.waitall
+  if (missing.has(start)) return yield* new NoStartPage({ url: start })
   return seen
 })
 
@@ -35,15 +41,16 @@ const command = Command.make(
   {
     start: Argument.String("URL").pipe(
       Argument.withDescription("The page to start from; without it, that of an embedded site"),
+      Argument.filterMap(parseUrl, expectedUrl),
       Argument.optional
     ),
-    pages: Flag.Int("pages").pipe(Flag.withDescription("Visit so many pages at most"), Flag.withDefault(100))
+    pages: integer("pages", "Visit so many pages at most", 100)
   },
   Effect.fn("recursive-crawler")(
     function*({ pages, start }) {
-      const url = Option.isSome(start) ? start.value : (yield* startSite).start
+      const url = Option.isSome(start) ? start.value.href : (yield* startSite).start
       const seen = yield* recursiveCrawler(url, pages)
-      yield* Console.log(`${seen.size} pages`)
+      yield* Console.log(seen.size === 1 ? "1 page" : `${seen.size} pages`)
     },
     Effect.scoped,
     Effect.provide([GreenPool.layer({ size: 10 }), FetchHttpClient.layer])

@@ -1,6 +1,6 @@
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { Effect } from "effect"
+import { Cause, Console, Effect, Runtime } from "effect"
 import type { Command } from "effect/cli"
 
 /** An example of the gallery exports its program, and runs nothing when it is imported. */
@@ -8,6 +8,27 @@ export interface GalleryExample {
   readonly main: Effect.Effect<void, unknown, Command.Environment>
 }
 
+/** The message of an error and those of its causes, which often say more. */
+const messageOf = (error: unknown): string => {
+  const messages: Array<string> = []
+  for (let at = error; at !== undefined && at !== null; at = at instanceof Error ? at.cause : undefined) {
+    const message = at instanceof Error ? at.message : String(at)
+    if (message !== "" && !messages.some((known) => known.includes(message))) messages.push(message)
+  }
+  return messages.join(": ") || String(error)
+}
+
+/** A failure is told in its own words, and only a defect with its trace. The exit code is 1 for both. */
+const report = (cause: Cause.Cause<unknown>) => {
+  const error = Cause.squash(cause)
+  if (Cause.hasInterruptsOnly(cause) || !Runtime.getErrorReported(error)) return Effect.void
+  return Cause.hasDies(cause) ? Effect.logError(cause) : Console.error(messageOf(error))
+}
+
 /** Runs an example with the arguments of this process. Ctrl-C interrupts it, and its finalizers run. */
 export const run = ({ main }: GalleryExample): void =>
-  main.pipe(Effect.provide(NodeServices.layer), NodeRuntime.runMain)
+  main.pipe(
+    Effect.provide(NodeServices.layer),
+    Effect.tapCause(report),
+    NodeRuntime.runMain({ disableErrorReporting: true })
+  )

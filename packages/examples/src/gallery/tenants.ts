@@ -1,5 +1,5 @@
-// An HTTP server with a pool for each tenant, made when he first comes and closed when he has been idle: who floods the
-// server waits in his own line. A second pool, which all share, bounds the connections to the database.
+// An HTTP server with a pool for each tenant, made when it first comes and closed when it has been idle: one that floods
+// the server waits in its own line. A second pool, which all share, bounds the connections to the database.
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { GreenPool } from "@greenpool/core"
@@ -7,6 +7,7 @@ import { Clock, Console, Duration, Effect, Layer, LayerMap, Option, Schema } fro
 import { Command, Flag } from "effect/cli"
 import { HttpClient, HttpServer, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { createServer } from "node:http"
+import { integer, port } from "../flags.ts"
 
 const bounds = { size: 2, maxWaiting: 50 }
 
@@ -16,7 +17,7 @@ export class ApiPool extends GreenPool.Service<ApiPool>()("app/ApiPool", bounds)
 /** The connections to the database, for all tenants. */
 export class DatabasePool extends GreenPool.Service<DatabasePool>()("app/DatabasePool", { size: 8 }) {}
 
-/** The pools of the tenants. A request holds that of its tenant; once nobody holds it, it is closed after a while. */
+/** The pools of the tenants. A request holds that of its tenant; once none holds it, it is closed after a while. */
 export class TenantPools extends LayerMap.Service<TenantPools>()("app/TenantPools", {
   // A layer that is made here is the tenant's own. `ApiPool.layer` is one layer: all tenants would share its pool.
   lookup: (tenant: string) => Layer.effect(ApiPool, GreenPool.make({ ...bounds, name: tenant })),
@@ -26,12 +27,12 @@ export class TenantPools extends LayerMap.Service<TenantPools>()("app/TenantPool
 /** The work of a request. Here it only takes its time. */
 const query = (_tenant: string): Effect.Effect<string> => Effect.delay(Effect.succeed("10 rows"), "20 millis")
 
-/** So that no string becomes the label of a pool. Who he is, a real server learns from his credentials. */
+/** So that no string becomes the label of a pool. Who it is, a real server learns from credentials. */
 const Tenant = Schema.String.check(Schema.isPattern(/^[a-z0-9-]{1,32}$/))
 
 /**
  * Starts the server, and gives its address. All its requests take the two pools in the same order, so that they never
- * wait for each other. In the second each tenant has a key: whose turn it is there does not depend on who asks most.
+ * wait for each other. In the second each tenant has a key: whose turn it is there does not depend on which asks most.
  */
 export const startServer = Effect.fn("startServer")(function*(port: number, work: typeof query = query) {
   const server = yield* NodeHttpServer.make(createServer, { host: "127.0.0.1", port, gracefulShutdownTimeout: 0 })
@@ -93,15 +94,8 @@ const drive = Effect.fnUntraced(function*(address: string, seconds: number) {
 const command = Command.make(
   "tenants",
   {
-    port: Flag.Int("port").pipe(
-      Flag.withDescription("Only serve, there; without it, the server gets some clients, and ends"),
-      Flag.optional
-    ),
-    seconds: Flag.Int("seconds").pipe(
-      Flag.withDescription("How long the clients ask"),
-      Flag.filter((seconds) => seconds >= 1, () => "Expected an integer of at least 1"),
-      Flag.withDefault(3)
-    )
+    port: port("Only serve, there; without it, the server gets some clients, and ends").pipe(Flag.optional),
+    seconds: integer("seconds", "How long the clients ask", 3)
   },
   Effect.fn("tenants")(
     function*({ port, seconds }) {

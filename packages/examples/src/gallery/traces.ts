@@ -8,6 +8,7 @@ import { Command, Flag } from "effect/cli"
 import { HttpClient, HttpClientRequest, HttpRouter, HttpServer, HttpServerResponse } from "effect/http"
 import { Otlp, OtlpExporter } from "effect/observability"
 import { createServer } from "node:http"
+import { expectedUrl, integer, parseUrl } from "../flags.ts"
 
 /** The pool of the server. Its name is in the spans of the waits. */
 class Reports extends GreenPool.Service<Reports>()("reports", { size: 1, tracing: true, metrics: true }) {}
@@ -56,7 +57,10 @@ const tree = (spans: ReadonlyArray<Tracer.Span>, parent?: Tracer.Span, depth = 0
     return [`${"  ".repeat(depth)}${name}`.padEnd(24) + time.padStart(16), ...tree(spans, span, depth + 1)]
   })
 
-class NoCollector extends Schema.TaggedError<NoCollector>()("NoCollector", { message: Schema.String }) {}
+class NoCollector extends Schema.TaggedError<NoCollector>()("NoCollector", {
+  message: Schema.String,
+  cause: Schema.Defect()
+}) {}
 
 /** Whether something takes traces there. The exporter itself would only go on without a word. */
 const findCollector = (url: string) =>
@@ -65,8 +69,8 @@ const findCollector = (url: string) =>
     HttpClientRequest.bodyJsonUnsafe({ resourceSpans: [] }),
     HttpClient.execute,
     Effect.timeout("2 seconds"),
-    Effect.flatMap(({ status }) => status === 200 ? Effect.void : Effect.fail({ message: `status ${status}` })),
-    Effect.mapError(({ message }) => new NoCollector({ message: `There is no collector at ${url}: ${message}` })),
+    Effect.flatMap(({ status }) => status === 200 ? Effect.void : Effect.fail(`status ${status}`)),
+    Effect.mapError((cause) => new NoCollector({ message: `There is no collector at ${url}`, cause })),
     Effect.withTracerEnabled(false)
   )
 
@@ -85,16 +89,14 @@ const command = Command.make(
   {
     collector: Flag.String("collector").pipe(
       Flag.withDescription("Where to send the spans by OTLP over HTTP (default: http://localhost:4318 if it answers)"),
+      Flag.filterMap(parseUrl, expectedUrl),
       Flag.optional
     ),
-    requests: Flag.Int("requests").pipe(
-      Flag.withDescription("How many requests at once, for a pool of size 1 (default: 9)"),
-      Flag.withDefault(9)
-    )
+    requests: integer("requests", "How many requests at once, for a pool of size 1", 9)
   },
   // Has no span of its own, so that each request begins a trace.
   Effect.fnUntraced(function*({ collector, requests }) {
-    const url = Option.getOrElse(collector, () => "http://localhost:4318")
+    const url = Option.match(collector, { onNone: () => "http://localhost:4318", onSome: ({ href }) => href })
     const found = yield* findCollector(url).pipe(
       Effect.as(true),
       Effect.catchTag("NoCollector", (error) => Option.isSome(collector) ? Effect.fail(error) : Effect.succeed(false))

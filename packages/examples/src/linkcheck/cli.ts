@@ -1,6 +1,7 @@
 import { GreenPool } from "@greenpool/core"
 import { Cause, Clock, Console, Duration, Effect, Exit, Option, Runtime, Schema } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
+import { atLeast, duration, expectedUrl, integer, parseUrl } from "../flags.ts"
 import { crawl, type CrawlOptions, Ledger } from "./crawl.ts"
 import { showProgress } from "./progress.ts"
 import { makeReport, toJson, toText } from "./report.ts"
@@ -21,56 +22,28 @@ export class Disagreement extends Schema.TaggedError<Disagreement>()("Disagreeme
   override readonly [Runtime.errorReported] = false
 }
 
-const atLeast = (minimum: number, why = "") =>
-  Flag.filter((value: number) => value >= minimum, () => `Expected an integer of at least ${minimum}${why}`)
-
-const units = new Map([
-  ["ms", Duration.millis],
-  ["s", Duration.seconds],
-  ["m", Duration.minutes],
-  ["h", Duration.hours]
-])
-
-/** A time limit as `500ms`, `10s`, `1.5m` or `1h`; more than nothing. */
-export const parseDuration = (text: string): Option.Option<Duration.Duration> => {
-  const [, amount, unit = ""] = /^(\d+(?:\.\d+)?)([a-z]+)$/.exec(text) ?? []
-  const make = units.get(unit)
-  return make !== undefined && Number(amount) > 0 ? Option.some(make(Number(amount))) : Option.none()
-}
-
-export const parseUrl = (text: string): Option.Option<URL> => {
-  const url = URL.parse(text)
-  return url !== null && /^https?:$/.test(url.protocol) ? Option.some(url) : Option.none()
-}
-
 const input = {
   start: Argument.String("URL").pipe(
     Argument.withDescription(
       "The page to start from; the site is all that has its origin. Without it, an embedded site is checked"
     ),
-    Argument.filterMap(parseUrl, () => "Expected an http or https URL, such as https://example.com"),
+    Argument.filterMap(parseUrl, expectedUrl),
     Argument.optional
   ),
-  size: Flag.Int("size").pipe(
-    Flag.withDescription("How many links are checked at once"),
-    atLeast(1, ": a pool of size 0 is paused, nothing would start"),
-    Flag.withDefault(32)
-  ),
+  size: integer("size", "How many links are checked at once", 32),
   maxPages: Flag.Int("max-pages").pipe(
     Flag.withDescription("Read the links of so many pages only; links on these are all checked (default: no limit)"),
     atLeast(1),
     Flag.optional
   ),
   timeout: Flag.String("timeout").pipe(
-    Flag.withDescription("Longest time for a request: 500ms, 10s, 1m (default: 10s; for the embedded site 1.5s)"),
-    Flag.filterMap(parseDuration, () => "Expected a duration of more than 0, such as 500ms, 10s or 1m"),
+    Flag.withDescription(
+      "Longest time for a request: seconds, or 500ms, 10s, 1m (default: 10s; for the embedded site 1.5s)"
+    ),
+    duration,
     Flag.optional
   ),
-  retries: Flag.Int("retries").pipe(
-    Flag.withDescription("How often a request that failed is tried again, where that may help"),
-    atLeast(0),
-    Flag.withDefault(1)
-  ),
+  retries: integer("retries", "How often a request that failed is tried again, where that may help", 1, 0),
   json: Flag.Boolean("json").pipe(Flag.withDescription("Print the report as JSON"), Flag.withDefault(false)),
   quiet: Flag.Boolean("quiet").pipe(Flag.withDescription("Print the report only, no progress"), Flag.withDefault(false))
 }

@@ -1,17 +1,12 @@
 import { Console, Effect } from "effect"
-import { Command, Flag } from "effect/cli"
+import { Command } from "effect/cli"
+import { integer } from "../flags.ts"
 import { type Bound, bounds, CAPACITY, overload, SERVICE_TIME, SIZE } from "./bounds.ts"
 import { DEADLINE } from "./load.ts"
 import { outcomeHead, outcomeRow, shareHead, shareRow } from "./report.ts"
 import { compete, CONNECTIONS, SIZE as SHARED_SIZE, tenants } from "./tenants.ts"
 
-const input = {
-  seconds: Flag.Int("seconds").pipe(
-    Flag.withDescription("How long each of the eight loads lasts"),
-    Flag.filter((seconds) => seconds >= 1, () => "Expected an integer of at least 1"),
-    Flag.withDefault(3)
-  )
-}
+const input = { seconds: integer("seconds", "How long each of the eight loads lasts", 3) }
 
 /** Loads beyond the capacity, in multiples of it. */
 const LOADS = [1.3, 2]

@@ -1,0 +1,46 @@
+// What the command lines of the examples have in common.
+import { Duration, Option } from "effect"
+import { Flag } from "effect/cli"
+
+export const atLeast = (minimum: number) =>
+  Flag.filter((value: number) => value >= minimum, () => `Expected an integer of at least ${minimum}`)
+
+/** An integer with a default, which its description names. */
+export const integer = (name: string, description: string, byDefault: number, minimum = 1): Flag.Flag<number> =>
+  Flag.Int(name).pipe(
+    Flag.withDescription(`${description} (default: ${byDefault})`),
+    atLeast(minimum),
+    Flag.withDefault(byDefault)
+  )
+
+/** The flag `--port`. */
+export const port = (description: string): Flag.Flag<number> =>
+  Flag.Int("port").pipe(
+    Flag.withDescription(description),
+    Flag.filter((port) => port >= 0 && port <= 65535, () => "Expected a port, 0 to 65535")
+  )
+
+const units: Readonly<Record<string, (amount: number) => Duration.Duration>> = {
+  ms: Duration.millis,
+  s: Duration.seconds,
+  m: Duration.minutes,
+  h: Duration.hours
+}
+
+/** A time limit as `2.5`, which is in seconds, `500ms`, `10s`, `1.5m` or `1h`; more than nothing. */
+export const parseDuration = (text: string): Option.Option<Duration.Duration> => {
+  const [, amount, unit = "s"] = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text) ?? []
+  return Number(amount) > 0 ? Option.fromNullishOr(units[unit]?.(Number(amount))) : Option.none()
+}
+
+export const duration = Flag.filterMap(
+  parseDuration,
+  () => "Expected a duration of more than 0, such as 10, 500ms or 1m"
+)
+
+export const parseUrl = (text: string): Option.Option<URL> => {
+  const url = URL.parse(text)
+  return url !== null && /^https?:$/.test(url.protocol) ? Option.some(url) : Option.none()
+}
+
+export const expectedUrl = () => "Expected an http or https URL, such as https://example.com"

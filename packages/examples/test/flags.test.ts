@@ -1,0 +1,73 @@
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { assert, describe, it } from "@effect/vitest"
+import { Console, Duration, Effect, Option, Stdio } from "effect"
+import { parseDuration } from "../src/flags.ts"
+import * as echo from "../src/gallery/echo.ts"
+import * as feedscraper from "../src/gallery/feedscraper.ts"
+import * as importer from "../src/gallery/importer.ts"
+import * as llmBatch from "../src/gallery/llm-batch.ts"
+import * as metrics from "../src/gallery/metrics.ts"
+import * as producerConsumer from "../src/gallery/producer-consumer.ts"
+import * as recursiveCrawler from "../src/gallery/recursive-crawler.ts"
+import type { GalleryExample } from "../src/gallery/run.ts"
+import * as tenants from "../src/gallery/tenants.ts"
+import * as traces from "../src/gallery/traces.ts"
+
+/** What an example says to arguments that it refuses. */
+const refusal = Effect.fnUntraced(function*({ main }: GalleryExample, args: string) {
+  const said: Array<unknown> = []
+  const error = (...message: ReadonlyArray<unknown>) => void said.push(...message)
+  yield* main.pipe(
+    Effect.provideService(Console.Console, { ...globalThis.console, log: () => {}, error }),
+    Effect.provide([NodeServices.layer, Stdio.layerTest({ args: Effect.succeed(args.split(" ")) })]),
+    Effect.flip
+  )
+  return said.join("\n")
+})
+
+const PORT = "Expected a port, 0 to 65535"
+const POSITIVE = "Expected an integer of at least 1"
+const HTTP = "Expected an http or https URL, such as https://example.com"
+
+describe("the flags of the examples", () => {
+  const refused: ReadonlyArray<readonly [GalleryExample, args: string, why: string]> = [
+    [echo, "--port 99999", PORT],
+    [echo, "--port -1", PORT],
+    [echo, "--size 0", POSITIVE],
+    [feedscraper, "--port 65536", PORT],
+    [feedscraper, "--size 0", POSITIVE],
+    [metrics, "--port -1", PORT],
+    [metrics, "--peak -1", "Expected an integer of at least 0"],
+    [tenants, "--port 65536", PORT],
+    [tenants, "--seconds 0", POSITIVE],
+    [traces, "--requests 0", POSITIVE],
+    [traces, "--requests -3", POSITIVE],
+    [traces, "--collector nonsense", HTTP],
+    [recursiveCrawler, "--pages 0", POSITIVE],
+    [recursiveCrawler, "ftp://example.com", HTTP],
+    [producerConsumer, "--pages -2", POSITIVE],
+    [producerConsumer, "nonsense", HTTP],
+    [importer, "--batch 0", POSITIVE],
+    [llmBatch, "--rate 0", POSITIVE],
+    [llmBatch, "--url file:///etc/hosts --model m", HTTP],
+    [llmBatch, "--url http://127.0.0.1:1", "--url needs --model"]
+  ]
+
+  it.live("are refused where they make no sense, each for its reason", () =>
+    Effect.forEach(
+      refused,
+      Effect.fnUntraced(function*([example, args, why]) {
+        assert.include(yield* refusal(example, args), why, args)
+      })
+    ))
+
+  it("have durations in seconds, unless they have another unit", () => {
+    const millis = ["2", "0.5", "500ms", "10s", "1.5m", "2h"].map((text) =>
+      Duration.toMillis(Option.getOrThrow(parseDuration(text)))
+    )
+    assert.deepStrictEqual(millis, [2000, 500, 500, 10_000, 90_000, 7_200_000])
+    for (const text of ["", "s", "-1", "-1s", "0", "1d", "1 s", "0ms", "0.0s", "1e3", "1e3s", "Infinity"]) {
+      assert.isTrue(Option.isNone(parseDuration(text)), text)
+    }
+  })
+})
