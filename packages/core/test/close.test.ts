@@ -464,6 +464,33 @@ describe("a resize that meets the close", () => {
   })
 })
 
+describe("a map whose item has just got its slot", () => {
+  it("does not start it when the pool has closed (semantic 9)", () => {
+    const starts = new Set<number>()
+    for (let steps = 0; steps < 12; steps++) {
+      const world = new World()
+      const pool = world.pool(1)
+      const gate = Latch.makeUnsafe()
+      let started = 0
+      world.fork(pool.run(gate.await))
+      world.fork(Stream.runDrain(pool.imap(() => {
+        started++
+        return Effect.never
+      }, [1])))
+      world.run()
+      world.fork(gate.open)
+      for (let step = 0; step < steps; step++) world.step()
+      const atClose = started
+      world.fork(Scope.close(world.scope, Exit.void))
+      world.run()
+      expect(started).toBe(atClose)
+      starts.add(started)
+      world.get(expectEmpty(pool))
+    }
+    expect(starts).toEqual(new Set([0, 1]))
+  })
+})
+
 describe("the scope of a pool", () => {
   it.effect("closes it when the scope of make ends (semantic 6, semantic 9)", () =>
     Effect.gen(function*() {

@@ -799,7 +799,7 @@ const run = faultsOf("internal/run.ts", ["available", "bounds", "drain"], [
     name: "none is counted as a rejection",
     find: "if (this.pool.refuses(this.enclosing)) return Effect.interrupt\n    this.mark(fiber)\n    return",
     replace: "if (this.pool.refuses(this.enclosing)) return Effect.interrupt\n    this.mark(fiber)\n" +
-      "    if (this.slots.semaphore.free <= 0) this.slots.rejected++\n    return"
+      "    if (this.slots.semaphore.free <= 0) this.slots.tally.rejected++\n    return"
   },
   {
     name: "run takes no note of what it is asked",
