@@ -3,7 +3,7 @@ import { playwright } from "@vitest/browser-playwright"
 import { join } from "node:path"
 import { defineConfig } from "vitest/config"
 import { findChromium } from "./chromium.ts"
-import { corePart } from "./core-part.ts"
+import { corePart, inBrowsers } from "./core-part.ts"
 
 const executablePath = findChromium()
 if (executablePath === undefined) {
@@ -14,6 +14,7 @@ export default defineConfig({
   // Named here, since a page that meets a new dependency is loaded again, in the middle of its tests.
   optimizeDeps: { include: ["effect", "effect/testing", "@effect/vitest", "@greenpool/core > fast-check"] },
   test: {
+    testNamePattern: inBrowsers,
     browser: {
       enabled: true,
       headless: true,

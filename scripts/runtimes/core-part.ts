@@ -14,6 +14,18 @@ const left = {
   ]
 }
 
+/** Words in the titles of tests that need what browsers lack: `process` and the modules of Node. */
+const beyondBrowsers = [
+  "asynchronous storage",
+  "asynchronous context",
+  "unhandled rejection",
+  "nobody hears of it",
+  "time in line"
+]
+
+/** The titles of the tests that browsers can run. */
+export const inBrowsers = new RegExp(`^(?!.*(${beyondBrowsers.join("|")}))`)
+
 /** Which files to run, for a configuration of Vitest. */
 export const corePart = {
   include: ["packages/core/test/*.test.ts"],

@@ -2,7 +2,6 @@ import { describe, expect, it } from "@effect/vitest"
 import { Context, Effect, Exit, Fiber, Latch, Logger, References, Scope, Stream, type Tracer } from "effect"
 import { GreenPile, GreenPool } from "../src/index.ts"
 import { makeStorage } from "./support/async-storage.ts"
-import { isBrowser } from "./support/host.ts"
 import { makePool } from "./support/makePool.ts"
 import { Stage } from "./support/stage.ts"
 import { atRest, until } from "./support/turns.ts"
@@ -104,7 +103,7 @@ describe.each(Object.keys(ways))("a job of %s", (way) => {
       expect(yield* Shade).toBe("none")
     }))
 
-  it.skipIf(isBrowser)("keeps the asynchronous context of its caller, of Node (T29)", async () => {
+  it("keeps the asynchronous context of its caller, of Node (T29)", async () => {
     const storage = await Effect.runPromise(makeStorage<string>())
     const scope = Scope.makeUnsafe()
     const pool = await Effect.runPromise(Effect.provideService(GreenPool.make({ size: 2 }), Scope.Scope, scope))

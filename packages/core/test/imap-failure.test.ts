@@ -3,7 +3,6 @@ import { Cause, Deferred, Effect, Exit, Fiber, Latch, Stream } from "effect"
 import { GreenPool, SourceError } from "../src/index.ts"
 import { CountedAsyncIterable, CountedIterable, countedSources, CountedStream } from "./support/counted-sources.ts"
 import { counters, expectEmpty } from "./support/counters.ts"
-import { isBrowser } from "./support/host.ts"
 import { MapJobs } from "./support/map-jobs.ts"
 import { Reader } from "./support/reader.ts"
 import { openSizes, upTo } from "./support/sizes.ts"
@@ -417,7 +416,7 @@ describe("an async iterable", () => {
       yield* expectEmpty(pool)
     }))
 
-  it.effect.skipIf(isBrowser)(
+  it.effect(
     "may fail to close while its next() is pending: nobody hears of it (semantic 17, T28)",
     () =>
       Effect.gen(function*() {

@@ -4,7 +4,6 @@ import { GreenPool, type Verbs } from "../src/index.ts"
 import { makeStorage, runWith } from "./support/async-storage.ts"
 import { CountedIterable, countedSources } from "./support/counted-sources.ts"
 import { counters, expectEmpty } from "./support/counters.ts"
-import { isBrowser } from "./support/host.ts"
 import { MapJobs } from "./support/map-jobs.ts"
 import { Reader } from "./support/reader.ts"
 import { lengthsAround, openSizes, sizes, upTo, windowOf } from "./support/sizes.ts"
@@ -513,7 +512,7 @@ describe("the context of the reader", () => {
       expect(seen).toEqual(["a", "b", "a", "b", "a", "b"])
     }))
 
-  it.live.skipIf(isBrowser)(
+  it.live(
     "is seen in asynchronous storage by every job, also by those that start after waiting (semantic 6, T29)",
     () =>
       Effect.gen(function*() {
@@ -540,7 +539,7 @@ describe("the context of the reader", () => {
       })
   )
 
-  it.live.skipIf(isBrowser)(
+  it.live(
     "is seen in asynchronous storage by a source that is read after waiting (semantic 6, T29)",
     () =>
       Effect.gen(function*() {

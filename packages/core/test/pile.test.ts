@@ -3,7 +3,6 @@ import { Cause, Context, Deferred, Effect, Exit, Fiber, Latch, Option, Scope, St
 import { GreenPile, GreenPool, InvalidPoolSize } from "../src/index.ts"
 import { makeStorage, runWith } from "./support/async-storage.ts"
 import { counters, expectEmpty } from "./support/counters.ts"
-import { isBrowser } from "./support/host.ts"
 import { MapJobs } from "./support/map-jobs.ts"
 import { lengthsAround, openSizes, sizes, upTo } from "./support/sizes.ts"
 import { until } from "./support/turns.ts"
@@ -592,7 +591,7 @@ describe("a job of a pile", () => {
       expect(yield* Stream.runCollect(pile.results)).toEqual(["a", "b", "c"])
     }))
 
-  it.live.skipIf(isBrowser)(
+  it.live(
     "has the asynchronous storage of its spawner, also when it had to wait (semantic 6, T29)",
     () =>
       Effect.gen(function*() {

@@ -1,7 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber } from "effect"
 import { GreenPool } from "../src/index.ts"
-import { isBrowser } from "./support/host.ts"
 import { logged } from "./support/logged.ts"
 import { makePool } from "./support/makePool.ts"
 import { atRest } from "./support/turns.ts"
@@ -130,7 +129,7 @@ describe("a job of spawn or run", () => {
       expect(entries).toEqual([])
     }))
 
-  it.skipIf(isBrowser)("that fails leaves no unhandled rejection behind (T28)", async () => {
+  it("that fails leaves no unhandled rejection behind (T28)", async () => {
     const rejections: Array<unknown> = []
     const listener = (reason: unknown) => {
       rejections.push(reason)

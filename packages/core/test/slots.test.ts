@@ -3,7 +3,6 @@ import { Effect, Exit, Fiber, Latch, Scheduler, Stream } from "effect"
 import { GreenPile, type GreenPool } from "../src/index.ts"
 import { counters, expectConsistent, expectEmpty, expectWorking } from "./support/counters.ts"
 import { forkNow } from "./support/forkNow.ts"
-import { isBrowser } from "./support/host.ts"
 import { makePool } from "./support/makePool.ts"
 import { Stage } from "./support/stage.ts"
 import { atRest, until, untilEffect } from "./support/turns.ts"
@@ -291,7 +290,7 @@ describe("spawn", () => {
     }))
 })
 
-describe.skipIf(isBrowser)("time in line", () => {
+describe("time in line", () => {
   /** Processor time for a line of this length to drain, the better of two. */
   const drain = (length: number, call: (pool: GreenPool) => Effect.Effect<unknown>) =>
     Effect.gen(function*() {
