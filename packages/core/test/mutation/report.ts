@@ -34,8 +34,8 @@ export const report = (outcomes: ReadonlyArray<Outcome>): string => {
   const seconds = outcomes.reduce((sum, outcome) => sum + outcome.seconds, 0)
   return `# Faults that the tests find
 
-Each fault is one exact replacement in one file of \`src\`, listed in \`faults.ts\`. \`node
-packages/core/test/mutation/run.ts\` plants them, one at a time, in a copy of the package and runs the tests there.
+Each fault is one exact replacement in one file of \`src\`, listed in the \`*faults.ts\` beside this page. \`pnpm
+mutate\` plants them, one at a time, in a copy of the package and runs the tests there.
 
 - Date: ${new Date().toISOString().slice(0, 10)}, Node ${process.version}, ${(seconds / 60).toFixed(0)} minutes of tests
 - Faults: ${outcomes.length}
