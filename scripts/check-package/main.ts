@@ -1,5 +1,4 @@
-// Packs @greenpool/core as it would be published, and checks what its users would get. `--release` is for the version
-// that is to be published: its changelog must be there too.
+// Packs @greenpool/core as it would be published, and checks what its users would get.
 import { execFileSync } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -20,7 +19,7 @@ const run = (command: string, args: ReadonlyArray<string>, cwd = folder) => {
 
 run("pnpm", ["pack", "--out", tarball], join(import.meta.dirname, "../../packages/core"))
 checkContents(tarball)
-if (process.argv.includes("--release")) checkChangelog(tarball)
+checkChangelog(tarball)
 
 // Its manifest and types resolve for every user of ES modules.
 run("publint", ["--strict", tarball])

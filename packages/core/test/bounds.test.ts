@@ -183,7 +183,7 @@ describe("maxWait", () => {
       expect(yield* counters(pool)).toEqual({ free: 0, running: 1, waiting: 1, borrowed: 0 })
     }))
 
-  it.effect("can be told to each kind of call (semantic 23, section 6)", () =>
+  it.effect("can be told to each kind of call (semantic 23)", () =>
     Effect.gen(function*() {
       const pool = yield* makeBounded({ size: 0 })
       const pile = yield* GreenPile.make<void, never, PoolFull>(pool)
