@@ -3,6 +3,7 @@
  */
 import { type Clock, type Context, Duration, Effect, type Fiber } from "effect"
 import { Heap, Ranked } from "./heap.ts"
+import { toMillis } from "./time.ts"
 
 /** One call that was asked for. */
 export class Call extends Ranked {
@@ -42,7 +43,7 @@ export class Alarm {
 
   /** Milliseconds of monotonic time. */
   get now(): number {
-    return Number(this.clock.monotonicTimeNanosUnsafe()) / 1_000_000
+    return toMillis(this.clock.monotonicTimeNanosUnsafe())
   }
 
   /** Has `onTime` called in so many milliseconds. */

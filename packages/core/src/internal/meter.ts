@@ -125,14 +125,14 @@ export class Meter {
     for (const registration of this.registrations) registration.remove()
   }
 
-  /** A job got its slot, or borrowed one, after so many milliseconds in line. */
+  /** A job got its slot, or borrowed one, after so many seconds in line. */
   start(waited: number): void {
-    this.waits.add(waited / 1000)
+    this.waits.add(waited)
   }
 
-  /** A job has ended, so many milliseconds after it got its slot. */
+  /** A job has ended, so many seconds after it got its slot. */
   end(ran: number, exit: Exit.Exit<unknown, unknown>): void {
     this.tally.end(exit)
-    this.runs.add(ran / 1000)
+    this.runs.add(ran)
   }
 }

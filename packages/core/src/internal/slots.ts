@@ -14,6 +14,7 @@ import { Semaphore, Waiter } from "./semaphore.ts"
 import { type Claim, Shares } from "./shares.ts"
 import type { SlowWait } from "./slow-wait.ts"
 import { Tally } from "./tally.ts"
+import { toMillis, toSeconds } from "./time.ts"
 import type { EndSpan } from "./trace.ts"
 
 /** A place among those who wait for one job's slot. */
@@ -80,8 +81,8 @@ export abstract class Job extends Waiter {
   watchers: Array<() => void> | undefined = undefined
   /** What there is to its admission beside a slot. */
   terms: Terms | undefined
-  /** Since when it is in line, or, where jobs are measured, holds its slot: milliseconds of monotonic time. */
-  since = 0
+  /** Since when it is in line, or, where jobs are measured, holds its slot: nanoseconds of monotonic time. */
+  since = 0n
 
   constructor(slots: Slots, group: Line<Job>, enclosing: Job | undefined, options?: JobOptions) {
     super()
@@ -150,7 +151,7 @@ export class Slots {
   onChange: (() => void) | undefined = undefined
   private readonly ranking: Ranking
   /** When the pool was made: priorities count times in line from there. */
-  private readonly began: number
+  private readonly began: bigint
   /** Called whenever a job has ended or left the line. */
   readonly onLeave: () => void
 
@@ -189,7 +190,7 @@ export class Slots {
     job.state = "waiting"
     job.since = this.now
     this.semaphore.wait(job)
-    if (job.terms?.claim !== undefined) this.shares?.join(job.terms.claim, job.since - this.began)
+    if (job.terms?.claim !== undefined) this.shares?.join(job.terms.claim, toMillis(job.since - this.began))
     this.slowWait?.start()
     this.onChange?.()
   }
@@ -218,7 +219,7 @@ export class Slots {
   /** A job that held a slot is over: the slot goes where it is needed next. */
   end(job: Job, exit: Exit.Exit<unknown, unknown>): void {
     this.tally.end(exit)
-    this.meter?.end(this.now - job.since, exit)
+    this.meter?.end(toSeconds(this.now - job.since), exit)
     job.state = "ended"
     job.leave()
     const { borrower, lender } = job
@@ -235,7 +236,7 @@ export class Slots {
       this.borrowed--
       this.lendOn(lender)
     } else {
-      if (job.terms?.claim !== undefined) this.shares?.end(job.terms.claim, this.now)
+      if (job.terms?.claim !== undefined) this.shares?.end(job.terms.claim, toMillis(this.now))
       this.semaphore.release()
     }
     if (job.seekers !== undefined && around !== undefined && !job.seekers.isEmpty) {
@@ -269,7 +270,7 @@ export class Slots {
   /** The wait of the job, if it did wait, is over, and its run begins. */
   private measure(job: Job, meter: Meter): void {
     const { now } = this
-    meter.start(job.state === "waiting" ? now - job.since : 0)
+    meter.start(job.state === "waiting" ? toSeconds(now - job.since) : 0)
     job.since = now
   }
 
@@ -319,7 +320,7 @@ export class Slots {
     const shares = this.shares = new Shares(this.ranking.weight, this.ranking.priorityBoost)
     for (const job of this.semaphore.toArray() as Array<Job>) {
       const claim = termsOf(job).claim = shares.claim(job)
-      shares.join(claim, job.since - this.began)
+      shares.join(claim, toMillis(job.since - this.began))
     }
     this.semaphore.next = () => shares.first
   }
@@ -327,7 +328,7 @@ export class Slots {
   /** A slot has come to the job. */
   private charge(job: Job): void {
     const terms = job.terms
-    if (terms?.claim !== undefined) this.shares?.grant(terms.claim, this.now)
+    if (terms?.claim !== undefined) this.shares?.grant(terms.claim, toMillis(this.now))
     terms?.call?.cancel()
   }
 
@@ -338,9 +339,9 @@ export class Slots {
     terms.call?.cancel()
   }
 
-  /** Milliseconds of monotonic time: it goes on evenly when the clock on the wall is put right. */
-  private get now(): number {
-    return Number(this.ranking.clock.monotonicTimeNanosUnsafe()) / 1_000_000
+  /** Nanoseconds of monotonic time. */
+  private get now(): bigint {
+    return this.ranking.clock.monotonicTimeNanosUnsafe()
   }
 
   private lendOn(lender: Job): void {

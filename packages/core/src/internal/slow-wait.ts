@@ -4,6 +4,7 @@
 import { type Context, Duration, Effect } from "effect"
 import type { Alarm, Call } from "./alarm.ts"
 import type { Slots } from "./slots.ts"
+import { toMillis } from "./time.ts"
 
 /** Milliseconds from one warning to the next. */
 const Pause = 60_000
@@ -43,11 +44,12 @@ export class SlowWait {
     const oldest = this.slots.oldest
     if (oldest === undefined) return
     const { now } = this.alarm
-    const isDue = now >= this.due(oldest.since)
+    const since = toMillis(oldest.since)
+    const isDue = now >= this.due(since)
     if (isDue) this.warned = now
-    this.call = this.alarm.callAt(this.due(oldest.since), this.check)
+    this.call = this.alarm.callAt(this.due(since), this.check)
     // Last: a logger may use the pool.
-    if (isDue) this.warn(now - oldest.since)
+    if (isDue) this.warn(now - since)
   }
 
   private due(since: number): number {

@@ -413,7 +413,7 @@ const alarm = faultsOf("internal/alarm.ts", ["bounds", "drain"], [
   },
   {
     name: "times to wait are of the clock on the wall",
-    find: "Number(this.clock.monotonicTimeNanosUnsafe()) / 1_000_000",
+    find: "toMillis(this.clock.monotonicTimeNanosUnsafe())",
     replace: "this.clock.currentTimeMillisUnsafe()"
   },
   {
@@ -449,7 +449,8 @@ const slots = faultsOf("internal/slots.ts", ["shares", "admission-corners", "pri
   },
   {
     name: "nobody has a place within his key",
-    find: "    if (job.terms?.claim !== undefined) this.shares?.join(job.terms.claim, job.since - this.began)\n",
+    find:
+      "    if (job.terms?.claim !== undefined) this.shares?.join(job.terms.claim, toMillis(job.since - this.began))\n",
     replace: ""
   },
   {
@@ -459,12 +460,12 @@ const slots = faultsOf("internal/slots.ts", ["shares", "admission-corners", "pri
   },
   {
     name: "who came before anybody had a priority has gained nothing",
-    find: "shares.join(claim, job.since - this.began)",
-    replace: "shares.join(claim, this.now - this.began)"
+    find: "shares.join(claim, toMillis(job.since - this.began))",
+    replace: "shares.join(claim, toMillis(this.now - this.began))"
   },
   {
     name: "who came before anybody had a key is in no key",
-    find: "      shares.join(claim, job.since - this.began)\n",
+    find: "      shares.join(claim, toMillis(job.since - this.began))\n",
     replace: ""
   },
   {
@@ -479,15 +480,15 @@ const slots = faultsOf("internal/slots.ts", ["shares", "admission-corners", "pri
   },
   {
     name: "the end of a job is charged to nobody",
-    find: "      if (job.terms?.claim !== undefined) this.shares?.end(job.terms.claim, this.now)\n",
+    find: "      if (job.terms?.claim !== undefined) this.shares?.end(job.terms.claim, toMillis(this.now))\n",
     replace: ""
   },
   {
     name: "a slot goes on before it is charged",
-    find: "      if (job.terms?.claim !== undefined) this.shares?.end(job.terms.claim, this.now)\n" +
+    find: "      if (job.terms?.claim !== undefined) this.shares?.end(job.terms.claim, toMillis(this.now))\n" +
       "      this.semaphore.release()\n",
     replace: "      this.semaphore.release()\n" +
-      "      if (job.terms?.claim !== undefined) this.shares?.end(job.terms.claim, this.now)\n"
+      "      if (job.terms?.claim !== undefined) this.shares?.end(job.terms.claim, toMillis(this.now))\n"
   },
   {
     name: "who gets a slot in line is charged nothing",
@@ -532,13 +533,13 @@ const slots = faultsOf("internal/slots.ts", ["shares", "admission-corners", "pri
   },
   {
     name: "a timer hits one who was granted a slot",
-    find: "this.shares?.grant(terms.claim, this.now)\n    terms?.call?.cancel()\n",
-    replace: "this.shares?.grant(terms.claim, this.now)\n",
+    find: "this.shares?.grant(terms.claim, toMillis(this.now))\n    terms?.call?.cancel()\n",
+    replace: "this.shares?.grant(terms.claim, toMillis(this.now))\n",
     tests: ["bounds"]
   },
   {
     name: "a grant is charged to no key",
-    find: "    if (terms?.claim !== undefined) this.shares?.grant(terms.claim, this.now)\n",
+    find: "    if (terms?.claim !== undefined) this.shares?.grant(terms.claim, toMillis(this.now))\n",
     replace: ""
   },
   {
@@ -554,8 +555,8 @@ const slots = faultsOf("internal/slots.ts", ["shares", "admission-corners", "pri
   },
   {
     name: "slots are charged by the clock on the wall",
-    find: "Number(this.ranking.clock.monotonicTimeNanosUnsafe())",
-    replace: "Number(this.ranking.clock.currentTimeNanosUnsafe())"
+    find: "this.ranking.clock.monotonicTimeNanosUnsafe()",
+    replace: "this.ranking.clock.currentTimeNanosUnsafe()"
   },
   {
     name: "one who borrows in the end stays among the keys",

@@ -199,16 +199,6 @@ const meter = faultsOf("internal/meter.ts", ["metrics"], [
     replace: "        incremental: false\n      }))"
   },
   {
-    name: "waits are in milliseconds",
-    find: "this.waits.add(waited / 1000)",
-    replace: "this.waits.add(waited)"
-  },
-  {
-    name: "runs are in milliseconds",
-    find: "this.runs.add(ran / 1000)",
-    replace: "this.runs.add(ran)"
-  },
-  {
     name: "jobs that end are not counted by outcome",
     find: "    this.tally.end(exit)\n",
     replace: ""
@@ -258,7 +248,7 @@ const slowWait = faultsOf("internal/slow-wait.ts", ["slow-wait"], [
   },
   {
     name: "slowWait warns of one who has just come",
-    find: "now >= this.due(oldest.since)",
+    find: "now >= this.due(since)",
     replace: "true"
   },
   {
@@ -268,18 +258,18 @@ const slowWait = faultsOf("internal/slow-wait.ts", ["slow-wait"], [
   },
   {
     name: "slowWait warns once",
-    find: "    this.call = this.alarm.callAt(this.due(oldest.since), this.check)\n",
+    find: "    this.call = this.alarm.callAt(this.due(since), this.check)\n",
     replace: ""
   },
   {
     name: "slowWait warns before it has set its alarm",
-    find: "    this.call = this.alarm.callAt(this.due(oldest.since), this.check)\n",
+    find: "    this.call = this.alarm.callAt(this.due(since), this.check)\n",
     replace:
-      "    if (isDue) this.warn(now - oldest.since)\n    this.call = this.alarm.callAt(this.due(oldest.since), this.check)\n    if (isDue) return\n"
+      "    if (isDue) this.warn(now - since)\n    this.call = this.alarm.callAt(this.due(since), this.check)\n    if (isDue) return\n"
   },
   {
     name: "slowWait says nothing",
-    find: "    if (isDue) this.warn(now - oldest.since)\n",
+    find: "    if (isDue) this.warn(now - since)\n",
     replace: ""
   },
   {
@@ -374,7 +364,7 @@ const slots = faultsOf("internal/slots.ts", ["metrics", "tracing", "changes", "s
   },
   {
     name: "runs are not measured",
-    find: "    this.meter?.end(this.now - job.since, exit)\n",
+    find: "    this.meter?.end(toSeconds(this.now - job.since), exit)\n",
     replace: "",
     tests: ["metrics"]
   },
@@ -386,14 +376,26 @@ const slots = faultsOf("internal/slots.ts", ["metrics", "tracing", "changes", "s
   },
   {
     name: "a job that need not wait has waited since the beginning",
-    find: "job.state === \"waiting\" ? now - job.since : 0",
-    replace: "now - job.since",
+    find: "job.state === \"waiting\" ? toSeconds(now - job.since) : 0",
+    replace: "toSeconds(now - job.since)",
+    tests: ["metrics"]
+  },
+  {
+    name: "waits are in milliseconds",
+    find: "toSeconds(now - job.since)",
+    replace: "toMillis(now - job.since)",
+    tests: ["metrics"]
+  },
+  {
+    name: "runs are in milliseconds",
+    find: "toSeconds(this.now - job.since)",
+    replace: "toMillis(this.now - job.since)",
     tests: ["metrics"]
   },
   {
     name: "a run is measured from the way into the line on",
     find: "    job.since = now\n",
-    replace: "    if (job.since === 0) job.since = now\n",
+    replace: "    if (job.since === 0n) job.since = now\n",
     tests: ["metrics"]
   },
   {
