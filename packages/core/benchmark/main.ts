@@ -9,13 +9,13 @@ import { fileURLToPath } from "node:url"
 import { GreenPool } from "../src/index.ts"
 import { map, promises, run, spawn } from "./contestants.ts"
 import { all, Immediate, type Job, Microtask, Void, YieldNow } from "./jobs.ts"
-import { type Contestant, liveHeap, measure, type Plan } from "./measure.ts"
+import { type Contestant, liveHeap, measure, median, type Plan, ratio } from "./measure.ts"
 import { type Library, measurePeer } from "./peers.ts"
 
 const quick = process.argv.includes("--quick")
-const plan: Plan = quick ? { rounds: 1, laps: 0 } : { rounds: 9, laps: 6 }
+const plan: Plan = quick ? { rounds: 1, warmUps: 0, laps: 1 } : { rounds: 5, warmUps: 6, laps: 5 }
 /** For what takes seconds, and is optimised within them. */
-const slowPlan: Plan = { ...plan, laps: 0 }
+const slowPlan: Plan = quick ? plan : { rounds: 9, warmUps: 0, laps: 1 }
 const N = quick ? 500 : 20_000
 const Size = 100
 
@@ -49,14 +49,18 @@ const compare = async (
   contestants: Record<"ours" | (string & {}), Contestant>,
   limits: Record<string, number> = {},
   with_: Plan = plan
-): Promise<Record<string, number>> => {
-  const times = await measure(contestants, with_)
-  const ours = times["ours"] ?? 0
-  for (const [rival, time] of Object.entries(times)) {
-    if (rival === "ours") continue
-    add({ what, rival, ours: milliseconds(ours), theirs: milliseconds(time), ratio: ours / time, limit: limits[rival] })
+): Promise<void> => {
+  const { ours = [], ...rivals } = await measure(contestants, with_)
+  for (const [rival, times] of Object.entries(rivals)) {
+    add({
+      what,
+      rival,
+      ours: milliseconds(median(ours)),
+      theirs: milliseconds(median(times)),
+      ratio: ratio(ours, times),
+      limit: limits[rival]
+    })
   }
-  return times
 }
 
 const countOf = (job: Job): number => job.name.startsWith("sleep") ? N / 10 : N
@@ -152,7 +156,7 @@ const runs = async (): Promise<void> => {
       "Semaphore.withPermit": run.permitFibers(N, Size, Effect.yieldNow)
     },
     { "Semaphore.withPermit": 0.02 },
-    quick ? plan : { rounds: 3, laps: 0 }
+    quick ? plan : { ...slowPlan, rounds: 3 }
   )
   const waiters = quick ? 500 : 100_000
   const keys = quick ? 50 : 10_000
@@ -182,9 +186,9 @@ const runs = async (): Promise<void> => {
   add({
     what: `run from ${more} fibers`,
     rival: `run from ${few} fibers (10 is linear)`,
-    ours: milliseconds(growth.more),
-    theirs: milliseconds(growth.few),
-    ratio: growth.more / growth.few,
+    ours: milliseconds(median(growth.more)),
+    theirs: milliseconds(median(growth.few)),
+    ratio: ratio(growth.more, growth.few),
     limit: 12
   })
 }
@@ -204,9 +208,9 @@ const peers = async (): Promise<void> => {
       add({
         what: verb === "spawn" ? "spawn loop + waitall, yieldNow jobs" : "imap, yieldNow jobs",
         rival: `${library}, sleep(0) jobs`,
-        ours: milliseconds(ours[verb].ours),
+        ours: milliseconds(median(ours[verb].ours)),
         theirs: milliseconds(theirs),
-        ratio: ours[verb].ours / theirs,
+        ratio: median(ours[verb].ours) / theirs,
         limit: 0.15
       })
     }
@@ -309,9 +313,9 @@ Written by \`pnpm bench\` on ${
     }. Lower is better; "at most" is the project's own limit.
 ${N} jobs on a pool of ${Size} (${
       N / 10
-    } for jobs that sleep), unless said otherwise; medians of ${plan.rounds} rounds, all
-contestants in turn in one process, garbage collected between, each after ${plan.laps} runs that are not counted, since
-a forced collection throws away the optimised code too. Times are of a shared machine: trust the ratios.
+    } for jobs that sleep), unless said otherwise. All contestants run in turn in one process, ${plan.rounds} times ${plan.laps} laps after
+${plan.warmUps} that are not counted. Times are medians, and ratios those of laps side by side: the machine is shared, trust the
+ratios.
 
 ${cpus()[0]?.model.trim()}, ${cpus().length} cores; Node ${process.version}; ${rivals.join(", ")}.
 

@@ -1,8 +1,10 @@
 /**
- * Measuring: contestants in turn, in one process, garbage collected between, medians.
+ * Measuring: contestants in turn, lap by lap, in one process, and medians.
  *
- * A forced collection throws away the optimised code as well, so that what runs next measures the compiler: each
- * contestant runs a few laps after it, and only the last counts.
+ * A machine that others use is now fast and now slow, for seconds at a time. Laps that were run side by side met the
+ * same weather: it is their ratios that are compared.
+ * A forced collection of garbage throws away the optimised code as well, so that what runs next measures the compiler:
+ * after it each contestant warms up.
  */
 import { Effect } from "effect"
 
@@ -10,9 +12,11 @@ import { Effect } from "effect"
 export type Contestant = Effect.Effect<unknown, unknown> | (() => Promise<unknown>)
 
 export interface Plan {
-  /** How many times each contestant is measured. */
+  /** How many times garbage is collected before some laps. */
   readonly rounds: number
-  /** How many times it runs before, in each round. */
+  /** How many times each contestant then runs without being measured. */
+  readonly warmUps: number
+  /** How many times each contestant is measured in a round. */
   readonly laps: number
 }
 
@@ -21,7 +25,7 @@ const collectGarbage = (): void => {
   globalThis.gc()
 }
 
-const median = (values: ReadonlyArray<number>): number => {
+export const median = (values: ReadonlyArray<number>): number => {
   const sorted = [...values].sort((a, b) => a - b)
   const middle = sorted.length >> 1
   return sorted.length % 2 === 1 ? sorted[middle] ?? 0 : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2
@@ -30,24 +34,33 @@ const median = (values: ReadonlyArray<number>): number => {
 const runOnce = (contestant: Contestant): Promise<unknown> =>
   typeof contestant === "function" ? contestant() : Effect.runPromise(contestant)
 
-/** Milliseconds per contestant: the median of the rounds, A B C A B C ... */
+/** The milliseconds of each contestant's laps, A B C B C A C A B ..., so that nobody always runs on another's garbage. */
 export const measure = async <K extends string>(
   contestants: Record<K, Contestant>,
-  plan: Plan
-): Promise<Record<K, number>> => {
+  { laps, rounds, warmUps }: Plan
+): Promise<Record<K, Array<number>>> => {
   const names = Object.keys(contestants) as Array<K>
   const times = Object.fromEntries(names.map((name) => [name, [] as Array<number>])) as Record<K, Array<number>>
-  for (let round = 0; round < plan.rounds; round++) {
+  for (let round = 0; round < rounds; round++) {
+    collectGarbage()
     for (const name of names) {
-      collectGarbage()
-      for (let lap = 0; lap < plan.laps; lap++) await runOnce(contestants[name])
-      const start = performance.now()
-      await runOnce(contestants[name])
-      times[name].push(performance.now() - start)
+      for (let i = 0; i < warmUps; i++) await runOnce(contestants[name])
+    }
+    for (let lap = 0; lap < laps; lap++) {
+      names.push(...names.splice(0, 1))
+      for (const name of names) {
+        const start = performance.now()
+        await runOnce(contestants[name])
+        times[name].push(performance.now() - start)
+      }
     }
   }
-  return Object.fromEntries(names.map((name) => [name, median(times[name])])) as Record<K, number>
+  return times
 }
+
+/** The median of the ratios of laps side by side. */
+export const ratio = (ours: ReadonlyArray<number>, theirs: ReadonlyArray<number>): number =>
+  median(ours.map((time, lap) => time / (theirs[lap] ?? 0)))
 
 /** The bytes of live heap, after a collection. */
 export const liveHeap = (): number => {
