@@ -1,8 +1,12 @@
 /**
- * `pnpm bench`: this library against its rivals, in one process, and the table in RESULTS.md.
+ * `pnpm bench`: this library against its rivals, and the table in RESULTS.md.
  * `pnpm bench --quick`: every row once on little work, to see that it runs; writes nothing.
+ * `pnpm bench SUBJECT`: the rows of one subject (maps, spawns, runs, peers, observation, memory); writes nothing.
+ *
+ * Rows of one subject share a process of their own: what an engine has seen of other subjects would change their times.
  */
 import { Effect, type Scope, Semaphore, Stream } from "effect"
+import { fork } from "node:child_process"
 import { readFileSync, writeFileSync } from "node:fs"
 import { cpus } from "node:os"
 import { fileURLToPath } from "node:url"
@@ -30,6 +34,12 @@ interface Row {
 
 const rows: Array<Row> = []
 const notes: Array<string> = []
+
+/** What the process of a subject tells. */
+interface Told {
+  readonly rows: ReadonlyArray<Row>
+  readonly notes: ReadonlyArray<string>
+}
 
 const milliseconds = (value: number): string => `${value.toFixed(value < 10 ? 2 : 1)} ms`
 
@@ -294,15 +304,7 @@ const version = (name: string): string =>
     readonly version: string
   }).version
 
-await maps()
-await spawns()
-await runs()
-await peers()
-// A process that has had measured pools is slower with plain ones.
-await observation()
-await memory()
-
-if (!quick) {
+const writeResults = (): void => {
   const rivals = ["effect", "p-limit", "p-queue", "p-map", "fastq", "async"].map((name) => `${name} ${version(name)}`)
   writeFileSync(
     fileURLToPath(new URL("RESULTS.md", import.meta.url)),
@@ -313,7 +315,7 @@ Written by \`pnpm bench\` on ${
     }. Lower is better; "at most" is the project's own limit.
 ${N} jobs on a pool of ${Size} (${
       N / 10
-    } for jobs that sleep), unless said otherwise. All contestants run in turn in one process, ${plan.rounds} times ${plan.laps} laps after
+    } for jobs that sleep), unless said otherwise. All contestants of a subject run in turn in one process, ${plan.rounds} times ${plan.laps} laps after
 ${plan.warmUps} that are not counted. Times are medians, and ratios those of laps side by side: the machine is shared, trust the
 ratios.
 
@@ -322,4 +324,27 @@ ${cpus()[0]?.model.trim()}, ${cpus().length} cores; Node ${process.version}; ${r
 ${table()}
 ${notes.map((note) => `\n${note}`).join("\n")}`
   )
+}
+
+const subjects = { maps, spawns, runs, peers, observation, memory }
+
+/** Measures one subject in a process of its own, and adds what it has to tell. */
+const measureApart = (subject: string): Promise<void> =>
+  new Promise((resolve, reject) => {
+    const child = fork(import.meta.filename, [...process.argv.slice(2), subject])
+    child.on("message", (told: Told) => {
+      rows.push(...told.rows)
+      notes.push(...told.notes)
+    })
+    child.on("exit", (code) => code === 0 ? resolve() : reject(new Error(`${subject} ended with ${code}`)))
+  })
+
+const subject = Object.entries(subjects).find(([name]) => process.argv.includes(name))
+if (subject !== undefined) {
+  await subject[1]()
+  process.send?.({ rows, notes } satisfies Told)
+  if (process.connected) process.disconnect()
+} else {
+  for (const name of Object.keys(subjects)) await measureApart(name)
+  if (!quick) writeResults()
 }
