@@ -130,6 +130,17 @@ describe("maxWaiting", () => {
 })
 
 describe("maxWait", () => {
+  it.effect("ends in time, whatever fraction of a millisecond it began at (semantic 23)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makeBounded({ size: 0, maxWait: "4 millis" })
+      for (let i = 0; i < 100; i++) {
+        yield* TestClock.adjust("137 micros")
+        const caller = yield* forkNow(pool.run(Effect.void))
+        yield* TestClock.adjust("4 millis")
+        expect(caller.pollUnsafe()).toEqual(Exit.fail(timedOut(0, 0)))
+      }
+    }))
+
   it.effect("turns away who has been in line that long, in order, and counts no running time (semantic 23)", () =>
     Effect.gen(function*() {
       const pool = yield* makeBounded({ size: 1, maxWait: "1 second" })

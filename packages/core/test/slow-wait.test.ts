@@ -38,6 +38,18 @@ describe("slowWait", () => {
       ])
     }))
 
+  it.effect("warns in time, whatever fraction of a millisecond the wait began at (semantic 34)", () =>
+    Effect.gen(function*() {
+      for (let i = 0; i < 100; i++) {
+        yield* TestClock.adjust("137 micros")
+        const { log, pool } = yield* makeWarning({ size: 0, slowWait: "4 millis" })
+        const caller = yield* forkNow(pool.run(Effect.void))
+        yield* TestClock.adjust("4 millis")
+        expect(log).toHaveLength(1)
+        yield* Fiber.interrupt(caller)
+      }
+    }))
+
   it.effect("warns at most once a minute, also of one who is never served (semantic 34)", () =>
     Effect.gen(function*() {
       const { log, pool } = yield* makeWarning()

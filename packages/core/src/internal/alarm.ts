@@ -11,10 +11,10 @@ export class Call extends Ranked {
   readonly at: number
   /** The order in which they were asked for. */
   readonly number: number
-  readonly onTime: () => void
+  readonly onTime: (now: number) => void
   private readonly alarm: Alarm
 
-  constructor(alarm: Alarm, at: number, number: number, onTime: () => void) {
+  constructor(alarm: Alarm, at: number, number: number, onTime: (now: number) => void) {
     super()
     this.alarm = alarm
     this.at = at
@@ -47,12 +47,12 @@ export class Alarm {
   }
 
   /** Has `onTime` called in so many milliseconds. */
-  callIn(milliseconds: number, onTime: () => void): Call {
+  callIn(milliseconds: number, onTime: (now: number) => void): Call {
     return this.callAt(this.now + milliseconds, onTime)
   }
 
-  /** Has `onTime` called when it is that time. */
-  callAt(time: number, onTime: () => void): Call {
+  /** Has `onTime` called when it is that time, and told the time. */
+  callAt(time: number, onTime: (now: number) => void): Call {
     const call = new Call(this, time, ++this.count, onTime)
     this.calls.push(call)
     this.set()
@@ -79,17 +79,18 @@ export class Alarm {
     const fiber = Effect.runForkWith(this.context)(sleep)
     this.sleeping = { until, fiber }
     fiber.addObserver((exit) => {
-      if (exit._tag === "Success") this.ring()
+      if (exit._tag === "Success") this.ring(until)
     })
   }
 
-  private ring(): void {
+  /** It is that time, since the clock has slept until then; a clock may count its time otherwise than its sleep. */
+  private ring(until: number): void {
     this.sleeping = undefined
     this.isRinging = true
-    const { now } = this
+    const now = Math.max(until, this.now)
     for (let call = this.calls.first; call !== undefined && call.at <= now; call = this.calls.first) {
       this.calls.remove(call)
-      call.onTime()
+      call.onTime(now)
     }
     this.isRinging = false
     this.set()

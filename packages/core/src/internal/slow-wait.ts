@@ -39,11 +39,10 @@ export class SlowWait {
     this.call = undefined
   }
 
-  private readonly check = (): void => {
+  private readonly check = (now: number): void => {
     this.call = undefined
     const oldest = this.slots.oldest
     if (oldest === undefined) return
-    const { now } = this.alarm
     const since = toMillis(oldest.since)
     const isDue = now >= this.due(since)
     if (isDue) this.warned = now

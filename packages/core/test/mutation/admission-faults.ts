@@ -388,8 +388,8 @@ const alarm = faultsOf("internal/alarm.ts", ["bounds", "drain"], [
   },
   {
     name: "a sleep that is over is still said to last",
-    find: "  private ring(): void {\n    this.sleeping = undefined\n",
-    replace: "  private ring(): void {\n"
+    find: "  private ring(until: number): void {\n    this.sleeping = undefined\n",
+    replace: "  private ring(until: number): void {\n"
   },
   {
     name: "after the first calls no others are made",
@@ -398,13 +398,18 @@ const alarm = faultsOf("internal/alarm.ts", ["bounds", "drain"], [
   },
   {
     name: "an interrupted sleep rings",
-    find: "if (exit._tag === \"Success\") this.ring()",
-    replace: "this.ring()"
+    find: "if (exit._tag === \"Success\") this.ring(until)",
+    replace: "this.ring(until)"
   },
   {
     name: "the sleep is until the end of all time",
     find: "Duration.millis(until - this.now)",
     replace: "Duration.millis(until)"
+  },
+  {
+    name: "a sleep that is over need not have been long enough",
+    find: "Math.max(until, this.now)",
+    replace: "this.now"
   },
   {
     name: "calls are at times since the beginning",
