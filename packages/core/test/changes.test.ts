@@ -20,6 +20,10 @@ const read = (pool: GreenPool<PoolFull>) =>
     return { states, fiber }
   })
 
+/** A pool as those have it who build their runtime synchronously. */
+const makeSynchronously = (size: number) =>
+  Effect.map(Effect.scope, (scope) => Effect.runSync(Scope.provide(GreenPool.make({ size }), scope)))
+
 const isListening = (pool: GreenPool<PoolFull>) => toInternal(pool).slots.onChange !== undefined
 
 describe("changes", () => {
@@ -74,33 +78,39 @@ describe("changes", () => {
       expect(states).toHaveLength(2)
     }))
 
-  it.live("gives at most one state per turn of the event loop (semantic 33)", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(3)
-      let turn = 0
-      let ticking = setImmediate(function tick() {
-        turn++
-        ticking = setImmediate(tick)
+  it.live.each([
+    { origin: "a program", make: makePool(3) },
+    { origin: "a run that knows no turns", make: makeSynchronously(3) }
+  ])(
+    "of a pool made in $origin gives at most one state per turn of the event loop (semantic 33)",
+    ({ make }) =>
+      Effect.gen(function*() {
+        const pool = yield* make
+        let turn = 0
+        let ticking = setImmediate(function tick() {
+          turn++
+          ticking = setImmediate(tick)
+        })
+        const seen: Array<number> = []
+        const reader = yield* forkNow(Stream.runForEach(pool.changes, () => Effect.sync(() => seen.push(turn))))
+        // one that comes back in the middle of a turn
+        const seenLate: Array<number> = []
+        const late = yield* forkNow(Stream.runForEach(pool.changes, () => {
+          seenLate.push(turn)
+          return Effect.promise(() => Promise.resolve())
+        }))
+        yield* Stream.runDrain(
+          pool.imapUnordered((i) => i % 3 === 0 ? Effect.promise(() => Promise.resolve()) : Effect.yieldNow, range(300))
+        )
+        yield* Fiber.interrupt(reader)
+        yield* Fiber.interrupt(late)
+        clearImmediate(ticking)
+        for (const turns of [seen, seenLate]) {
+          expect(turns.length).toBeGreaterThan(10)
+          expect(new Set(turns).size).toBe(turns.length)
+        }
       })
-      const seen: Array<number> = []
-      const reader = yield* forkNow(Stream.runForEach(pool.changes, () => Effect.sync(() => seen.push(turn))))
-      // one that comes back in the middle of a turn
-      const seenLate: Array<number> = []
-      const late = yield* forkNow(Stream.runForEach(pool.changes, () => {
-        seenLate.push(turn)
-        return Effect.promise(() => Promise.resolve())
-      }))
-      yield* Stream.runDrain(
-        pool.imapUnordered((i) => i % 3 === 0 ? Effect.promise(() => Promise.resolve()) : Effect.yieldNow, range(300))
-      )
-      yield* Fiber.interrupt(reader)
-      yield* Fiber.interrupt(late)
-      clearImmediate(ticking)
-      for (const turns of [seen, seenLate]) {
-        expect(turns.length).toBeGreaterThan(10)
-        expect(new Set(turns).size).toBe(turns.length)
-      }
-    }))
+  )
 
   it.effect("lets a slow reader skip to the newest state, and holds nobody up (semantic 33)", () =>
     Effect.gen(function*() {

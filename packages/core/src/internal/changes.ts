@@ -1,18 +1,24 @@
 /**
  * The stream of a pool's snapshots.
  */
-import { Effect, Equal, Stream } from "effect"
+import { Effect, Equal, type Fiber, Stream } from "effect"
 import type { PoolStats } from "../PoolStats.ts"
 import { Line, Place } from "./line.ts"
 import type { Pool } from "./pool.ts"
 
 /** Someone who waits for a state other than the last that he has seen. */
 class Reader extends Place {
+  readonly fiber: Fiber.Fiber<unknown, unknown>
   readonly seen: PoolStats
   readonly resume: (effect: Effect.Effect<PoolStats | undefined>) => void
 
-  constructor(seen: PoolStats, resume: (effect: Effect.Effect<PoolStats | undefined>) => void) {
+  constructor(
+    fiber: Fiber.Fiber<unknown, unknown>,
+    seen: PoolStats,
+    resume: (effect: Effect.Effect<PoolStats | undefined>) => void
+  ) {
     super()
+    this.fiber = fiber
     this.seen = seen
     this.resume = resume
   }
@@ -40,22 +46,26 @@ export class Changes {
 
   /** Something may have changed. */
   readonly notify = (): void => {
-    if (this.isDue || this.readers.isEmpty) return
+    const { first } = this.readers
+    if (this.isDue || first === undefined) return
     this.isDue = true
-    this.pool.schedule(this.tell)
+    // In a turn of who waits: the pool may have been made in a run that knows no turns, by `Effect.runSync`.
+    first.fiber.currentDispatcher.scheduleTask(this.tell, 0)
   }
 
   private after(seen: PoolStats): Effect.Effect<PoolStats | undefined> {
-    return Effect.callback((resume) => {
-      const reader = new Reader(seen, resume)
-      this.readers.push(reader)
-      this.pool.slots.onChange = this.notify
-      this.notify()
-      return Effect.sync(() => {
-        reader.leave()
-        this.rest()
+    return Effect.withFiber((fiber) =>
+      Effect.callback((resume) => {
+        const reader = new Reader(fiber, seen, resume)
+        this.readers.push(reader)
+        this.pool.slots.onChange = this.notify
+        this.notify()
+        return Effect.sync(() => {
+          reader.leave()
+          this.rest()
+        })
       })
-    })
+    )
   }
 
   private readonly tell = (): void => {

@@ -24,9 +24,14 @@ const tally = faultsOf("internal/tally.ts", ["slots", "imap", "bounds"], [
 
 const changes = faultsOf("internal/changes.ts", ["changes"], [
   {
+    name: "changes are told in the turns of whoever made the pool",
+    find: "first.fiber.currentDispatcher.scheduleTask(this.tell, 0)",
+    replace: "this.pool.schedule(this.tell)"
+  },
+  {
     name: "changes are told more than once a turn",
-    find: "    if (this.isDue || this.readers.isEmpty) return\n",
-    replace: "    if (this.readers.isEmpty) return\n"
+    find: "    if (this.isDue || first === undefined) return\n",
+    replace: "    if (first === undefined) return\n"
   },
   {
     name: "changes are told once only",
@@ -35,8 +40,8 @@ const changes = faultsOf("internal/changes.ts", ["changes"], [
   },
   {
     name: "nobody tells of changes that came while the reader was away",
-    find: "      this.pool.slots.onChange = this.notify\n      this.notify()\n",
-    replace: "      this.pool.slots.onChange = this.notify\n"
+    find: "        this.pool.slots.onChange = this.notify\n        this.notify()\n",
+    replace: "        this.pool.slots.onChange = this.notify\n"
   },
   {
     name: "nobody asks the pool to tell of changes",
@@ -50,8 +55,8 @@ const changes = faultsOf("internal/changes.ts", ["changes"], [
   },
   {
     name: "the pool tells of changes when the last reader has left",
-    find: "        reader.leave()\n        this.rest()\n",
-    replace: "        reader.leave()\n"
+    find: "          reader.leave()\n          this.rest()\n",
+    replace: "          reader.leave()\n"
   },
   {
     name: "the pool tells of changes when all readers have been told",
