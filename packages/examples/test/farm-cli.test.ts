@@ -1,9 +1,10 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FileSystem, Schedule } from "effect"
-import { spawn, spawnSync } from "node:child_process"
-import { readFileSync, writeFileSync } from "node:fs"
+import { execFile, spawn, spawnSync } from "node:child_process"
+import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
+import { promisify } from "node:util"
 import { runExample, startExample } from "./example.ts"
 
 const folder = Effect.gen(function*() {
@@ -71,6 +72,38 @@ describe("farm, as a program", { concurrent: true, timeout: 60_000 }, () => {
       const { code, stderr } = yield* runExample("farm", "--halt", "--size=1", "--joblog", log, "exit {}", lines)
       assert.deepInclude({ code, stderr }, { code: 42, stderr: "farm: halted, this job failed: exit 42\n" })
       assert.match(read("log"), /^Seq.*\n1\t.*\texit 0\n2\t.*\t42\t0\texit 42\n$/)
+    })
+  )
+
+  live(
+    "reads its lines from a pipe that has a name, and writes its log to one",
+    Effect.gen(function*() {
+      const { path } = yield* folder
+      spawnSync("mkfifo", [`${path}/lines`, `${path}/log`])
+      const main = fileURLToPath(new URL("../src/main.ts", import.meta.url))
+      const sh = (script: string) =>
+        Effect.promise(() => promisify(execFile)("sh", ["-c", script, process.execPath, main], { cwd: path }))
+      const [stdin, fifo, log] = yield* Effect.all([
+        sh(`printf 'a\\nb\\n' | "$0" "$1" farm echo /dev/stdin`),
+        sh(`printf 'a\\nb' > lines & exec "$0" "$1" farm echo lines`),
+        sh(`cat log & printf 'a\\nb\\n' | "$0" "$1" farm --size=1 --joblog log true; wait`)
+      ], { concurrency: "unbounded" })
+      assert.deepStrictEqual(stdin, { stdout: "a\nb\n", stderr: "" })
+      assert.deepStrictEqual(fifo, { stdout: "a\nb\n", stderr: "" })
+      assert.match(log.stdout, /^Seq.*\n1\t.*\ttrue a\n2\t.*\ttrue b\n$/)
+    })
+  )
+
+  live(
+    "ends at Ctrl-C while it waits for the writer of a pipe",
+    Effect.gen(function*() {
+      const { path } = yield* folder
+      const fifo = `${path}/fifo`
+      spawnSync("mkfifo", [fifo])
+      const { child, ended } = yield* startExample("farm", "echo", "--joblog", `${path}/log`, fifo)
+      yield* eventually(() => existsSync(`${path}/log`))
+      child.kill("SIGINT")
+      assert.deepStrictEqual(yield* ended, { code: 130, stdout: "", stderr: "" })
     })
   )
 

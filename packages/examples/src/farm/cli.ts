@@ -6,6 +6,7 @@ import { availableParallelism } from "node:os"
 import { atLeast, duration, integer } from "../flags.ts"
 import { farm, Halted } from "./farm.ts"
 import { splitLines } from "./lines.ts"
+import { readPipe } from "./pipe.ts"
 
 /** Jobs have failed: the exit code is their number, and 101 beyond 100. */
 export class JobsFailed extends Schema.TaggedError<JobsFailed>()("JobsFailed", { count: Schema.Int }) {
@@ -77,6 +78,7 @@ const open = Effect.fnUntraced(function*(path: string | undefined) {
   const fs = yield* FileSystem.FileSystem
   const { size, type } = yield* fs.stat(path)
   if (type === "Directory") return yield* new NoFile({ path })
+  if (type === "FIFO") return { bytes: readPipe(path), total: undefined }
   return { bytes: fs.stream(path), total: type === "File" ? Number(size) : undefined }
 })
 
