@@ -170,6 +170,21 @@ describe("farm, as a program", { concurrent: true, timeout: 60_000 }, () => {
     })
   )
 
+  for (const [signal, code] of [["SIGTERM", 130], ["SIGHUP", 129], ["SIGQUIT", 131]] as const) {
+    live(
+      `ends at ${signal} with ${code}, with all that it has started`,
+      Effect.gen(function*() {
+        const { path, read } = yield* folder
+        const { child, ended } = yield* startExample("farm", `cd ${path}; echo {}; sleep 60 & echo $! > pid; wait`)
+        child.stdin.write("1\n")
+        yield* eventually(() => read("pid").endsWith("\n"))
+        child.kill(signal)
+        assert.deepStrictEqual(yield* ended, { code, stdout: "", stderr: "" })
+        assert.match(spawnSync("ps", ["-o", "stat=", "-p", read("pid").trim()]).stdout.toString(), /^(?:Z|$)/)
+      })
+    )
+  }
+
   live(
     "ends as at a broken pipe when nobody reads its output any more",
     Effect.gen(function*() {
