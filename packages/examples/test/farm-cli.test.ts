@@ -110,9 +110,13 @@ describe("farm, as a program", { concurrent: true, timeout: 60_000 }, () => {
   for (
     const [args, says] of [
       ["--size 0 echo", "Invalid value for flag --size: \"0\". Expected an integer of at least 1"],
-      ["echo /nonexistent/lines", "farm: NotFound: FileSystem.stat (/nonexistent/lines)"],
+      [
+        "echo /nonexistent/lines",
+        "farm: NotFound: FileSystem.stat (/nonexistent/lines): ENOENT: no such file or directory"
+      ],
       ["echo /", "farm: / is a directory"],
-      ["--joblog /nonexistent/log echo /dev/null", "farm: NotFound: FileSystem.open (/nonexistent/log)"]
+      ["--joblog /nonexistent/log echo /dev/null", "farm: NotFound: FileSystem.open (/nonexistent/log): ENOENT"],
+      ["--joblog / echo /dev/null", "farm: BadResource: FileSystem.open (/): EISDIR: illegal operation on a directory"]
     ] as const
   ) {
     live(

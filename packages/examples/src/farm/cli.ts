@@ -4,6 +4,7 @@ import { Console, Effect, FileSystem, Option, Runtime, Schema, Stdio } from "eff
 import { Argument, Command, Flag } from "effect/cli"
 import { availableParallelism } from "node:os"
 import { atLeast, duration, integer } from "../flags.ts"
+import { messageOf } from "../message.ts"
 import { farm, Halted } from "./farm.ts"
 import { splitLines } from "./lines.ts"
 import { readPipe } from "./pipe.ts"
@@ -30,7 +31,7 @@ const cannotGoOn = Effect.fnUntraced(function*(error: unknown) {
   if (/\bEPIPE\b/.test(String(error instanceof Error ? error.cause : error))) {
     return yield* new CannotGoOn({ code: 141 })
   }
-  yield* Console.error(`farm: ${error instanceof Error ? error.message : error}`)
+  yield* Console.error(`farm: ${messageOf(error)}`)
   return yield* new CannotGoOn({ code: 255 })
 })
 
