@@ -1,9 +1,10 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FileSystem, Schedule } from "effect"
-import { spawn, spawnSync } from "node:child_process"
-import { readFileSync, writeFileSync } from "node:fs"
+import { execFile, spawn, spawnSync } from "node:child_process"
+import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
+import { promisify } from "node:util"
 import { runExample, startExample } from "./example.ts"
 
 const folder = Effect.gen(function*() {
@@ -74,12 +75,48 @@ describe("farm, as a program", { concurrent: true, timeout: 60_000 }, () => {
     })
   )
 
+  live(
+    "reads its lines from a pipe that has a name, and writes its log to one",
+    Effect.gen(function*() {
+      const { path } = yield* folder
+      spawnSync("mkfifo", [`${path}/lines`, `${path}/log`])
+      const main = fileURLToPath(new URL("../src/main.ts", import.meta.url))
+      const sh = (script: string) =>
+        Effect.promise(() => promisify(execFile)("sh", ["-c", script, process.execPath, main], { cwd: path }))
+      const [stdin, fifo, log] = yield* Effect.all([
+        sh(`printf 'a\\nb\\n' | "$0" "$1" farm echo /dev/stdin`),
+        sh(`printf 'a\\nb' > lines & exec "$0" "$1" farm echo lines`),
+        sh(`cat log & printf 'a\\nb\\n' | "$0" "$1" farm --size=1 --joblog log true; wait`)
+      ], { concurrency: "unbounded" })
+      assert.deepStrictEqual(stdin, { stdout: "a\nb\n", stderr: "" })
+      assert.deepStrictEqual(fifo, { stdout: "a\nb\n", stderr: "" })
+      assert.match(log.stdout, /^Seq.*\n1\t.*\ttrue a\n2\t.*\ttrue b\n$/)
+    })
+  )
+
+  live(
+    "ends at Ctrl-C while it waits for the writer of a pipe",
+    Effect.gen(function*() {
+      const { path } = yield* folder
+      const fifo = `${path}/fifo`
+      spawnSync("mkfifo", [fifo])
+      const { child, ended } = yield* startExample("farm", "echo", "--joblog", `${path}/log`, fifo)
+      yield* eventually(() => existsSync(`${path}/log`))
+      child.kill("SIGINT")
+      assert.deepStrictEqual(yield* ended, { code: 130, stdout: "", stderr: "" })
+    })
+  )
+
   for (
     const [args, says] of [
       ["--size 0 echo", "Invalid value for flag --size: \"0\". Expected an integer of at least 1"],
-      ["echo /nonexistent/lines", "farm: NotFound: FileSystem.stat (/nonexistent/lines)"],
+      [
+        "echo /nonexistent/lines",
+        "farm: NotFound: FileSystem.stat (/nonexistent/lines): ENOENT: no such file or directory"
+      ],
       ["echo /", "farm: / is a directory"],
-      ["--joblog /nonexistent/log echo /dev/null", "farm: NotFound: FileSystem.open (/nonexistent/log)"]
+      ["--joblog /nonexistent/log echo /dev/null", "farm: NotFound: FileSystem.open (/nonexistent/log): ENOENT"],
+      ["--joblog / echo /dev/null", "farm: BadResource: FileSystem.open (/): EISDIR: illegal operation on a directory"]
     ] as const
   ) {
     live(
@@ -136,6 +173,21 @@ describe("farm, as a program", { concurrent: true, timeout: 60_000 }, () => {
       assert.match(spawnSync("ps", ["-o", "stat=", "-p", read("pid").trim()]).stdout.toString(), /^(?:Z|$)/)
     })
   )
+
+  for (const [signal, code] of [["SIGTERM", 130], ["SIGHUP", 129], ["SIGQUIT", 131]] as const) {
+    live(
+      `ends at ${signal} with ${code}, with all that it has started`,
+      Effect.gen(function*() {
+        const { path, read } = yield* folder
+        const { child, ended } = yield* startExample("farm", `cd ${path}; echo {}; sleep 60 & echo $! > pid; wait`)
+        child.stdin.write("1\n")
+        yield* eventually(() => read("pid").endsWith("\n"))
+        child.kill(signal)
+        assert.deepStrictEqual(yield* ended, { code, stdout: "", stderr: "" })
+        assert.match(spawnSync("ps", ["-o", "stat=", "-p", read("pid").trim()]).stdout.toString(), /^(?:Z|$)/)
+      })
+    )
+  }
 
   live(
     "ends as at a broken pipe when nobody reads its output any more",

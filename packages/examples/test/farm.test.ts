@@ -187,11 +187,12 @@ describe("farm", { concurrent: true, timeout: 30_000 }, () => {
       const longest = "x".repeat(LINE_LIMIT)
       // The last one would be too long as it is spelled out.
       const lines = [longest, `${longest}x`, "a\0b", "fine"].map((line) => Buffer.from(line))
+      const oneByte = Buffer.from(`\xe9${"x".repeat(LINE_LIMIT - 5)}`, "latin1")
       const tally = yield* run("printf %s {} | wc -c | tr -d ' '", [], {
-        lines: Stream.fromIterable([...lines, Buffer.alloc(LINE_LIMIT, 0xff)])
+        lines: Stream.fromIterable([...lines, oneByte, Buffer.alloc(LINE_LIMIT, 0xff)])
       })
-      assert.deepInclude(tally, { done: 5, failed: 3 })
-      assert.strictEqual(output.stdout, `${LINE_LIMIT}\n4\n`)
+      assert.deepInclude(tally, { done: 6, failed: 3 })
+      assert.strictEqual(output.stdout, `${LINE_LIMIT}\n4\n${LINE_LIMIT - 4}\n`)
       assert.match(output.stderr, /^farm: the line is longer than \d+ bytes: .{100}$/m)
       assert.match(output.stderr, /^farm: the line has a NUL byte: /m)
       assert.match(output.stderr, /^farm: .*E2BIG/m)

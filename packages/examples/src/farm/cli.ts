@@ -4,8 +4,10 @@ import { Console, Effect, FileSystem, Option, Runtime, Schema, Stdio } from "eff
 import { Argument, Command, Flag } from "effect/cli"
 import { availableParallelism } from "node:os"
 import { atLeast, duration, integer } from "../flags.ts"
+import { messageOf } from "../message.ts"
 import { farm, Halted } from "./farm.ts"
 import { splitLines } from "./lines.ts"
+import { readPipe } from "./pipe.ts"
 
 /** Jobs have failed: the exit code is their number, and 101 beyond 100. */
 export class JobsFailed extends Schema.TaggedError<JobsFailed>()("JobsFailed", { count: Schema.Int }) {
@@ -29,7 +31,7 @@ const cannotGoOn = Effect.fnUntraced(function*(error: unknown) {
   if (/\bEPIPE\b/.test(String(error instanceof Error ? error.cause : error))) {
     return yield* new CannotGoOn({ code: 141 })
   }
-  yield* Console.error(`farm: ${error instanceof Error ? error.message : error}`)
+  yield* Console.error(`farm: ${messageOf(error)}`)
   return yield* new CannotGoOn({ code: 255 })
 })
 
@@ -77,6 +79,7 @@ const open = Effect.fnUntraced(function*(path: string | undefined) {
   const fs = yield* FileSystem.FileSystem
   const { size, type } = yield* fs.stat(path)
   if (type === "Directory") return yield* new NoFile({ path })
+  if (type === "FIFO") return { bytes: readPipe(path), total: undefined }
   return { bytes: fs.stream(path), total: type === "File" ? Number(size) : undefined }
 })
 

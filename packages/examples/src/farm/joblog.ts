@@ -28,7 +28,9 @@ const row = (seq: number, job: Ended, command: Buffer): Buffer =>
 /** Begins a log. Its rows come in the order of completion, and each is in the file before its job is over. */
 export const openJobLog = Effect.fnUntraced(function*(path: string) {
   const fs = yield* FileSystem.FileSystem
-  const file = yield* fs.open(path, { flag: "w" })
+  // Appending needs no position, which a pipe does not have.
+  const file = yield* fs.open(path, { flag: "a" })
+  if ((yield* file.stat).type === "File") yield* file.truncate()
   yield* file.writeAll(Buffer.from(HEAD))
   const one = yield* Semaphore.make(1)
   return (seq: number, job: Ended, command: Buffer) => one.withPermit(file.writeAll(row(seq, job, command)))

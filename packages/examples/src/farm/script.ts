@@ -54,7 +54,7 @@ export const bind = (script: string, line: Buffer): { readonly script: string; r
   isUtf8(line) ? { script, variable: line.toString() } : {
     // Environments of Node are UTF-8. Other bytes are spelled out, and put together again by the shell.
     script: `FARM_LINE=$(printf %b "$FARM_LINE")\n${script}`,
-    variable: Array.from(line, (byte) => `\\0${byte.toString(8)}`).join("")
+    variable: line.toString("latin1").replace(/[\\\x80-\xff]/g, (byte) => `\\0${byte.charCodeAt(0).toString(8)}`)
   }
 
 /** The command as one would type it for a line, byte for byte: for the job log and for messages. */

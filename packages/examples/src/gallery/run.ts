@@ -2,20 +2,11 @@ import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Cause, Console, Effect, Runtime } from "effect"
 import type { Command } from "effect/cli"
+import { messageOf } from "../message.ts"
 
 /** An example of the gallery exports its program, and runs nothing when it is imported. */
 export interface GalleryExample {
   readonly main: Effect.Effect<void, unknown, Command.Environment>
-}
-
-/** The message of an error and those of its causes, which often say more. */
-const messageOf = (error: unknown): string => {
-  const messages: Array<string> = []
-  for (let at = error; at !== undefined && at !== null; at = at instanceof Error ? at.cause : undefined) {
-    const message = at instanceof Error ? at.message : String(at)
-    if (message !== "" && !messages.some((known) => known.includes(message))) messages.push(message)
-  }
-  return messages.join(": ") || String(error)
 }
 
 /** A failure is told in its own words, and only a defect with its trace. The exit code is 1 for both. */
