@@ -156,7 +156,7 @@ describe("farm", { concurrent: true, timeout: 30_000 }, () => {
       yield* Effect.flip(run("echo bad >&2; sleep 60", ["1"], {
         halt: true,
         quiet: true,
-        timeout: Duration.millis(200)
+        timeout: Duration.seconds(1)
       }))
       assert.strictEqual(output.stderr, "bad\n")
     })
