@@ -29,6 +29,7 @@ const serveFeeds = Effect.gen(function*() {
     const [, millis] = /^\/slow\/(\d+)/.exec(path) ?? []
     const body = millis === undefined ? feeds[path] : feeds["/rss"]
     if (path === "/moved") socket.end(respond("302 Found", "", "Location: /json"))
+    else if (path === "/gone") socket.end(respond("302 Found", "", "Location: ftp://127.0.0.1/rss"))
     else if (body === undefined && path !== "/never") socket.end(respond("404 Not Found", ""))
     else if (body !== undefined) setTimeout(() => socket.end(respond("200 OK", body)), Number(millis ?? 0))
   })
@@ -73,6 +74,22 @@ describe("feedscraper", { timeout: 30_000 }, () => {
       assert.match(huge ?? "", /^error: Decode/)
       assert.match(nonsense ?? "", /^error: InvalidUrl/)
       assert.match(refused ?? "", /^error: Transport/)
+      assert.deepStrictEqual(rest, ["Apples & pears"])
+    }).pipe(layer(3), Effect.scoped))
+
+  it.live("says so of a URL that is none of HTTP, or not fit for it, also where a feed is redirected to one", () =>
+    Effect.gen(function*() {
+      const { origin } = yield* serveFeeds
+      const address = yield* startFeedscraper(0)
+      const bad = ["file:///x", "ftp://127.0.0.1/", "mailto:x", "http://a:b%zz@127.0.0.1/", `${origin}/gone`]
+      const { lines, status } = yield* post(address, [...bad, `${origin}/rss`])
+      assert.strictEqual(status, 200)
+      const [file, ftp, mail, credentials, gone, ...rest] = lines
+      assert.match(file ?? "", /^error: .*"file:" not supported/)
+      assert.match(ftp ?? "", /^error: .*"ftp:" not supported/)
+      assert.match(mail ?? "", /^error: .*"mailto:" not supported/)
+      assert.match(credentials ?? "", /^error: .*URI malformed/)
+      assert.match(gone ?? "", /^error: .*"ftp:" not supported/)
       assert.deepStrictEqual(rest, ["Apples & pears"])
     }).pipe(layer(3), Effect.scoped))
 

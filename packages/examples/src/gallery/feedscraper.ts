@@ -38,6 +38,8 @@ const fetchTitle = Effect.fnUntraced(
     return yield* Effect.flatMap(response.text, readTitle)
   },
   Effect.timeout("10 seconds"),
+  // Node throws at a URL that it cannot ask, be it one of these or where a server redirects to.
+  Effect.catchDefect((defect) => Effect.fail(new BadFeed({ message: String(defect) }))),
   Effect.catch((error) => Effect.succeed(`error: ${error.message}`)),
   Effect.map((line) => line.replace(/\s+/g, " ").trim())
 )
