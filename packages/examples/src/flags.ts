@@ -13,6 +13,14 @@ export const integer = (name: string, description: string, byDefault: number, mi
     Flag.withDefault(byDefault)
   )
 
+/** The path of a file with a default, which its description names. The empty one, as of an unset variable, is none. */
+export const path = (name: string, description: string, byDefault: string): Flag.Flag<string> =>
+  Flag.String(name).pipe(
+    Flag.withDescription(`${description} (default: ${byDefault})`),
+    Flag.filter((path) => path !== "", () => "Expected the path of a file"),
+    Flag.withDefault(byDefault)
+  )
+
 /** The flag `--port`. */
 export const port = (description: string): Flag.Flag<number> =>
   Flag.Int("port").pipe(

@@ -27,6 +27,7 @@ const refusal = Effect.fnUntraced(function*({ main }: GalleryExample, args: stri
 
 const PORT = "Expected a port, 0 to 65535"
 const POSITIVE = "Expected an integer of at least 1"
+const PATH = "Expected the path of a file"
 const HTTP = "Expected an http or https URL, such as https://example.com"
 
 describe("the flags of the examples", () => {
@@ -48,6 +49,8 @@ describe("the flags of the examples", () => {
     [producerConsumer, "--pages -2", POSITIVE],
     [producerConsumer, "nonsense", HTTP],
     [importer, "--batch 0", POSITIVE],
+    [importer, "--db=", PATH],
+    [llmBatch, "--out=", PATH],
     [llmBatch, "--rate 0", POSITIVE],
     [llmBatch, "--url file:///etc/hosts --model m", HTTP],
     [llmBatch, "--url http://127.0.0.1:1", "--url needs --model"]

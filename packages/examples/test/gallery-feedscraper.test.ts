@@ -13,6 +13,8 @@ const feeds: Readonly<Record<string, string>> = {
     of the year</title></feed>`,
   "/rdf": `<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns="http://purl.org/rss/1.0/">` +
     `<channel><title><![CDATA[Quinces]]></title></channel></rdf:RDF>`,
+  "/latin1":
+    `<?xml version="1.0" encoding="ISO-8859-1"?><rss version="2.0"><channel><title>Café</title></channel></rss>`,
   "/json": `{"version":"https://jsonfeed.org/version/1.1","title":"Cherries","items":[]}`,
   "/page": "<!doctype html><title>no feed</title>",
   "/broken": `<rss version="2.0"><channel><title>brok`,
@@ -29,6 +31,8 @@ const serveFeeds = Effect.gen(function*() {
     const [, millis] = /^\/slow\/(\d+)/.exec(path) ?? []
     const body = millis === undefined ? feeds[path] : feeds["/rss"]
     if (path === "/moved") socket.end(respond("302 Found", "", "Location: /json"))
+    else if (path === "/gone") socket.end(respond("302 Found", "", "Location: ftp://127.0.0.1/rss"))
+    else if (path === "/latin1") socket.end(`HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n${body}`, "latin1")
     else if (body === undefined && path !== "/never") socket.end(respond("404 Not Found", ""))
     else if (body !== undefined) setTimeout(() => socket.end(respond("200 OK", body)), Number(millis ?? 0))
   })
@@ -51,12 +55,12 @@ describe("feedscraper", { timeout: 30_000 }, () => {
     Effect.gen(function*() {
       const { origin } = yield* serveFeeds
       const address = yield* startFeedscraper(0)
-      const paths = ["/slow/50", "/atom", "", "/rdf", "/json", "/moved", "/rss"]
+      const paths = ["/slow/50", "/atom", "", "/rdf", "/json", "/moved", "/latin1", "/rss"]
       const { lines, status } = yield* post(address, paths.map((path) => path === "" ? "" : origin + path))
       assert.strictEqual(status, 200)
       assert.deepStrictEqual(
         lines,
-        ["Apples & pears", "Plums of the year", "Quinces", "Cherries", "Cherries", "Apples & pears"]
+        ["Apples & pears", "Plums of the year", "Quinces", "Cherries", "Cherries", "Café", "Apples & pears"]
       )
     }).pipe(layer(3), Effect.scoped))
 
@@ -73,6 +77,22 @@ describe("feedscraper", { timeout: 30_000 }, () => {
       assert.match(huge ?? "", /^error: Decode/)
       assert.match(nonsense ?? "", /^error: InvalidUrl/)
       assert.match(refused ?? "", /^error: Transport/)
+      assert.deepStrictEqual(rest, ["Apples & pears"])
+    }).pipe(layer(3), Effect.scoped))
+
+  it.live("says so of a URL that is none of HTTP, or not fit for it, also where a feed is redirected to one", () =>
+    Effect.gen(function*() {
+      const { origin } = yield* serveFeeds
+      const address = yield* startFeedscraper(0)
+      const bad = ["file:///x", "ftp://127.0.0.1/", "mailto:x", "http://a:b%zz@127.0.0.1/", `${origin}/gone`]
+      const { lines, status } = yield* post(address, [...bad, `${origin}/rss`])
+      assert.strictEqual(status, 200)
+      const [file, ftp, mail, credentials, gone, ...rest] = lines
+      assert.match(file ?? "", /^error: .*"file:" not supported/)
+      assert.match(ftp ?? "", /^error: .*"ftp:" not supported/)
+      assert.match(mail ?? "", /^error: .*"mailto:" not supported/)
+      assert.match(credentials ?? "", /^error: .*URI malformed/)
+      assert.match(gone ?? "", /^error: .*"ftp:" not supported/)
       assert.deepStrictEqual(rest, ["Apples & pears"])
     }).pipe(layer(3), Effect.scoped))
 

@@ -15,6 +15,7 @@ import {
 } from "effect/http"
 import { parseFeed } from "feedsmith"
 import { createServer } from "node:http"
+import { contentType, sniff } from "../charset.ts"
 import { integer, port } from "../flags.ts"
 
 /** What was fetched is no feed that could be read. */
@@ -35,9 +36,13 @@ const fetchTitle = Effect.fnUntraced(
   function*(url: string) {
     const client = HttpClient.followRedirects(yield* HttpClient.HttpClient, 5)
     const response = yield* client.get(url).pipe(Effect.flatMap(HttpClientResponse.filterStatusOk))
-    return yield* Effect.flatMap(response.text, readTitle)
+    const bytes = new Uint8Array(yield* response.arrayBuffer)
+    const encoding = sniff(bytes, contentType(response.headers["content-type"]).charset)
+    return yield* readTitle(new TextDecoder(encoding).decode(bytes))
   },
   Effect.timeout("10 seconds"),
+  // Node throws at a URL that it cannot ask, be it one of these or where a server redirects to.
+  Effect.catchDefect((defect) => Effect.fail(new BadFeed({ message: String(defect) }))),
   Effect.catch((error) => Effect.succeed(`error: ${error.message}`)),
   Effect.map((line) => line.replace(/\s+/g, " ").trim())
 )

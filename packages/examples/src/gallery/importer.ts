@@ -4,9 +4,9 @@ import * as NodeStream from "@effect/platform-node/NodeStream"
 import { GreenPool } from "@greenpool/core"
 import { parse } from "csv-parse"
 import { Clock, Console, Effect, FileSystem, Option, Result, Schedule, Schema, Stream } from "effect"
-import { Argument, Command, Flag } from "effect/cli"
+import { Argument, Command } from "effect/cli"
 import { DatabaseSync } from "node:sqlite"
-import { integer } from "../flags.ts"
+import { integer, path } from "../flags.ts"
 import { COLUMNS, generateOrders } from "./orders.ts"
 
 const digits = (pattern: RegExp) =>
@@ -250,20 +250,17 @@ const command = Command.make(
       Argument.optional
     ),
     generate: integer("generate", "Without FILE: how many rows are generated, into import-N.csv", 1_000_000),
-    db: Flag.String("db").pipe(
-      Flag.withDescription("The database (default: import.sqlite)"),
-      Flag.withDefault("import.sqlite")
-    ),
+    db: path("db", "The database", "import.sqlite"),
     batch: integer("batch", "Rows in a transaction", 1000),
     size: integer("size", "Batches in hand", 4)
   },
   Effect.fn("importer")(function*({ batch, db, file, generate, size }) {
     const fs = yield* FileSystem.FileSystem
-    const path = Option.getOrElse(file, () => `import-${generate}.csv`)
-    if (!(yield* fs.exists(path))) yield* generateOrders(path, generate)
-    const { orders, rejects } = yield* importOrders(path, db, batch).pipe(Effect.provide(GreenPool.layer({ size })))
+    const csv = Option.getOrElse(file, () => `import-${generate}.csv`)
+    if (!(yield* fs.exists(csv))) yield* generateOrders(csv, generate)
+    const { orders, rejects } = yield* importOrders(csv, db, batch).pipe(Effect.provide(GreenPool.layer({ size })))
     const megabytes = (process.resourceUsage().maxRSS / 1024).toFixed(0)
-    yield* Console.log(`${path}: ${orders} orders and ${rejects} rejects in ${db}; at most ${megabytes} MB of memory`)
+    yield* Console.log(`${csv}: ${orders} orders and ${rejects} rejects in ${db}; at most ${megabytes} MB of memory`)
   })
 ).pipe(Command.withDescription("Reads a CSV into SQLite, and goes on where it was interrupted."))
 

@@ -6,7 +6,7 @@ import { Config, Console, Effect, Fiber, FileSystem, Layer, Option, Schedule, Sc
 import { Argument, CliError, Command, Flag } from "effect/cli"
 import { HttpClient, HttpClientRequest, HttpClientResponse } from "effect/http"
 import { RateLimiter } from "effect/persistence"
-import { expectedUrl, integer, parseUrl } from "../flags.ts"
+import { expectedUrl, integer, parseUrl, path } from "../flags.ts"
 import { Chat, Completion, startApi } from "./llm-api.ts"
 
 const Prompt = Schema.Struct({ id: Schema.NonEmptyString, prompt: Schema.NonEmptyString })
@@ -173,10 +173,7 @@ const command = Command.make(
       Argument.withDescription(`Prompts, one a line, or as .jsonl {"id": …, "prompt": …}; without it, generated ones`),
       Argument.optional
     ),
-    out: Flag.String("out").pipe(
-      Flag.withDescription("Where the answers go (default: answers.jsonl)"),
-      Flag.withDefault("answers.jsonl")
-    ),
+    out: path("out", "Where the answers go", "answers.jsonl"),
     url: Flag.String("url").pipe(
       Flag.withDescription(
         "The API, as https://api.openai.com/v1, with its key in API_KEY; without it, an embedded one"

@@ -2,6 +2,7 @@ import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Cause, Console, Effect, Runtime } from "effect"
 import type { Command } from "effect/cli"
+import { whileOutputIsRead } from "../broken-pipe.ts"
 import { messageOf } from "../message.ts"
 
 /** An example of the gallery exports its program, and runs nothing when it is imported. */
@@ -20,6 +21,7 @@ const report = (cause: Cause.Cause<unknown>) => {
 export const run = ({ main }: GalleryExample): void =>
   main.pipe(
     Effect.provide(NodeServices.layer),
+    whileOutputIsRead,
     Effect.tapCause(report),
     NodeRuntime.runMain({ disableErrorReporting: true })
   )

@@ -1,6 +1,6 @@
 import { Parser } from "htmlparser2"
 import { TextDecoder } from "node:util"
-import { sniff, SNIFFED_BYTES } from "./charset.ts"
+import { sniff, SNIFFED_BYTES } from "../charset.ts"
 
 /** What a page links to: absolute http(s) URLs without their fragments, and the links that are no URL at all as written. */
 export interface Links {

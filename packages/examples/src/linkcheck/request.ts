@@ -5,7 +5,7 @@ import { HttpClient, type HttpClientError, HttpClientRequest, type HttpClientRes
 import type { Duplex } from "node:stream"
 import { TextDecoder } from "node:util"
 import { createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from "node:zlib"
-import { contentType } from "./charset.ts"
+import { contentType } from "../charset.ts"
 import { type Links, makeLinkReader } from "./links.ts"
 
 /** The name that robots.txt files and servers know this program by. */

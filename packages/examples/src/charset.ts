@@ -15,8 +15,8 @@ export const contentType = (header: string | undefined): { type: string | undefi
 }
 
 /**
- * The encoding of a page, by the precedence of the HTML Standard: byte order mark, `Content-Type`, `<meta>`.
- * A page that declares none is read as UTF-8.
+ * The encoding of a page or a feed, by the precedence of the HTML Standard: byte order mark, `Content-Type`, `<meta>`,
+ * XML declaration. What declares none is read as UTF-8.
  */
 export const sniff = (start: Uint8Array, charset: string | undefined): string =>
   byteOrderMark(start) ?? charset ?? declared(start.subarray(0, SNIFFED_BYTES)) ?? "utf-8"
@@ -40,9 +40,11 @@ const declared = (start: Uint8Array): string | undefined => {
         (isContentType ? contentType(attributes["content"]).charset : undefined)
     }
   })
-  // Every encoding that a <meta> can name shares ASCII with Latin-1.
-  parser.end(new TextDecoder("latin1").decode(start))
-  // The tag was read as ASCII, so the page cannot be UTF-16, whatever it says (HTML Standard).
+  // Every encoding that can be named so shares ASCII with Latin-1.
+  const text = new TextDecoder("latin1").decode(start)
+  parser.end(text)
+  found ??= encodingOf(/^<\?xml\s[^>]*?\bencoding\s*=\s*["']([^"'>]+)/.exec(text)?.[1])
+  // The name was read as ASCII, so the page cannot be UTF-16, whatever it says (HTML Standard).
   return found?.startsWith("utf-16") ? "utf-8" : found
 }
 
