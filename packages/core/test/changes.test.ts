@@ -99,13 +99,20 @@ describe("changes", () => {
           seenLate.push(turn)
           return Effect.promise(() => Promise.resolve())
         }))
+        // one that changes what it reads of
+        const seenOwn: Array<number> = []
+        const own = yield* forkNow(Stream.runForEach(pool.changes, ({ size }) => {
+          seenOwn.push(turn)
+          return pool.resize(7 - size)
+        }))
         yield* Stream.runDrain(
           pool.imapUnordered((i) => i % 3 === 0 ? Effect.promise(() => Promise.resolve()) : Effect.yieldNow, range(300))
         )
         yield* Fiber.interrupt(reader)
         yield* Fiber.interrupt(late)
+        yield* Fiber.interrupt(own)
         clearImmediate(ticking)
-        for (const turns of [seen, seenLate]) {
+        for (const turns of [seen, seenLate, seenOwn]) {
           expect(turns.length).toBeGreaterThan(10)
           expect(new Set(turns).size).toBe(turns.length)
         }
