@@ -42,7 +42,7 @@ export class Alarm {
   }
 
   /** Milliseconds of monotonic time. */
-  get now(): number {
+  private get now(): number {
     return toMillis(this.clock.monotonicTimeNanosUnsafe())
   }
 
