@@ -105,6 +105,20 @@ describe("a job of spawnN", () => {
       expect(entries[0]?.cause.reasons.some(Cause.isDieReason)).toBe(true)
     }))
 
+  it.effect("whose finalizer dies is reported also where a handler stands, which interruption skips (semantic 22)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(1)
+      const entries = yield* logged(Effect.gen(function*() {
+        const job = Effect.exit(Effect.ensuring(Effect.never, Effect.die("bug")))
+        const lender = yield* pool.spawn(pool.spawnN(job))
+        yield* atRest
+        yield* Fiber.interrupt(lender)
+      }))
+      expect(entries).toHaveLength(1)
+      expect(entries[0]?.cause.reasons.some(Cause.isDieReason)).toBe(true)
+      expect((yield* pool.stats).failed).toBe(1)
+    }))
+
   it.effect("that fails changes nothing for the others, nor for the spawner (semantic 22)", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(2)

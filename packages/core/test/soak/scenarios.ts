@@ -1,7 +1,7 @@
 /**
  * Uses of pools, by all verbs, alone and nested. Each ends by itself on a pool that is not paused for ever.
  */
-import { Effect, Fiber, Option, Stream } from "effect"
+import { Cause, Effect, Exit, Fiber, Option, Stream } from "effect"
 import { GreenPile, GreenPool } from "../../src/index.ts"
 import { any, anyOrThrow, below, good, oneOf } from "./jobs.ts"
 
@@ -10,11 +10,19 @@ type Scenario = (pool: GreenPool, later: GreenPool) => Effect.Effect<unknown, un
 /** Jobs of `spawnN` that ended in a failure or a defect: each is to be reported, once. */
 export const unreported = { count: 0 }
 
+/**
+ * Notes how the fiber of a job of `spawnN` ends. A handler inside it would not do: interruption skips those, and the
+ * defect of a finalizer, or of a fiber that it waits for, goes past them.
+ */
 const noted = <A, E>(job: Effect.Effect<A, E>): Effect.Effect<A, E> =>
-  Effect.tapCause(job, (cause) =>
-    Effect.sync(() => {
-      if (cause.reasons.some((reason) => reason._tag !== "Interrupt")) unreported.count++
-    }))
+  Effect.withFiber((fiber) => {
+    fiber.addObserver((exit) => {
+      if (Exit.isFailure(exit) && exit.cause.reasons.some((reason) => !Cause.isInterruptReason(reason))) {
+        unreported.count++
+      }
+    })
+    return job
+  })
 
 const numbers = function*(end = Infinity): Generator<number> {
   for (let i = 0; i < end; i++) yield i
@@ -96,7 +104,7 @@ const nested = (pool: GreenPool, later: GreenPool, depth: number): Effect.Effect
   return oneOf<Effect.Effect<unknown, unknown>>([
     pool.run(inner),
     Effect.flatMap(pool.spawn(inner), Fiber.await),
-    pool.spawnN(Effect.exit(inner)),
+    pool.spawnN(noted(Effect.exit(inner))),
     leave(pool.imapExit(() => inner, numbers(5))),
     pileOn(pool),
     Effect.all([pool.run(inner), pool.run(inner), pool.run(inner)], { concurrency: "unbounded", discard: true }),
