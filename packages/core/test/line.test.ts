@@ -99,4 +99,28 @@ describe("a line", () => {
     expect(empty.shift()?.name).toBe("a")
     expect(empty.isEmpty).toBe(true)
   })
+
+  it.each([
+    ["before all", "cde", "ab"],
+    ["behind all", "abc", "de"],
+    ["between", "ae", "bcd"],
+    ["on both sides", "bd", "ace"],
+    ["in turn, and first", "bdf", "aceg"],
+    ["in turn, and last", "ace", "bdf"],
+    ["into none", "", "abc"],
+    ["nobody", "abc", ""],
+    ["nobody into none", "", ""]
+  ])("takes in another line in the order of both: %s (semantic 10)", (_, one, another) => {
+    const { line } = lineOf(...one)
+    const { line: other } = lineOf(...another)
+    line.merge(other, (first, second) => first.name < second.name)
+    const sorted = [...one + another].sort()
+    expect(names(line)).toEqual(sorted)
+    expect(other.isEmpty).toBe(true)
+    const backwards: Array<string> = []
+    for (let place = line.first?.prev.prev; place !== line.first?.prev; place = place?.prev) {
+      backwards.push((place as Named).name)
+    }
+    expect(backwards).toEqual(sorted.toReversed())
+  })
 })

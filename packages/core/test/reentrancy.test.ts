@@ -404,6 +404,36 @@ describe("who waits for the slot of a job that has ended", () => {
       yield* expectWorking(pool)
     }))
 
+  it.effect("goes before those who wait for that of the next job and came later (semantic 2, semantic 10)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(1)
+      const stage = new Stage()
+      const fork = (name: string) => Effect.forkDetach(pool.run(stage.job(name)), { startImmediately: true })
+      yield* pool.run(Effect.gen(function*() {
+        const inner = yield* Effect.forkDetach(
+          pool.run(Effect.gen(function*() {
+            yield* fork("borrower")
+            yield* fork("first")
+            yield* stage.job("inner")
+            yield* fork("third")
+          })),
+          { startImmediately: true }
+        )
+        yield* fork("second")
+        yield* atRest
+        yield* stage.finish("inner")
+        yield* Fiber.join(inner)
+        yield* fork("fourth")
+        for (const name of ["borrower", "first", "second", "third", "fourth"]) {
+          yield* until(() => stage.started.includes(name))
+          yield* stage.finish(name)
+        }
+        expect(stage.started).toEqual(["borrower", "inner", "first", "second", "third", "fourth"])
+      }))
+      yield* pool.waitall
+      yield* expectWorking(pool)
+    }))
+
   it.effect("gets the slot of that next job at once when it is not lent (semantic 10)", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(2)

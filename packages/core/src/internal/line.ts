@@ -58,6 +58,27 @@ export class Line<T extends Place> {
     ends.next = ends
   }
 
+  /**
+   * Moves everyone in `other` into this line. Both are in the order of `isBefore`, and so is this one afterwards. Costs
+   * as much as the two overlap, so nothing if all of `other` came later.
+   */
+  merge(other: Line<T>, isBefore: (one: T, another: T) => boolean): void {
+    let { first } = other
+    if (first === undefined) return
+    let next: Place = this.ends
+    while (next.prev !== this.ends && isBefore(first, next.prev as T)) next = next.prev
+    while (next !== this.ends && first !== undefined) {
+      if (isBefore(first, next as T)) {
+        first.leave()
+        this.insert(first, next)
+        first = other.first
+      } else {
+        next = next.next
+      }
+    }
+    this.append(other)
+  }
+
   toArray(): Array<T> {
     const out: Array<T> = []
     for (let place = this.ends.next; place !== this.ends; place = place.next) out.push(place as T)

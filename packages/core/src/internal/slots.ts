@@ -20,12 +20,17 @@ import type { EndSpan } from "./trace.ts"
 /** A place among those who wait for one job's slot. */
 class Seeker extends Place {
   readonly job: Job
+  /** Counts those who came, in order. */
+  readonly number: number
 
-  constructor(job: Job) {
+  constructor(job: Job, number: number) {
     super()
     this.job = job
+    this.number = number
   }
 }
+
+const cameBefore = (one: Seeker, another: Seeker): boolean => one.number < another.number
 
 /** What there is to the admission of a job, if anything, beside a slot. */
 export class Terms {
@@ -135,12 +140,14 @@ export const termsOf = (job: Job): Terms => job.terms ??= new Terms()
 // - a job is "holding" exactly while it is in its group, and "waiting" exactly while it is in the line;
 // - semaphore.taken counts the holding jobs without a lender, `borrowed` those with one;
 // - lender and borrower mirror each other, and both hold;
-// - whoever seeks a job's slot finds it lent.
+// - whoever seeks a job's slot finds it lent, and those who seek the same slot are in the order in which they came.
 export class Slots {
   readonly semaphore: Semaphore
   borrowed = 0
   started = 0
   readonly tally = new Tally()
+  /** How many have come to wait for the slot of a job. */
+  private sought = 0
   /** The keys, from the first job that has one, or a priority, until the pool is idle. */
   shares: Shares | undefined = undefined
   /** Measures the jobs, where that is asked for. */
@@ -185,7 +192,7 @@ export class Slots {
     const around = job.enclosing
     if (around !== undefined) {
       around.seekers ??= new Line()
-      around.seekers.push(job.seeker = new Seeker(job))
+      around.seekers.push(job.seeker = new Seeker(job, this.sought++))
     }
     job.state = "waiting"
     job.since = this.now
@@ -241,7 +248,7 @@ export class Slots {
     }
     if (job.seekers !== undefined && around !== undefined && !job.seekers.isEmpty) {
       around.seekers ??= new Line()
-      around.seekers.append(job.seekers)
+      around.seekers.merge(job.seekers, cameBefore)
       this.lendOn(around)
     }
     job.seekers = undefined
