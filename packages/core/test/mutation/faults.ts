@@ -38,6 +38,27 @@ const line = faultsOf("internal/line.ts", ["line", "semaphore"], [
     replace: ""
   },
   {
+    name: "a line that overlaps is merged behind those who came later",
+    find: "    while (next.prev !== this.ends && isBefore(first, next.prev as T)) next = next.prev\n",
+    replace: ""
+  },
+  {
+    name: "a merge begins at the head of a line that came sooner",
+    find: "    while (next.prev !== this.ends && isBefore(first, next.prev as T)) next = next.prev\n",
+    replace: "    next = this.ends.next\n",
+    equivalent: "It finds the same places and only walks further: the order tells, not where the walk begins."
+  },
+  {
+    name: "a merge does not put anybody between",
+    find: "      if (isBefore(first, next as T)) {",
+    replace: "      if (false) {"
+  },
+  {
+    name: "a merge leaves those who came last",
+    find: "    this.append(other)\n",
+    replace: ""
+  },
+  {
     name: "the backward links of an insertion are forgotten",
     find: "    next.prev = place\n",
     replace: ""
@@ -198,7 +219,7 @@ const slots = faultsOf("internal/slots.ts", ["reentrancy", "slots", "close"], [
   },
   {
     name: "nobody seeks the slot of the job around him",
-    find: "      around.seekers.push(job.seeker = new Seeker(job))\n",
+    find: "      around.seekers.push(job.seeker = new Seeker(job, this.sought++))\n",
     replace: ""
   },
   {
@@ -284,13 +305,23 @@ const slots = faultsOf("internal/slots.ts", ["reentrancy", "slots", "close"], [
   },
   {
     name: "seekers do not move on to the next job around",
-    find: "      around.seekers.append(job.seekers)\n",
+    find: "      around.seekers.merge(job.seekers, cameBefore)\n",
     replace: ""
   },
   {
     name: "seekers that move on are not lent to",
-    find: "      around.seekers.append(job.seekers)\n      this.lendOn(around)",
-    replace: "      around.seekers.append(job.seekers)"
+    find: "      around.seekers.merge(job.seekers, cameBefore)\n      this.lendOn(around)",
+    replace: "      around.seekers.merge(job.seekers, cameBefore)"
+  },
+  {
+    name: "seekers that move on go behind those who came later",
+    find: "around.seekers.merge(job.seekers, cameBefore)",
+    replace: "around.seekers.append(job.seekers)"
+  },
+  {
+    name: "all seekers have the same number",
+    find: "this.sought++",
+    replace: "this.sought"
   },
   {
     name: "seekers move on to the direct enclosing job, ended or not",
