@@ -17,11 +17,11 @@ export interface JobOptions {
    * their weights. Jobs without a key are one key of weight 1. Default: none.
    */
   readonly key?: string | undefined
-  /** Within its key, higher goes first. A finite number. Default 0. */
+  /** Within its key, higher goes first. A finite number, else a defect of the call. Default 0. */
   readonly priority?: number | undefined
   /**
    * The longest time in line, instead of the pool's `maxWait`: then the call fails with `PoolFull`. Zero: a slot at
-   * once or none. Default: the pool's, or no bound.
+   * once or `PoolFull`. `Infinity`: no bound. Default: that of the pool; for nested calls none.
    */
   readonly maxWait?: Duration.Input | undefined
 }

@@ -29,8 +29,8 @@ export interface GreenPile<in out A, in out E = never, out Rejected = never> {
    * Waits for a slot of the pool, then starts the job, whose result takes its place among those that are outstanding.
    *
    * Inside a job of a full pool it borrows the slot of the job around it and returns when the new job has ended.
-   * Interruption while it waits leaves the line, and the place is dropped; so does `PoolFull`, where the pool or the
-   * call has a bound. eventlet's `GreenPile.spawn`.
+   * When it is interrupted while it waits, or fails with `PoolFull`, it leaves the line, and its place in the pile is
+   * dropped. eventlet's `GreenPile.spawn`.
    */
   readonly spawn: <R, const O extends JobOptions = {}>(
     effect: Effect.Effect<A, E, R>,
@@ -65,6 +65,8 @@ export const GreenPile: {
   /**
    * Makes a pile that lives as long as the scope: on a pool that it shares with others, or on one of its own of the
    * given size (default 1000). Fails with `InvalidPoolSize` when the size is no safe integer of at least 0.
+   *
+   * On a pool with a bound, name what its calls can fail with: `GreenPile.make<string, never, PoolFull>(pool)`.
    */
   readonly make: <A, E = never, Rejected = never>(
     sizeOrPool?: number | GreenPool<Rejected>

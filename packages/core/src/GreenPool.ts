@@ -37,10 +37,10 @@ const TypeId: unique symbol = Symbol.for("@greenpool/core/GreenPool")
  * free then, the nested job borrows the slot of the job around it, so that nobody waits for himself.
  *
  * All operations are safe to use from any number of fibers, and may be passed around unbound (`effect.pipe(pool.run)`).
- * On a closed pool all but the counters end with interruption, at once.
+ * On a closed pool all verbs end with interruption, at once; the counters and `changes` can still be read.
  *
  * A pool with `maxWaiting` or `maxWait` turns callers away who would wait too long: it is a `GreenPool<PoolFull>`, and
- * so is the error of its calls.
+ * its calls can fail with `PoolFull`.
  *
  * @category models
  * @since 0.1.0
@@ -93,8 +93,8 @@ export interface GreenPool<out Rejected = never> {
   ) => Effect.Effect<A, E | Rejected | Rejection<O>, R>
 
   /**
-   * As `spawn`, but only if a slot is free, and so nobody in line: else it gives none, at once, and starts nothing. It
-   * does not borrow, so inside a job of a full pool it gives none.
+   * As `spawn`, but only if a slot is free, and so nobody is in line: else it gives none, at once, and starts nothing.
+   * It does not borrow, so inside a job of a full pool it gives none.
    */
   readonly spawnIfAvailable: <A, E, R>(
     effect: Effect.Effect<A, E, R>,
@@ -102,8 +102,8 @@ export interface GreenPool<out Rejected = never> {
   ) => Effect.Effect<Option.Option<Fiber.Fiber<A, E>>, never, R>
 
   /**
-   * As `run`, but only if a slot is free, and so nobody in line: else it gives none, at once, and runs nothing. It does
-   * not borrow, so inside a job of a full pool it gives none. Effect's `Semaphore.withPermitsIfAvailable`.
+   * As `run`, but only if a slot is free, and so nobody is in line: else it gives none, at once, and runs nothing. It
+   * does not borrow, so inside a job of a full pool it gives none. Effect's `Semaphore.withPermitsIfAvailable`.
    */
   readonly runIfAvailable: <A, E, R>(
     effect: Effect.Effect<A, E, R>,
@@ -123,7 +123,7 @@ export interface GreenPool<out Rejected = never> {
    * is then interrupted and awaited, as it is when the stream is left early or interrupted; and the sources are
    * closed. An `f` that throws, and an iterator that throws, are defects.
    *
-   * Its jobs are jobs like all others: they count as running, obey `resize`, and hold up `waitall`; so they share one
+   * Its jobs are jobs like all others: they count as running, obey `resize`, and hold up `waitall`. The map has one
    * place in the line. O(1) per item. eventlet's `GreenPool.imap`, which runs on a hidden pool of its own.
    */
   readonly imap: <S extends ReadonlyArray<Source.Any>, A, E, R>(
@@ -197,7 +197,7 @@ export interface GreenPool<out Rejected = never> {
   /** How many callers wait for a slot; a map is one caller. eventlet's `GreenPool.waiting`. */
   readonly waiting: Effect.Effect<number>
 
-  /** All counters, at one moment. */
+  /** All counters, at one moment. O(1). */
   readonly stats: Effect.Effect<PoolStats>
 
   /**
@@ -331,7 +331,8 @@ const key = Context.Service<GreenPool>("@greenpool/core/GreenPool")
 export const GreenPool: Context.Service<GreenPool, GreenPool> & Verbs<GreenPool> & {
   /**
    * Makes a pool that lives as long as the scope. Closing the scope interrupts all that waits and runs in the pool, or
-   * lets it finish first (`onClose`), and waits for its finalizers. Fails with `InvalidPoolSize` when the size is no safe integer of at least 0.
+   * lets it finish first (`onClose`), and waits for its finalizers. Fails with `InvalidPoolSize` when the size is no
+   * safe integer of at least 0.
    */
   readonly make: <const O extends GreenPoolOptions = {}>(
     options?: O & FunctionOptions

@@ -12,7 +12,8 @@ import { checkPoolSize, type InvalidPoolSize, PoolSize } from "./PoolSize.ts"
  * The options of a pool. All but the functions is plain data, which the schema of the same name decodes from
  * configuration.
  *
- * Only a wrong size is a typed error; any other option that is not allowed is a defect of whoever makes the pool.
+ * Durations are at least 0. Only a wrong size is a typed error. Any other number or duration that is not allowed is a
+ * defect of whoever makes the pool; what `maxWaiting` and `weight` give, a defect of the call.
  *
  * @category options
  * @since 0.1.0
@@ -20,17 +21,21 @@ import { checkPoolSize, type InvalidPoolSize, PoolSize } from "./PoolSize.ts"
 export interface GreenPoolOptions {
   /** How many jobs may hold a slot at once: an integer, 0 (paused) or more. Default 1000, as eventlet. */
   readonly size?: number | undefined
-  /** The name of the pool in errors, logs, stats, metrics and spans. Default `"default"`. */
+  /**
+   * The name of the pool in errors, logs, stats, metrics and spans. Default `"default"`; of a key that `Service` makes,
+   * the id of the key.
+   */
   readonly name?: string | undefined
   /**
    * How long the line may be: a number of callers, 0 or more, or a function that gives one for the size of the moment
-   * (a multiple of the size is 0 while the pool is paused). A caller who would make it longer fails with `PoolFull`. Maps and nested jobs count, but are never turned away;
-   * shrinking turns nobody away who is in line. Default: no bound.
+   * (a multiple of the size is 0 while the pool is paused). A caller who would make it longer fails with `PoolFull`.
+   * Maps and nested jobs count, but are never turned away; shrinking turns nobody away who is in line. Default: no
+   * bound.
    */
   readonly maxWaiting?: number | ((size: number) => number) | undefined
   /**
    * The longest time in line: then the caller fails with `PoolFull`. Time in the job does not count. Maps and nested
-   * jobs are not bounded by it. Zero: a slot at once or none; `Infinity` or default: no bound.
+   * jobs are not bounded by it. Zero: a slot at once or `PoolFull`. `Infinity` or default: no bound.
    */
   readonly maxWait?: Duration.Input | undefined
   /** The share of a key, a finite number above 0, asked for when the key comes into use. Default 1 for each. */
@@ -46,7 +51,7 @@ export interface GreenPoolOptions {
    * `drainTimeout`. Closed from inside one of its jobs, a pool interrupts at once. Default `"interrupt"`.
    */
   readonly onClose?: "interrupt" | "drain" | undefined
-  /** How long `"drain"` lets jobs go on. Default: no bound. */
+  /** How long `"drain"` lets jobs go on; what is left then is interrupted. Default: no bound. */
   readonly drainTimeout?: Duration.Input | undefined
   /**
    * Whether the pool keeps metrics, in the registry and with the attributes of the context in which it is made. Each
@@ -58,7 +63,7 @@ export interface GreenPoolOptions {
    * `interruption` or `rejection`. Histograms: `greenpool_wait_seconds`, one observation for each job that starts, 0 if
    * it had a slot at once, and `greenpool_run_seconds`, one for each that ends, to the end of its finalizers.
    *
-   * Default false, which costs nothing; on, a job costs two readings of the clock.
+   * Default false, which costs nothing; on, a job costs two readings of the clock at the most.
    */
   readonly metrics?: boolean | undefined
   /**
@@ -71,14 +76,28 @@ export interface GreenPoolOptions {
   /**
    * How long a caller may be in line without a warning: then one is logged, at level `Warn` and with the annotation
    * `pool`, at most once a minute, by the logger and the clock of the context in which the pool is made. It goes by the
-   * caller who has waited longest, a map or not. Its timer keeps a process alive while somebody is in line. Zero: of
-   * every wait. `Infinity` or default: no warning.
+   * caller who has waited longest, a map or not. Its timer keeps a process alive while somebody is in line. Zero: any
+   * wait is too long. `Infinity` or default: no warning.
    */
   readonly slowWait?: Duration.Input | undefined
 }
 
 /**
  * The schema of the options that are plain data. Durations are text, as `"500 millis"`.
+ *
+ * ```ts import.meta.vitest
+ * import { GreenPool, GreenPoolOptions } from "@greenpool/core"
+ * import { Config, ConfigProvider, Effect } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const pool = yield* GreenPool.make(yield* Config.schema(GreenPoolOptions, "pool"))
+ *   return yield* pool.size
+ * })
+ *
+ * const config = ConfigProvider.fromEnv({ env: { pool_size: "7", pool_maxWait: "2 seconds" } })
+ *
+ * await Effect.runPromise(Effect.scoped(program).pipe(Effect.provide(ConfigProvider.layer(config)))) // => 7
+ * ```
  *
  * @category schemas
  * @since 0.1.0

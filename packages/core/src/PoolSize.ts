@@ -23,7 +23,7 @@ export const PoolSize = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0)).pipe(
 export type PoolSize = typeof PoolSize.Type
 
 /**
- * Says that a value is no pool size: it is no integer, or below 0. The pool, if there is one, stays as it was.
+ * Says that a value is no pool size: it is no safe integer, or below 0. The pool, if there is one, stays as it was.
  *
  * @category errors
  * @since 0.1.0

@@ -206,8 +206,8 @@ const command = Command.make(
       yield* llmBatch(prompts, out, { url: api.url, ...asked })
       const { early, failed, pauses, refused, requests, strays } = api.counters
       yield* Console.log(
-        `${requests} requests, of which ${failed} failed; ` +
-          `${pauses} pauses, in which ${refused} were refused, ${early + strays} of them sent in spite of Retry-After`
+        `The embedded API got ${requests} requests: ${failed} failed, and ${refused} were refused in ${pauses} pauses, ` +
+          `${early + strays} of them sent in spite of Retry-After`
       )
     },
     Effect.scoped,
