@@ -20,8 +20,8 @@ export interface JobOptions {
   /** Within its key, higher goes first. A finite number, else a defect of the call. Default 0. */
   readonly priority?: number | undefined
   /**
-   * The longest time in line, instead of the pool's `maxWait`: then the call fails with `PoolFull`. Zero: a slot at
-   * once or `PoolFull`. `Infinity`: no bound. Default: that of the pool; for nested calls none.
+   * The longest time in line, instead of the pool's `maxWait`: then the call fails with `PoolFull`. Zero or less: a
+   * slot at once or `PoolFull`. `Infinity`: no bound. Default: that of the pool; for nested calls none.
    */
   readonly maxWait?: Duration.Input | undefined
 }

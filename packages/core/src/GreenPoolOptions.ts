@@ -12,8 +12,8 @@ import { checkPoolSize, type InvalidPoolSize, PoolSize } from "./PoolSize.ts"
  * The options of a pool. All but the functions is plain data, which the schema of the same name decodes from
  * configuration.
  *
- * Durations are at least 0. Only a wrong size is a typed error. Any other number or duration that is not allowed is a
- * defect of whoever makes the pool; what `maxWaiting` and `weight` give, a defect of the call.
+ * Durations are at least 0. Only a wrong size is a typed error. Any other number, duration or `onClose` that is
+ * not allowed is a defect of whoever makes the pool; what `maxWaiting` and `weight` give, a defect of the call.
  *
  * @category options
  * @since 0.1.0
@@ -137,7 +137,7 @@ export type RejectedBy<Options> = "maxWaiting" extends keyof Options ? PoolFull
 const DefaultSize = 1000
 
 /** The value, if `isAllowed`, else a defect that says what is. */
-const check = (what: string, allowed: string, value: number, isAllowed: boolean): number => {
+const check = <A>(what: string, allowed: string, value: A, isAllowed: boolean): A => {
   if (isAllowed) return value
   throw new RangeError(`Invalid ${what} ${Formatter.format(value)}: it is ${allowed}`)
 }
@@ -154,8 +154,9 @@ const checkMaxWaiting = (value: number): number =>
 /** @internal */
 export const toSettings = (options: GreenPoolOptions): Effect.Effect<Settings, InvalidPoolSize> =>
   Effect.map(checkPoolSize(options.size === undefined ? DefaultSize : options.size), (size) => {
-    const { drainTimeout, maxWait, maxWaiting, metrics, onClose, priorityBoost = 1, slowWait, tracing, weight } =
-      options
+    const { drainTimeout, maxWait, maxWaiting, metrics, priorityBoost = 1, slowWait, tracing, weight } = options
+    const { onClose = "interrupt" } = options
+    check("onClose", `"interrupt" or "drain"`, onClose, onClose === "interrupt" || onClose === "drain")
     return {
       name: options.name ?? "default",
       size,

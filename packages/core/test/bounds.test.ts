@@ -66,6 +66,15 @@ describe("maxWaiting", () => {
       expect(yield* Effect.flip(pool.run(Effect.void))).toEqual(queueFull(2, 4))
     }))
 
+  it.effect("that is a fraction lets in no more than it allows (semantic 23)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makeBounded({ size: 1, maxWaiting: (size) => 1.5 * size })
+      for (let i = 0; i < 2; i++) yield* forkNow(pool.run(Effect.never))
+      expect(yield* Effect.flip(pool.run(Effect.void))).toEqual(queueFull(1, 1))
+      yield* pool.resize(0)
+      expect(yield* Effect.flip(pool.run(Effect.void))).toEqual(queueFull(0, 1))
+    }))
+
   it.effect("turns nobody away who is in line when the pool shrinks (semantic 23)", () =>
     Effect.gen(function*() {
       const pool = yield* makeBounded({ size: 2, maxWaiting: (size) => size })
@@ -203,6 +212,14 @@ describe("maxWait", () => {
       expect(yield* Effect.flip(pool.spawn(Effect.void, asked))).toEqual(timedOut(0, 0))
       expect(yield* Effect.flip(pool.spawnN(Effect.void, asked))).toEqual(timedOut(0, 0))
       expect(yield* Effect.flip(pile.spawn(Effect.void, asked))).toEqual(timedOut(0, 0))
+    }))
+
+  it.effect("of less than zero, as what is left of a time that is over, is a slot at once or none (semantic 23)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makeBounded({ size: 1 })
+      expect(yield* pool.run(Effect.succeed(1), { maxWait: -5 })).toBe(1)
+      yield* pool.resize(0)
+      expect(yield* Effect.flip(pool.run(Effect.void, { maxWait: -5 }))).toEqual(timedOut(0, 0))
     }))
 
   it.effect("of one who came later may end sooner (semantic 23)", () =>

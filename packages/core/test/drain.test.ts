@@ -328,4 +328,12 @@ describe("a pool that drains", () => {
       const exit = yield* Effect.exit(GreenPool.make({ onClose: "drain", drainTimeout: -1 }))
       expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(RangeError)
     }))
+
+  it.effect("cannot be told to close in a way that there is not (semantic 29)", () =>
+    Effect.gen(function*() {
+      const exit = yield* Effect.exit(GreenPool.make({ onClose: "drian" as "drain" }))
+      expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toEqual(
+        new RangeError(`Invalid onClose "drian": it is "interrupt" or "drain"`)
+      )
+    }))
 })

@@ -119,7 +119,7 @@ export class Pool {
     const asked = job.terms?.options?.maxWait
     const maxWait = asked === undefined ? bounds?.maxWait ?? Infinity : Duration.toMillis(asked)
     if (maxWait <= 0) return this.reject("WaitTimeout", semaphore.waiting)
-    if (bounds !== undefined && semaphore.waiting >= bounds.maxWaiting(semaphore.permits)) {
+    if (bounds !== undefined && semaphore.waiting + 1 > bounds.maxWaiting(semaphore.permits)) {
       return this.reject("QueueFull", semaphore.waiting)
     }
     if (this.settings.tracing) termsOf(job).endSpan = beginSpan(context, this.name, semaphore.permits)

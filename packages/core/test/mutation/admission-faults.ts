@@ -646,8 +646,14 @@ const pool = faultsOf("internal/pool.ts", ["bounds", "drain"], [
   },
   {
     name: "a line is one longer than maxWaiting",
-    find: "semaphore.waiting >= bounds",
+    find: "semaphore.waiting + 1 > bounds",
     replace: "semaphore.waiting > bounds",
+    tests: ["bounds"]
+  },
+  {
+    name: "a fraction of a caller is one",
+    find: "semaphore.waiting + 1 > bounds",
+    replace: "semaphore.waiting >= bounds",
     tests: ["bounds"]
   },
   {
@@ -658,8 +664,8 @@ const pool = faultsOf("internal/pool.ts", ["bounds", "drain"], [
   },
   {
     name: "maxWaiting bounds those who run too",
-    find: "semaphore.waiting >= bounds",
-    replace: "semaphore.taken + semaphore.waiting >= bounds",
+    find: "semaphore.waiting + 1 > bounds",
+    replace: "semaphore.taken + semaphore.waiting + 1 > bounds",
     tests: ["bounds"]
   },
   {
@@ -993,6 +999,12 @@ const options = faultsOf("GreenPoolOptions.ts", ["schema", "service", "bounds", 
     find: "Infinity : checkMaxWaiting(maxWaiting))",
     replace: "Infinity : maxWaiting)",
     tests: ["bounds"]
+  },
+  {
+    name: "onClose may be anything",
+    find: "onClose === \"interrupt\" || onClose === \"drain\"",
+    replace: "true",
+    tests: ["drain"]
   },
   {
     name: "maxWaiting may be below 0",
