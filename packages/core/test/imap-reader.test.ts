@@ -7,8 +7,8 @@ import { expectEmpty } from "./support/counters.ts"
 import { upTo } from "./support/sizes.ts"
 import { World } from "./support/world.ts"
 
-/** Numbers without end; `onNext` is called in the step that makes the next one. */
-const counting = (onNext: (item: number) => void): Iterable<number> => ({
+/** Numbers without end; `onNext` is called in the step that makes the next one, `onReturn` when they are left. */
+const counting = (onNext: (item: number) => void, onReturn: () => void = () => {}): Iterable<number> => ({
   [Symbol.iterator]() {
     let items = 0
     return {
@@ -16,6 +16,10 @@ const counting = (onNext: (item: number) => void): Iterable<number> => ({
         const value = items++
         onNext(value)
         return { done: false, value }
+      },
+      return() {
+        onReturn()
+        return { done: true, value: undefined }
       }
     }
   }
@@ -99,12 +103,15 @@ describe("a source that has the reader leave within its own step", () => {
     world.get(expectEmpty(pool))
   }
 
-  it("has no job for the item of that step, which would keep its slot for ever (semantics 9, 17)", () => {
+  it("has no job for the item of that step, which would keep its slot for ever, and is closed (semantics 9, 17)", () => {
+    const events: Array<string> = []
     leave((leave) =>
       counting((item) => {
         if (item === 1) leave()
-      })
+        events.push(`item ${item}`)
+      }, () => events.push("closed"))
     )
+    expect(events).toEqual(["item 0", "item 1", "closed"])
   })
 
   it("is interrupted, if it is a stream, and awaited (semantic 17)", () => {
