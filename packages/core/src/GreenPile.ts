@@ -76,26 +76,26 @@ export const GreenPile: {
     const pool = isGreenPool(sizeOrPool)
       ? Effect.succeed(sizeOrPool)
       : GreenPool.make(sizeOrPool === undefined ? {} : { size: sizeOrPool as number })
-    return Effect.flatMap(pool, (pool) => fromInternal<A, E, Rejected>(new Pile(toInternal(pool))))
+    return Effect.flatMap(pool, (pool) => {
+      const pile = Effect.sync(() => new Pile<A, E>(toInternal(pool)))
+      return Effect.map(Effect.acquireRelease(pile, (pile) => pile.close), fromInternal<A, E, Rejected>)
+    })
   }
 }
 
-const fromInternal = <A, E, Rejected>(
-  pile: Pile<A, E>
-): Effect.Effect<GreenPile<A, E, Rejected>, never, Scope.Scope> =>
-  Effect.as(Effect.addFinalizer(() => pile.close), {
-    // `Rejected` says whether the pool has bounds: without them it fails no call.
-    spawn: ((effect, options) =>
+const fromInternal = <A, E, Rejected>(pile: Pile<A, E>): GreenPile<A, E, Rejected> => ({
+  // `Rejected` says whether the pool has bounds: without them it fails no call.
+  spawn:
+    ((effect, options) =>
       Effect.withFiber((fiber) => Effect.asVoid(spawn(new Entry(pile, fiber, effect, options).job)))) as GreenPile<
         A,
         E,
         Rejected
       >["spawn"],
-    next: pile.read((exit) =>
-      Exit.map(exit, Option.some), Effect.succeedNone),
-    results: toStream(pile.read((exit) => Exit.map(exit, Arr.of), Cause.done())),
-    exits: toStream<Exit.Exit<A, E>, never>(pile.read((exit) => Effect.succeed(Arr.of(exit)), Cause.done()))
-  })
+  next: pile.read((exit) => Exit.map(exit, Option.some), Effect.succeedNone),
+  results: toStream(pile.read((exit) => Exit.map(exit, Arr.of), Cause.done())),
+  exits: toStream<Exit.Exit<A, E>, never>(pile.read((exit) => Effect.succeed(Arr.of(exit)), Cause.done()))
+})
 
 const toStream = <A, E>(pull: Pull.Pull<Arr.NonEmptyReadonlyArray<A>, E>): Stream.Stream<A, E> =>
   Stream.fromPull(Effect.succeed(pull))

@@ -3,7 +3,9 @@
  * meanwhile is not lost.
  */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, type Scheduler, Stream } from "effect"
+import { Deferred, Effect, Exit, Fiber, type Scheduler, Scope, Stream } from "effect"
+import { GreenPile } from "../src/index.ts"
+import { expectEmpty, expectWorking } from "./support/counters.ts"
 import { World } from "./support/world.ts"
 
 class HesitantWorld extends World {
@@ -15,6 +17,37 @@ class HesitantWorld extends World {
     return true
   }
 }
+
+/** Has the fiber that it is told yield before its next operation, and no other at all. */
+class PickyWorld extends World {
+  picked: Fiber.Fiber<unknown, unknown> | undefined = undefined
+
+  override shouldYield(fiber: Parameters<Scheduler.Scheduler["shouldYield"]>[0]): boolean {
+    if (fiber !== this.picked) return false
+    this.picked = undefined
+    return true
+  }
+}
+
+it("a job that starts in the step that makes its fiber may close its pile in its first step (semantics 1, 20)", () => {
+  const world = new PickyWorld()
+  const pool = world.pool(1)
+  const scope = Scope.makeUnsafe()
+  const pile = world.get(
+    Effect.provideService(GreenPile.make<void>(pool), Scope.Scope, scope).pipe(Effect.orDie)
+  )
+  const gate = Deferred.makeUnsafe<void>()
+  world.fork(pool.run(Deferred.await(gate)))
+  const spawner = world.fork(pile.spawn(Effect.andThen(Scope.close(scope, Exit.void), Effect.yieldNow)))
+  world.run()
+  world.picked = spawner
+  Deferred.doneUnsafe(gate, Exit.void)
+  world.run()
+  expect(world.picked).toBe(undefined)
+  expect(spawner.pollUnsafe()).toEqual(Exit.void)
+  world.get(expectEmpty(pool))
+  world.get(expectWorking(pool))
+})
 
 describe("on a scheduler that has each fiber yield before its first operation", () => {
   it.each([1, 2, 3])("spawned jobs start, once, on a pool of size %i (semantic 5)", (size) => {

@@ -1,5 +1,6 @@
 import { describe, expect, it, vi } from "@effect/vitest"
 import { Cause, Effect, Exit, Option, Scope, Stream } from "effect"
+import { toInternal } from "../src/GreenPool.ts"
 import { GreenPile, type GreenPool } from "../src/index.ts"
 import { expectEmpty } from "./support/counters.ts"
 import { sweep } from "./support/interruption-sweep.ts"
@@ -252,6 +253,18 @@ describe("an interruption at any point of a feeder", () => {
         }
       })
   )
+})
+
+it("an interruption at any point of making a pile leaves none behind in the pool that it shares (semantic 20, T1)", () => {
+  sweep((world, operations) => {
+    const pool = world.pool(1)
+    const make = Effect.asVoid(Effect.orDie(GreenPile.make(pool)))
+    return {
+      victim: world.fork(Effect.scoped(make), operations),
+      pool,
+      check: () => expect(toInternal(pool).parties.size).toBe(0)
+    }
+  })
 })
 
 describe("a close at any point", () => {

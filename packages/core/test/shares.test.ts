@@ -436,6 +436,20 @@ describe("keys that are equal", () => {
 })
 
 describe("a weight", () => {
+  it.each([0, 5])(
+    "that is next to nothing leaves the others their shares, after a job of %i ms (semantic 27)",
+    (time) => {
+      const ledger = new Ledger((key) => key === "rest" ? 1e-17 : 1)
+      const rest = ledger.hold("rest")
+      ledger.use("a", 10)
+      ledger.end(rest, time)
+      ledger.use("b", 50)
+      ledger.use("a", 100)
+      ledger.use("b", 10)
+      expect(ledger.grants("a", "b")).toEqual(["b", "a"])
+    }
+  )
+
   it.effect("that is no finite number above 0 is a defect of the call, which takes nothing (semantic 27)", () =>
     Effect.gen(function*() {
       for (const weight of [0, -1, NaN, Infinity, "1" as unknown as number]) {

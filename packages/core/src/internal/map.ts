@@ -96,11 +96,13 @@ class Window implements Party {
   private readonly context: Context.Context<never>
   private enclosing: Job | undefined
   private cursor!: Cursor
-  private fetching: Fiber.Fiber<void, unknown> | undefined = undefined
+  private fetching: Fiber.Fiber<unknown, unknown> | undefined = undefined
   /** How the source ended. */
   private ended: Exit.Exit<void, unknown> | undefined = undefined
   /** Items are taken while it is read: not before, and not after a failure. */
   private state: "unread" | "reading" | "stopped" = "unread"
+  /** Whether the window is being filled, which is done in one place at a time. */
+  private filling = false
   private inHand = 0
   /** The one item that has to wait for its slot. */
   private waiting: MapJob | undefined = undefined
@@ -200,9 +202,14 @@ class Window implements Party {
 
   /** Takes items and starts their jobs, as far as the window and the slots allow. */
   private fill(): void {
+    // The source or a job may have the consumer pull inside this, which then goes on with the filling.
+    if (this.filling) return
+    this.filling = true
     if (this.waiting?.state === "holding") this.launch(this.waiting)
     while (this.canTake) {
       const item = this.takeItem()
+      // The source may have had the consumer leave.
+      if (this.state !== "reading") break
       if (item === Empty) {
         this.fetch()
       } else if (item === End) {
@@ -216,6 +223,7 @@ class Window implements Party {
         else this.waiting = job
       }
     }
+    this.filling = false
     if (this.isReady) this.wakeConsumer()
   }
 
@@ -240,10 +248,16 @@ class Window implements Party {
   }
 
   private fetch(): void {
-    const fiber = Effect.runForkWith(this.context as Context.Context<unknown>)(this.cursor.fetch)
+    const fiber = Effect.runForkWith(this.context as Context.Context<unknown>)(
+      Effect.withFiber((self) => {
+        // Before the source's first step, which may have the consumer leave.
+        this.fetching = self
+        return this.cursor.fetch
+      })
+    )
     const exit = fiber.pollUnsafe()
+    this.fetching = exit === undefined ? fiber : undefined
     if (exit !== undefined) return this.fetched(exit)
-    this.fetching = fiber
     fiber.addObserver((exit) => {
       this.fetching = undefined
       this.fetched(exit)

@@ -170,7 +170,8 @@ export class Shares {
     // Ever new keys, each of which starts at the present, must not keep it where it is: nobody falls behind what is
     // fair by more than two jobs.
     this.longest = Math.max(this.longest, time / account.weight)
-    this.fair = Math.max(this.fair, this.present) + time / this.weights
+    // The sum of weights that are far apart may have lost this one.
+    this.fair = Math.max(this.fair, this.present) + time / Math.max(this.weights, account.weight)
     this.advance(this.fair - 2 * this.longest)
     this.settle(account)
   }

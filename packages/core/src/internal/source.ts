@@ -50,7 +50,9 @@ const openIterator = (source: Iterable<unknown>, scope: Scope.Scope): Effect.Eff
         const iterator = source[Symbol.iterator]()
         // One that has ended or thrown is not closed, as in a `for` loop.
         let ended = false
+        let closed = false
         close = () => {
+          closed = true
           if (!ended) iterator.return?.()
         }
         return {
@@ -59,6 +61,8 @@ const openIterator = (source: Iterable<unknown>, scope: Scope.Scope): Effect.Eff
             const result = iterator.next()
             if (result.done === true) return End
             ended = false
+            // It may have been left from inside its own step.
+            if (closed) iterator.return?.()
             return result.value
           },
           fetch: Effect.void

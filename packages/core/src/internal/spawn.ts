@@ -88,7 +88,8 @@ export class SpawnJob<A, E> extends Job implements Turn {
     const fiber = Effect.runForkWith(this.pool.contextOf(this, this.context))(
       Effect.callback<A, E>((resume) => {
         this.start = resume
-        if (this.begun) this.begin()
+        // Not before the job knows its fiber, which its first step may interrupt.
+        if (this.begun && this.fiber !== undefined) this.begin()
       })
     )
     this.fiber = fiber
@@ -97,6 +98,7 @@ export class SpawnJob<A, E> extends Job implements Turn {
       this.receiver?.onExit(exit, this.context)
       this.release()
     })
+    if (this.begun) this.begin()
     return fiber
   }
 

@@ -69,6 +69,11 @@ const shares = faultsOf("internal/shares.ts", ["shares", "shares-property", "adm
     replace: ""
   },
   {
+    name: "a weight that its sum has lost upsets what is fair",
+    find: "time / Math.max(this.weights, account.weight)",
+    replace: "time / this.weights"
+  },
+  {
     name: "the present runs ahead of those in line",
     find: "this.advance(this.fair - 2 * this.longest)",
     replace: "this.advance(this.fair)"

@@ -772,8 +772,20 @@ const spawn = faultsOf("internal/spawn.ts", ["interruption", "slots", "context",
   },
   {
     name: "a job whose fiber starts after its turn never begins",
-    find: "        if (this.begun) this.begin()\n",
+    find: "        if (this.begun && this.fiber !== undefined) this.begin()\n",
     replace: "",
+    tests: ["first-step"]
+  },
+  {
+    name: "a job begins before its fiber is known",
+    find: "if (this.begun && this.fiber !== undefined) this.begin()",
+    replace: "if (this.begun) this.begin()",
+    tests: ["first-step"]
+  },
+  {
+    name: "a job whose turn was before its fiber never begins",
+    find: "    })\n    if (this.begun) this.begin()\n",
+    replace: "    })\n",
     tests: ["first-step"]
   },
   {
@@ -1210,6 +1222,24 @@ const map = faultsOf(
       tests: ["close", "imap-failure"]
     },
     {
+      name: "the window is filled inside its own filling",
+      find: "    if (this.filling) return\n",
+      replace: "",
+      tests: ["imap-reader"]
+    },
+    {
+      name: "a map whose reader left in a step of the source goes on",
+      find: "      if (this.state !== \"reading\") break\n",
+      replace: "",
+      tests: ["imap-reader"]
+    },
+    {
+      name: "a source's first step is not known to the close",
+      find: "        this.fetching = self\n",
+      replace: "",
+      tests: ["imap-reader"]
+    },
+    {
       name: "an item does not give its slot back",
       find: "    this.pool.slots.end(job, exit)\n    job.release()",
       replace: "    job.release()"
@@ -1302,6 +1332,12 @@ const source = faultsOf("internal/source.ts", ["source", "imap-failure"], [
     find: "if (!ended) iterator.return?.()",
     replace: "",
     tests: ["imap-failure"]
+  },
+  {
+    name: "an iterator that was left from inside its own step is not closed",
+    find: "            if (closed) iterator.return?.()\n",
+    replace: "",
+    tests: ["imap-reader"]
   },
   {
     name: "an iterator is closed after its end",
@@ -1461,8 +1497,14 @@ const pile = faultsOf("GreenPile.ts", ["pile", "pile-interruption", "close"], [
   },
   {
     name: "a pile does not end with its scope",
-    find: "Effect.as(Effect.addFinalizer(() => pile.close), {",
-    replace: "Effect.as(Effect.addFinalizer(() => Effect.void), {"
+    find: "Effect.acquireRelease(pile, (pile) => pile.close)",
+    replace: "Effect.acquireRelease(pile, () => Effect.void)"
+  },
+  {
+    name: "an interruption leaves a pile behind that was just made",
+    find: "Effect.acquireRelease(pile, (pile) => pile.close)",
+    replace: "Effect.tap(pile, (pile) => Effect.addFinalizer(() => pile.close))",
+    tests: ["pile-interruption"]
   },
   {
     name: "a result of an interrupted reader is lost",
