@@ -2,7 +2,7 @@
  * The pool behind `GreenPool`: what all kinds of its jobs share, and how it ends.
  *
  * Nobody is woken inside another fiber's step: wake-ups go through the pool's one dispatcher, in order, so that
- * jobs start in the order of their grants and no chain of them can grow the native stack.
+ * callers go on and spawned jobs start in the order of their grants, and no chain of them can grow the native stack.
  */
 import { Clock, Context, Duration, Effect, type Fiber, Scheduler } from "effect"
 import { PoolFull } from "../Admission.ts"

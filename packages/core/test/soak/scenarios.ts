@@ -11,8 +11,8 @@ type Scenario = (pool: GreenPool, later: GreenPool) => Effect.Effect<unknown, un
 export const unreported = { count: 0 }
 
 /**
- * Notes how the fiber of a job of `spawnN` ends. A handler inside it would not do: interruption skips those, and the
- * defect of a finalizer, or of a fiber that it waits for, goes past them.
+ * Notes how the fiber of a job of `spawnN` ends. A handler inside it would not do: interruption skips handlers, and a
+ * defect that comes with it goes past them.
  */
 const noted = <A, E>(job: Effect.Effect<A, E>): Effect.Effect<A, E> =>
   Effect.withFiber((fiber) => {
