@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Array as Arr, Cause, Effect, Exit, type Fiber, Option, type Pull, type Scope, Stream } from "effect"
+import { Array as Arr, Cause, Effect, Exit, type Fiber, Option, type Pull, Scope, Stream } from "effect"
 import type { JobOptions, Rejection } from "./Admission.ts"
 import { GreenPool, isGreenPool, toInternal } from "./GreenPool.ts"
 import { Line, Place } from "./internal/line.ts"
@@ -76,10 +76,12 @@ export const GreenPile: {
     const pool = isGreenPool(sizeOrPool)
       ? Effect.succeed(sizeOrPool)
       : GreenPool.make(sizeOrPool === undefined ? {} : { size: sizeOrPool as number })
-    return Effect.flatMap(pool, (pool) => {
-      const pile = Effect.sync(() => new Pile<A, E>(toInternal(pool)))
-      return Effect.map(Effect.acquireRelease(pile, (pile) => pile.close), fromInternal<A, E, Rejected>)
-    })
+    return Effect.flatMap(pool, (pool) =>
+      Effect.uninterruptible(Effect.flatMap(Effect.scope, (scope) => {
+        const pile = new Pile<A, E>(toInternal(pool))
+        // In the context of who closes it, which says what jobs he is in; `acquireRelease` would give it the maker's.
+        return Effect.as(Scope.addFinalizer(scope, pile.close), fromInternal<A, E, Rejected>(pile))
+      })))
   }
 }
 
@@ -241,7 +243,7 @@ class Pile<A, E> implements Party {
     for (const entry of this.entries.toArray()) entry.job.withdraw()
     return Effect.andThen(
       this.pool.interruptAll(this.jobs.toArray()),
-      Effect.sync(() => this.pool.parties.delete(this))
+      Effect.sync(() => this.pool.forget(this))
     )
   })
 }

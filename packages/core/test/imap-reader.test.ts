@@ -2,7 +2,8 @@
  * Sources that have the reader of their map go on, or leave, within a step of their own.
  */
 import { describe, expect, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, type Fiber, Stream } from "effect"
+import { Deferred, Effect, Exit, type Fiber, Scope, Stream } from "effect"
+import { toInternal } from "../src/GreenPool.ts"
 import { expectEmpty } from "./support/counters.ts"
 import { upTo } from "./support/sizes.ts"
 import { World } from "./support/world.ts"
@@ -128,4 +129,23 @@ describe("a source that has the reader leave within its own step", () => {
     })
     expect({ items, asked }).toEqual({ items: 2, asked: 0 })
   })
+})
+
+it("a job that leaves its own map and goes on is awaited when the pool closes (semantics 9, 17)", () => {
+  const world = new World()
+  const pool = world.pool(2)
+  const scope = Scope.makeUnsafe()
+  const gate = Deferred.makeUnsafe<void>()
+  const job = () => Effect.uninterruptible(Effect.andThen(Scope.close(scope, Exit.void), Deferred.await(gate)))
+  const stream = pool.imap(job, [0])
+  world.fork(Effect.flatten(Effect.provideService(Stream.toPull(stream), Scope.Scope, scope)))
+  world.run()
+  const closing = world.fork(Scope.close(world.scope, Exit.void))
+  world.run()
+  expect(closing.pollUnsafe()).toBeUndefined()
+  Deferred.doneUnsafe(gate, Exit.void)
+  world.run()
+  expect(closing.pollUnsafe()?._tag).toBe("Success")
+  world.get(expectEmpty(pool))
+  expect(toInternal(pool).parties.size).toBe(0)
 })

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Context, Deferred, Effect, Exit, Fiber, Latch, Option, Scope, Stream } from "effect"
+import { toInternal } from "../src/GreenPool.ts"
 import { GreenPile, GreenPool, InvalidPoolSize } from "../src/index.ts"
 import { makeStorage, runWith } from "./support/async-storage.ts"
 import { counters, expectEmpty } from "./support/counters.ts"
@@ -398,6 +399,19 @@ describe("closing the scope of a pile", () => {
     world.get(expectEmpty(pool))
   })
 
+  it("that was made inside a job, by one of its own jobs, does not wait for that job (semantics 9, 20)", () => {
+    const { pool, world } = setUp(2)
+    const caller = world.fork(pool.run(Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const pile = yield* GreenPile.make<void>(pool).pipe(Effect.provideService(Scope.Scope, scope), Effect.orDie)
+      yield* pile.spawn(Scope.close(scope, Exit.void))
+      return yield* Effect.exit(pile.next)
+    })))
+    world.run()
+    expect(caller.pollUnsafe()?._tag).toBe("Success")
+    world.get(expectEmpty(pool))
+  })
+
   it("gives all slots back at once to those who wait (semantics 2, 20)", () => {
     const { jobs, pile, pool, scope, world } = setUp(2)
     world.get(spawnAll(pile, jobs, [0, 1]))
@@ -423,6 +437,37 @@ describe("closing the pool of a pile", () => {
     finalizing.openUnsafe()
     world.run()
     expect(closing.pollUnsafe()?._tag).toBe("Success")
+    world.get(expectEmpty(pool))
+  })
+
+  it("waits for the jobs around who has closed the pile, which go on (semantics 9, 20)", () => {
+    const { pile, pool, scope, world } = setUp(2)
+    const [outer, inner] = [Latch.makeUnsafe(), Latch.makeUnsafe()]
+    const closer = Effect.uninterruptible(Effect.andThen(Scope.close(scope, Exit.void), inner.await))
+    const around = Effect.uninterruptible(Effect.andThen(pile.spawn(Effect.as(closer, 1)), outer.await))
+    world.get(pile.spawn(Effect.as(around, 0)))
+    world.run()
+    outer.openUnsafe()
+    world.run()
+    expect(world.get(pool.running)).toBe(1)
+    const closing = world.fork(Scope.close(world.scope, Exit.void))
+    world.run()
+    expect(closing.pollUnsafe()).toBeUndefined()
+    inner.openUnsafe()
+    world.run()
+    expect(closing.pollUnsafe()?._tag).toBe("Success")
+    world.get(expectEmpty(pool))
+    expect(toInternal(pool).parties.size).toBe(0)
+  })
+
+  it("ends the next of a job that has closed the pile and goes on (semantics 9, 20)", () => {
+    const { pile, pool, scope, world } = setUp(2)
+    world.get(
+      pile.spawn(Effect.uninterruptible(Effect.as(Effect.andThen(Scope.close(scope, Exit.void), pile.next), 0)))
+    )
+    world.run()
+    expect(world.get(pool.running)).toBe(1)
+    world.close()
     world.get(expectEmpty(pool))
   })
 

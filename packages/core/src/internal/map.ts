@@ -161,7 +161,7 @@ class Window implements Party {
       Effect.andThen(fetching === undefined ? Effect.void : Effect.asVoid(Fiber.interrupt(fetching))),
       Effect.andThen(Scope.close(this.scope, Exit.void)),
       Effect.ensuring(Effect.sync(() => {
-        this.pool.parties.delete(this)
+        this.pool.forget(this)
         this.discard()
       }))
     )

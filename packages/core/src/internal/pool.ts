@@ -283,6 +283,13 @@ export class Pool {
     })
   }
 
+  /** The party has closed. It is known until the last of its jobs has ended, which may be around who has closed it. */
+  forget(party: Party): void {
+    const { first } = party.jobs
+    if (first === undefined) this.parties.delete(party)
+    else (first.watchers ??= []).push(() => this.forget(party))
+  }
+
   private onLeave(): void {
     // Most of the time nobody wants to know.
     if (this.idlers.isEmpty && this.slots.slowWait === undefined) return

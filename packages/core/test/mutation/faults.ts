@@ -483,6 +483,18 @@ const pool = faultsOf("internal/pool.ts", ["waitall", "close", "reentrancy"], [
     tests: ["close"]
   },
   {
+    name: "a closed party is forgotten with its first job",
+    find: "push(() => this.forget(party))",
+    replace: "push(() => this.parties.delete(party))",
+    tests: ["pile"]
+  },
+  {
+    name: "a closed party whose job goes on is never forgotten",
+    find: "    else (first.watchers ??= []).push(() => this.forget(party))\n",
+    replace: "",
+    tests: ["pile", "imap-reader"]
+  },
+  {
     name: "the close is not told to maps and piles",
     find: "      party.onClose()\n",
     replace: "",
@@ -1059,9 +1071,15 @@ const map = faultsOf(
     },
     {
       name: "a pool keeps its closed maps",
-      find: "        this.pool.parties.delete(this)\n",
+      find: "        this.pool.forget(this)\n",
       replace: "",
       tests: ["imap-memory"]
+    },
+    {
+      name: "a pool forgets a closed map whose job goes on",
+      find: "this.pool.forget(this)",
+      replace: "this.pool.parties.delete(this)",
+      tests: ["imap-reader"]
     },
     {
       name: "a pool does not know its maps",
@@ -1485,9 +1503,14 @@ const pile = faultsOf("GreenPile.ts", ["pile", "pile-interruption", "close"], [
   },
   {
     name: "a pool keeps its closed piles",
-    find: "Effect.sync(() => this.pool.parties.delete(this))",
+    find: "Effect.sync(() => this.pool.forget(this))",
     replace: "Effect.void",
     tests: ["imap-memory"]
+  },
+  {
+    name: "a pool forgets a closed pile whose job goes on",
+    find: "this.pool.forget(this)",
+    replace: "this.pool.parties.delete(this)"
   },
   {
     name: "a pool does not know its piles",
@@ -1497,13 +1520,18 @@ const pile = faultsOf("GreenPile.ts", ["pile", "pile-interruption", "close"], [
   },
   {
     name: "a pile does not end with its scope",
-    find: "Effect.acquireRelease(pile, (pile) => pile.close)",
-    replace: "Effect.acquireRelease(pile, () => Effect.void)"
+    find: "Scope.addFinalizer(scope, pile.close)",
+    replace: "Effect.void"
+  },
+  {
+    name: "a pile is closed in the context of its maker",
+    find: "Scope.addFinalizer(scope, pile.close)",
+    replace: "Effect.addFinalizer(() => pile.close)"
   },
   {
     name: "an interruption leaves a pile behind that was just made",
-    find: "Effect.acquireRelease(pile, (pile) => pile.close)",
-    replace: "Effect.tap(pile, (pile) => Effect.addFinalizer(() => pile.close))",
+    find: "      Effect.uninterruptible(Effect.flatMap(Effect.scope, (scope) => {",
+    replace: "      Effect.interruptible(Effect.flatMap(Effect.scope, (scope) => {",
     tests: ["pile-interruption"]
   },
   {
