@@ -29,18 +29,15 @@ export const map = (
 ): Stream.Stream<unknown, unknown, unknown> =>
   Stream.fromChannel(
     Channel.fromTransform((_, scope) =>
-      Effect.suspend(() => {
-        let window: Window | undefined
-        // What closes the window is there before the window is.
-        return Effect.andThen(
-          Scope.addFinalizer(scope, Effect.suspend(() => window?.close ?? Effect.void)),
-          Effect.withFiber((fiber) => {
-            if (pool.refuses(pool.jobAround(fiber))) return Effect.interrupt
-            const opened = window = new Window(pool, call, mode, fiber)
-            return Effect.map(open(sources, opened.scope), (cursor) => opened.start(cursor))
-          })
-        )
-      })
+      Effect.flatMap(
+        Effect.uninterruptible(Effect.withFiber((fiber) => {
+          if (pool.refuses(pool.jobAround(fiber))) return Effect.interrupt
+          const window = new Window(pool, call, mode, fiber)
+          // A scope that has closed meanwhile closes it at once.
+          return Effect.as(Scope.addFinalizer(scope, window.close), window)
+        })),
+        (window) => Effect.map(open(sources, window.scope), (cursor) => window.start(cursor))
+      )
     )
   )
 
@@ -104,6 +101,8 @@ class Window implements Party {
   /** Whether the window is being filled, which is done in one place at a time. */
   private filling = false
   private inHand = 0
+  /** Whether it has closed. */
+  private discarded = false
   /** The one item that has to wait for its slot. */
   private waiting: MapJob | undefined = undefined
   /** What is to be emitted next: of all in hand, or, when order does not matter, of what has ended. */
@@ -152,13 +151,16 @@ class Window implements Party {
     })
   })
 
-  /** Interrupts and awaits what is in flight, then closes the sources. Once done, it does nothing. */
+  /**
+   * Interrupts and awaits what is in flight, then closes the sources. Who still waits for results is interrupted. Once
+   * done, it does nothing.
+   */
   readonly close: Effect.Effect<void> = Effect.uninterruptible(Effect.withFiber((fiber) => {
     this.stop()
     this.worker.interruptUnsafe(fiber.id)
     const fetching = this.fetching
     return this.pool.interruptAll(this.jobs.toArray()).pipe(
-      Effect.andThen(fetching === undefined ? Effect.void : Effect.asVoid(Fiber.interrupt(fetching))),
+      Effect.andThen(fetching === undefined ? Effect.void : interruptOther(fetching, fiber)),
       Effect.andThen(Scope.close(this.scope, Exit.void)),
       Effect.ensuring(Effect.sync(() => {
         this.pool.forget(this)
@@ -292,6 +294,7 @@ class Window implements Party {
   private settle(job: MapJob, exit: Exit.Exit<unknown, unknown>): void {
     this.pool.slots.end(job, exit)
     job.release()
+    if (this.discarded) return
     job.exit = exit
     if (!this.mode.ordered) this.append(job)
     if (exit._tag === "Failure" && !this.mode.exits) this.stop()
@@ -325,8 +328,10 @@ class Window implements Party {
     return chunk
   }
 
-  /** What was not emitted is lost: what outlives its job does not keep it. */
+  /** What was not emitted is lost: what outlives its job does not keep it. Who reads on is interrupted. */
   private discard(): void {
+    this.discarded = true
+    this.ended ??= Exit.interrupt()
     for (let job = this.first; job !== undefined;) {
       const { after } = job
       job.exit = job.after = undefined
@@ -334,6 +339,7 @@ class Window implements Party {
     }
     this.first = this.last = undefined
     this.inHand = 0
+    this.wakeConsumer()
   }
 
   private wakeConsumer(): void {
@@ -354,5 +360,12 @@ class Window implements Party {
 }
 
 type WindowPull = Effect.Effect<[unknown, ...Array<unknown>], unknown>
+
+/** Interrupts the fiber and awaits it, unless it is the one that asks for it. */
+const interruptOther = (
+  fiber: Fiber.Fiber<unknown, unknown>,
+  self: Fiber.Fiber<unknown, unknown>
+): Effect.Effect<void> =>
+  fiber === self ? Effect.sync(() => fiber.interruptUnsafe(self.id)) : Effect.asVoid(Fiber.interrupt(fiber))
 
 const isNonEmpty = (chunk: Array<unknown>): chunk is [unknown, ...Array<unknown>] => chunk.length > 0

@@ -41,80 +41,70 @@ const openOne = (source: Source.Any, scope: Scope.Scope): Effect.Effect<Cursor, 
 }
 
 const openIterator = (source: Iterable<unknown>, scope: Scope.Scope): Effect.Effect<Cursor> =>
-  Effect.suspend(() => {
-    let close: (() => void) | undefined
-    return Effect.andThen(
-      // What closes the iterator is there before the iterator is.
-      Scope.addFinalizer(scope, Effect.sync(() => close?.())),
-      Effect.sync(() => {
-        const iterator = source[Symbol.iterator]()
-        // One that has ended or thrown is not closed, as in a `for` loop.
-        let ended = false
-        let closed = false
-        close = () => {
-          closed = true
-          if (!ended) iterator.return?.()
-        }
-        return {
-          take() {
-            ended = true
-            const result = iterator.next()
-            if (result.done === true) return End
-            ended = false
-            // It may have been left from inside its own step.
-            if (closed) iterator.return?.()
-            return result.value
-          },
-          fetch: Effect.void
-        }
-      })
-    )
-  })
+  Effect.uninterruptible(Effect.suspend(() => {
+    const iterator = source[Symbol.iterator]()
+    // One that has ended or thrown is not closed, as in a `for` loop.
+    let ended = false
+    let closed = false
+    const close = Effect.sync(() => {
+      closed = true
+      if (!ended) iterator.return?.()
+    })
+    const cursor: Cursor = {
+      take() {
+        ended = true
+        const result = iterator.next()
+        if (result.done === true) return End
+        ended = false
+        // It may have been left from inside its own step.
+        if (closed) iterator.return?.()
+        return result.value
+      },
+      fetch: Effect.void
+    }
+    // A scope that has closed meanwhile closes it at once.
+    return Effect.as(Scope.addFinalizer(scope, close), cursor)
+  }))
 
 const openAsyncIterator = (source: AsyncIterable<unknown>, scope: Scope.Scope): Effect.Effect<Cursor> =>
-  Effect.suspend(() => {
-    let close: Effect.Effect<void> = Effect.void
-    return Effect.andThen(
-      Scope.addFinalizer(scope, Effect.suspend(() => close)),
-      Effect.sync(() => {
-        const iterator = source[Symbol.asyncIterator]()
-        let item: unknown = Empty
-        let ended = false
-        let fetching = false
-        const end = async () => {
-          await iterator.return?.()
-        }
-        close = Effect.suspend(() => {
-          if (ended) return Effect.void
-          if (!fetching) return Effect.promise(end)
-          // It may not end before a `next` that never settles.
-          end().catch(() => {})
-          return Effect.void
-        })
-        const fetch = async () => {
-          fetching = true
-          try {
-            const result = await iterator.next()
-            if (result.done === true) ended = true
-            else item = result.value
-          } catch (cause) {
-            ended = true
-            throw cause
-          } finally {
-            fetching = false
-          }
-        }
-        return {
-          take() {
-            const taken = item
-            item = Empty
-            return taken === Empty && ended ? End : taken
-          },
-          fetch: Effect.tryPromise({ try: fetch, catch: (cause) => new SourceError({ cause }) })
-        }
-      })
-    )
-  })
+  Effect.uninterruptible(Effect.suspend(() => {
+    const iterator = source[Symbol.asyncIterator]()
+    let item: unknown = Empty
+    let ended = false
+    let fetching = false
+    const end = async () => {
+      await iterator.return?.()
+    }
+    const close = Effect.suspend(() => {
+      if (ended) return Effect.void
+      if (!fetching) return Effect.promise(end)
+      // It may not end before a `next` that never settles.
+      end().catch(() => {})
+      return Effect.void
+    })
+    const fetch = async () => {
+      fetching = true
+      try {
+        const result = await iterator.next()
+        if (result.done === true) ended = true
+        else item = result.value
+      } catch (cause) {
+        ended = true
+        throw cause
+      } finally {
+        fetching = false
+      }
+    }
+    const cursor: Cursor = {
+      take() {
+        const taken = item
+        item = Empty
+        return taken === Empty && ended ? End : taken
+      },
+      fetch: Effect.tryPromise({ try: fetch, catch: (cause) => new SourceError({ cause }) })
+    }
+    return Effect.as(Scope.addFinalizer(scope, close), cursor)
+  }))
 
 const openStream = <X, E, R>(
   source: Stream.Stream<X, E, R>,

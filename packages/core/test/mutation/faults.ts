@@ -957,7 +957,7 @@ const map = faultsOf(
   [
     {
       name: "a map starts on a closed pool",
-      find: "            if (pool.refuses(pool.jobAround(fiber))) return " +
+      find: "          if (pool.refuses(pool.jobAround(fiber))) return " +
         "Effect.interrupt\n",
       replace: "",
       tests: ["close"]
@@ -970,7 +970,7 @@ const map = faultsOf(
     },
     {
       name: "a map that is left early is not closed",
-      find: "Effect.suspend(() => window?.close ?? Effect.void)",
+      find: "Scope.addFinalizer(scope, window.close)",
       replace: "Effect.void",
       tests: ["imap-failure"]
     },
@@ -1059,9 +1059,45 @@ const map = faultsOf(
     },
     {
       name: "a map that is closed leaves what it fetches",
-      find: "fetching === undefined ? Effect.void : Effect.asVoid(Fiber.interrupt(fetching))",
+      find: "fetching === undefined ? Effect.void : interruptOther(fetching, fiber)",
       replace: "Effect.void",
       tests: ["gaps"]
+    },
+    {
+      name: "a map that its own source closes waits for that source",
+      find: "fiber === self ?",
+      replace: "false ?",
+      tests: ["imap-scope"]
+    },
+    {
+      name: "a map that its own source closes does not interrupt it",
+      find: "Effect.sync(() => fiber.interruptUnsafe(self.id))",
+      replace: "Effect.void",
+      tests: ["imap-scope"]
+    },
+    {
+      name: "an interruption leaves a map behind that was just made",
+      find: "        Effect.uninterruptible(Effect.withFiber((fiber) => {",
+      replace: "        Effect.interruptible(Effect.withFiber((fiber) => {",
+      tests: ["imap-interruption"]
+    },
+    {
+      name: "a map that is closed leaves its reader waiting",
+      find: "    this.inHand = 0\n    this.wakeConsumer()\n",
+      replace: "    this.inHand = 0\n",
+      tests: ["imap-scope"]
+    },
+    {
+      name: "who reads on after a map is closed waits",
+      find: "    this.ended ??= Exit.interrupt()\n",
+      replace: "",
+      tests: ["imap-scope"]
+    },
+    {
+      name: "a result that comes after a map is closed is in hand",
+      find: "    if (this.discarded) return\n",
+      replace: "",
+      tests: ["imap-scope"]
     },
     {
       name: "a map does not close its sources",
@@ -1353,7 +1389,7 @@ const source = faultsOf("internal/source.ts", ["source", "imap-failure"], [
   },
   {
     name: "an iterator that was left from inside its own step is not closed",
-    find: "            if (closed) iterator.return?.()\n",
+    find: "        if (closed) iterator.return?.()\n",
     replace: "",
     tests: ["imap-reader"]
   },
@@ -1366,14 +1402,14 @@ const source = faultsOf("internal/source.ts", ["source", "imap-failure"], [
   {
     name: "an iterator that has thrown is closed",
     find:
-      "            ended = true\n            const result = iterator.next()\n            if (result.done === true) return End\n            ended = false\n",
+      "        ended = true\n        const result = iterator.next()\n        if (result.done === true) return End\n        ended = false\n",
     replace:
-      "            const result = iterator.next()\n            ended = result.done === true\n            if (ended) return End\n",
+      "        const result = iterator.next()\n        ended = result.done === true\n        if (ended) return End\n",
     tests: ["imap-failure", "gaps"]
   },
   {
     name: "an async iterator is closed after its end",
-    find: "          if (ended) return Effect.void\n",
+    find: "      if (ended) return Effect.void\n",
     replace: ""
   },
   {
@@ -1395,31 +1431,31 @@ const source = faultsOf("internal/source.ts", ["source", "imap-failure"], [
   },
   {
     name: "a pending async iterator is not told to close",
-    find: "          end().catch(() => {})\n",
+    find: "      end().catch(() => {})\n",
     replace: "",
     tests: ["imap-failure"]
   },
   {
     name: "a pending async iterator that fails to close is an unhandled rejection",
-    find: "          end().catch(() => {})\n",
+    find: "      end().catch(() => {})\n",
     replace: "          void end()\n",
     tests: ["imap-failure"]
   },
   {
     name: "an async iterator is for ever pending",
-    find: "            fetching = false\n",
+    find: "        fetching = false\n",
     replace: "",
     tests: ["imap-failure"]
   },
   {
     name: "an async iterator that rejected is closed",
-    find: "            ended = true\n            throw cause",
-    replace: "            throw cause",
+    find: "        ended = true\n        throw cause",
+    replace: "        throw cause",
     tests: ["imap-failure"]
   },
   {
     name: "an item of an async iterator is taken twice",
-    find: "            item = Empty\n",
+    find: "        item = Empty\n",
     replace: ""
   },
   {
@@ -1474,9 +1510,16 @@ const source = faultsOf("internal/source.ts", ["source", "imap-failure"], [
       "if (Predicate.hasProperty(source, Symbol.asyncIterator) && !Predicate.hasProperty(source, Symbol.iterator)) {"
   },
   {
-    name: "the close of an iterator is installed after it was made",
-    find: "Scope.addFinalizer(scope, Effect.sync(() => close?.()))",
-    replace: "Effect.void"
+    name: "an interruption leaves an iterator behind that was just made",
+    find: "  Effect.uninterruptible(Effect.suspend(() => {\n    const iterator = source[Symbol.iterator]()",
+    replace: "  Effect.interruptible(Effect.suspend(() => {\n    const iterator = source[Symbol.iterator]()",
+    tests: ["imap-interruption"]
+  },
+  {
+    name: "an interruption leaves an async iterator behind that was just made",
+    find: "  Effect.uninterruptible(Effect.suspend(() => {\n    const iterator = source[Symbol.asyncIterator]()",
+    replace: "  Effect.interruptible(Effect.suspend(() => {\n    const iterator = source[Symbol.asyncIterator]()",
+    tests: ["imap-scope"]
   }
 ])
 

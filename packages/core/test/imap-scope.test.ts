@@ -1,0 +1,105 @@
+/**
+ * Maps whose scope is closed by somebody else than their reader: a job, the source, or another fiber at any moment.
+ */
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Exit, Scope, Stream } from "effect"
+import { toInternal } from "../src/GreenPool.ts"
+import { CountedAsyncIterable, countedSources } from "./support/counted-sources.ts"
+import { expectEmpty } from "./support/counters.ts"
+import { upTo } from "./support/sizes.ts"
+import { mapOf, verbs } from "./support/verbs.ts"
+import { World } from "./support/world.ts"
+
+/** A map that is read in a scope that is not the reader's. */
+const setUp = () => {
+  const world = new World()
+  const pool = world.pool(2)
+  const scope = Scope.makeUnsafe()
+  return {
+    world,
+    pool,
+    scope,
+    close: Scope.close(scope, Exit.void),
+    read: (stream: Stream.Stream<unknown, unknown>, operations?: number) =>
+      world.fork(
+        Effect.provideService(Stream.toPull(stream), Scope.Scope, scope).pipe(Effect.flatMap(Effect.forever)),
+        operations
+      ),
+    expectOver: () => {
+      world.get(expectEmpty(pool))
+      expect(toInternal(pool).parties.size).toBe(0)
+    }
+  }
+}
+
+type Pull = Effect.Effect<unknown, unknown>
+
+const isInterrupted = (exit: Exit.Exit<unknown, unknown> | undefined): boolean =>
+  exit !== undefined && Exit.hasInterrupts(exit)
+
+describe.each(verbs)("%s", (verb) => {
+  it("whose scope one of its jobs closes interrupts who waits for results, however the job goes on (semantics 9, 17)", () => {
+    for (const within of [Effect.interruptible, Effect.uninterruptible]) {
+      const { close, expectOver, pool, read, world } = setUp()
+      const reader = read(mapOf(pool, verb)((item) => within(Effect.as(close, item)), [0]))
+      world.run()
+      expect(isInterrupted(reader.pollUnsafe())).toBe(true)
+      expectOver()
+    }
+  })
+
+  it.each([
+    { title: "waits for results", next: (pull: Pull) => Effect.forever(pull) },
+    { title: "has left off reading", next: (pull: Pull) => Effect.andThen(pull, Effect.never) }
+  ])(
+    "whose scope its own source closes does not wait for that source, and interrupts it, while the reader $title " +
+      "(semantics 9, 17)",
+    ({ next }) => {
+      const { close, expectOver, pool, scope, world } = setUp()
+      let asked = 0
+      const item = Effect.suspend(() => {
+        if (asked++ === 0) return Effect.succeed(0)
+        const left = Effect.sync(() => asked--)
+        return Effect.andThen(Effect.yieldNow, Effect.ensuring(Effect.andThen(close, Effect.never), left))
+      })
+      const stream = mapOf(pool, verb)(Effect.succeed, Stream.fromEffectRepeat(item))
+      world.fork(Effect.flatMap(Effect.provideService(Stream.toPull(stream), Scope.Scope, scope), next))
+      world.run()
+      expect(asked).toBe(1)
+      expectOver()
+    }
+  )
+
+  it.each(countedSources)(
+    "of $kind whose scope closes at any point leaves nothing behind (semantics 9, 17, T21)",
+    ({ make }) => {
+      for (let after = 0, over = false; !over; after++) {
+        const { close, expectOver, pool, read, world } = setUp()
+        const { counts, source } = make()
+        const reader = read(mapOf(pool, verb)((item) => item < 4 ? Effect.succeed(item) : Effect.never, source), 3)
+        for (let step = 0; step < after; step++) over ||= !world.step()
+        world.get(close)
+        expect(isInterrupted(reader.pollUnsafe())).toBe(true)
+        expect(counts.closed).toBe(counts.opened)
+        expectOver()
+      }
+    }
+  )
+})
+
+it("an async iterable whose map is closed, or its reader interrupted, at any point is closed (semantic 17, T21)", () => {
+  for (let operations = 3; operations < 20; operations++) {
+    for (const after of upTo(30)) {
+      for (const isInterrupted of [true, false]) {
+        const { close, pool, read, world } = setUp()
+        const source = new CountedAsyncIterable()
+        const reader = read(pool.imap(Effect.succeed, source), operations)
+        for (let step = 0; step < after; step++) world.step()
+        if (isInterrupted) reader.interruptUnsafe()
+        world.fork(close)
+        world.run()
+        expect(source.closed).toBe(source.opened)
+      }
+    }
+  }
+})
