@@ -48,6 +48,16 @@ describe.each(verbs)("%s", (verb) => {
     }
   })
 
+  it("whose scope closes before its results are there does not end as if there were none (semantic 17)", () => {
+    const { close, expectOver, pool, read, world } = setUp()
+    const reader = read(mapOf(pool, verb)(() => Effect.never, [0]))
+    world.run()
+    world.get(close)
+    world.run()
+    expect(isInterrupted(reader.pollUnsafe())).toBe(true)
+    expectOver()
+  })
+
   it.each([
     { title: "waits for results", next: (pull: Pull) => Effect.forever(pull) },
     { title: "has left off reading", next: (pull: Pull) => Effect.andThen(pull, Effect.never) }

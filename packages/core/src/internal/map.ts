@@ -101,8 +101,8 @@ class Window implements Party {
   /** Whether the window is being filled, which is done in one place at a time. */
   private filling = false
   private inHand = 0
-  /** Whether it has closed. */
-  private discarded = false
+  /** How it ended, for the consumer. */
+  private over: Exit.Exit<void, unknown> | undefined = undefined
   /** The one item that has to wait for its slot. */
   private waiting: MapJob | undefined = undefined
   /** What is to be emitted next: of all in hand, or, when order does not matter, of what has ended. */
@@ -140,9 +140,10 @@ class Window implements Party {
       return Effect.succeed(chunk)
     }
     if (this.isDrained) return Effect.andThen(this.close, Effect.interrupt)
-    const over = this.first?.exit ?? (this.inHand === 0 ? this.ended : undefined)
+    const last = this.first?.exit ?? (this.inHand === 0 ? this.ended : undefined)
+    if (last !== undefined) this.over ??= Exit.asVoid(last)
+    const { over } = this
     if (over !== undefined) {
-      this.ended = Exit.asVoid(over)
       return Effect.andThen(this.close, over._tag === "Success" ? Cause.done() : Effect.failCause(over.cause))
     }
     return Effect.callback((resume) => {
@@ -294,7 +295,6 @@ class Window implements Party {
   private settle(job: MapJob, exit: Exit.Exit<unknown, unknown>): void {
     this.pool.slots.end(job, exit)
     job.release()
-    if (this.discarded) return
     job.exit = exit
     if (!this.mode.ordered) this.append(job)
     if (exit._tag === "Failure" && !this.mode.exits) this.stop()
@@ -309,7 +309,7 @@ class Window implements Party {
 
   /** Whether `pull` would not have to wait. */
   private get isReady(): boolean {
-    return this.pool.closed || this.isDrained || this.first?.exit !== undefined ||
+    return this.pool.closed || this.over !== undefined || this.isDrained || this.first?.exit !== undefined ||
       (this.ended !== undefined && this.inHand === 0)
   }
 
@@ -330,8 +330,7 @@ class Window implements Party {
 
   /** What was not emitted is lost: what outlives its job does not keep it. Who reads on is interrupted. */
   private discard(): void {
-    this.discarded = true
-    this.ended ??= Exit.interrupt()
+    this.over ??= Exit.interrupt()
     for (let job = this.first; job !== undefined;) {
       const { after } = job
       job.exit = job.after = undefined

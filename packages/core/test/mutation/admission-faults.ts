@@ -938,8 +938,8 @@ const map = faultsOf("internal/map.ts", ["drain", "imap"], [
   },
   {
     name: "a map that has drained is not ready to end",
-    find: "return this.pool.closed || this.isDrained ||",
-    replace: "return this.pool.closed ||",
+    find: "this.over !== undefined || this.isDrained ||",
+    replace: "this.over !== undefined ||",
     tests: ["gaps", "drain"]
   }
 ])
@@ -1067,8 +1067,8 @@ const options = faultsOf("GreenPoolOptions.ts", ["schema", "service", "bounds", 
   },
   {
     name: "pools drain by default",
-    find: "onClose !== \"drain\"",
-    replace: "onClose === \"interrupt\"",
+    find: "onClose = \"interrupt\"",
+    replace: "onClose = \"drain\"",
     tests: ["close"]
   },
   {

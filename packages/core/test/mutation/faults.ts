@@ -1088,14 +1088,20 @@ const map = faultsOf(
       tests: ["imap-scope"]
     },
     {
-      name: "who reads on after a map is closed waits",
-      find: "    this.ended ??= Exit.interrupt()\n",
-      replace: "",
+      name: "a map that is closed ends as its source did",
+      find: "    this.over ??= Exit.interrupt()\n",
+      replace: "    this.over ??= this.ended ?? Exit.interrupt()\n",
       tests: ["imap-scope"]
     },
     {
-      name: "a result that comes after a map is closed is in hand",
-      find: "    if (this.discarded) return\n",
+      name: "a map that closes while its reader begins to wait does not wake it",
+      find: "this.pool.closed || this.over !== undefined || this.isDrained",
+      replace: "this.pool.closed || this.isDrained",
+      tests: ["imap-scope"]
+    },
+    {
+      name: "who reads on after a map is closed waits",
+      find: "    this.over ??= Exit.interrupt()\n",
       replace: "",
       tests: ["imap-scope"]
     },
@@ -1351,8 +1357,8 @@ const map = faultsOf(
     },
     {
       name: "a pull is ready too late",
-      find: "return this.pool.closed || this.isDrained || this.first?.exit !== undefined ||",
-      replace: "return this.pool.closed || this.isDrained ||"
+      find: "this.isDrained || this.first?.exit !== undefined ||",
+      replace: "this.isDrained ||"
     },
     {
       name: "the reader is woken inside the step of a job",
