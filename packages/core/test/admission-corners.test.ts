@@ -42,6 +42,38 @@ describe("a key that has not yet paid off", () => {
 })
 
 describe("keys that come for the first time", () => {
+  it.effect("are in line since the first of their callers who is left came (semantics 7, 27)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(1)
+      const stage = new Stage()
+      const names = ["a1", "b1", "a2", "c1", "a3", "d1"]
+      const start = (name: string) => forkNow(pool.run(stage.job(name), { key: name.slice(0, 1) }))
+      yield* start("holder")
+      const callers = yield* Effect.forEach(names, start)
+      yield* Fiber.interrupt(callers[0]!)
+      yield* stage.finishAll
+      yield* pool.waitall
+      expect(stage.started).toEqual(["holder", "b1", "a2", "c1", "d1", "a3"])
+    }))
+
+  it.effect("lose no place when a caller of theirs leaves who was not the first (semantics 7, 27)", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(1)
+      const stage = new Stage()
+      const start = (name: string, priority?: number) =>
+        forkNow(pool.run(stage.job(name), { key: name.slice(0, 1), ...priority !== undefined && { priority } }))
+      yield* start("holder")
+      const first = yield* start("a1")
+      yield* start("a2")
+      yield* start("b1")
+      yield* Fiber.interrupt(yield* start("a3", 9))
+      yield* start("a4", 9)
+      yield* Fiber.interrupt(first)
+      yield* stage.finishAll
+      yield* pool.waitall
+      expect(stage.started).toEqual(["holder", "a4", "b1", "a2"])
+    }))
+
   it.effect("are served in the order in which they came (semantic 27, semantic 2)", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)

@@ -11,7 +11,14 @@
  */
 import { Formatter } from "effect"
 import { Heap, Ranked } from "./heap.ts"
+import { Line, Place } from "./line.ts"
 import type { Job } from "./slots.ts"
+
+/** A place among those of a key who are in line, in the order in which they came. */
+class Arrival extends Place {
+  /** Counts all arrivals. */
+  number = 0
+}
 
 /** What a job is to a pool with keys or priorities: a place within its key, then what its slot is charged to. */
 export class Claim extends Ranked {
@@ -19,8 +26,7 @@ export class Claim extends Ranked {
   readonly account: Account
   /** Lower is served first. */
   score = 0
-  /** The order of arrival. */
-  number = 0
+  readonly arrival = new Arrival()
   private grantedAt = 0
   private estimate = 0
 
@@ -46,7 +52,8 @@ export class Claim extends Ranked {
   }
 }
 
-const isBefore = (a: Claim, b: Claim): boolean => a.score < b.score || (a.score === b.score && a.number < b.number)
+const isBefore = (a: Claim, b: Claim): boolean =>
+  a.score < b.score || (a.score === b.score && a.arrival.number < b.arrival.number)
 
 /** One key. */
 class Account extends Ranked {
@@ -58,17 +65,21 @@ class Account extends Ranked {
   start = 0
   /** When it was served last, as a number of grants. */
   served = 0
-  /** When it came to compete, as a number of arrivals. */
-  joined = 0
   running = 0
   /** The mean time of its jobs, of which the later count more. */
   mean: number | undefined = undefined
   readonly waiting = new Heap<Claim>(isBefore)
+  readonly arrivals = new Line<Arrival>()
 
   constructor(key: string | undefined, weight: number) {
     super()
     this.key = key
     this.weight = weight
+  }
+
+  /** When the first of those in line came, as a number of arrivals; there is one. */
+  get joined(): number {
+    return (this.arrivals.first as Arrival).number
   }
 
   /** Whether it has a job, in line or running. */
@@ -131,20 +142,23 @@ export class Shares {
   join(claim: Claim, joined: number): void {
     const { account } = claim
     claim.score = joined * this.boost - (claim.job.terms?.options?.priority ?? 0)
-    claim.number = ++this.arrivals
+    claim.arrival.number = ++this.arrivals
     this.open(account)
     const isFirst = account.waiting.first === undefined
     account.waiting.push(claim)
+    account.arrivals.push(claim.arrival)
     if (!isFirst) return
     account.start = Math.max(this.present, account.charged)
-    account.joined = claim.number
     this.competing.push(account)
   }
 
   /** The claim gives its place up. */
   leave(claim: Claim): void {
+    const { account } = claim
     this.drop(claim)
-    this.settle(claim.account)
+    // It is in line no longer than the first who is left.
+    if (account.waiting.first !== undefined) this.competing.moved(account)
+    this.settle(account)
   }
 
   /** The claim, in line or not, gets a slot. */
@@ -197,6 +211,7 @@ export class Shares {
   private drop(claim: Claim): void {
     const { account } = claim
     account.waiting.remove(claim)
+    claim.arrival.leave()
     if (account.waiting.first === undefined) this.competing.remove(account)
   }
 
