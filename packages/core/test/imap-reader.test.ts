@@ -115,6 +115,27 @@ describe("a source that has the reader leave within its own step", () => {
     expect(events).toEqual(["item 0", "item 1", "closed"])
   })
 
+  it("is the last of those that it is zipped with to be asked (semantic 17)", () => {
+    const events: Array<string> = []
+    const source = (name: string, onNext: (item: number) => void = () => {}) =>
+      counting((item) => {
+        events.push(`${name} ${item}`)
+        onNext(item)
+      }, () => events.push(`${name} closed`))
+    const world = new World()
+    const pool = world.pool(1)
+    const leave = (item: number) => {
+      if (item === 1) reader.interruptUnsafe()
+    }
+    const reader: Fiber.Fiber<void> = world.fork(
+      Stream.runDrain(pool.imap(() => Effect.never, source("a", leave), source("b")))
+    )
+    world.run()
+    world.get(pool.resize(3))
+    expect(events).toEqual(["a 0", "b 0", "a 1", "b closed", "a closed"])
+    world.get(expectEmpty(pool))
+  })
+
   it("is interrupted, if it is a stream, and awaited (semantic 17)", () => {
     let items = 0
     let asked = 0

@@ -52,6 +52,8 @@ const openIterator = (source: Iterable<unknown>, scope: Scope.Scope): Effect.Eff
     })
     const cursor: Cursor = {
       take() {
+        // Others that it is zipped with may have had it closed.
+        if (closed) return End
         ended = true
         const result = iterator.next()
         if (result.done === true) return End
