@@ -1,7 +1,8 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Clock, Effect, Exit, Fiber, Logger, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
-import { GreenPool, type GreenPoolOptions } from "../src/index.ts"
+import { GreenPool, type GreenPoolOptions, type PoolFull } from "../src/index.ts"
+import { expectWorking } from "./support/counters.ts"
 import { forkNow } from "./support/forkNow.ts"
 import { makeLog } from "./support/logged.ts"
 import { makePool } from "./support/makePool.ts"
@@ -201,6 +202,39 @@ describe("slowWait", () => {
       expect(warnings).toBe(10)
       yield* Scope.close(scope, Exit.void)
       expect(clock.sleepers).toBe(0)
+    }))
+
+  it.effect("of zero, on a clock that sleeps no time at once, watches nothing when nobody is there (semantic 34)", () =>
+    Effect.gen(function*() {
+      const clock = yield* countSleepers
+      const { log, pool } = yield* Effect.provideService(makeWarning({ slowWait: 0 }), Clock.Clock, clock)
+      const stage = new Stage()
+      for (const name of ["a", "b"]) {
+        yield* forkNow(pool.run(stage.job(name)))
+        yield* forkNow(pool.run(Effect.void))
+        expect(clock.sleepers).toBe(1)
+        yield* stage.finish(name)
+        yield* pool.waitall
+        expect(clock.sleepers).toBe(0)
+      }
+      expect(log).toHaveLength(1)
+    }))
+
+  it.effect("of zero has a logger that grows the pool at once, and the caller waits no more (semantics 23, 34)", () =>
+    Effect.gen(function*() {
+      const context = yield* Effect.context<never>()
+      const logger = Logger.make<unknown, void>(() => Effect.runSyncWith(context)(Effect.orDie(pool.resize(2))))
+      const pool: GreenPool<PoolFull> = yield* GreenPool.make({ size: 1, slowWait: 0, maxWait: "1 second" }).pipe(
+        Effect.provide(Logger.layer([logger]))
+      )
+      const stage = new Stage()
+      yield* forkNow(pool.run(stage.job("a")))
+      yield* forkNow(pool.run(stage.job("b")))
+      yield* TestClock.adjust("2 seconds")
+      yield* stage.finishAll
+      yield* pool.waitall
+      expect(stage.events).toEqual(["a starts", "b starts", "a ends", "b ends"])
+      yield* expectWorking(pool)
     }))
 
   it.effect("sleeps once for all who come while it watches (semantic 34)", () =>

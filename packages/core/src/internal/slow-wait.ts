@@ -30,7 +30,10 @@ export class SlowWait {
 
   /** Somebody has come into the line: nobody in it is due before the call, if there is one. */
   start(): void {
-    this.call ??= this.alarm.callIn(this.bound, this.check)
+    if (this.call !== undefined) return
+    const call = this.alarm.callIn(this.bound, this.check)
+    // A clock that sleeps no time has had it checked by now.
+    this.call ??= call
   }
 
   /** There is nobody to watch. */
