@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, Clock, Deferred, Effect, Exit, Fiber, Schema, Stream } from "effect"
+import { Cause, Clock, Deferred, Effect, Exit, Fiber, Schema, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { GreenPile, GreenPool, type GreenPoolOptions, InvalidPoolSize, PoolFull } from "../src/index.ts"
 import { counters, expectEmpty } from "./support/counters.ts"
@@ -64,6 +64,65 @@ describe("maxWaiting", () => {
       yield* forkNow(pool.run(Effect.never))
       yield* forkNow(pool.run(Effect.never))
       expect(yield* Effect.flip(pool.run(Effect.void))).toEqual(queueFull(2, 4))
+    }))
+
+  it.effect("as a function that frees a slot leaves nobody in line beside it, and turns nobody away (semantics 2, 23)", () =>
+    Effect.gen(function*() {
+      const runSync = Effect.runSyncWith(yield* Effect.context<never>())
+      for (const bound of [0, 1]) {
+        const pool: GreenPool<PoolFull> = yield* makeBounded({
+          size: 1,
+          maxWaiting: () => {
+            runSync(Effect.orDie(pool.resize(2)))
+            return bound
+          }
+        })
+        const stage = new Stage()
+        yield* forkNow(pool.run(stage.job("a")))
+        yield* forkNow(pool.run(stage.job("b")))
+        expect(stage.started).toEqual(["a", "b"])
+        expect(yield* rejected(pool)).toBe(0)
+        yield* stage.finishAll
+        yield* pool.waitall
+        yield* expectEmpty(pool)
+      }
+    }))
+
+  it.effect("as a function that closes the pool leaves nobody in line (semantics 9, 23)", () =>
+    Effect.gen(function*() {
+      const runFork = Effect.runForkWith(yield* Effect.context<never>())
+      for (const onClose of ["interrupt", "drain"] as const) {
+        for (const call of ["run", "spawn", "spawnN"] as const) {
+          const scope = yield* Scope.make()
+          const pool = yield* Scope.provide(scope)(makeBounded({
+            size: 0,
+            onClose,
+            maxWaiting: () => {
+              runFork(Scope.close(scope, Exit.void))
+              return 1
+            }
+          }))
+          const caller = yield* forkNow(pool[call](Effect.void))
+          yield* atRest
+          const exit = caller.pollUnsafe()
+          expect(exit !== undefined && Exit.hasInterrupts(exit)).toBe(true)
+          yield* expectEmpty(pool)
+        }
+      }
+    }))
+
+  it.effect("as a function that lets others into the line counts them (semantic 23)", () =>
+    Effect.gen(function*() {
+      const runFork = Effect.runForkWith(yield* Effect.context<never>())
+      let asked = 0
+      const pool: GreenPool<PoolFull> = yield* makeBounded({
+        size: 0,
+        maxWaiting: () => {
+          if (asked++ === 0) runFork(pool.run(Effect.never))
+          return 1
+        }
+      })
+      expect(yield* Effect.flip(pool.run(Effect.void))).toEqual(queueFull(0, 1))
     }))
 
   it.effect("that is a fraction lets in no more than it allows (semantic 23)", () =>

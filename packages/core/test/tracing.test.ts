@@ -229,7 +229,7 @@ describe("tracing", () => {
     Effect.gen(function*() {
       const pool = yield* makeTraced()
       const stage = new Stage()
-      yield* forkNow(pool.run(stage.job("a")))
+      const a = yield* forkNow(pool.run(stage.job("a")))
       const withoutSpans = Tracer.make({
         span() {
           throw new Error("no span")
@@ -251,6 +251,7 @@ describe("tracing", () => {
       yield* stage.finishAll
       yield* pool.waitall
       expect(stage.started).toEqual(["a", "c", "d"])
+      expect(yield* Fiber.join(a)).toBe("a")
       yield* expectWorking(pool)
     }))
 })

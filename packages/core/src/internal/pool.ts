@@ -4,7 +4,7 @@
  * Nobody is woken inside another fiber's step: wake-ups go through the pool's one dispatcher, in order, so that
  * callers go on and spawned jobs start in the order of their grants, and no chain of them can grow the native stack.
  */
-import { Clock, Context, Duration, Effect, type Fiber, Scheduler } from "effect"
+import { Clock, Context, Duration, Effect, Exit, type Fiber, Scheduler } from "effect"
 import { PoolFull } from "../Admission.ts"
 import { checkPoolSize, type InvalidPoolSize } from "../PoolSize.ts"
 import { PoolStats } from "../PoolStats.ts"
@@ -119,12 +119,15 @@ export class Pool {
     const asked = job.terms?.options?.maxWait
     const maxWait = asked === undefined ? bounds?.maxWait ?? Infinity : Duration.toMillis(asked)
     if (maxWait <= 0) return this.reject("WaitTimeout", semaphore.waiting)
-    if (bounds !== undefined && semaphore.waiting + 1 > bounds.maxWaiting(semaphore.permits)) {
-      return this.reject("QueueFull", semaphore.waiting)
-    }
+    // The bound and the tracer are the user's own: they may close the pool or free a slot.
+    const longest = bounds === undefined ? Infinity : bounds.maxWaiting(semaphore.permits)
+    if (semaphore.waiting + 1 > longest && semaphore.free <= 0) return this.reject("QueueFull", semaphore.waiting)
     if (this.settings.tracing) termsOf(job).endSpan = beginSpan(context, this.name, semaphore.permits)
-    this.slots.wait(job)
-    if (maxWait !== Infinity) {
+    if (this.refuses(job.enclosing)) job.onRefuse()
+    else this.slots.enter(job)
+    if (job.state !== "waiting") {
+      job.terms?.endWait(job.state === "holding" ? Exit.void : Exit.interrupt())
+    } else if (maxWait !== Infinity) {
       const terms = termsOf(job)
       terms.call = this.alarm.callIn(maxWait, () => {
         terms.refusal = this.reject("WaitTimeout", semaphore.waiting - 1)

@@ -260,8 +260,9 @@ export class Slots {
   onPermit(job: Job): void {
     if (job.terms !== undefined) this.charge(job)
     this.granted(job)
-    job.terms?.endWait(Exit.void)
+    // First: a tracer may bring slots to others.
     job.onGrant()
+    job.terms?.endWait(Exit.void)
   }
 
   private granted(job: Job): void {
@@ -359,7 +360,7 @@ export class Slots {
     const { terms } = seeker.job
     if (terms !== undefined) this.withdraw(terms)
     this.lend(lender, seeker.job)
-    terms?.endWait(Exit.void)
     seeker.job.onGrant()
+    terms?.endWait(Exit.void)
   }
 }
