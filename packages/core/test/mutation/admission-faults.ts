@@ -64,6 +64,24 @@ const heap = faultsOf("internal/heap.ts", ["heap", "shares", "priority"], [
 
 const shares = faultsOf("internal/shares.ts", ["shares", "shares-property", "admission-corners", "priority"], [
   {
+    name: "a key keeps the place of a caller who has left",
+    find: "    claim.arrival.leave()\n",
+    replace: "",
+    tests: ["admission-corners"]
+  },
+  {
+    name: "a key whose first caller has left is not ranked anew",
+    find: "    if (account.waiting.first !== undefined) this.competing.moved(account)\n",
+    replace: "",
+    tests: ["admission-corners"]
+  },
+  {
+    name: "a key came when the next of its callers did",
+    find: "    return (this.arrivals.first as Arrival).number\n",
+    replace: "    return (this.waiting.first as Claim).arrival.number\n",
+    tests: ["admission-corners"]
+  },
+  {
     name: "ever new keys keep the present where it is",
     find: "    this.advance(this.fair - 2 * this.longest)\n",
     replace: ""
@@ -181,12 +199,12 @@ const shares = faultsOf("internal/shares.ts", ["shares", "shares-property", "adm
   },
   {
     name: "within a key the last goes first",
-    find: "a.number < b.number",
-    replace: "a.number > b.number"
+    find: "a.arrival.number < b.arrival.number",
+    replace: "a.arrival.number > b.arrival.number"
   },
   {
     name: "within a key equals are in no order",
-    find: "    claim.number = ++this.arrivals\n",
+    find: "    claim.arrival.number = ++this.arrivals\n",
     replace: ""
   },
   {
@@ -196,8 +214,8 @@ const shares = faultsOf("internal/shares.ts", ["shares", "shares-property", "adm
   },
   {
     name: "keys that were never served are in no order",
-    find: "    account.joined = claim.number\n",
-    replace: "",
+    find: "(a.served === b.served && a.joined < b.joined)",
+    replace: "false",
     tests: ["admission-corners", "shares"]
   },
   {
@@ -253,8 +271,8 @@ const shares = faultsOf("internal/shares.ts", ["shares", "shares-property", "adm
   },
   {
     name: "a key saves up what it does not use",
-    find: "    account.start = Math.max(this.present, account.charged)\n    account.joined",
-    replace: "    account.start = account.charged\n    account.joined"
+    find: "    account.start = Math.max(this.present, account.charged)\n    this.competing.push",
+    replace: "    account.start = account.charged\n    this.competing.push"
   },
   {
     name: "a key in line saves up what it does not use",
@@ -263,18 +281,18 @@ const shares = faultsOf("internal/shares.ts", ["shares", "shares-property", "adm
   },
   {
     name: "a key that returns has its debt remitted",
-    find: "    account.start = Math.max(this.present, account.charged)\n    account.joined",
-    replace: "    account.start = this.present\n    account.joined"
+    find: "    account.start = Math.max(this.present, account.charged)\n    this.competing.push",
+    replace: "    account.start = this.present\n    this.competing.push"
   },
   {
     name: "one who leaves the line stays among the claims",
-    find: "    this.drop(claim)\n    this.settle(claim.account)\n",
-    replace: "    this.settle(claim.account)\n"
+    find: "    this.drop(claim)\n    // It is",
+    replace: "    // It is"
   },
   {
     name: "a key whose last one left the line is kept",
-    find: "    this.drop(claim)\n    this.settle(claim.account)\n",
-    replace: "    this.drop(claim)\n"
+    find: "this.competing.moved(account)\n    this.settle(account)\n",
+    replace: "this.competing.moved(account)\n"
   },
   {
     name: "one who is granted a slot stays among the claims",
@@ -633,8 +651,8 @@ const pool = faultsOf("internal/pool.ts", ["bounds", "drain"], [
   },
   {
     name: "maxWait of the pool is ignored",
-    find: "if (maxWait !== Infinity) {",
-    replace: "if (asked !== undefined && maxWait !== Infinity) {",
+    find: "else if (maxWait !== Infinity) {",
+    replace: "else if (asked !== undefined && maxWait !== Infinity) {",
     tests: ["bounds"]
   },
   {
@@ -651,15 +669,53 @@ const pool = faultsOf("internal/pool.ts", ["bounds", "drain"], [
   },
   {
     name: "a line is one longer than maxWaiting",
-    find: "semaphore.waiting + 1 > bounds",
-    replace: "semaphore.waiting > bounds",
+    find: "semaphore.waiting + 1 > longest",
+    replace: "semaphore.waiting > longest",
     tests: ["bounds"]
   },
   {
     name: "a fraction of a caller is one",
-    find: "semaphore.waiting + 1 > bounds",
-    replace: "semaphore.waiting >= bounds",
+    find: "semaphore.waiting + 1 > longest",
+    replace: "semaphore.waiting >= longest",
     tests: ["bounds"]
+  },
+  {
+    name: "a slot that came free while maxWaiting was asked is not looked for",
+    find: "else this.slots.enter(job)",
+    replace: "else this.slots.wait(job)",
+    tests: ["bounds", "tracing-reentrancy"]
+  },
+  {
+    name: "a full line turns somebody away beside a slot that came free",
+    find: " && semaphore.free <= 0",
+    replace: "",
+    tests: ["bounds"]
+  },
+  {
+    name: "a pool that was closed while maxWaiting was asked has a line",
+    find: "    if (this.refuses(job.enclosing)) job.onRefuse()\n    else this",
+    replace: "    this",
+    tests: ["bounds"]
+  },
+  {
+    name: "who is refused when maxWaiting has been asked is not told",
+    find: "if (this.refuses(job.enclosing)) job.onRefuse()",
+    replace: "if (this.refuses(job.enclosing)) {}",
+    tests: ["bounds"]
+  },
+  {
+    name: "who came while maxWaiting was asked is not counted",
+    find:
+      "    const longest = bounds === undefined ? Infinity : bounds.maxWaiting(semaphore.permits)\n    if (semaphore.waiting + 1",
+    replace:
+      "    const waited = semaphore.waiting\n    const longest = bounds === undefined ? Infinity : bounds.maxWaiting(semaphore.permits)\n    if (waited + 1",
+    tests: ["bounds"]
+  },
+  {
+    name: "who has left the line meanwhile is turned away later",
+    find: "if (job.state !== \"waiting\") {\n      job.terms?.endWait(",
+    replace: "if (job.state === \"ended\") {\n      job.terms?.endWait(",
+    tests: ["tracing-reentrancy", "slow-wait"]
   },
   {
     name: "maxWaiting is asked for the first size",
@@ -669,8 +725,8 @@ const pool = faultsOf("internal/pool.ts", ["bounds", "drain"], [
   },
   {
     name: "maxWaiting bounds those who run too",
-    find: "semaphore.waiting + 1 > bounds",
-    replace: "semaphore.taken + semaphore.waiting + 1 > bounds",
+    find: "semaphore.waiting + 1 > longest",
+    replace: "semaphore.taken + semaphore.waiting + 1 > longest",
     tests: ["bounds"]
   },
   {
@@ -699,8 +755,8 @@ const pool = faultsOf("internal/pool.ts", ["bounds", "drain"], [
   },
   {
     name: "one whose time is over is not told",
-    find: "        job.onRefuse()\n",
-    replace: "",
+    find: "        this.slots.cancel(job)\n        job.onRefuse()\n",
+    replace: "        this.slots.cancel(job)\n",
     tests: ["bounds"]
   },
   {

@@ -1388,6 +1388,12 @@ const map = faultsOf(
 
 const source = faultsOf("internal/source.ts", ["source", "imap-failure"], [
   {
+    name: "an iterator that is closed is asked for more",
+    find: "        if (closed) return End\n",
+    replace: "",
+    tests: ["imap-reader"]
+  },
+  {
     name: "an iterator is not closed",
     find: "if (!ended) iterator.return?.()",
     replace: "",

@@ -233,8 +233,13 @@ const slowWait = faultsOf("internal/slow-wait.ts", ["slow-wait"], [
   },
   {
     name: "slowWait sets an alarm for everybody",
-    find: "this.call ??= this.alarm.callIn",
-    replace: "this.call = this.alarm.callIn"
+    find: "    if (this.call !== undefined) return\n",
+    replace: ""
+  },
+  {
+    name: "slowWait forgets the watch that began while it was asked for",
+    find: "    this.call ??= call\n",
+    replace: "    this.call = call\n"
   },
   {
     name: "slowWait watches on when nobody is there",
@@ -411,9 +416,21 @@ const slots = faultsOf("internal/slots.ts", ["metrics", "tracing", "changes", "s
   },
   {
     name: "a span of a wait ends before the pool has changed",
-    find: "    this.granted(job)\n    job.terms?.endWait(Exit.void)\n",
-    replace: "    job.terms?.endWait(Exit.void)\n    this.granted(job)\n",
+    find: "    this.granted(job)\n    // First",
+    replace: "    job.terms?.endWait(Exit.void)\n    this.granted(job)\n    // First",
     tests: ["tracing"]
+  },
+  {
+    name: "a tracer that brings slots to others has them go on first",
+    find: "    job.onGrant()\n    job.terms?.endWait(Exit.void)\n",
+    replace: "    job.terms?.endWait(Exit.void)\n    job.onGrant()\n",
+    tests: ["tracing-reentrancy"]
+  },
+  {
+    name: "a tracer that brings slots to others has them go on before a loan",
+    find: "    seeker.job.onGrant()\n    terms?.endWait(Exit.void)\n",
+    replace: "    terms?.endWait(Exit.void)\n    seeker.job.onGrant()\n",
+    tests: ["tracing-reentrancy"]
   },
   {
     name: "a job keeps the span of its wait",
@@ -423,8 +440,8 @@ const slots = faultsOf("internal/slots.ts", ["metrics", "tracing", "changes", "s
   },
   {
     name: "a span of a wait does not end with a loan",
-    find: "    terms?.endWait(Exit.void)\n    seeker",
-    replace: "    seeker",
+    find: "    seeker.job.onGrant()\n    terms?.endWait(Exit.void)\n",
+    replace: "    seeker.job.onGrant()\n",
     tests: ["tracing"]
   },
   {
@@ -442,6 +459,18 @@ const slots = faultsOf("internal/slots.ts", ["metrics", "tracing", "changes", "s
 ])
 
 const pool = faultsOf("internal/pool.ts", ["metrics", "tracing", "changes", "slow-wait"], [
+  {
+    name: "a span of a wait that is over does not end",
+    find: "      job.terms?.endWait(job.state === \"holding\" ? Exit.void : Exit.interrupt())\n",
+    replace: "",
+    tests: ["tracing-reentrancy"]
+  },
+  {
+    name: "a span of a wait that the close ends has gone well",
+    find: "job.terms?.endWait(job.state === \"holding\" ? Exit.void : Exit.interrupt())",
+    replace: "job.terms?.endWait(Exit.void)",
+    tests: ["tracing-reentrancy"]
+  },
   {
     name: "every pool is measured",
     find: "if (settings.metrics) {",
