@@ -61,8 +61,6 @@ export class Job {
 interface Key {
   /** When it was served last; 0: never. */
   served: number
-  /** When it came into the line. */
-  came: number
 }
 
 /** The innermost job, from this one outwards, that is not over. */
@@ -198,11 +196,7 @@ export class Pool {
 
   private compete(job: Job): void {
     const { key } = job.ask
-    const known = this.keys.get(key)
-    const isFirst = !this.line.some((other) => other !== job && other.ask.key === key)
-    const came = ++this.events
-    if (known === undefined) this.keys.set(key, { served: 0, came })
-    else if (isFirst) known.came = came
+    if (!this.keys.has(key)) this.keys.set(key, { served: 0 })
   }
 
   /** A key with nobody in line and no slot is forgotten; an idle pool has none. */
@@ -221,8 +215,14 @@ export class Pool {
     return this.line.reduce((one, other) => {
       const [key, otherKey] = [this.keys.get(one.ask.key)!, this.keys.get(other.ask.key)!]
       if (key === otherKey) return (other.ask.priority ?? 0) > (one.ask.priority ?? 0) ? other : one
-      return otherKey.served < key.served || (otherKey.served === key.served && otherKey.came < key.came) ? other : one
+      const isSooner = this.cameAt(other) < this.cameAt(one)
+      return otherKey.served < key.served || (otherKey.served === key.served && isSooner) ? other : one
     })
+  }
+
+  /** The place in line of the first who has the key of this one. */
+  private cameAt(job: Job): number {
+    return this.line.findIndex(({ ask }) => ask.key === job.ask.key)
   }
 
   /** A waiting job goes away. */
