@@ -2,8 +2,7 @@
  * Sources that have the reader of their map go on, or leave, within a step of their own.
  */
 import { describe, expect, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, type Fiber, Scope, Stream } from "effect"
-import { toInternal } from "../src/GreenPool.ts"
+import { Deferred, Effect, Exit, type Fiber, Stream } from "effect"
 import { expectEmpty } from "./support/counters.ts"
 import { upTo } from "./support/sizes.ts"
 import { World } from "./support/world.ts"
@@ -33,9 +32,12 @@ const setUp = () => {
   const onward = Deferred.makeUnsafe<void>()
   const values: Array<number> = []
   return {
-    world,
-    pool,
-    values,
+    expectFive: () => {
+      world.run()
+      world.get(pool.resize(3))
+      expect(values).toEqual(upTo(5))
+      world.get(expectEmpty(pool))
+    },
     goOn: () => Deferred.doneUnsafe(onward, Exit.void),
     read: (source: Iterable<number> | Stream.Stream<number>) =>
       world.fork(
@@ -49,7 +51,7 @@ const setUp = () => {
 
 describe("a source that has the reader go on within its own step", () => {
   it("loses no item: a stream is asked for one thing at a time (semantics 14, 15)", () => {
-    const { goOn, pool, read, values, world } = setUp()
+    const { expectFive, goOn, read } = setUp()
     let items = 0
     let asked = 0
     let most = 0
@@ -60,15 +62,12 @@ describe("a source that has the reader go on within its own step", () => {
       return Effect.as(Effect.yieldNow, item)
     })
     read(Stream.fromEffectRepeat(Effect.ensuring(item, Effect.sync(() => asked--))))
-    world.run()
-    world.get(pool.resize(3))
-    expect(values).toEqual(upTo(5))
+    expectFive()
     expect(most).toBe(1)
-    world.get(expectEmpty(pool))
   })
 
   it("has its items in order: an iterator is asked for one thing at a time (semantics 14, 15)", () => {
-    const { goOn, pool, read, values, world } = setUp()
+    const { expectFive, goOn, read } = setUp()
     let asked = 0
     let most = 0
     read(counting((item) => {
@@ -76,11 +75,8 @@ describe("a source that has the reader go on within its own step", () => {
       if (item === 2) goOn()
       asked--
     }))
-    world.run()
-    world.get(pool.resize(3))
-    expect(values).toEqual(upTo(5))
+    expectFive()
     expect(most).toBe(1)
-    world.get(expectEmpty(pool))
   })
 })
 
@@ -150,23 +146,4 @@ describe("a source that has the reader leave within its own step", () => {
     })
     expect({ items, asked }).toEqual({ items: 2, asked: 0 })
   })
-})
-
-it("a job that leaves its own map and goes on is awaited when the pool closes (semantics 9, 17)", () => {
-  const world = new World()
-  const pool = world.pool(2)
-  const scope = Scope.makeUnsafe()
-  const gate = Deferred.makeUnsafe<void>()
-  const job = () => Effect.uninterruptible(Effect.andThen(Scope.close(scope, Exit.void), Deferred.await(gate)))
-  const stream = pool.imap(job, [0])
-  world.fork(Effect.flatten(Effect.provideService(Stream.toPull(stream), Scope.Scope, scope)))
-  world.run()
-  const closing = world.fork(Scope.close(world.scope, Exit.void))
-  world.run()
-  expect(closing.pollUnsafe()).toBeUndefined()
-  Deferred.doneUnsafe(gate, Exit.void)
-  world.run()
-  expect(closing.pollUnsafe()?._tag).toBe("Success")
-  world.get(expectEmpty(pool))
-  expect(toInternal(pool).parties.size).toBe(0)
 })

@@ -2,7 +2,7 @@
  * Maps whose scope is closed by somebody else than their reader: a job, the source, or another fiber at any moment.
  */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Exit, Scope, Stream } from "effect"
+import { Deferred, Effect, Exit, Scope, Stream } from "effect"
 import { toInternal } from "../src/GreenPool.ts"
 import { CountedAsyncIterable, countedSources } from "./support/counted-sources.ts"
 import { expectEmpty } from "./support/counters.ts"
@@ -112,4 +112,18 @@ it("an async iterable whose map is closed, or its reader interrupted, at any poi
       }
     }
   }
+})
+
+it("a job that closes its own map's scope and goes on is awaited when the pool closes (semantics 9, 17)", () => {
+  const { close, expectOver, pool, read, world } = setUp()
+  const gate = Deferred.makeUnsafe<void>()
+  read(pool.imap(() => Effect.uninterruptible(Effect.andThen(close, Deferred.await(gate))), [0]))
+  world.run()
+  const closing = world.fork(Scope.close(world.scope, Exit.void))
+  world.run()
+  expect(closing.pollUnsafe()).toBeUndefined()
+  Deferred.doneUnsafe(gate, Exit.void)
+  world.run()
+  expect(closing.pollUnsafe()?._tag).toBe("Success")
+  expectOver()
 })

@@ -1121,7 +1121,7 @@ const map = faultsOf(
       name: "a pool forgets a closed map whose job goes on",
       find: "this.pool.forget(this)",
       replace: "this.pool.parties.delete(this)",
-      tests: ["imap-reader"]
+      tests: ["imap-scope"]
     },
     {
       name: "a pool does not know its maps",
