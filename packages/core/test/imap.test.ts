@@ -162,7 +162,6 @@ describe.each(openSizes)("imap on a pool of size %i", (size) => {
 
   it.each([
     { title: "an empty source", sources: [[]] },
-    { title: "no source", sources: [] },
     { title: "an empty stream", sources: [Stream.empty] },
     { title: "an empty source among others", sources: [[1, 2], [], [3]] }
   ])("ends at once for $title while the pool is full (semantics 15, 18, T16)", ({ sources }) => {
@@ -377,8 +376,9 @@ describe("closing the pool", () => {
     const reading = world.fork(
       Stream.runDrain(pool.imap((item) =>
         item === 1
-          ? Effect.flatMap(Effect.exit(Effect.uninterruptible(Scope.close(world.scope, Exit.void))), (exit) =>
-            Effect.sync(() => closed.push(exit)))
+          ? Effect.uninterruptible(
+            Effect.onExit(Scope.close(world.scope, Exit.void), (exit) => Effect.sync(() => closed.push(exit)))
+          )
           : Effect.never, source))
     )
     world.run()

@@ -1,12 +1,18 @@
 /**
  * The maps: items of a source through jobs of the pool, within a window.
  *
- * The window is what bounds a map: at most `max(1, size)` items are in hand, from being taken out of the source
- * until their results are emitted. A map takes an item, gets a slot for it, and goes on until the window is
- * full, the source has none at the moment, or an item has to wait for its slot: so it has one place in the line
- * and never a slot without an item.
+ * The window bounds a map: an item is in flight from the moment it is taken out of the source until its result is
+ * emitted, and at most `window` items are. A map takes an item, gets a slot for it, and goes on until the window is full,
+ * the source has nothing ready, or an item has to wait for its slot. So a map has one place in the queue, and never holds
+ * a slot without an item.
+ *
+ * Two fibers fill the window: the reader's, when it pulls, and the map's own worker, when a slot is granted or the size
+ * changes. Only the worker opens and pulls streams and async iterables, and it lives as long as the map: what a source
+ * forks lives as long as it does without a map.
  */
-import { Cause, Channel, type Context, Effect, Exit, Fiber, Scope, Stream } from "effect"
+import { Cause, Channel, type Context, Effect, Exit, Fiber, Formatter, Scope, Stream } from "effect"
+import type { JobOptions } from "../Admission.ts"
+import type { MapOptions } from "../MapOptions.ts"
 import type { Source } from "../Source.ts"
 import { Line } from "./line.ts"
 import type { Party, Pool } from "./pool.ts"
@@ -19,39 +25,63 @@ export interface Mode {
   readonly exits: boolean
 }
 
+/** What bounds a map. */
+interface Limits {
+  readonly concurrency: number
+  readonly window: (size: number) => number
+  /** The key and the priority of its place in the queue. */
+  readonly job: JobOptions | undefined
+}
+
+const checkLimit = (what: string, value: number): number => {
+  if (Number.isSafeInteger(value) && value >= 1) return value
+  throw new RangeError(`Invalid ${what} ${Formatter.format(value)} of a map: it must be an integer of at least 1`)
+}
+
+const toLimits = ({ concurrency, key, priority, window }: MapOptions): Limits => {
+  const most = concurrency === undefined ? Infinity : checkLimit("concurrency", concurrency)
+  const fixed = typeof window === "number" ? checkLimit("window", window) : undefined
+  return {
+    concurrency: most,
+    window: typeof window === "function"
+      ? (size) => checkLimit("window", window(size))
+      : (size) => fixed ?? Math.max(1, Math.min(most, size)),
+    job: key === undefined && priority === undefined ? undefined : { key, priority }
+  }
+}
+
 type Call = (item: unknown) => Effect.Effect<unknown, unknown, unknown>
 
 export const map = (
   pool: Pool,
   call: Call,
   sources: ReadonlyArray<Source.Any>,
-  mode: Mode
+  mode: Mode,
+  options: MapOptions = {}
 ): Stream.Stream<unknown, unknown, unknown> =>
   Stream.fromChannel(
     Channel.fromTransform((_, scope) =>
-      Effect.flatMap(
-        Effect.uninterruptible(Effect.withFiber((fiber) => {
-          if (pool.refuses(pool.jobAround(fiber))) return Effect.interrupt
-          const window = new Window(pool, call, mode, fiber)
-          // A scope that has closed meanwhile closes it at once.
-          return Effect.as(Scope.addFinalizer(scope, window.close), window)
-        })),
-        (window) => Effect.map(open(sources, window.scope), (cursor) => window.start(cursor))
-      )
+      Effect.uninterruptible(Effect.withFiber((reader) => {
+        if (pool.refuses(pool.jobAround(reader))) return Effect.interrupt
+        const window = new Window(pool, call, sources, mode, toLimits(options), reader)
+        // A scope that has closed in the meantime closes it immediately.
+        return Effect.as(Scope.addFinalizerExit(scope, window.close), window.pull)
+      }))
     )
   )
 
 class MapJob extends Job {
   item: unknown
   exit: Exit.Exit<unknown, unknown> | undefined = undefined
-  /** The one to be emitted after this one. */
+  /** The job to be emitted after this one. */
   after: MapJob | undefined = undefined
+  /** Set as the first step of the fiber, before anything of the user's runs in it. */
+  fiber: Fiber.Fiber<unknown, unknown> | undefined = undefined
   private window: Window | undefined
-  private fiber: Fiber.Fiber<unknown, unknown> | undefined = undefined
   private interruptor: number | undefined = undefined
 
-  constructor(window: Window, enclosing: Job | undefined, item: unknown) {
-    super(window.pool.slots, window.jobs, enclosing)
+  constructor(window: Window, enclosing: Job | undefined, item: unknown, options: JobOptions | undefined) {
+    super(window.pool.slots, window.jobs, enclosing, options)
     this.window = window
     this.item = item
   }
@@ -62,11 +92,11 @@ class MapJob extends Job {
 
   onRefuse(): void {}
 
-  /** The first step of the job is done; what interrupted it meanwhile is made up for. */
-  started(fiber: Fiber.Fiber<unknown, unknown>): void {
-    // It may have ended in its first step.
-    if (this.state === "ended") return
+  /** The job has its fiber: an interruption that came before is made up for. */
+  begin(fiber: Fiber.Fiber<unknown, unknown>): void {
+    if (this.fiber !== undefined || this.state === "ended") return
     this.fiber = fiber
+    fiber.addObserver((exit) => this.window?.settle(this, exit))
     if (this.interruptor !== undefined) fiber.interruptUnsafe(this.interruptor)
   }
 
@@ -85,203 +115,273 @@ class Window implements Party {
   readonly pool: Pool
   /** The jobs that hold a slot. */
   readonly jobs = new Line<Job>()
-  /** The scope of the sources. */
-  readonly scope = Scope.makeUnsafe()
   private readonly call: Call
   private readonly mode: Mode
-  /** What the consumer's fiber had when it began to read: that of all jobs. */
+  private readonly limits: Limits
+  /** The context of the reader's fiber when it began: that of the source and of all jobs. */
   private readonly context: Context.Context<never>
+  /** The job around the reader at its last pull. */
   private enclosing: Job | undefined
-  private cursor!: Cursor
-  private fetching: Fiber.Fiber<unknown, unknown> | undefined = undefined
+  /** The scope of the sources. */
+  private readonly scope = Scope.makeUnsafe()
+  private cursor: Cursor | undefined = undefined
+  /** Whether the worker pulls the source, or is about to. */
+  private isPulling = false
   /** How the source ended. */
   private ended: Exit.Exit<void, unknown> | undefined = undefined
-  /** Items are taken while it is read: not before, and not after a failure. */
+  /** The first failure of a job, where that ends the map. */
+  private failed: Exit.Exit<unknown, unknown> | undefined = undefined
+  /** Items are taken while the map is read: not before, and not after a failure. */
   private state: "unread" | "reading" | "stopped" = "unread"
-  /** Whether the window is being filled, which is done in one place at a time. */
-  private filling = false
-  private inHand = 0
-  /** How it ended, for the consumer. */
+  /** The fiber that fills the window just now: one at a time. */
+  private filler: Fiber.Fiber<unknown, unknown> | undefined = undefined
+  private isClosing = false
+  private inFlight = 0
+  /** Jobs that run, or wait for their slots. */
+  private active = 0
+  /** How the map ended, for the reader. */
   private over: Exit.Exit<void, unknown> | undefined = undefined
   /** The one item that has to wait for its slot. */
   private waiting: MapJob | undefined = undefined
-  /** What is to be emitted next: of all in hand, or, when order does not matter, of what has ended. */
+  /** What is to be emitted next: of all in flight or, where order does not matter, of what has ended. */
   private first: MapJob | undefined = undefined
   private last: MapJob | undefined = undefined
-  /** Resumes the consumer, when it waits. */
-  private consumer: ((pull: WindowPull) => void) | undefined = undefined
-  private wakeWorker: (() => void) | undefined = undefined
-  private roused = false
+  /** Resumes the reader, when it waits. */
+  private resumeReader: ((pull: WindowPull) => void) | undefined = undefined
+  private resumeWorker: (() => void) | undefined = undefined
+  private isRoused = false
   private readonly worker: Fiber.Fiber<never>
 
-  constructor(pool: Pool, call: Call, mode: Mode, consumer: Fiber.Fiber<unknown, unknown>) {
+  constructor(
+    pool: Pool,
+    call: Call,
+    sources: ReadonlyArray<Source.Any>,
+    mode: Mode,
+    limits: Limits,
+    reader: Fiber.Fiber<unknown, unknown>
+  ) {
     this.pool = pool
     this.call = call
     this.mode = mode
-    this.context = consumer.context
-    this.enclosing = pool.jobAround(consumer)
-    this.worker = Effect.runForkWith(this.context)(this.work)
+    this.limits = limits
+    this.context = reader.context
+    this.enclosing = pool.jobAround(reader)
     pool.parties.add(this)
+    // A stream may be a map in turn: a chain of them is opened turn by turn, which takes no native stack.
+    if (sources.some(Stream.isStream)) this.rouse()
+    this.worker = Effect.runForkWith(this.context as Context.Context<unknown>)(
+      Effect.suspend(() => this.isRoused ? this.turn : Effect.void).pipe(
+        Effect.andThen(Effect.exit(open(sources, this.scope))),
+        Effect.flatMap((opened) => {
+          if (opened._tag === "Success") this.cursor = opened.value
+          else this.ended = Exit.asVoid(opened)
+          return this.work
+        })
+      )
+    )
+    this.worker.addObserver((exit) => {
+      // The user's own code can interrupt it: what runs in it are `f` and the source.
+      if (!this.isClosing) this.end(exit)
+    })
   }
 
-  start(cursor: Cursor): WindowPull {
-    this.cursor = cursor
-    return this.pull
-  }
-
-  /** What is ready, as one chunk; waits for the first when nothing is. */
-  private readonly pull: WindowPull = Effect.suspend(() => {
+  /** What is ready, as one chunk; waits for the first result when there is none. */
+  readonly pull: WindowPull = Effect.withFiber((reader) => {
     if (this.pool.closed) return Effect.interrupt
+    this.enclosing = this.pool.jobAround(reader)
     if (this.state === "unread") this.state = "reading"
-    this.fill()
+    this.fill(reader)
     const chunk = this.take()
     if (isNonEmpty(chunk)) {
-      this.fill()
+      this.fill(reader)
       return Effect.succeed(chunk)
     }
-    if (this.isDrained) return Effect.andThen(this.close, Effect.interrupt)
-    const last = this.first?.exit ?? (this.inHand === 0 ? this.ended : undefined)
+    if (this.isDrained) this.over ??= Exit.interrupt()
+    const last = this.first?.exit ?? (this.inFlight === 0 ? this.ended : undefined)
     if (last !== undefined) this.over ??= Exit.asVoid(last)
-    const { over } = this
-    if (over !== undefined) {
-      return Effect.andThen(this.close, over._tag === "Success" ? Cause.done() : Effect.failCause(over.cause))
-    }
+    if (this.over !== undefined) return this.finish(this.over)
     return Effect.callback((resume) => {
       if (this.isReady) resume(this.pull)
-      else this.consumer = resume
+      else this.resumeReader = resume
     })
   })
 
-  /**
-   * Interrupts and awaits what is in flight, then closes the sources. Who still waits for results is interrupted. Once
-   * done, it does nothing.
-   */
-  readonly close: Effect.Effect<void> = Effect.uninterruptible(Effect.withFiber((fiber) => {
-    this.stop()
-    this.worker.interruptUnsafe(fiber.id)
-    const fetching = this.fetching
-    return this.pool.interruptAll(this.jobs.toArray()).pipe(
-      Effect.andThen(fetching === undefined ? Effect.void : interruptOther(fetching, fiber)),
-      Effect.andThen(Scope.close(this.scope, Exit.void)),
-      Effect.ensuring(Effect.sync(() => {
-        this.pool.forget(this)
-        this.discard()
-      }))
-    )
-  }))
-
-  /** Has the window filled soon, in the asynchronous context of the consumer. */
-  rouse(): void {
-    if (this.roused) return
-    this.roused = true
-    this.pool.schedule(() => this.wakeWorker?.())
+  /** Closes the map and ends the stream as `over` says; a failure of the close comes after that. */
+  private finish(over: Exit.Exit<void, unknown>): Effect.Effect<never, unknown> {
+    return Effect.flatMap(Effect.exit(this.close(over)), (closed) => {
+      const causes = [over, closed].flatMap((exit) => exit._tag === "Failure" ? [exit.cause] : [])
+      return causes.length === 0 ? Cause.done() : Effect.failCause(causes.reduce(Cause.combine))
+    })
   }
+
+  /**
+   * Interrupts and awaits what is in flight, then closes the sources, which are told how the map ended. A reader that
+   * still waits for results is interrupted. Once done, it does nothing. `exit` is that of the reader.
+   */
+  readonly close = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> =>
+    Effect.uninterruptible(Effect.withFiber((closer) => {
+      const told = this.verdict(exit)
+      this.isClosing = true
+      this.stop()
+      // The jobs may use what the source holds: they end before it is interrupted and closed.
+      return this.pool.interruptAll(this.jobs.toArray()).pipe(
+        Effect.andThen(Effect.suspend(() => {
+          this.pool.interrupt(this.worker, closer.id)
+          // The source may close the map inside its own step.
+          return this.worker === closer || this.worker === this.filler ? Effect.void : Fiber.await(this.worker)
+        })),
+        Effect.andThen(Scope.close(this.scope, told)),
+        Effect.ensuring(Effect.sync(() => {
+          this.pool.forget(this)
+          this.discard()
+        }))
+      )
+    }))
+
+  /**
+   * What the sources are told: the failure of the map or of its reader, interruption where the pool has closed, else
+   * success. A failure that the reader has not come to counts as well: a source must not commit after a failed job.
+   */
+  private verdict(exit: Exit.Exit<unknown, unknown>): Exit.Exit<unknown, unknown> {
+    if (this.over !== undefined) return this.over
+    if (exit._tag === "Failure") return exit
+    if (this.failed !== undefined) return this.failed
+    if (this.ended?._tag === "Failure") return this.ended
+    return this.pool.closed ? Exit.interrupt() : exit
+  }
+
+  /** Has the worker fill the window soon. */
+  rouse(): void {
+    if (this.isRoused) return
+    this.isRoused = true
+    this.pool.schedule(this.wakeWorker)
+  }
+
+  private readonly wakeWorker = (): void => this.resumeWorker?.()
 
   onResize(): void {
     this.rouse()
   }
 
-  /** A map from outside goes on with what it has in hand, and then ends. */
+  /** A map from outside goes on with what it has in flight, and then ends. */
   onDrain(): void {
-    if (this.isDrained) this.wakeConsumer()
+    if (this.isDrained) this.wakeReader()
   }
 
   onClose(): void {
     this.stop()
-    this.wakeConsumer()
+    this.wakeReader()
   }
 
-  /** Fills the window whenever it is roused. */
-  private readonly work: Effect.Effect<never> = Effect.callback<void>((resume) => {
-    this.wakeWorker = () => resume(Effect.void)
-    // roused while on the way here
-    if (this.roused) this.pool.schedule(this.wakeWorker)
-  }).pipe(Effect.flatMap(() => {
-    this.wakeWorker = undefined
-    this.roused = false
-    this.fill()
-    return this.work
-  }))
-
-  /** Takes items and starts their jobs, as far as the window and the slots allow. */
-  private fill(): void {
-    // The source or a job may have the consumer pull inside this, which then goes on with the filling.
-    if (this.filling) return
-    this.filling = true
-    if (this.waiting?.state === "holding") this.launch(this.waiting)
-    while (this.canTake) {
-      const item = this.takeItem()
-      // The source may have had the consumer leave.
-      if (this.state !== "reading") break
-      if (item === Empty) {
-        this.fetch()
-      } else if (item === End) {
-        this.ended ??= Exit.void
-      } else {
-        this.inHand++
-        const job = new MapJob(this, this.enclosing = running(this.enclosing), item)
-        if (this.mode.ordered) this.append(job)
-        this.pool.slots.enter(job)
-        if (job.state === "holding") this.launch(job)
-        else this.waiting = job
-      }
+  /** Waits until the worker is roused. */
+  private readonly turn: Effect.Effect<void> = Effect.callback((resume) => {
+    this.resumeWorker = () => {
+      this.resumeWorker = undefined
+      resume(Effect.void)
     }
-    this.filling = false
-    if (this.isReady) this.wakeConsumer()
+    // Roused on the way here.
+    if (this.isRoused) this.pool.schedule(this.wakeWorker)
+  })
+
+  /** Fills the window, pulls the source if it has nothing ready, and waits to be roused if it has. */
+  private readonly work: Effect.Effect<never, never, unknown> = Effect.withFiber((worker) => {
+    this.isRoused = false
+    this.fill(worker)
+    if (!this.isPulling || this.cursor === undefined) return Effect.flatMap(this.turn, () => this.work)
+    return Effect.flatMap(Effect.exit(this.cursor.fetch), (exit) => {
+      this.isPulling = false
+      if (exit._tag === "Failure") this.ended = exit
+      return this.work
+    })
+  })
+
+  /**
+   * Takes items and starts their jobs, as far as the window and the slots allow. What the jobs do in their first steps
+   * counts as operations of the fiber that fills: after as many as Effect allows, the worker goes on in a turn of its own.
+   */
+  private fill(filler: Fiber.Fiber<unknown, unknown>): void {
+    // The source or a job may have the reader pull inside this, which then goes on with the filling.
+    if (this.filler !== undefined) return
+    this.filler = filler
+    try {
+      if (this.waiting?.state === "holding") this.launch(this.waiting, filler)
+      while (this.canTake) {
+        if (filler.currentOpCount >= filler.cache.maxOpsBeforeYield) {
+          this.rouse()
+          break
+        }
+        const item = this.takeItem()
+        // The source may have had the reader leave.
+        if (this.state !== "reading") break
+        if (item === Empty) this.pullSource(filler)
+        else if (item === End) this.ended ??= Exit.void
+        else this.enter(item, filler)
+      }
+    } catch (defect) {
+      // The window or the weight of the key, which are functions of the user's.
+      this.end(Exit.die(defect))
+    }
+    this.filler = undefined
+    if (this.isReady) this.wakeReader()
   }
 
   private get canTake(): boolean {
-    return this.state === "reading" && !this.pool.refuses(this.enclosing) &&
-      this.ended === undefined && this.waiting === undefined &&
-      this.fetching === undefined && this.inHand < Math.max(1, this.pool.slots.semaphore.permits)
+    return this.cursor !== undefined && this.state === "reading" && !this.pool.refuses(this.enclosing) &&
+      this.ended === undefined && this.waiting === undefined && !this.isPulling &&
+      this.active < this.limits.concurrency && this.inFlight < this.limits.window(this.pool.slots.semaphore.permits)
   }
 
-  /** Whether the map, which the pool refuses, has nothing in hand any more. */
+  /** Whether the map, which the pool refuses, has nothing in flight any more. */
   private get isDrained(): boolean {
-    return this.pool.refuses(this.enclosing) && this.inHand === 0 && this.ended === undefined
+    return this.pool.refuses(this.enclosing) && this.inFlight === 0 && this.ended === undefined
   }
 
   private takeItem(): unknown {
     try {
-      return this.cursor.take()
+      return this.cursor?.take()
     } catch (defect) {
       this.ended = Exit.die(defect)
       return End
     }
   }
 
-  private fetch(): void {
-    const fiber = Effect.runForkWith(this.context as Context.Context<unknown>)(
-      Effect.withFiber((self) => {
-        // Before the source's first step, which may have the consumer leave.
-        this.fetching = self
-        return this.cursor.fetch
-      })
-    )
-    const exit = fiber.pollUnsafe()
-    this.fetching = exit === undefined ? fiber : undefined
-    if (exit !== undefined) return this.fetched(exit)
-    fiber.addObserver((exit) => {
-      this.fetching = undefined
-      this.fetched(exit)
-      this.rouse()
-    })
+  private pullSource(filler: Fiber.Fiber<unknown, unknown>): void {
+    this.isPulling = true
+    if (filler !== this.worker) this.rouse()
   }
 
-  private fetched(exit: Exit.Exit<void, unknown>): void {
-    if (exit._tag === "Failure") this.ended = exit
+  private enter(item: unknown, filler: Fiber.Fiber<unknown, unknown>): void {
+    const job = new MapJob(this, this.enclosing = running(this.enclosing), item, this.limits.job)
+    this.inFlight++
+    this.active++
+    if (this.mode.ordered) this.append(job)
+    this.pool.slots.enter(job)
+    if (job.state === "holding") this.launch(job, filler)
+    else this.waiting = job
   }
 
-  private launch(job: MapJob): void {
+  private launch(job: MapJob, filler: Fiber.Fiber<unknown, unknown>): void {
     if (this.waiting === job) this.waiting = undefined
     const effect = this.effectOf(job.item)
     // What is over already needs no fiber.
-    if (Exit.isExit(effect)) return this.settle(job, effect)
+    if (Exit.isExit(effect)) {
+      this.settle(job, effect)
+      return spend(filler, 1)
+    }
     const context = this.pool.contextOf(job, this.context) as Context.Context<unknown>
-    // The job starts inside the step that fills the window, which may be inside the start of the job around it.
-    const fiber = Effect.runForkWith(context)(job.mustYield ? Effect.andThen(Effect.yieldNow, effect) : effect)
-    fiber.addObserver((exit) => this.settle(job, exit))
-    job.started(fiber)
+    try {
+      const fiber = Effect.runForkWith(context)(Effect.withFiber((fiber) => {
+        job.begin(fiber)
+        // The job starts inside the step that fills the window, which may be inside the start of the job around it.
+        return job.mustYield ? Effect.andThen(Effect.yieldNow, effect) : effect
+      }))
+      // A scheduler may yield before the first step.
+      job.begin(fiber)
+      spend(filler, fiber.currentOpCount)
+    } catch (error) {
+      // An observer that the job added to its own fiber.
+      this.pool.rethrow(error)
+    }
   }
 
   private effectOf(item: unknown): Effect.Effect<unknown, unknown, unknown> {
@@ -292,13 +392,20 @@ class Window implements Party {
     }
   }
 
-  private settle(job: MapJob, exit: Exit.Exit<unknown, unknown>): void {
+  /** The job is over. */
+  settle(job: MapJob, exit: Exit.Exit<unknown, unknown>): void {
     this.pool.slots.end(job, exit)
     job.release()
     job.exit = exit
+    this.active--
     if (!this.mode.ordered) this.append(job)
-    if (exit._tag === "Failure" && !this.mode.exits) this.stop()
-    if (this.isReady) this.wakeConsumer()
+    if (exit._tag === "Failure" && !this.mode.exits) {
+      this.failed ??= exit
+      this.stop()
+    }
+    if (this.isReady) this.wakeReader()
+    // Where the window is wider than what runs, an ended job makes room without its result being read.
+    if (this.filler === undefined && this.active + 1 === this.limits.concurrency) this.rouse()
   }
 
   private append(job: MapJob): void {
@@ -310,7 +417,7 @@ class Window implements Party {
   /** Whether `pull` would not have to wait. */
   private get isReady(): boolean {
     return this.pool.closed || this.over !== undefined || this.isDrained || this.first?.exit !== undefined ||
-      (this.ended !== undefined && this.inHand === 0)
+      (this.ended !== undefined && this.inFlight === 0)
   }
 
   /** Takes the results that are ready out of the window, up to the first failure. */
@@ -321,14 +428,21 @@ class Window implements Party {
       else if (job.exit._tag === "Success") chunk.push(job.exit.value)
       else break
       this.first = job.after
-      this.inHand--
+      this.inFlight--
       job.exit = job.after = undefined
     }
     if (this.first === undefined) this.last = undefined
     return chunk
   }
 
-  /** What was not emitted is lost: what outlives its job does not keep it. Who reads on is interrupted. */
+  /** The map ends this way, whatever else is ready. */
+  private end(exit: Exit.Exit<void, unknown>): void {
+    this.over ??= exit
+    this.stop()
+    this.wakeReader()
+  }
+
+  /** Results that were not emitted are lost, so that what outlives their jobs does not keep them. */
   private discard(): void {
     this.over ??= Exit.interrupt()
     for (let job = this.first; job !== undefined;) {
@@ -337,18 +451,18 @@ class Window implements Party {
       job = after
     }
     this.first = this.last = undefined
-    this.inHand = 0
-    this.wakeConsumer()
+    this.inFlight = 0
+    this.wakeReader()
   }
 
-  private wakeConsumer(): void {
-    const consumer = this.consumer
-    if (consumer === undefined) return
-    this.consumer = undefined
-    this.pool.schedule(() => consumer(this.pull))
+  private wakeReader(): void {
+    const resume = this.resumeReader
+    if (resume === undefined) return
+    this.resumeReader = undefined
+    this.pool.schedule(() => resume(this.pull))
   }
 
-  /** Takes no item any more; one that waits for its slot will not get it. */
+  /** Takes no further item; one that waits for its slot will not get it. */
   private stop(): void {
     this.state = "stopped"
     const waiting = this.waiting
@@ -360,11 +474,9 @@ class Window implements Party {
 
 type WindowPull = Effect.Effect<[unknown, ...Array<unknown>], unknown>
 
-/** Interrupts the fiber and awaits it, unless it is the one that asks for it. */
-const interruptOther = (
-  fiber: Fiber.Fiber<unknown, unknown>,
-  self: Fiber.Fiber<unknown, unknown>
-): Effect.Effect<void> =>
-  fiber === self ? Effect.sync(() => fiber.interruptUnsafe(self.id)) : Effect.asVoid(Fiber.interrupt(fiber))
+/** Counts operations that ran inside a step of the fiber among those after which it yields. */
+const spend = (fiber: Fiber.Fiber<unknown, unknown>, operations: number): void => {
+  ;(fiber as { currentOpCount: number }).currentOpCount += operations
+}
 
 const isNonEmpty = (chunk: Array<unknown>): chunk is [unknown, ...Array<unknown>] => chunk.length > 0

@@ -156,6 +156,22 @@ export class Pool {
     this.dispatcher.scheduleTask(task, 0)
   }
 
+  /** Interrupts a fiber. What its observers throw, as the user's can, is thrown in a turn of its own. */
+  interrupt(fiber: Fiber.Fiber<unknown, unknown>, fiberId: number): void {
+    try {
+      fiber.interruptUnsafe(fiberId)
+    } catch (error) {
+      this.rethrow(error)
+    }
+  }
+
+  /** Throws an error of the user's code where it stops nobody else: as an uncaught exception, in a turn of its own. */
+  rethrow(error: unknown): void {
+    this.schedule(() => {
+      throw error
+    })
+  }
+
   /** Gives a job its turn soon, after all that asked for one before. */
   enqueue(turn: Turn): void {
     if (this.turns.push(turn) === 1) this.schedule(this.giveTurns)

@@ -1,7 +1,7 @@
 /**
  * Sources as cursors: one item at a time, at once where the source can.
  */
-import { Channel, Effect, Predicate, Pull, Scope, Stream } from "effect"
+import { Channel, Effect, Formatter, Predicate, Pull, Scope, Stream } from "effect"
 import { type Source, SourceError } from "../Source.ts"
 
 /** What `take` gives when the next item has to be fetched first. */
@@ -22,14 +22,12 @@ export const open = (
   sources: ReadonlyArray<Source.Any>,
   scope: Scope.Scope
 ): Effect.Effect<Cursor, never, unknown> => {
-  const single = sources[0]
-  if (single === undefined) return Effect.succeed({ take: () => End, fetch: Effect.void })
   return sources.length === 1
-    ? openOne(single, scope)
+    ? openOne(sources[0], scope)
     : Effect.map(Effect.forEach(sources, (source) => openOne(source, scope)), zip)
 }
 
-const openOne = (source: Source.Any, scope: Scope.Scope): Effect.Effect<Cursor, never, unknown> => {
+const openOne = (source: Source.Any | undefined, scope: Scope.Scope): Effect.Effect<Cursor, never, unknown> => {
   if (Stream.isStream(source)) return openStream(source, scope)
   if (Predicate.hasProperty(source, Symbol.asyncIterator)) {
     return openAsyncIterator(source as AsyncIterable<unknown>, scope)
@@ -37,7 +35,9 @@ const openOne = (source: Source.Any, scope: Scope.Scope): Effect.Effect<Cursor, 
   if (typeof source === "string" || Predicate.hasProperty(source, Symbol.iterator)) {
     return openIterator(source as Iterable<unknown>, scope)
   }
-  return Effect.die(new TypeError(`a source is an Iterable, an AsyncIterable or a Stream, not ${String(source)}`))
+  return Effect.die(
+    new TypeError(`a source is an Iterable, an AsyncIterable or a Stream, not ${Formatter.format(source)}`)
+  )
 }
 
 const openIterator = (source: Iterable<unknown>, scope: Scope.Scope): Effect.Effect<Cursor> =>

@@ -332,6 +332,8 @@ export class Actual {
     const items = openSource(this.board, body.id, source, this.#feeds)
     const job = (index: number) => {
       const item = itemOf(body.id, source, index)
+      // The first operation of its fiber is the map's own, and one step with the first of the job.
+      this.simulation.hold(2)
       if (item.kind !== "throw") return this.#spawned(item, kind, this.#pool(order))
       this.board.enter(kind, item.id)
       this.board.set(item.id, `over: die ${item.id}`)

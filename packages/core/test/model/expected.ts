@@ -31,6 +31,8 @@ export class Expected {
   readonly #gates = new Map<string, (order: Order) => void>()
   readonly #maps = new Map<string, MapModel>()
   readonly #piles = new Map<string, Pile>()
+  /** The pools of piles that have one of their own. */
+  readonly #pilePools: Array<Pool> = []
 
   constructor({ rules, sizes }: Program, choose: (count: number) => number) {
     this.runtime = new Runtime(choose)
@@ -56,7 +58,7 @@ export class Expected {
     if ("interrupt" in step) {
       this.#fibers.get(step.interrupt)!.interrupt()
     } else if ("tick" in step) {
-      for (const pool of this.pools) pool.tick(step.tick)
+      for (const pool of [...this.pools, ...this.#pilePools]) pool.tick(step.tick)
     } else if ("feed" in step) {
       this.#maps.get(step.feed)!.feed(step.with)
     } else {
@@ -288,6 +290,7 @@ export class Expected {
 
   *#pile(self: Fiber, jobs: Jobs, order: Extract<Order, { readonly op: "pile" }>): Steps<string> {
     const pool = order.pool === undefined ? this.#pool(order.size, "pile") : this.pools[order.pool]!
+    if (order.pool === undefined) this.#pilePools.push(pool)
     const pile = new Pile(this.runtime, pool)
     this.#piles.set(order.body.id, pile)
     return yield* this.#scoped(self, jobs, order.body, this.#closePile(jobs, pile, order.pool === undefined))

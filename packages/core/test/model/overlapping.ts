@@ -21,6 +21,8 @@ export const runOverlapping = async (program: Program, seed: number, tally: Tall
     steps.push(step)
     tally.steps++
     try {
+      // What promises have done since the last step.
+      actual.simulation.onOperation(undefined)
       watch.onStep(step)
       actual.perform(step)
       actual.simulation.onOperation(undefined)

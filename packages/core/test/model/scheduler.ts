@@ -55,7 +55,10 @@ export class Simulation implements Scheduler.Scheduler {
       while (this.step()) {
         if (++tasks > MaxTasks) throw new Error(`not quiescent after ${MaxTasks} tasks`)
       }
-      if (hasPromises) await rest()
+      if (hasPromises) {
+        await rest()
+        this.onOperation(undefined)
+      }
     } while (this.due.length > 0)
   }
 
