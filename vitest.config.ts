@@ -13,6 +13,8 @@ export default defineConfig({
           include: ["packages/core/test/**/*.test.ts"],
           // Tests of memory collect garbage themselves, through `globalThis.gc`.
           execArgv: ["--expose-gc"],
+          // Some tests compute for seconds, and the machine may be busy.
+          testTimeout: 30_000,
           pool: "forks"
         }
       },

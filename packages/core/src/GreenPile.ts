@@ -89,7 +89,7 @@ const fromInternal = <A, E, Rejected>(pile: Pile<A, E>): GreenPile<A, E, Rejecte
   // `Rejected` says whether the pool has bounds: without them it fails no call.
   spawn:
     ((effect, options) =>
-      Effect.withFiber((fiber) => Effect.asVoid(spawn(new Entry(pile, fiber, effect, options).job)))) as GreenPile<
+      Effect.withFiber((fiber) => Effect.asVoid(spawn(new Entry(pile, fiber, effect, options).job!)))) as GreenPile<
         A,
         E,
         Rejected
@@ -104,7 +104,8 @@ const toStream = <A, E>(pull: Pull.Pull<Arr.NonEmptyReadonlyArray<A>, E>): Strea
 
 /** A result that is outstanding: from `spawn` until it is read. */
 class Entry<A, E> extends Place implements Receiver<A, E> {
-  readonly job: SpawnJob<A, E>
+  /** Until it has ended: a result that waits to be read keeps nothing else of it. */
+  job: SpawnJob<A, E> | undefined
   /** Its place in the order of `spawn`. */
   number = 0
   exit: Exit.Exit<A, E> | undefined = undefined
@@ -118,7 +119,6 @@ class Entry<A, E> extends Place implements Receiver<A, E> {
   ) {
     super()
     this.pile = pile
-    // What outlives the job keeps no result: the job forgets its receiver when it is over.
     this.job = new SpawnJob(pile.pool, pile.jobs, spawner, effect, options, this)
   }
 
@@ -132,6 +132,7 @@ class Entry<A, E> extends Place implements Receiver<A, E> {
 
   onExit(exit: Exit.Exit<A, E>): void {
     this.exit = exit
+    this.job = undefined
     this.pile.deliver()
   }
 
@@ -179,6 +180,7 @@ class Pile<A, E> implements Party {
     none: Effect.Effect<C, E3>
   ): Effect.Effect<B | C, E2 | E3> {
     return Effect.callback((resume) => {
+      if (this.pool.closed) return resume(this.pool.refuse)
       const reader = new Reader<A, E>((exit) => {
         if (exit === "closed") return resume(Effect.interrupt)
         if (exit === "none") return resume(none)
@@ -240,7 +242,7 @@ class Pile<A, E> implements Party {
   /** Interrupts what the pile started and who waits in its `spawn`, and waits for it. */
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
     this.closed = true
-    for (const entry of this.entries.toArray()) entry.job.withdraw()
+    for (const entry of this.entries.toArray()) entry.job?.withdraw()
     return Effect.andThen(
       this.pool.interruptAll(this.jobs.toArray()),
       Effect.sync(() => this.pool.forget(this))

@@ -296,6 +296,7 @@ describe("a pool that drains", () => {
       const closingOther = yield* forkNow(other.close)
       yield* stage.finish("a")
       yield* Fiber.join(closingOther)
+      yield* atRest
       expect(clock.sleepers).toBe(0)
     }))
 

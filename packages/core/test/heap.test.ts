@@ -1,12 +1,12 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as fc from "fast-check"
-import { Heap, Ranked } from "../src/internal/heap.ts"
+import { Heap, type HeapNode } from "../src/internal/heap.ts"
 
-class Member extends Ranked {
+class Member implements HeapNode {
+  index = -1
   value: number
 
   constructor(value: number) {
-    super()
     this.value = value
   }
 }
@@ -29,7 +29,7 @@ describe("a heap", () => {
     expect(heap.first).toBeUndefined()
     const outside = new Member(1)
     heap.remove(outside)
-    expect([heap.first, outside.rank]).toEqual([undefined, -1])
+    expect([heap.first, outside.index]).toEqual([undefined, -1])
   })
 
   it("has first whom a sorted array has first, whoever joins, leaves and moves (semantic 4, semantic 27)", () => {
@@ -41,7 +41,7 @@ describe("a heap", () => {
         const remove = (member: Member | undefined) => {
           if (member === undefined) return
           heap.remove(member)
-          expect(member.rank).toBe(-1)
+          expect(member.index).toBe(-1)
           gone.push(...members.splice(members.indexOf(member), 1))
         }
         for (const { op, value, who } of operations) {
@@ -63,8 +63,8 @@ describe("a heap", () => {
           }
           members.sort((a, b) => a.value - b.value)
           expect(heap.first?.value).toBe(members[0]?.value)
-          expect(heap.first?.rank).toBe(members.length === 0 ? undefined : 0)
-          expect(members.map(({ rank }) => rank).sort((a, b) => a - b)).toEqual(members.map((_, index) => index))
+          expect(heap.first?.index).toBe(members.length === 0 ? undefined : 0)
+          expect(members.map(({ index }) => index).sort((a, b) => a - b)).toEqual(members.map((_, index) => index))
         }
         const order: Array<number> = []
         const sorted = members.map(({ value }) => value)

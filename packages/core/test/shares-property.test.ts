@@ -25,6 +25,14 @@ class Timed extends Job {
   onRefuse(): void {}
 
   interrupt(): void {}
+
+  get isRefused(): boolean {
+    return false
+  }
+
+  isRunBy(): boolean {
+    return false
+  }
 }
 
 /** Slots, and jobs that end by themselves when their time has come. */
@@ -44,7 +52,9 @@ class Town {
 
   enter(length: number, options: JobOptions): Timed {
     const job = new Timed(this, length, options)
-    this.slots.enter(job)
+    this.slots.prepare(job)
+    this.slots.prepareToWait()
+    if (!this.slots.takeOrBorrow(job)) this.slots.join(job)
     if (job.state === "holding") this.begin(job)
     return job
   }
@@ -61,7 +71,7 @@ class Town {
     if (next === undefined) return false
     const { at, job } = next
     this.clock.now = at
-    const { key } = job.terms?.options ?? {}
+    const { key } = job.options ?? {}
     this.used.set(key, (this.used.get(key) ?? 0) + job.length)
     this.slots.end(job, Exit.void)
     this.onEnd(job)
@@ -98,7 +108,7 @@ describe.each([1, 2, 3, 10])("the keys of a pool of size %i that always have som
           // around its mean, from none to twice as long
           town.enter(length * random.below(201) / 100, { key })
         }
-        town.onEnd = (job) => ask(job.terms!.options!.key!)
+        town.onEnd = (job) => ask(job.options!.key!)
         const total = weights.reduce((sum, weight) => sum + weight, 0)
         const keys = tenants.map((_, index) => String(index))
         // a key of nearly all the weight needs as many callers as there are slots
@@ -166,13 +176,13 @@ describe.each([1, 2, 3, 10])("in a pool of size %i with callers of any key", (si
           expect(now ?? present).toBeGreaterThanOrEqual(present)
           present = now ?? 0
         }
-        town.slots.semaphore.resize(size)
+        town.slots.resize(size)
         town.finish()
         expect(asked.filter((job) => job.state !== "ended")).toEqual([])
         expect(town.served.length).toBe(asked.length - cancelled.size)
         const groups = new Map<string, Array<number>>()
         for (const job of town.served) {
-          const group = `${job.terms?.options?.key} ${job.terms?.options?.priority}`
+          const group = `${job.options?.key} ${job.options?.priority}`
           groups.set(group, [...groups.get(group) ?? [], asked.indexOf(job)])
         }
         for (const order of groups.values()) expect(order).toEqual(order.toSorted((a, b) => a - b))
@@ -191,7 +201,7 @@ describe("a job that runs while the clock on the wall is put forward", () => {
     for (let i = 0; i < 4; i++) for (const key of ["a", "b"]) town.enter(10, { key })
     town.clock.skew = 3_600_000
     town.finish()
-    expect(town.served.map((job) => job.terms?.options?.key).join("")).toBe("ababababa")
+    expect(town.served.map((job) => job.options?.key).join("")).toBe("ababababa")
   })
 })
 

@@ -3,8 +3,7 @@ import { Cause, Clock, Deferred, Effect, Exit, Fiber, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { toInternal } from "../src/GreenPool.ts"
 import { GreenPool, type GreenPoolOptions } from "../src/index.ts"
-import { type Claim, Shares } from "../src/internal/shares.ts"
-import { type Job, Terms } from "../src/internal/slots.ts"
+import { Claim, Shares } from "../src/internal/shares.ts"
 import { expectEmpty } from "./support/counters.ts"
 import { forkNow } from "./support/forkNow.ts"
 import { Stage } from "./support/stage.ts"
@@ -281,15 +280,16 @@ describe("keys", () => {
 
 /** Keys by hand. Times are in any unit. */
 class Ledger {
-  readonly #shares: Shares
-  readonly #line: Array<Claim> = []
+  readonly #shares = new Shares<object>(1)
+  readonly #line: Array<Claim<object>> = []
+  readonly #weight: (key: string) => number
 
   constructor(weight: (key: string) => number = () => 1) {
-    this.#shares = new Shares(weight, 1)
+    this.#weight = weight
   }
 
   /** A job gets a slot at once, and keeps it. */
-  hold(key: string): Claim {
+  hold(key: string): Claim<object> {
     const claim = this.claim(key)
     this.#shares.grant(claim, 0)
     return claim
@@ -300,7 +300,7 @@ class Ledger {
     this.end(this.hold(key), time)
   }
 
-  end(claim: Claim, time: number): void {
+  end(claim: Claim<object>, time: number): void {
     this.#shares.end(claim, time)
   }
 
@@ -328,8 +328,8 @@ class Ledger {
     return this.#shares.size
   }
 
-  private claim(key: string): Claim {
-    return this.#shares.claim({ terms: new Terms({ key }) } as Job)
+  private claim(key: string): Claim<object> {
+    return new Claim({}, key, this.#shares.weightOf(key) ?? this.#weight(key), 0)
   }
 }
 

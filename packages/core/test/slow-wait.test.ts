@@ -7,6 +7,7 @@ import { forkNow } from "./support/forkNow.ts"
 import { makeLog } from "./support/logged.ts"
 import { makePool } from "./support/makePool.ts"
 import { countSleepers } from "./support/sleepers.ts"
+import { atRest } from "./support/turns.ts"
 import { Stage } from "./support/stage.ts"
 import { VirtualClock } from "./support/virtual-clock.ts"
 
@@ -164,20 +165,24 @@ describe("slowWait", () => {
         Effect.provideService(Clock.Clock, clock),
         Effect.provideService(Scope.Scope, scope)
       )
+      yield* atRest
       expect(clock.sleepers).toBe(0)
       const stage = new Stage()
       yield* forkNow(pool.run(stage.job("a")))
+      yield* atRest
       expect(clock.sleepers).toBe(0)
       yield* forkNow(pool.run(Effect.void))
       yield* forkNow(pool.run(Effect.void))
       expect(clock.sleepers).toBe(1)
       yield* stage.finish("a")
       yield* pool.waitall
+      yield* atRest
       expect(clock.sleepers).toBe(0)
       yield* forkNow(pool.run(Effect.never))
       yield* forkNow(pool.run(Effect.never))
       expect(clock.sleepers).toBe(1)
       yield* Scope.close(scope, Exit.void)
+      yield* atRest
       expect(clock.sleepers).toBe(0)
     }))
 
@@ -201,6 +206,7 @@ describe("slowWait", () => {
       yield* TestClock.adjust("10 minutes")
       expect(warnings).toBe(10)
       yield* Scope.close(scope, Exit.void)
+      yield* atRest
       expect(clock.sleepers).toBe(0)
     }))
 
@@ -215,6 +221,7 @@ describe("slowWait", () => {
         expect(clock.sleepers).toBe(1)
         yield* stage.finish(name)
         yield* pool.waitall
+        yield* atRest
         expect(clock.sleepers).toBe(0)
       }
       expect(log).toHaveLength(1)

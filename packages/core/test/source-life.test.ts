@@ -3,11 +3,10 @@
  */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, Fiber, Queue, Scope, Stream } from "effect"
-import { GreenPool } from "../src/index.ts"
+import type { GreenPool } from "../src/index.ts"
 import { expectEmpty } from "./support/counters.ts"
 import { makePool } from "./support/makePool.ts"
 import { atRest, turns } from "./support/turns.ts"
-import { World } from "./support/world.ts"
 
 const verbs = ["imap", "imapUnordered", "imapExit"] as const
 

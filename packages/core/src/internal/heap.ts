@@ -3,12 +3,12 @@
  */
 
 /** A member of at most one `Heap` at a time. */
-export abstract class Ranked {
+export interface HeapNode {
   /** Its place in the heap; -1 outside. Kept by the heap. */
-  rank = -1
+  index: number
 }
 
-export class Heap<T extends Ranked> {
+export class Heap<T extends HeapNode> {
   private readonly members: Array<T> = []
   private readonly isBefore: (a: T, b: T) => boolean
 
@@ -20,6 +20,15 @@ export class Heap<T extends Ranked> {
     return this.members[0]
   }
 
+  get size(): number {
+    return this.members.length
+  }
+
+  /** The members, in no particular order. */
+  toArray(): Array<T> {
+    return [...this.members]
+  }
+
   push(member: T): void {
     this.put(member, this.members.length)
     this.rise(member)
@@ -27,13 +36,13 @@ export class Heap<T extends Ranked> {
 
   /** Takes a member out; who is none, or one of another heap, is left alone. */
   remove(member: T): void {
-    if (this.members[member.rank] !== member) return
+    if (this.members[member.index] !== member) return
     const last = this.members.pop() as T
     if (last !== member) {
-      this.put(last, member.rank)
+      this.put(last, member.index)
       this.moved(last)
     }
-    member.rank = -1
+    member.index = -1
   }
 
   /** Puts a member right whose order has changed. */
@@ -42,14 +51,14 @@ export class Heap<T extends Ranked> {
     this.sink(member)
   }
 
-  private put(member: T, rank: number): void {
-    this.members[rank] = member
-    member.rank = rank
+  private put(member: T, index: number): void {
+    this.members[index] = member
+    member.index = index
   }
 
   private rise(member: T): void {
-    while (member.rank > 0) {
-      const above = this.members[(member.rank - 1) >> 1] as T
+    while (member.index > 0) {
+      const above = this.members[(member.index - 1) >> 1] as T
       if (!this.isBefore(member, above)) return
       this.swap(above, member)
     }
@@ -57,9 +66,9 @@ export class Heap<T extends Ranked> {
 
   private sink(member: T): void {
     for (;;) {
-      const left = this.members[2 * member.rank + 1]
+      const left = this.members[2 * member.index + 1]
       if (left === undefined) return
-      const right = this.members[2 * member.rank + 2]
+      const right = this.members[2 * member.index + 2]
       const below = right !== undefined && this.isBefore(right, left) ? right : left
       if (!this.isBefore(below, member)) return
       this.swap(member, below)
@@ -68,8 +77,8 @@ export class Heap<T extends Ranked> {
 
   /** Exchanges a member with the one below it. */
   private swap(above: T, below: T): void {
-    const { rank } = above
-    this.put(above, below.rank)
-    this.put(below, rank)
+    const { index } = above
+    this.put(above, below.index)
+    this.put(below, index)
   }
 }

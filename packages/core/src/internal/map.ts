@@ -16,7 +16,7 @@ import type { MapOptions } from "../MapOptions.ts"
 import type { Source } from "../Source.ts"
 import { Line } from "./line.ts"
 import type { Party, Pool } from "./pool.ts"
-import { Job, running } from "./slots.ts"
+import { innermost, Job, type JobRef } from "./slots.ts"
 import { type Cursor, Empty, End, open } from "./source.ts"
 
 /** How a map emits: in the order of the items or as they finish, values up to the first failure or all exits. */
@@ -77,7 +77,7 @@ class MapJob extends Job {
   after: MapJob | undefined = undefined
   /** Set as the first step of the fiber, before anything of the user's runs in it. */
   fiber: Fiber.Fiber<unknown, unknown> | undefined = undefined
-  private window: Window | undefined
+  private readonly window: Window
   private interruptor: number | undefined = undefined
 
   constructor(window: Window, enclosing: Job | undefined, item: unknown, options: JobOptions | undefined) {
@@ -86,8 +86,12 @@ class MapJob extends Job {
     this.item = item
   }
 
+  get isRefused(): boolean {
+    return this.window.isRefused
+  }
+
   onGrant(): void {
-    this.window?.rouse()
+    this.window.rouse()
   }
 
   onRefuse(): void {}
@@ -96,18 +100,17 @@ class MapJob extends Job {
   begin(fiber: Fiber.Fiber<unknown, unknown>): void {
     if (this.fiber !== undefined || this.state === "ended") return
     this.fiber = fiber
-    fiber.addObserver((exit) => this.window?.settle(this, exit))
+    fiber.addObserver((exit) => this.window.settle(this, exit))
     if (this.interruptor !== undefined) fiber.interruptUnsafe(this.interruptor)
-  }
-
-  /** What outlives the job, as the context of a fiber that it forked, keeps the job alone. */
-  release(): void {
-    this.item = this.fiber = this.window = undefined
   }
 
   interrupt(fiberId: number): void {
     if (this.fiber !== undefined) this.fiber.interruptUnsafe(fiberId)
     else this.interruptor ??= fiberId
+  }
+
+  isRunBy(fiber: object): boolean {
+    return fiber === this.fiber
   }
 }
 
@@ -121,7 +124,7 @@ class Window implements Party {
   /** The context of the reader's fiber when it began: that of the source and of all jobs. */
   private readonly context: Context.Context<never>
   /** The job around the reader at its last pull. */
-  private enclosing: Job | undefined
+  private around: JobRef | undefined
   /** The scope of the sources. */
   private readonly scope = Scope.makeUnsafe()
   private cursor: Cursor | undefined = undefined
@@ -165,7 +168,7 @@ class Window implements Party {
     this.mode = mode
     this.limits = limits
     this.context = reader.context
-    this.enclosing = pool.jobAround(reader)
+    this.around = pool.jobAround(reader)?.ref
     pool.parties.add(this)
     // A stream may be a map in turn: a chain of them is opened turn by turn, which takes no native stack.
     if (sources.some(Stream.isStream)) this.rouse()
@@ -188,7 +191,7 @@ class Window implements Party {
   /** What is ready, as one chunk; waits for the first result when there is none. */
   readonly pull: WindowPull = Effect.withFiber((reader) => {
     if (this.pool.closed) return Effect.interrupt
-    this.enclosing = this.pool.jobAround(reader)
+    this.around = this.pool.jobAround(reader)?.ref
     if (this.state === "unread") this.state = "reading"
     this.fill(reader)
     const chunk = this.take()
@@ -326,9 +329,18 @@ class Window implements Party {
   }
 
   private get canTake(): boolean {
-    return this.cursor !== undefined && this.state === "reading" && !this.pool.refuses(this.enclosing) &&
-      this.ended === undefined && this.waiting === undefined && !this.isPulling &&
+    return this.cursor !== undefined && !this.isRefused && this.ended === undefined && this.waiting === undefined &&
+      !this.isPulling &&
       this.active < this.limits.concurrency && this.inFlight < this.limits.window(this.pool.slots.semaphore.permits)
+  }
+
+  private get enclosing(): Job | undefined {
+    return innermost(this.around)
+  }
+
+  /** Whether no item gets a slot any more. */
+  get isRefused(): boolean {
+    return this.state !== "reading" || this.pool.refuses(this.enclosing)
   }
 
   /** Whether the map, which the pool refuses, has nothing in flight any more. */
@@ -351,13 +363,14 @@ class Window implements Party {
   }
 
   private enter(item: unknown, filler: Fiber.Fiber<unknown, unknown>): void {
-    const job = new MapJob(this, this.enclosing = running(this.enclosing), item, this.limits.job)
+    const job = new MapJob(this, this.enclosing, item, this.limits.job)
+    this.waiting = job
+    // A function of the user's, asked on the way, may have closed the map or its pool.
+    if (!this.pool.enterUnbounded(job)) return this.stop()
     this.inFlight++
     this.active++
     if (this.mode.ordered) this.append(job)
-    this.pool.slots.enter(job)
     if (job.state === "holding") this.launch(job, filler)
-    else this.waiting = job
   }
 
   private launch(job: MapJob, filler: Fiber.Fiber<unknown, unknown>): void {
@@ -395,7 +408,7 @@ class Window implements Party {
   /** The job is over. */
   settle(job: MapJob, exit: Exit.Exit<unknown, unknown>): void {
     this.pool.slots.end(job, exit)
-    job.release()
+    job.item = undefined
     job.exit = exit
     this.active--
     if (!this.mode.ordered) this.append(job)

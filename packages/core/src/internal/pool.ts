@@ -6,15 +6,16 @@
  */
 import { Clock, Context, Duration, Effect, Exit, type Fiber, Scheduler } from "effect"
 import { PoolFull } from "../Admission.ts"
+import type { KeyStats } from "../KeyStats.ts"
 import { checkPoolSize, type InvalidPoolSize } from "../PoolSize.ts"
 import { PoolStats } from "../PoolStats.ts"
-import { Alarm } from "./alarm.ts"
 import { Changes } from "./changes.ts"
 import { Line, Place } from "./line.ts"
 import { Meter } from "./meter.ts"
-import { type Job, running, Slots, termsOf } from "./slots.ts"
+import { innermost, type Job, type JobRef, Slots } from "./slots.ts"
 import { SlowWait } from "./slow-wait.ts"
-import { beginSpan } from "./trace.ts"
+import { type Timer, Timers } from "./timers.ts"
+import { beginSpan, Wait } from "./wait.ts"
 
 /** A part of a pool with jobs of its own: a map or a pile. */
 export interface Party {
@@ -41,9 +42,9 @@ export interface Settings {
   readonly slowWait: number
 }
 
-/** A job that has something to do in a turn of its own. */
-export interface Turn {
-  onTurn(): void
+/** Something to do outside of the step that asks for it. */
+export interface Task {
+  run(): void
 }
 
 /** Someone in `waitall`. */
@@ -56,16 +57,19 @@ class Idler extends Place {
   }
 }
 
-let pools = 0
+/** Counts the pools of the process: several copies of this module may be loaded in it. */
+const pools: { count: number } = ((globalThis as { [key: symbol]: unknown })[Symbol.for("@greenpool/core/pools")] ??= {
+  count: 0
+}) as { count: number }
 
 export class Pool {
   readonly name: string
-  /** The innermost job of this pool that a fiber belongs to. */
-  private readonly job = Context.Reference<Job | undefined>(`@greenpool/core/Job/${++pools}`, {
+  /** The innermost job of this pool that a fiber belongs to. Its key is unique in the process. */
+  private readonly ref = Context.Reference<JobRef | undefined>(`@greenpool/core/Pool/${++pools.count}/Job`, {
     defaultValue: () => undefined
   })
   readonly slots: Slots
-  /** The jobs of `run`, `spawn` and `spawnN`. */
+  /** The jobs of `run`, `spawn`, `spawnN` and `takeScoped`. */
   readonly jobs = new Line<Job>()
   readonly parties = new Set<Party>()
   /** Whether it is about to close, and lets in jobs from inside only. */
@@ -73,31 +77,51 @@ export class Pool {
   closed = false
   readonly changes = new Changes(this)
   private readonly settings: Settings
-  private readonly alarm: Alarm
+  private readonly timers: Timers
+  private readonly slowWait: SlowWait | undefined
   private readonly idlers = new Line<Idler>()
   private readonly dispatcher: Scheduler.SchedulerDispatcher
-  private turns: Array<Turn> = []
+  private tasks: Array<Task> = []
+  /** Whether the close is over. */
+  private hasClosed = false
+  private hasWarned = false
 
   /** `context` is that in which the pool was made: it has its clock, and what it records and logs goes there. */
   constructor(settings: Settings, context: Context.Context<never>) {
     this.name = settings.name
     this.settings = settings
     const clock = Context.get(context, Clock.Clock)
+    this.dispatcher = Context.get(context, Scheduler.Scheduler).makeDispatcher()
     this.slots = new Slots(settings.size, { ...settings, clock }, () => this.onLeave())
-    this.alarm = new Alarm(clock, context)
+    this.timers = new Timers(clock, context, (task) => this.schedule(task))
     if (settings.metrics) {
       this.slots.meter = Meter.of(this.name, context)
       this.slots.meter.open(this.slots.semaphore)
     }
-    if (settings.slowWait !== Infinity) {
-      this.slots.slowWait = new SlowWait(this.name, settings.slowWait, this.slots, this.alarm, context)
-    }
-    this.dispatcher = Context.get(context, Scheduler.Scheduler).makeDispatcher()
+    this.slowWait = settings.slowWait === Infinity
+      ? undefined
+      : new SlowWait(this.name, settings.slowWait, this.slots, this.timers, context)
   }
 
   /** The innermost job of this pool around the fiber that has not ended. */
   jobAround(fiber: Fiber.Fiber<unknown, unknown>): Job | undefined {
-    return running(fiber.getRef(this.job))
+    const ref = fiber.getRef(this.ref)
+    if (ref === undefined) return undefined
+    // A context that was kept from a job that has ended, as by a lazy service, may be in use in a later job.
+    return ref.job ?? this.jobOf(fiber) ?? innermost(ref)
+  }
+
+  /** The innermost job that the fiber itself runs. O(running), for a case that is rare. */
+  private jobOf(fiber: Fiber.Fiber<unknown, unknown>): Job | undefined {
+    let found: Job | undefined
+    for (const { jobs } of [...this.parties, this]) {
+      for (const job of jobs.toArray()) if (job.isRunBy(fiber)) found = job
+    }
+    return found
+  }
+
+  contextOf(job: Job, context: Context.Context<never>): Context.Context<never> {
+    return Context.addUnsafe(context, this.ref.key, job.ref)
   }
 
   /** Whether nothing about the pool will ever change. */
@@ -105,40 +129,107 @@ export class Pool {
     return this.closed && this.slots.isIdle
   }
 
-  /** Whether nobody is let in any more who has this job around him, or none. */
+  /** Whether callers inside `enclosing`, or outside of any job if it is undefined, are refused. */
   refuses(enclosing: Job | undefined): boolean {
-    return this.closed || (this.draining && running(enclosing) === undefined)
+    return this.closed || (this.draining && enclosing === undefined)
   }
 
-  /** Gives the job a slot, lends it one or puts it in line, or says why it does not. The context is the caller's. */
-  enter(job: Job, context: Context.Context<never>): PoolFull | undefined {
-    const { semaphore } = this.slots
-    if (this.slots.takeOrBorrow(job)) return undefined
+  /** Interrupts a caller that the pool refuses. The first after the close is told why, in its own log. */
+  readonly refuse: Effect.Effect<never> = Effect.suspend(() => {
+    if (!this.hasClosed || this.hasWarned) return Effect.interrupt
+    this.hasWarned = true
+    const warning = Effect.logWarning(
+      `Pool "${this.name}" was used after it had closed: the scope or layer that made it has ended. ` +
+        "Keep that scope open for as long as the pool is in use"
+    )
+    return Effect.andThen(Effect.exit(Effect.annotateLogs(warning, "pool", this.name)), Effect.interrupt)
+  })
+
+  /**
+   * Gives the job a slot, lends it one or puts it into the queue, or returns what its caller ends with. The context is the
+   * caller's. What the user's functions do to the pool, which are asked on the way, is seen before each step.
+   */
+  enter(job: Job, context: Context.Context<never>): Effect.Effect<never, PoolFull> | undefined {
+    const { slots } = this
+    const { semaphore } = slots
+    slots.prepare(job)
+    if (job.isRefused) return this.refuse
+    if (slots.takeOrBorrow(job)) {
+      job.onEnter()
+      return undefined
+    }
     // The pool's bounds are not for nested jobs, which must go on.
     const bounds = job.enclosing === undefined ? this.settings : undefined
-    const asked = job.terms?.options?.maxWait
+    const asked = job.options?.maxWait
     const maxWait = asked === undefined ? bounds?.maxWait ?? Infinity : Duration.toMillis(asked)
-    if (maxWait <= 0) return this.reject("WaitTimeout", semaphore.waiting)
-    // The bound and the tracer are the user's own: they may close the pool or free a slot.
-    const longest = bounds === undefined ? Infinity : bounds.maxWaiting(semaphore.permits)
-    if (semaphore.waiting + 1 > longest && semaphore.free <= 0) return this.reject("QueueFull", semaphore.waiting)
-    if (this.settings.tracing) termsOf(job).endSpan = beginSpan(context, this.name, semaphore.permits)
-    if (this.refuses(job.enclosing)) job.onRefuse()
-    else this.slots.enter(job)
-    if (job.state !== "waiting") {
-      job.terms?.endWait(job.state === "holding" ? Exit.void : Exit.interrupt())
-    } else if (maxWait !== Infinity) {
-      const terms = termsOf(job)
-      terms.call = this.alarm.callIn(maxWait, () => {
-        terms.refusal = this.reject("WaitTimeout", semaphore.waiting - 1)
-        this.slots.cancel(job)
-        job.onRefuse()
-      })
+    if (maxWait <= 0) return Effect.fail(this.reject("WaitTimeout", semaphore.waiting))
+    const longest = bounds?.maxWaiting(semaphore.permits) ?? Infinity
+    const isFull = () => semaphore.waiting + 1 > longest && !semaphore.isAvailable
+    if (isFull()) return Effect.fail(this.reject("QueueFull", semaphore.waiting))
+    const endSpan = this.settings.tracing ? beginSpan(context, this.name, semaphore.permits) : undefined
+    const wait = endSpan === undefined && maxWait === Infinity ? undefined : new Wait(endSpan)
+    job.wait = wait
+    slots.prepareToWait()
+    if (job.isRefused) {
+      wait?.end(false)
+      return this.refuse
+    }
+    if (slots.takeOrBorrow(job)) {
+      job.onEnter()
+      // The tracer may end the job with its pool: the caller looks at it after this.
+      wait?.end(true)
+      return undefined
+    }
+    if (isFull()) {
+      const refusal = this.reject("QueueFull", semaphore.waiting)
+      if (wait !== undefined) wait.refusal = refusal
+      wait?.end(false)
+      return Effect.fail(refusal)
+    }
+    slots.join(job)
+    job.onEnter()
+    this.slowWait?.start()
+    if (wait !== undefined && maxWait !== Infinity && job.state === "waiting") {
+      const timer = this.timers.after(maxWait, () => this.expire(job, wait))
+      // The clock may have brought it a slot.
+      if (job.state === "waiting") wait.timer = timer
+      else timer.cancel()
     }
     return undefined
   }
 
-  /** Turns somebody away, beside whom so many wait. */
+  /** As `enter`, for a job of a map, which has no bounds: false if it is refused. */
+  enterUnbounded(job: Job): boolean {
+    const { slots } = this
+    slots.prepare(job)
+    slots.prepareToWait()
+    if (job.isRefused) return false
+    if (!slots.takeOrBorrow(job)) {
+      slots.join(job)
+      this.slowWait?.start()
+    }
+    return true
+  }
+
+  /** As `enter`, but only for a slot that is free: false if there is none. */
+  enterIfAvailable(job: Job): boolean {
+    const { slots } = this
+    if (!slots.semaphore.isAvailable) return false
+    slots.prepare(job)
+    if (job.isRefused || !slots.takeIfAvailable(job)) return false
+    job.onEnter()
+    return true
+  }
+
+  /** The job has waited as long as it may. */
+  private expire(job: Job, wait: Wait): void {
+    if (job.state !== "waiting") return
+    this.slots.cancel(job)
+    wait.refusal = this.reject("WaitTimeout", this.slots.semaphore.waiting)
+    job.onRefuse()
+  }
+
+  /** Rejects a caller; `waiting` counts the others in the queue. */
   private reject(reason: PoolFull["reason"], waiting: number): PoolFull {
     const { meter, semaphore, tally } = this.slots
     tally.rejected++
@@ -147,13 +238,29 @@ export class Pool {
     return new PoolFull({ reason, pool: this.name, size: semaphore.permits, waiting })
   }
 
-  contextOf(job: Job, context: Context.Context<never>): Context.Context<never> {
-    return Context.addUnsafe(context, this.job.key, job)
+  /** Calls `run` soon, outside of the step that asks for it. */
+  schedule(run: () => void): void {
+    this.enqueue({ run })
   }
 
-  /** Runs `task` soon, outside of the step that asks for it. */
-  schedule(task: () => void): void {
-    this.dispatcher.scheduleTask(task, 0)
+  /** Runs a task soon, after all that were asked for before it. */
+  enqueue(task: Task): void {
+    if (this.tasks.push(task) === 1) this.dispatcher.scheduleTask(this.runTasks, 0)
+  }
+
+  private readonly runTasks = (): void => {
+    const { tasks } = this
+    this.tasks = []
+    for (let next = 0; next < tasks.length; next++) {
+      try {
+        tasks[next]?.run()
+      } catch (error) {
+        // What a callback of one caller throws costs no other its turn.
+        this.tasks = [...tasks.slice(next + 1), ...this.tasks]
+        this.dispatcher.scheduleTask(this.runTasks, 0)
+        throw error
+      }
+    }
   }
 
   /** Interrupts a fiber. What its observers throw, as the user's can, is thrown in a turn of its own. */
@@ -172,15 +279,8 @@ export class Pool {
     })
   }
 
-  /** Gives a job its turn soon, after all that asked for one before. */
-  enqueue(turn: Turn): void {
-    if (this.turns.push(turn) === 1) this.schedule(this.giveTurns)
-  }
-
-  private readonly giveTurns = (): void => {
-    const { turns } = this
-    this.turns = []
-    for (const turn of turns) turn.onTurn()
+  keys(): ReadonlyArray<KeyStats> {
+    return this.slots.shares?.stats ?? []
   }
 
   readonly waitall: Effect.Effect<void> = Effect.withFiber((fiber) => {
@@ -196,7 +296,7 @@ export class Pool {
 
   /** Waits for a moment in which no slot is held and nobody waits. */
   private readonly idle: Effect.Effect<void> = Effect.callback((resume) => {
-    if (this.closed) return resume(Effect.interrupt)
+    if (this.closed) return resume(this.refuse)
     if (this.slots.isIdle) return resume(Effect.void)
     const idler = new Idler(resume)
     this.idlers.push(idler)
@@ -204,13 +304,12 @@ export class Pool {
   })
 
   resize(size: number): Effect.Effect<void, InvalidPoolSize> {
-    return Effect.suspend(() => this.closed ? Effect.interrupt : checkPoolSize(size)).pipe(
+    return Effect.suspend(() => this.closed ? this.refuse : checkPoolSize(size)).pipe(
       Effect.flatMap((size) => {
-        // It may have closed meanwhile.
-        if (this.closed) return Effect.interrupt
-        this.slots.semaphore.resize(size)
+        // It may have closed in the meantime.
+        if (this.closed) return this.refuse
+        this.slots.resize(size)
         for (const party of this.parties) party.onResize()
-        this.slots.onChange?.()
         return Effect.void
       })
     )
@@ -244,17 +343,22 @@ export class Pool {
   /** Waits for the pool to be idle, as long as a drain may take. As all of a close it is not interrupted. */
   private readonly drained: Effect.Effect<void> = Effect.callback((resume) => {
     if (this.slots.isIdle) return resume(Effect.void)
-    const idler = new Idler((effect) => {
-      timeout?.cancel()
-      resume(effect)
-    })
-    const timeout = this.settings.drain === Infinity
-      ? undefined
-      : this.alarm.callIn(this.settings.drain, () => {
-        idler.leave()
-        this.schedule(() => resume(Effect.void))
-      })
+    let timer: Timer | undefined
+    let isOver = false
+    const end = (): void => {
+      isOver = true
+      timer?.cancel()
+      resume(Effect.void)
+    }
+    const idler = new Idler(end)
     this.idlers.push(idler)
+    if (this.settings.drain === Infinity) return
+    timer = this.timers.after(this.settings.drain, () => {
+      idler.leave()
+      this.schedule(end)
+    })
+    // The clock may have ended the last job.
+    if (isOver) timer.cancel()
   })
 
   /** Refuses everybody from here on, interrupts all that waits and runs, and waits for what ran. */
@@ -270,7 +374,10 @@ export class Pool {
     }
     return Effect.andThen(
       this.interruptAll(jobs.flat()),
-      Effect.sync(() => this.slots.meter?.close(this.slots.semaphore))
+      Effect.sync(() => {
+        this.hasClosed = true
+        this.slots.meter?.close(this.slots.semaphore)
+      })
     )
   })
 
@@ -279,7 +386,7 @@ export class Pool {
     if (jobs.length === 0) return Effect.void
     return Effect.withFiber((fiber) => {
       const around = new Set<Job>()
-      for (let job = this.jobAround(fiber); job !== undefined; job = running(job.enclosing)) around.add(job)
+      for (let job = this.jobAround(fiber); job !== undefined; job = job.enclosing) around.add(job)
       let pending = 0
       let onEnded = () => {}
       const watcher = () => {
@@ -293,7 +400,11 @@ export class Pool {
           job.watchers ??= []
           job.watchers.push(watcher)
         }
-        job.interrupt(fiber.id)
+        try {
+          job.interrupt(fiber.id)
+        } catch (error) {
+          this.rethrow(error)
+        }
       }
       return Effect.callback<void>((resume) => {
         if (pending === 0) return resume(Effect.void)
@@ -311,9 +422,9 @@ export class Pool {
 
   private onLeave(): void {
     // Most of the time nobody wants to know.
-    if (this.idlers.isEmpty && this.slots.slowWait === undefined) return
+    if (this.idlers.isEmpty && this.slowWait === undefined) return
     if (!this.slots.isIdle) return
-    this.slots.slowWait?.stop()
+    this.slowWait?.stop()
     this.wakeIdlers(Effect.void)
   }
 

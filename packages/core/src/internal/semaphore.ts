@@ -36,9 +36,14 @@ export class Semaphore {
     return this.permits - this.taken
   }
 
-  /** Takes a permit if one is free. By the invariant nobody is in line then. */
+  /** Whether a permit is free and nobody waits, as somebody may while several are granted one after the other. */
+  get isAvailable(): boolean {
+    return this.taken < this.permits && this.waiting === 0
+  }
+
+  /** Takes a permit if one is available. */
   takeIfAvailable(): boolean {
-    if (this.taken >= this.permits) return false
+    if (!this.isAvailable) return false
     this.taken++
     return true
   }

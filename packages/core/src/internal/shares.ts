@@ -9,10 +9,9 @@
  * Within a key, next is whoever has the most levels: its priority and what it gained while in line. All gain at
  * the same rate, so that their order never changes and no clock is needed to keep it.
  */
-import { Formatter } from "effect"
-import { Heap, Ranked } from "./heap.ts"
+import { KeyStats } from "../KeyStats.ts"
+import { Heap, type HeapNode } from "./heap.ts"
 import { Line, Place } from "./line.ts"
-import type { Job } from "./slots.ts"
 
 /** A place among those of a key who are in line, in the order in which they came. */
 class Arrival extends Place {
@@ -21,19 +20,27 @@ class Arrival extends Place {
 }
 
 /** What a job is to a pool with keys or priorities: a place within its key, then what its slot is charged to. */
-export class Claim extends Ranked {
-  readonly job: Job
-  readonly account: Account
+export class Claim<T> implements HeapNode {
+  readonly job: T
+  readonly key: string | undefined
+  /** The weight of the key, should it come into use by this job. */
+  readonly weight: number
+  readonly priority: number
+  /** Its place among those of its key that wait; -1 outside. */
+  index = -1
+  /** Of its key, from when it joins the queue or gets a slot. */
+  account!: Account<T>
   /** Lower is served first. */
   score = 0
   readonly arrival = new Arrival()
   private grantedAt = 0
   private estimate = 0
 
-  constructor(job: Job, account: Account) {
-    super()
+  constructor(job: T, key: string | undefined, weight: number, priority: number) {
     this.job = job
-    this.account = account
+    this.key = key
+    this.weight = weight
+    this.priority = priority
   }
 
   charge(now: number, estimate: number): void {
@@ -52,11 +59,13 @@ export class Claim extends Ranked {
   }
 }
 
-const isBefore = (a: Claim, b: Claim): boolean =>
+const isBefore = <T>(a: Claim<T>, b: Claim<T>): boolean =>
   a.score < b.score || (a.score === b.score && a.arrival.number < b.arrival.number)
 
 /** One key. */
-class Account extends Ranked {
+class Account<T> implements HeapNode {
+  /** Its place among the keys that compete, or that are in debt; -1 outside. */
+  index = -1
   readonly key: string | undefined
   readonly weight: number
   /** What the key has used, or will by estimate, over its weight. */
@@ -68,11 +77,10 @@ class Account extends Ranked {
   running = 0
   /** The mean time of its jobs, of which the later count more. */
   mean: number | undefined = undefined
-  readonly waiting = new Heap<Claim>(isBefore)
+  readonly waiting = new Heap<Claim<T>>(isBefore)
   readonly arrivals = new Line<Arrival>()
 
   constructor(key: string | undefined, weight: number) {
-    super()
     this.key = key
     this.weight = weight
   }
@@ -91,14 +99,14 @@ class Account extends Ranked {
 const later = (mean: number | undefined, time: number): number => mean === undefined ? time : mean + (time - mean) / 8
 
 /** The keys of a pool that has somebody waiting or running. */
-export class Shares {
+export class Shares<T> {
   /** Those with nobody in line whose charge is beyond the present: what they have not yet paid off. */
-  private readonly debtors = new Heap<Account>((a, b) => a.charged < b.charged)
-  private readonly competing = new Heap<Account>((a, b) => {
+  private readonly debtors = new Heap<Account<T>>((a, b) => a.charged < b.charged)
+  private readonly competing = new Heap<Account<T>>((a, b) => {
     if (a.start !== b.start) return a.start < b.start
     return a.served < b.served || (a.served === b.served && a.joined < b.joined)
   })
-  private readonly accounts = new Map<string | undefined, Account>()
+  private readonly accounts = new Map<string | undefined, Account<T>>()
   /** Where those that come start: as whoever was served last, or later. */
   private present = 0
   /** What a key would have been charged by now that always had its share. */
@@ -110,12 +118,10 @@ export class Shares {
   private grants = 0
   private arrivals = 0
   private mean: number | undefined = undefined
-  private readonly weightOf: (key: string) => number
   /** Levels that a caller gains per millisecond in line. */
   private readonly boost: number
 
-  constructor(weightOf: (key: string) => number, boostPerSecond: number) {
-    this.weightOf = weightOf
+  constructor(boostPerSecond: number) {
     this.boost = boostPerSecond / 1000
   }
 
@@ -124,26 +130,28 @@ export class Shares {
     return this.accounts.size
   }
 
-  /** Who is to be served next. */
-  get first(): Job | undefined {
+  /** Those of its key, if that is in use or in debt. */
+  weightOf(key: string): number | undefined {
+    return this.accounts.get(key)?.weight
+  }
+
+  /** The keys that have a job, in the queue or running. */
+  get stats(): ReadonlyArray<KeyStats> {
+    return [...this.accounts.values()].filter((account) => account.isOpen).map(({ key, running, waiting, weight }) =>
+      new KeyStats({ ...key === undefined ? {} : { key }, weight, running, waiting: waiting.size })
+    )
+  }
+
+  /** The job to be served next. */
+  get first(): T | undefined {
     return this.competing.first?.waiting.first?.job
   }
 
-  /** What the job is here; nothing is kept of it yet. Throws what `weightOf` throws, and where a priority is none. */
-  claim(job: Job): Claim {
-    const { key, priority = 0 } = job.terms?.options ?? {}
-    if (!Number.isFinite(priority)) {
-      throw new RangeError(`Invalid priority ${Formatter.format(priority)}: it is a finite number`)
-    }
-    return new Claim(job, this.accounts.get(key) ?? new Account(key, key === undefined ? 1 : this.weightOf(key)))
-  }
-
   /** The claim takes a place in line; `joined` in milliseconds. */
-  join(claim: Claim, joined: number): void {
-    const { account } = claim
-    claim.score = joined * this.boost - (claim.job.terms?.options?.priority ?? 0)
+  join(claim: Claim<T>, joined: number): void {
+    const account = this.open(claim)
+    claim.score = joined * this.boost - claim.priority
     claim.arrival.number = ++this.arrivals
-    this.open(account)
     const isFirst = account.waiting.first === undefined
     account.waiting.push(claim)
     account.arrivals.push(claim.arrival)
@@ -153,7 +161,7 @@ export class Shares {
   }
 
   /** The claim gives its place up. */
-  leave(claim: Claim): void {
+  leave(claim: Claim<T>): void {
     const { account } = claim
     this.drop(claim)
     // It is in line no longer than the first who is left.
@@ -162,10 +170,9 @@ export class Shares {
   }
 
   /** The claim, in line or not, gets a slot. */
-  grant(claim: Claim, now: number): void {
-    const { account } = claim
-    this.open(account)
-    const isInLine = claim.rank !== -1
+  grant(claim: Claim<T>, now: number): void {
+    const isInLine = claim.index !== -1
+    const account = isInLine ? claim.account : this.open(claim)
     account.charged = isInLine ? account.start : Math.max(this.present, account.charged)
     if (isInLine) this.drop(claim)
     this.advance(account.charged)
@@ -175,7 +182,7 @@ export class Shares {
   }
 
   /** The slot of the claim has come back. */
-  end(claim: Claim, now: number): void {
+  end(claim: Claim<T>, now: number): void {
     const { account } = claim
     const time = claim.correct(now)
     account.mean = later(account.mean, time)
@@ -199,16 +206,18 @@ export class Shares {
     }
   }
 
-  /** The key has a job, in line or running, from here on. */
-  private open(account: Account): void {
-    if (account.isOpen) return
+  /** The key has a job, in the queue or running, from here on. */
+  private open(claim: Claim<T>): Account<T> {
+    const account = claim.account = this.accounts.get(claim.key) ?? new Account<T>(claim.key, claim.weight)
+    if (account.isOpen) return account
     this.debtors.remove(account)
     this.accounts.set(account.key, account)
     this.weights += account.weight
+    return account
   }
 
   /** Takes the claim out of the line. */
-  private drop(claim: Claim): void {
+  private drop(claim: Claim<T>): void {
     const { account } = claim
     account.waiting.remove(claim)
     claim.arrival.leave()
@@ -216,14 +225,14 @@ export class Shares {
   }
 
   /** Ranks the key by what it is charged now. */
-  private update(account: Account): void {
+  private update(account: Account<T>): void {
     if (account.waiting.first === undefined) return
     account.start = Math.max(this.present, account.charged)
     this.competing.moved(account)
   }
 
   /** Forgets the key if nothing of it is left. */
-  private settle(account: Account): void {
+  private settle(account: Account<T>): void {
     if (account.isOpen) return
     this.weights -= account.weight
     if (account.charged > this.present) this.debtors.push(account)

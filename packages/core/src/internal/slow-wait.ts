@@ -2,54 +2,56 @@
  * The warning that callers wait long for a slot.
  */
 import { type Context, Duration, Effect } from "effect"
-import type { Alarm, Call } from "./alarm.ts"
 import type { Slots } from "./slots.ts"
 import { toMillis } from "./time.ts"
+import type { Timer, Timers } from "./timers.ts"
 
 /** Milliseconds from one warning to the next. */
 const Pause = 60_000
 
-/** Watches how long the oldest in line has waited, as long as there is one. */
+/** Watches how long the first caller in the queue has waited, as long as there is one. */
 export class SlowWait {
   private readonly pool: string
   private readonly bound: number
   private readonly slots: Slots
-  private readonly alarm: Alarm
+  private readonly timers: Timers
   private readonly context: Context.Context<never>
-  private call: Call | undefined = undefined
+  private timer: Timer | undefined = undefined
   private warned = -Infinity
 
   /** `bound` in milliseconds; `context` is where the warnings go. */
-  constructor(pool: string, bound: number, slots: Slots, alarm: Alarm, context: Context.Context<never>) {
+  constructor(pool: string, bound: number, slots: Slots, timers: Timers, context: Context.Context<never>) {
     this.pool = pool
     this.bound = bound
     this.slots = slots
-    this.alarm = alarm
+    this.timers = timers
     this.context = context
   }
 
-  /** Somebody has come into the line: nobody in it is due before the call, if there is one. */
+  /** A caller has joined the queue: none in it is due before the timer, if there is one. */
   start(): void {
-    if (this.call !== undefined) return
-    const call = this.alarm.callIn(this.bound, this.check)
-    // A clock that sleeps no time has had it checked by now.
-    this.call ??= call
+    if (this.timer !== undefined) return
+    const timer = this.timers.after(this.bound, this.check)
+    // If the sleep returned immediately, `check` has already run.
+    this.timer ??= timer
+    // The clock may have served the caller.
+    if (this.slots.isIdle) this.stop()
   }
 
-  /** There is nobody to watch. */
+  /** There is no caller to watch. */
   stop(): void {
-    this.call?.cancel()
-    this.call = undefined
+    this.timer?.cancel()
+    this.timer = undefined
   }
 
   private readonly check = (now: number): void => {
-    this.call = undefined
+    this.timer = undefined
     const oldest = this.slots.oldest
     if (oldest === undefined) return
     const since = toMillis(oldest.since)
     const isDue = now >= this.due(since)
     if (isDue) this.warned = now
-    this.call = this.alarm.callAt(this.due(since), this.check)
+    this.timer = this.timers.at(this.due(since), this.check)
     // Last: a logger may use the pool.
     if (isDue) this.warn(now - since)
   }

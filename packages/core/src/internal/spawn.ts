@@ -1,28 +1,28 @@
 /**
  * Jobs in fibers of their own.
  */
-import { Cause, Context, Effect, Exit, type Fiber, Option } from "effect"
+import { Cause, type Context, Effect, Exit, type Fiber, Option } from "effect"
 import type { JobOptions, PoolFull } from "../Admission.ts"
 import type { Line } from "./line.ts"
-import type { Pool, Turn } from "./pool.ts"
+import type { Pool, Task } from "./pool.ts"
 import { Job } from "./slots.ts"
 
 /**
- * Waits for a slot, makes the fiber of the job, which starts in a turn of its own, and gives it. On a borrowed slot it
+ * Waits for a slot, makes the fiber of the job, which starts in a turn of its own, and returns it. On a borrowed slot it
  * waits for the end of the fiber as well.
  */
 export const spawn = <A, E>(job: SpawnJob<A, E>): Effect.Effect<Fiber.Fiber<A, E>, PoolFull> => {
   // The slot is taken in the same step as the fiber is made that gives it back.
-  if (!job.isRefused && job.slots.takeIfAvailable(job)) {
+  if (!job.isRefused && job.pool.enterIfAvailable(job)) {
     return Effect.succeed(job.launchSoon())
   }
   return Effect.callback((resume) => job.enter(resume))
 }
 
-/** Starts the job as `spawn` does if a slot is free, else gives none. */
+/** Starts the job as `spawn` does if a slot is free, else returns `Option.none()`. */
 export const spawnIfAvailable = <A, E>(job: SpawnJob<A, E>): Effect.Effect<Option.Option<Fiber.Fiber<A, E>>> => {
-  if (job.isRefused) return Effect.interrupt
-  return job.slots.takeIfAvailable(job) ? Effect.succeed(Option.some(job.launchSoon())) : Effect.succeedNone
+  if (job.isRefused) return job.pool.refuse
+  return job.pool.enterIfAvailable(job) ? Effect.succeed(Option.some(job.launchSoon())) : Effect.succeedNone
 }
 
 /** Goes on with the spawner. */
@@ -32,7 +32,7 @@ type Resume<A, E> = (effect: Effect.Effect<Fiber.Fiber<A, E>, PoolFull>) => void
 export interface Receiver<A, E> {
   /** Whether nobody is let in any more. */
   readonly isRefused: boolean
-  /** The job has asked for a slot: called in the step that gives it one or a place in the line. */
+  /** The job has a slot or a place in the queue: called in the step that gives it. */
   onEnter(): void
   /** The job has ended. */
   onExit(exit: Exit.Exit<A, E>, spawner: Context.Context<never>): void
@@ -41,13 +41,13 @@ export interface Receiver<A, E> {
 }
 
 // One class for all of them: V8 makes jobs of one shape much faster than those of several.
-export class SpawnJob<A, E> extends Job implements Turn {
+export class SpawnJob<A, E> extends Job implements Task {
   readonly pool: Pool
-  private receiver: Receiver<A, E> | undefined
+  private readonly receiver: Receiver<A, E> | undefined
   private fiber: Fiber.Fiber<A, E> | undefined = undefined
-  private effect: Effect.Effect<A, E>
+  private readonly effect: Effect.Effect<A, E>
   /** The context of the spawner. */
-  private context: Context.Context<never>
+  private readonly context: Context.Context<never>
   /** Goes on with the spawner, who waits. */
   private resume: Resume<A, E> | undefined = undefined
   private onLoan = false
@@ -77,7 +77,6 @@ export class SpawnJob<A, E> extends Job implements Turn {
 
   /** For one that holds a slot already. */
   launchSoon(): Fiber.Fiber<A, E> {
-    this.receiver?.onEnter()
     const fiber = this.launch()
     this.pool.enqueue(this)
     return fiber
@@ -96,7 +95,6 @@ export class SpawnJob<A, E> extends Job implements Turn {
     fiber.addObserver((exit) => {
       this.slots.end(this, exit)
       this.receiver?.onExit(exit, this.context)
-      this.release()
     })
     if (this.begun) this.begin()
     return fiber
@@ -107,10 +105,11 @@ export class SpawnJob<A, E> extends Job implements Turn {
    * what an interruption of the spawner does.
    */
   enter(resume: Resume<A, E>): Effect.Effect<void> | void {
-    if (this.isRefused) return resume(Effect.interrupt)
+    if (this.isRefused) return resume(this.pool.refuse)
     const refusal = this.pool.enter(this, this.context)
-    if (refusal !== undefined) return resume(Effect.fail(refusal))
-    this.receiver?.onEnter()
+    if (refusal !== undefined) return resume(refusal)
+    // A function of the user's, asked on the way, may have closed the pool.
+    if (this.state === "ended") return resume(Effect.interrupt)
     if (this.state === "holding") {
       this.deliver(resume)
       this.pool.enqueue(this)
@@ -120,23 +119,28 @@ export class SpawnJob<A, E> extends Job implements Turn {
     return Effect.withFiber((spawner) => this.cancel(spawner.id))
   }
 
+  override onEnter(): void {
+    this.receiver?.onEnter()
+  }
+
   onGrant(): void {
     this.pool.enqueue(this)
   }
 
   onRefuse(): void {
-    this.drop()
+    this.receiver?.onDrop()
     this.pool.enqueue(this)
   }
 
-  onTurn(): void {
+  run(): void {
+    this.wait?.end(this.state === "holding")
     const { resume } = this
     this.resume = undefined
     // The fiber is made inside the spawner's, whose asynchronous context it takes over; then, when the spawner has
     // gone on as far as it could, the job starts.
     resume?.(Effect.callback((resume) => {
       if (this.state === "holding") this.deliver(resume)
-      else resume(this.terms?.refusal === undefined ? Effect.interrupt : Effect.fail(this.terms.refusal))
+      else resume(this.wait?.refusal === undefined ? Effect.interrupt : Effect.fail(this.wait.refusal))
     }))
     this.begin()
   }
@@ -152,7 +156,11 @@ export class SpawnJob<A, E> extends Job implements Turn {
     if (this.fiber !== undefined) return this.fiber.interruptUnsafe(fiberId)
     // Granted but not yet launched: the spawner finds it ended.
     this.slots.end(this, Exit.interrupt(fiberId))
-    this.drop()
+    this.receiver?.onDrop()
+  }
+
+  isRunBy(fiber: object): boolean {
+    return fiber === this.fiber
   }
 
   private begin(): void {
@@ -160,50 +168,33 @@ export class SpawnJob<A, E> extends Job implements Turn {
     this.start?.(this.mustYield ? Effect.ensuring(this.effect, Effect.yieldNow) : this.effect)
   }
 
-  /** Launches, and gives the fiber to the spawner: on a borrowed slot when it has ended. */
+  /** Launches, and hands the fiber to the spawner: on a borrowed slot when it has ended. */
   private deliver(resume: Resume<A, E>): void {
     this.onLoan = this.lender !== undefined
     const fiber = this.launch()
-    if (this.onLoan) this.whenEnded(fiber, () => resume(Effect.succeed(fiber)))
+    if (this.onLoan) this.whenEnded(() => resume(Effect.succeed(fiber)))
     else resume(Effect.succeed(fiber))
   }
 
   private cancel(fiberId: number): Effect.Effect<void> {
-    const fiber = this.fiber
+    const { fiber } = this
     if (this.state === "waiting") {
       this.slots.cancel(this)
-      this.drop()
+      this.receiver?.onDrop()
+      this.wait?.end(false)
     } else if (this.state === "holding" && fiber === undefined) {
       this.interrupt(fiberId)
     } else if (this.state === "holding" && fiber !== undefined && this.onLoan) {
-      this.atOnce(() => fiber.interruptUnsafe(fiberId))
-      return Effect.callback<void>((resume) => this.whenEnded(fiber, () => resume(Effect.void)))
+      this.pool.schedule(() => fiber.interruptUnsafe(fiberId))
+      return Effect.callback<void>((resume) => this.whenEnded(() => resume(Effect.void)))
     }
     return Effect.void
   }
 
-  private whenEnded(fiber: Fiber.Fiber<A, E>, then: () => void): void {
-    fiber.addObserver(() => this.atOnce(then))
-  }
-
-  /** Goes on with a fiber that is a level of nesting away, within the native stack. */
-  private atOnce(task: () => void): void {
-    if (this.mustYield) this.pool.schedule(task)
-    else task()
-  }
-
-  private drop(): void {
-    this.receiver?.onDrop()
-    this.release()
-  }
-
-  /** What outlives the job, as the context of a fiber that it forked, keeps the job alone. */
-  private release(): void {
-    this.effect = Effect.interrupt
-    this.context = Context.empty()
-    this.fiber = undefined
-    this.receiver = undefined
-    this.start = undefined
+  /** Calls `then` soon after the job has ended: the spawner, a level of nesting further out, goes on in its own turn. */
+  private whenEnded(then: () => void): void {
+    if (this.state === "ended") this.pool.schedule(then)
+    else (this.watchers ??= []).push(() => this.pool.schedule(then))
   }
 }
 

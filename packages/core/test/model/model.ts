@@ -2,7 +2,7 @@
  * The pool as the contract describes it, and nothing else: plain, sequential, slow.
  *
  * One rule serves everybody (`serve`): free slots go to the line from its head; then, again from its head, whoever is
- * inside a running job whose slot nobody has borrowed borrows that. With keys, free slots go to the key that was served
+ * inside running jobs borrows the slot of the innermost of them that nobody has borrowed. With keys, free slots go to the key that was served
  * least recently, where the time stands still. All else is bookkeeping.
  */
 
@@ -54,6 +54,13 @@ export class Job {
   /** The innermost job around this one that is not over. */
   get around(): Job | undefined {
     return innermost(this.outer)
+  }
+
+  /** The innermost job around this one whose slot nobody has borrowed. */
+  get lendable(): Job | undefined {
+    let job = this.around
+    while (job?.borrower !== undefined) job = job.around
+    return job
   }
 }
 
@@ -151,7 +158,7 @@ export class Pool {
   tryToEnter(job: Job): string | undefined {
     this.rank(job)
     const lender = job.around
-    if (!this.isFree && (lender === undefined || lender.borrower !== undefined)) {
+    if (!this.isFree && job.lendable === undefined) {
       const maxWait = job.ask.maxWait ?? (lender === undefined ? this.rules.maxWait : Infinity)
       if (maxWait === 0) return this.reject("WaitTimeout")
       if (lender === undefined && this.line.length >= this.rules.maxWaiting) return this.reject("QueueFull")
@@ -279,8 +286,8 @@ export class Pool {
       this.grant(job)
     }
     for (const job of Array.from(this.line)) {
-      const lender = job.around
-      if (lender === undefined || lender.borrower !== undefined) continue
+      const lender = job.lendable
+      if (lender === undefined) continue
       lender.borrower = job
       job.lender = lender
       this.grant(job)

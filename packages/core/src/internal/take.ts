@@ -1,0 +1,143 @@
+/**
+ * Slots that outlive the call that took them: those that a scope keeps, and those that a stream keeps.
+ */
+import { Channel, Effect, Exit, type Fiber, Pull, Scope, Stream } from "effect"
+import type { JobOptions, PoolFull } from "../Admission.ts"
+import type { Slot } from "../Slot.ts"
+import type { Pool } from "./pool.ts"
+import { CallerJob } from "./run.ts"
+
+/** Waits for a slot as `run` does, and keeps it until the scope closes. */
+export const takeScoped = (pool: Pool, options?: JobOptions): Effect.Effect<Slot, PoolFull, Scope.Scope> =>
+  Effect.flatMap(Effect.scope, (scope) => Effect.map(takeIn(pool, scope, options), ({ within }) => ({ within })))
+
+const takeIn = (pool: Pool, scope: Scope.Scope, options?: JobOptions): Effect.Effect<ScopedJob, PoolFull> =>
+  Effect.withFiber((fiber) => {
+    const job = new ScopedJob(pool, fiber, scope, options)
+    return Effect.onExitPrimitive(Effect.suspend(job.enter), job.exit)
+  })
+
+/** Runs the pulls of a stream in a slot, from the first pull to its end, finalizers included. */
+export const runStream = <A, E, R>(
+  pool: Pool,
+  stream: Stream.Stream<A, E, R>,
+  options?: JobOptions
+): Stream.Stream<A, E | PoolFull, R> =>
+  Stream.fromChannel(Channel.fromTransformBracket((_, __, scope) =>
+    Effect.sync(() => {
+      type Chunk = Pull.Pull<readonly [A, ...Array<A>], E, void, R>
+      let next: Chunk | undefined
+      const open: Pull.Pull<readonly [A, ...Array<A>], E | PoolFull, void, R> = Effect.flatMap(
+        takeIn(pool, scope, options),
+        (job) => {
+          // The stream ends before its slot is given back, and inside the job.
+          const own = Scope.makeUnsafe()
+          const inside = <B, E2, R2>(pull: Effect.Effect<B, E2, R2>): Effect.Effect<B, E2, R2> =>
+            job.within(Effect.onError(pull, (cause) => Scope.close(own, Pull.doneExitFromCause(cause))))
+          const start: Chunk = Effect.flatMap(Channel.toPullScoped(Stream.toChannel(stream), own), (pull) => {
+            next = inside(pull)
+            return pull
+          })
+          return Effect.andThen(
+            Scope.addFinalizerExit(scope, (exit) => job.runInside(Scope.close(own, exit))),
+            inside(start)
+          )
+        }
+      )
+      return Effect.suspend(() => next ?? open)
+    })
+  ))
+
+/** A job that lasts as long as a scope. What runs `within` is inside of it. */
+class ScopedJob extends CallerJob<ScopedJob, never, never> {
+  private readonly scope: Scope.Scope
+  /** The fibers within, each as many times as it is. */
+  private readonly fibers: Array<Fiber.Fiber<unknown, unknown>> = []
+  /** How it ends, once it does. */
+  private ending: Exit.Exit<unknown, unknown> | undefined = undefined
+  /** Whether the scope has the slot. */
+  private isKept = false
+
+  constructor(pool: Pool, fiber: Fiber.Fiber<unknown, unknown>, scope: Scope.Scope, options?: JobOptions) {
+    super(pool, fiber, options)
+    this.scope = scope
+  }
+
+  /** The scope gets the slot in one step: an interruption before it finds the caller in charge, one after it the scope. */
+  protected readonly effect: Effect.Effect<ScopedJob> = Effect.uninterruptible(
+    Effect.suspend(() =>
+      Effect.map(Scope.addFinalizerExit(this.scope, this.release), () => {
+        this.isKept = true
+        return this
+      })
+    )
+  )
+
+  readonly exit = (): Effect.Effect<void> | undefined => {
+    this.unmark()
+    if (this.state === "holding" && !this.isKept) this.slots.end(this, Exit.interrupt())
+    return this.mustYield ? Effect.yieldNow : undefined
+  }
+
+  readonly within = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    Effect.suspend(() =>
+      this.state === "holding" && this.ending === undefined ? this.runInside(effect) : Effect.interrupt
+    )
+
+  /** Runs an effect within, also while the job ends. */
+  runInside<A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
+    return Effect.withFiber((fiber) => {
+      const outer = fiber.context
+      const exit = (): undefined => {
+        fiber.setContext(outer)
+        const index = this.fibers.lastIndexOf(fiber)
+        if (index === -1) return
+        this.fibers.splice(index, 1)
+        this.settle()
+      }
+      const enter = (): Effect.Effect<A, E, R> => {
+        if (this.state === "holding") {
+          this.fibers.push(fiber)
+          fiber.setContext(this.pool.contextOf(this, outer))
+        }
+        return effect
+      }
+      return Effect.onExitPrimitive(Effect.suspend(enter), exit)
+    })
+  }
+
+  /** The scope closes: what runs within is interrupted and awaited, and the slot goes back. */
+  private readonly release = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> =>
+    Effect.withFiber((closer) => {
+      if (this.state !== "holding") return Effect.void
+      // A fiber that closes the scope from within would wait for itself.
+      while (this.fibers.includes(closer)) this.fibers.splice(this.fibers.indexOf(closer), 1)
+      this.stop(exit, closer.id)
+      return Effect.callback<void>((resume) => {
+        if (this.state !== "holding") return resume(Effect.void)
+        ;(this.watchers ??= []).push(() => this.pool.schedule(() => resume(Effect.void)))
+      })
+    })
+
+  /** The pool closes: what runs within is interrupted, and the slot goes back. The scope is not waited for. */
+  override interrupt(fiberId: number): void {
+    this.stop(Exit.interrupt(fiberId), fiberId)
+  }
+
+  override isRunBy(fiber: object): boolean {
+    return this.fibers.some((one) => one === fiber)
+  }
+
+  private stop(exit: Exit.Exit<unknown, unknown>, fiberId: number): void {
+    this.ending ??= exit
+    for (const fiber of new Set(this.fibers)) this.pool.interrupt(fiber, fiberId)
+    this.settle()
+  }
+
+  /** Gives the slot back if the job is to end and nothing is within any more. */
+  private settle(): void {
+    if (this.ending !== undefined && this.fibers.length === 0 && this.state === "holding") {
+      this.slots.end(this, this.ending)
+    }
+  }
+}

@@ -1,0 +1,101 @@
+/**
+ * The timers of a pool: a heap of times, and one fiber that sleeps until the first.
+ */
+import { type Clock, type Context, Duration, Effect, type Fiber } from "effect"
+import { Heap, type HeapNode } from "./heap.ts"
+import { toMillis } from "./time.ts"
+
+export class Timer implements HeapNode {
+  index = -1
+  /** Milliseconds of monotonic time. */
+  readonly at: number
+  /** The order in which they were set. */
+  readonly number: number
+  readonly onTime: (now: number) => void
+  private readonly timers: Timers
+
+  constructor(timers: Timers, at: number, number: number, onTime: (now: number) => void) {
+    this.timers = timers
+    this.at = at
+    this.number = number
+    this.onTime = onTime
+  }
+
+  /** Takes it back; one that has fired is left alone. Runs nothing of the clock's in this step. */
+  cancel(): void {
+    this.timers.cancel(this)
+  }
+}
+
+export class Timers {
+  private readonly clock: Clock.Clock
+  private readonly context: Context.Context<never>
+  /** Runs a task soon, outside of the present step. */
+  private readonly schedule: (task: () => void) => void
+  private readonly timers = new Heap<Timer>((a, b) => a.at < b.at || (a.at === b.at && a.number < b.number))
+  private count = 0
+  private isFiring = false
+  private sleeping: { readonly until: number; readonly fiber: Fiber.Fiber<void> } | undefined = undefined
+
+  constructor(clock: Clock.Clock, context: Context.Context<never>, schedule: (task: () => void) => void) {
+    this.clock = clock
+    this.context = context
+    this.schedule = schedule
+  }
+
+  /** Milliseconds of monotonic time. */
+  private get now(): number {
+    return toMillis(this.clock.monotonicTimeNanosUnsafe())
+  }
+
+  /** Calls `onTime` after that many milliseconds. */
+  after(milliseconds: number, onTime: (now: number) => void): Timer {
+    return this.at(this.now + milliseconds, onTime)
+  }
+
+  /** Calls `onTime`, with the time, when it is that time. */
+  at(time: number, onTime: (now: number) => void): Timer {
+    const timer = new Timer(this, time, ++this.count, onTime)
+    this.timers.push(timer)
+    this.sleep()
+    return timer
+  }
+
+  /** The fiber sleeps on, and finds out then when the next timer is due, unless there is none left. */
+  cancel(timer: Timer): void {
+    if (timer.index === -1) return
+    this.timers.remove(timer)
+    if (this.timers.first === undefined) this.schedule(() => this.sleep())
+  }
+
+  /** Has the fiber sleep until the first timer, or not at all. */
+  private sleep(): void {
+    if (this.isFiring) return
+    const until = this.timers.first?.at
+    if (until !== undefined && this.sleeping !== undefined && this.sleeping.until <= until) return
+    const { sleeping } = this
+    this.sleeping = undefined
+    sleeping?.fiber.interruptUnsafe()
+    // The clock may have set another timer, which sleeps by itself.
+    if (until === undefined || this.sleeping !== undefined) return
+    const sleep = this.clock.sleep(Duration.millis(until - this.now))
+    const fiber = Effect.runForkWith(this.context)(sleep)
+    this.sleeping = { until, fiber }
+    fiber.addObserver((exit) => {
+      if (exit._tag === "Success") this.fire(until)
+    })
+  }
+
+  /** It is that time, since the clock has slept until then; a clock may count its time otherwise than its sleep. */
+  private fire(until: number): void {
+    this.sleeping = undefined
+    this.isFiring = true
+    const now = Math.max(until, this.now)
+    for (let timer = this.timers.first; timer !== undefined && timer.at <= now; timer = this.timers.first) {
+      this.timers.remove(timer)
+      timer.onTime(now)
+    }
+    this.isFiring = false
+    this.sleep()
+  }
+}

@@ -1,0 +1,42 @@
+/**
+ * One wait for a slot, where something bounds it or shows it: its timer, its refusal, its span.
+ */
+import { Clock, Context, Effect, Exit, References } from "effect"
+import type { PoolFull } from "../Admission.ts"
+import type { Timer } from "./timers.ts"
+
+/** Ends a span. */
+type EndSpan = (exit: Exit.Exit<unknown, unknown>) => void
+
+export class Wait {
+  /** Ends the wait in time. */
+  timer: Timer | undefined = undefined
+  /** Why the caller was rejected. */
+  refusal: PoolFull | undefined = undefined
+  private endSpan: EndSpan | undefined
+
+  constructor(endSpan?: EndSpan) {
+    this.endSpan = endSpan
+  }
+
+  stopTimer(): void {
+    this.timer?.cancel()
+  }
+
+  /** The wait is over, and so is the step that ended it: a tracer may act on the pool. Does so once. */
+  end(isGranted: boolean): void {
+    const { endSpan } = this
+    this.endSpan = undefined
+    endSpan?.(isGranted ? Exit.void : this.refusal === undefined ? Exit.interrupt() : Exit.fail(this.refusal))
+  }
+}
+
+/** Begins the span of a wait under that of the caller, whose context it is. */
+export const beginSpan = (context: Context.Context<never>, pool: string, size: number): EndSpan => {
+  const attributes = { "greenpool.pool": pool, "greenpool.size": size }
+  const span = Effect.runSyncWith(context)(Effect.makeSpan("greenpool.wait", { attributes }))
+  const clock = Context.get(context, Clock.Clock)
+  const isTimed = Context.get(context, References.TracerTimingEnabled)
+  // In a fiber of its own: a tracer that throws here would fail the one that gives the slot.
+  return (exit) => void Effect.runFork(Effect.sync(() => span.end(isTimed ? clock.currentTimeNanosUnsafe() : 0n, exit)))
+}
