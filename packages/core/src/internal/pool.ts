@@ -6,6 +6,7 @@
  */
 import { Clock, Context, Duration, Effect, Exit, type Fiber, Scheduler } from "effect"
 import { PoolFull } from "../Admission.ts"
+import type { KeyStats } from "../KeyStats.ts"
 import { checkPoolSize, type InvalidPoolSize } from "../PoolSize.ts"
 import { PoolStats } from "../PoolStats.ts"
 import { Alarm } from "./alarm.ts"
@@ -231,6 +232,10 @@ export class Pool {
       interrupted: tally.interrupted,
       rejected: tally.rejected
     })
+  }
+
+  keys(): ReadonlyArray<KeyStats> {
+    return []
   }
 
   /** Drains the pool, unless it is told not to or called from inside, then shuts it. */
