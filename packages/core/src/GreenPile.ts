@@ -56,7 +56,7 @@ export interface GreenPile<in out A, in out E = never, out Rejected = never> {
     Arg extends Effect.Effect<A, E, unknown> | DataLast = DataLast,
     MaxWait extends Duration.Input | undefined = never
   >(
-    effectOrOptions: Arg | JobOptions<MaxWait>,
+    effectOrOptions: Arg | Effect.Effect<A, E> | JobOptions<MaxWait>,
     options?: JobOptions<MaxWait> | number
   ) => Dual<
     Arg,

@@ -267,7 +267,7 @@ export interface Verbs<out I, out Rejected = never> {
    * await Effect.runPromise(Effect.scoped(program)) // => ["1 a", "2 b"]
    * ```
    */
-  readonly imap: <Args extends ReadonlyArray<unknown>, X, A, E, R>(
+  readonly imap: <X, A, E, R, Args extends ReadonlyArray<unknown> = [MapOptions]>(
     f: (...items: ItemsOf<Args, X>) => Effect.Effect<A, E, R>,
     ...sourcesAndOptions: SourcesAndOptions<Args>
   ) => MapResult<Args, X, A, E, R | I>
@@ -277,7 +277,7 @@ export interface Verbs<out I, out Rejected = never> {
    *
    * When to use: where the order doesn't matter, so that a slow item holds nothing up. eventlet has no name for it.
    */
-  readonly imapUnordered: <Args extends ReadonlyArray<unknown>, X, A, E, R>(
+  readonly imapUnordered: <X, A, E, R, Args extends ReadonlyArray<unknown> = [MapOptions]>(
     f: (...items: ItemsOf<Args, X>) => Effect.Effect<A, E, R>,
     ...sourcesAndOptions: SourcesAndOptions<Args>
   ) => MapResult<Args, X, A, E, R | I>
@@ -301,7 +301,7 @@ export interface Verbs<out I, out Rejected = never> {
    * await Effect.runPromise(Effect.scoped(program)) // => [Exit.fail("odd"), Exit.succeed(1)]
    * ```
    */
-  readonly imapExit: <Args extends ReadonlyArray<unknown>, X, A, E, R>(
+  readonly imapExit: <X, A, E, R, Args extends ReadonlyArray<unknown> = [MapOptions]>(
     f: (...items: ItemsOf<Args, X>) => Effect.Effect<A, E, R>,
     ...sourcesAndOptions: SourcesAndOptions<Args>
   ) => MapResult<Args, X, Exit.Exit<A, E>, never, R | I>
@@ -312,7 +312,7 @@ export interface Verbs<out I, out Rejected = never> {
    * When to use: for batches that go on after a failed item, where the order doesn't matter. eventlet has no name for
    * it.
    */
-  readonly imapExitUnordered: <Args extends ReadonlyArray<unknown>, X, A, E, R>(
+  readonly imapExitUnordered: <X, A, E, R, Args extends ReadonlyArray<unknown> = [MapOptions]>(
     f: (...items: ItemsOf<Args, X>) => Effect.Effect<A, E, R>,
     ...sourcesAndOptions: SourcesAndOptions<Args>
   ) => MapResult<Args, X, Exit.Exit<A, E>, never, R | I>
