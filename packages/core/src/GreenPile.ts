@@ -122,10 +122,13 @@ export const GreenPile: {
 
 const fromInternal = <A, E, Rejected>(pile: Pile<A, E>): GreenPile<A, E, Rejected> => ({
   // What a job needs and whether the pool has bounds is known to the type only.
-  spawn: dual(Effect.isEffect, (effect, options) =>
-    Effect.withFiber((fiber) =>
-      Effect.asVoid(spawn(new Entry(pile, fiber, effect as Effect.Effect<A, E, unknown>, options).job))
-    )) as unknown as GreenPile<A, E, Rejected>["spawn"],
+  spawn: dual(
+    Effect.isEffect,
+    (effect, options) =>
+      Effect.withFiber((fiber) =>
+        Effect.asVoid(spawn(new Entry(pile, fiber, effect as Effect.Effect<A, E, unknown>, options).job))
+      )
+  ) as unknown as GreenPile<A, E, Rejected>["spawn"],
   next: pile.read((exit) => Exit.map(exit, Option.some), Effect.succeedNone),
   results: toStream(pile.read((exit) => Exit.map(exit, Arr.of), Cause.done())),
   exits: toStream<Exit.Exit<A, E>, never>(pile.read((exit) => Effect.succeed(Arr.of(exit)), Cause.done()))

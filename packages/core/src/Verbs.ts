@@ -341,8 +341,8 @@ export interface Verbs<out I, out Rejected = never> {
     <Args extends ReadonlyArray<unknown>, A, E, R>(
       f: (...args: Args) => Effect.Effect<A, E, R>
     ): StarmapPipe<Args, A, E, R | I>
-    <Args extends ReadonlyArray<unknown>, A, E, R, S extends Tuples | DataLast = DataLast>(
-      f: (...args: Dual<S, Args, Source.Item<S>>) => Effect.Effect<A, E, R>,
+    <Args extends ReadonlyArray<unknown>, A, E, R, S extends AnyTuples = DataLast>(
+      f: (...args: Dual<S, Args, Spread<Source.Item<S>>>) => Effect.Effect<A, E, R>,
       sourceOrOptions: S | MapOptions,
       options?: MapOptions
     ): Dual<
@@ -485,8 +485,11 @@ type MapResult<Args extends ReadonlyArray<unknown>, X, A, E, R> = SourcesOf<Args
   ? <SE, SR>(source: Stream.Stream<X, SE, SR>) => Stream.Stream<A, E | SE, R | SR>
   : Stream.Stream<A, E | Source.Error<SourcesOf<Args>[number]>, R | Source.Services<SourcesOf<Args>[number]>>
 
-/** A source of tuples. The empty tuple has array literals inferred as tuples. */
-type Tuples = Source<ReadonlyArray<unknown> | readonly [], unknown, unknown>
+// The empty tuple has array literals inferred as tuples.
+type AnyTuples = Source<ReadonlyArray<unknown> | readonly [], unknown, unknown> | DataLast
+
+/** A tuple as parameters. */
+type Spread<Tuple> = Tuple extends ReadonlyArray<unknown> ? { -readonly [K in keyof Tuple]: Tuple[K] } : never
 
 type StarmapPipe<Args extends ReadonlyArray<unknown>, A, E, R> = <SE, SR>(
   source: Stream.Stream<Args | Longer<Args>, SE, SR>

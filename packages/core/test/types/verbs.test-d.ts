@@ -1,6 +1,6 @@
 // What does not compile need not be run.
 // @effect-diagnostics floatingEffect:off missingEffectError:off missingEffectContext:off
-import { Context, Effect, type Exit, type Fiber, type Option, type Scope, Stream } from "effect"
+import { Context, Effect, type Exit, type Fiber, type Option, type Scope, type Stream } from "effect"
 import { describe, expectTypeOf, it } from "vitest"
 import {
   GreenPile,
@@ -103,7 +103,8 @@ describe("a pool and its key (rule 44)", () => {
   it("take jobs of generic types", () => {
     const whole = <F extends Effect.Effect<any, any, any>>(job: F) => GreenPool.run(job)
     expectTypeOf(whole(job)).toEqualTypeOf<Effect.Effect<number, "failed", Job | GreenPool>>()
-    const piped = <F extends Effect.Effect<any, any, any>>(job: F) => pool.run(job).pipe(Effect.map((a) => [a] as const))
+    const piped = <F extends Effect.Effect<any, any, any>>(job: F) =>
+      pool.run(job).pipe(Effect.map((a) => [a] as const))
     expectTypeOf(piped(job)).toExtend<Effect.Effect<readonly [number], "failed", Job>>()
     const parts = <A, E, R>(job: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => job.pipe(pool.run)
     expectTypeOf(parts(job)).toEqualTypeOf<Effect.Effect<number, "failed", Job>>()
