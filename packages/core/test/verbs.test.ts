@@ -152,7 +152,6 @@ describe.each(forms)("the verbs of $form (rule 44)", ({ verbsOf }) => {
         [123],
         [Promise.resolve([1])],
         [new Date()],
-        [undefined, [1]],
         [{}, [1]],
         [{ concurrency: 1 }, [1]],
         [[1], undefined, {}],
