@@ -5,7 +5,7 @@
  */
 import { type Duration, Effect, type Exit, type Fiber, type Option, type Scope, Stream } from "effect"
 import type { CallRejection, JobOptions, KeyOptions } from "./Admission.ts"
-import { map as mapStream, type Mode } from "./internal/map.ts"
+import { map, type Mode } from "./internal/map.ts"
 import type { Pool } from "./internal/pool.ts"
 import { run, runIfAvailable } from "./internal/run.ts"
 import { type Receiver, reporter, spawn, spawnIfAvailable, SpawnJob } from "./internal/spawn.ts"
@@ -526,24 +526,24 @@ type AnyFunction = (...args: ReadonlyArray<never>) => AnyEffect
 
 /** @internal */
 export const verbs = <I, Rejected>(access: Access): Verbs<I, Rejected> => {
-  const job = (verb: (handle: Handle, effect: AnyEffect, options?: JobOptions) => AnyEffect) =>
+  const jobVerb = (verb: (handle: Handle, effect: AnyEffect, options?: JobOptions) => AnyEffect) =>
     dual(Effect.isEffect, (effect, options) => access.effect((handle) => verb(handle, effect, options)))
-  const map = (mode: Mode, callOf = byCount) => (f: AnyFunction, ...args: ReadonlyArray<unknown>) => {
+  const mapVerb = (mode: Mode, callOf = byCount) => (f: AnyFunction, ...args: ReadonlyArray<unknown>) => {
     const { options, sources } = toMapArguments(args)
     const over = (sources: ReadonlyArray<Source.Any>) =>
-      access.stream(({ pool }) => mapWithOptions(pool, callOf(f, sources), sources, mode, options))
+      access.stream(({ pool }) => map(pool, callOf(f, sources), sources, mode, options))
     return sources.length === 0 ? (source: Source.Any) => over([source]) : over(sources)
   }
   const all = {
-    run: job(({ pool }, effect, options) => run(pool, effect, options)),
-    spawn: job(({ pool }, effect, options) =>
+    run: jobVerb(({ pool }, effect, options) => run(pool, effect, options)),
+    spawn: jobVerb(({ pool }, effect, options) =>
       Effect.withFiber((fiber) => spawn(new SpawnJob(pool, pool.jobs, fiber, effect, options)))
     ),
-    spawnN: job(({ pool, reports }, effect, options) =>
+    spawnN: jobVerb(({ pool, reports }, effect, options) =>
       Effect.withFiber((fiber) => Effect.asVoid(spawn(new SpawnJob(pool, pool.jobs, fiber, effect, options, reports))))
     ),
-    runIfAvailable: job(({ pool }, effect, options) => runIfAvailable(pool, effect, options)),
-    spawnIfAvailable: job(({ pool }, effect, options) =>
+    runIfAvailable: jobVerb(({ pool }, effect, options) => runIfAvailable(pool, effect, options)),
+    spawnIfAvailable: jobVerb(({ pool }, effect, options) =>
       Effect.withFiber((fiber) => spawnIfAvailable(new SpawnJob(pool, pool.jobs, fiber, effect, options)))
     ),
     takeScoped: (options?: JobOptions) => access.effect(({ pool }) => takeScoped(pool, options)),
@@ -551,11 +551,11 @@ export const verbs = <I, Rejected>(access: Access): Verbs<I, Rejected> => {
       Stream.isStream,
       (stream, options) => access.stream(({ pool }) => runStream(pool, stream, options))
     ),
-    imap: map({ ordered: true, exits: false }),
-    imapUnordered: map({ ordered: false, exits: false }),
-    imapExit: map({ ordered: true, exits: true }),
-    imapExitUnordered: map({ ordered: false, exits: true }),
-    starmap: map({ ordered: true, exits: false }, spread),
+    imap: mapVerb({ ordered: true, exits: false }),
+    imapUnordered: mapVerb({ ordered: false, exits: false }),
+    imapExit: mapVerb({ ordered: true, exits: true }),
+    imapExitUnordered: mapVerb({ ordered: false, exits: true }),
+    starmap: mapVerb({ ordered: true, exits: false }, spread),
     waitall: access.effect(({ pool }) => pool.waitall),
     resize: (size: number) => access.effect(({ pool }) => pool.resize(size)),
     size: access.effect(({ pool }) => Effect.sync(() => pool.slots.semaphore.permits)),
@@ -590,14 +590,6 @@ const spread = (f: AnyFunction, _sources: ReadonlyArray<Source.Any>) => (args: u
 /** The items of one source come as they are, those of several in a tuple. */
 const byCount = (f: AnyFunction, sources: ReadonlyArray<Source.Any>) =>
   sources.length === 1 ? f as (item: unknown) => AnyEffect : spread(f, sources)
-
-const mapWithOptions: (
-  pool: Pool,
-  call: (item: unknown) => AnyEffect,
-  sources: ReadonlyArray<Source.Any>,
-  mode: Mode,
-  options?: MapOptions
-) => Stream.Stream<unknown, unknown, unknown> = mapStream
 
 /** Options are the last argument: a plain object that isn't a source, or `undefined` after a source. */
 const toMapArguments = (

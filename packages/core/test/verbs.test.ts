@@ -149,6 +149,8 @@ describe.each(forms)("the verbs of $form (rule 44)", ({ verbsOf }) => {
     Effect.gen(function*() {
       const noSources: ReadonlyArray<ReadonlyArray<unknown>> = [
         [null],
+        [undefined],
+        [undefined, [1]],
         [123],
         [Promise.resolve([1])],
         [new Date()],
