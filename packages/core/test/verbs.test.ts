@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Option, Stream } from "effect"
-import { GreenPile, GreenPool, PoolFull, type Verbs } from "../src/index.ts"
+import { GreenPile, GreenPool, type MapOptions, PoolFull, type Verbs } from "../src/index.ts"
 
 const forms: ReadonlyArray<
   { readonly form: string; readonly verbsOf: Effect.Effect<Verbs<GreenPool>, never, GreenPool> }
@@ -98,6 +98,8 @@ describe.each(forms)("the verbs of $form (rule 44)", ({ verbsOf }) => {
       expect((yield* collect(pool.imapUnordered(twice, [1, 2], options))).sort()).toEqual([2, 4])
       expect(yield* collect(pool.imapExit(evens, [1, 2], options))).toEqual([Exit.fail("1 is odd"), Exit.succeed(2)])
       expect(yield* collect(pool.starmap(add, [[1, 2], [3, 4]], options))).toEqual([3, 7])
+      const bare: MapOptions = Object.assign(Object.create(null) as object, options)
+      expect(yield* collect(pool.imap(twice, [1, 2], bare))).toEqual([2, 4])
     }))
 
   test("map one stream data-last, with options or without", (pool) =>
@@ -115,6 +117,18 @@ describe.each(forms)("the verbs of $form (rule 44)", ({ verbsOf }) => {
       const pairs = Stream.make([1, 2] as const, [3, 4] as const)
       expect(yield* collect(pairs.pipe(pool.starmap(add)))).toEqual([3, 7])
       expect(yield* collect(pairs.pipe(pool.starmap(add, options)))).toEqual([3, 7])
+    }))
+
+  test("heed the options of a map in each form", (pool) =>
+    Effect.gen(function*() {
+      const runningIn = () => Effect.andThen(Effect.yieldNow, pool.running)
+      const one = { concurrency: 1 }
+      expect(yield* collect(pool.imap(runningIn, [1, 2]))).toContain(2)
+      expect(yield* collect(pool.imap(runningIn, [1, 2], one))).toEqual([1, 1])
+      expect(yield* collect(pool.imap(runningIn, [1, 2], [3, 4], one))).toEqual([1, 1])
+      expect(yield* collect(Stream.make(1, 2).pipe(pool.imap(runningIn, one)))).toEqual([1, 1])
+      expect(yield* collect(pool.starmap(runningIn, [[1], [2]], one))).toEqual([1, 1])
+      expect(yield* collect(Stream.make([1], [2]).pipe(pool.starmap(runningIn, one)))).toEqual([1, 1])
     }))
 
   test("emit exits as they happen", (pool) =>
