@@ -3,11 +3,14 @@
  *
  * @since 0.1.0
  */
-export { type JobOptions, PoolFull, type Rejection } from "./Admission.ts"
+export { type CallRejection, type JobOptions, type KeyOptions, PoolFull } from "./Admission.ts"
 export { GreenPile } from "./GreenPile.ts"
-export { GreenPool, GreenPoolLive, type Items, type ServiceClass } from "./GreenPool.ts"
-export { GreenPoolOptions, type RejectedBy, type UnboundedOptions } from "./GreenPoolOptions.ts"
+export { GreenPool, GreenPoolLive, type ServiceClass } from "./GreenPool.ts"
+export { GreenPoolOptions, type PoolRejection, type UnboundedOptions } from "./GreenPoolOptions.ts"
+export { KeyStats } from "./KeyStats.ts"
+export type { MapOptions } from "./MapOptions.ts"
 export { InvalidPoolSize, PoolSize } from "./PoolSize.ts"
 export { PoolStats } from "./PoolStats.ts"
-export { type Source, SourceError } from "./Source.ts"
-export { type MapExitVerb, type MapVerb, type StarmapVerb, type Verbs } from "./Verbs.ts"
+export type { Slot } from "./Slot.ts"
+export { type Items, type Source, SourceError } from "./Source.ts"
+export type { Verbs } from "./Verbs.ts"

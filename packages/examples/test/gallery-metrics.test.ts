@@ -165,7 +165,7 @@ describe("metrics", { timeout: 30_000, concurrent: true }, () => {
       yield* Effect.orDie(Api.resize(0))
       const { headers, status, text } = yield* HttpClient.get(`${address}/work`)
       assert.deepStrictEqual([status, headers["retry-after"]], [503, "1"])
-      assert.match(yield* text, /its line is full/)
+      assert.match(yield* text, /its queue is full/)
       const metrics = yield* HttpClient.get(`${address}/metrics`)
       assert.match(metrics.headers["content-type"] ?? "", /^text\/plain; version=0\.0\.4/)
       assert.include(yield* metrics.text, `greenpool_jobs_total{pool="api",outcome="rejection"} 1\n`)
