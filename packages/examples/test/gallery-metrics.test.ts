@@ -1,10 +1,10 @@
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Data, Deferred, Effect, Fiber, Layer, Metric, Schedule, Schema } from "effect"
-import { HttpClient, HttpServer } from "effect/http"
+import { Data, Deferred, Effect, Fiber, Metric, Schedule, Schema } from "effect"
+import { HttpClient } from "effect/http"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
-import { Api, clients, layerServer } from "../src/gallery/metrics.ts"
+import { Api, clients, startServer } from "../src/gallery/metrics.ts"
 import { startExample } from "./example.ts"
 import { observing, prometheus, type Sample, startPrometheus } from "./prometheus.ts"
 
@@ -24,10 +24,7 @@ const by = (label: string, samples: ReadonlyArray<Sample>) =>
   Object.fromEntries(samples.map(({ labels, value }) => [labels[label], value]))
 
 /** The example's server in this process, and its address. */
-const serve = Effect.gen(function*() {
-  const context = yield* Layer.build(layerServer(0))
-  return HttpServer.formatAddress(Context.get(context, HttpServer.HttpServer).address)
-})
+const serve = startServer(0)
 
 /** Each test has metrics of its own. */
 const services = <A, E, R>(effect: Effect.Effect<A, E, R>) =>

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { type Outcome, overload } from "../src/overload/bounds.ts"
-import { compete, type Share } from "../src/overload/tenants.ts"
+import { type Outcome, overload } from "../benchmark/overload/bounds.ts"
+import { compete, type Share } from "../benchmark/overload/tenants.ts"
 import { runExample } from "./example.ts"
 
 /** Nine in ten took at most so many milliseconds: what a machine that is busy for a moment leaves alone. */
