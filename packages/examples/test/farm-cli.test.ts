@@ -112,11 +112,13 @@ describe("farm, as a program", { concurrent: true, timeout: 60_000 }, () => {
       ["--size 0 echo", "Invalid value for flag --size: \"0\". Expected an integer of at least 1"],
       [
         "echo /nonexistent/lines",
-        "farm: NotFound: FileSystem.stat (/nonexistent/lines): ENOENT: no such file or directory"
+        "farm: /nonexistent/lines: no such file or directory\n"
       ],
-      ["echo /", "farm: / is a directory"],
-      ["--joblog /nonexistent/log echo /dev/null", "farm: NotFound: FileSystem.open (/nonexistent/log): ENOENT"],
-      ["--joblog / echo /dev/null", "farm: BadResource: FileSystem.open (/): EISDIR: illegal operation on a directory"]
+      ["echo /", "farm: / is a directory\n"],
+      ["echo {}", "farm: there is no file {}. Quote the command: farm 'echo {}' FILE\n"],
+      ["echo\ufffd /dev/null", "Expected a command in UTF-8\nSee farm --help.\n"],
+      ["--joblog /nonexistent/log echo /dev/null", "farm: /nonexistent/log: no such file or directory\n"],
+      ["--joblog / echo /dev/null", "farm: /: illegal operation on a directory\n"]
     ] as const
   ) {
     live(
@@ -174,7 +176,7 @@ describe("farm, as a program", { concurrent: true, timeout: 60_000 }, () => {
     })
   )
 
-  for (const [signal, code] of [["SIGTERM", 130], ["SIGHUP", 129], ["SIGQUIT", 131]] as const) {
+  for (const [signal, code] of [["SIGTERM", 143], ["SIGHUP", 129], ["SIGQUIT", 131]] as const) {
     live(
       `ends at ${signal} with ${code}, with all that it has started`,
       Effect.gen(function*() {
