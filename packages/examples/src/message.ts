@@ -5,7 +5,9 @@ const causes = function*(error: unknown): Generator<unknown> {
   for (let at = error; at !== undefined && at !== null; at = at instanceof Error ? at.cause : undefined) yield at
 }
 
-const isSystemError = (error: unknown): error is NodeJS.ErrnoException & { readonly code: string } =>
+type SystemError = NodeJS.ErrnoException & { readonly code: string; readonly errno: number }
+
+const isSystemError = (error: unknown): error is SystemError =>
   error instanceof Error && "errno" in error && typeof error.errno === "number"
 
 /** The error of the system that is behind an error, if there is one: it has a `code`, such as `EPIPE`. */
@@ -14,7 +16,7 @@ export const systemErrorOf = (error: unknown) => [...causes(error)].find(isSyste
 /** The message of an error and those of its causes, which often say more. Of a file, its path and what is wrong. */
 export const messageOf = (error: unknown): string => {
   const system = systemErrorOf(error)
-  if (system?.path !== undefined) return `${system.path}: ${getSystemErrorMessage(system.errno ?? 0)}`
+  if (system?.path !== undefined) return `${system.path}: ${getSystemErrorMessage(system.errno)}`
   const messages: Array<string> = []
   for (const at of causes(error)) {
     const message = at instanceof Error ? at.message : String(at)

@@ -31,10 +31,8 @@ const cannotGoOn = Effect.fnUntraced(function*(error: unknown) {
   return yield* new CannotGoOn()
 })
 
-const flag = (name: string, description: string, alias?: string) => {
-  const flag = Flag.Boolean(name).pipe(Flag.withDescription(description), Flag.withDefault(false))
-  return alias === undefined ? flag : Flag.withAlias(flag, alias)
-}
+const flag = (name: string, description: string) =>
+  Flag.Boolean(name).pipe(Flag.withDescription(description), Flag.withDefault(false))
 
 const input = {
   command: Argument.String("COMMAND").pipe(
@@ -54,7 +52,7 @@ const input = {
     atLeast(1),
     Flag.optional
   ),
-  nul: flag("null", "Lines end with a NUL byte and not with a newline, as those of find -print0", "0"),
+  nul: flag("null", "-0: lines end with a NUL byte and not with a newline, as those of find -print0"),
   tty: flag("tty", "Jobs use the terminal: for input and output, which is not kept, and for its signals"),
   unordered: flag("unordered", "Print what a job has written when it ends, not in the order of the lines"),
   retries: integer("retries", "How often a job that failed is tried again", 0, 0),

@@ -2,7 +2,8 @@
 import { Clock, Duration, Effect, Option, Schedule, Schema, type Semaphore } from "effect"
 import { type ChildProcess, spawn } from "node:child_process"
 import { constants } from "node:os"
-import { messageOf, systemErrorOf } from "../message.ts"
+import { getSystemErrorMessage } from "node:util"
+import { systemErrorOf } from "../message.ts"
 import { LINE_LIMIT } from "./lines.ts"
 import { bind } from "./script.ts"
 import type { Piece, Store } from "./store.ts"
@@ -45,17 +46,24 @@ export const hasFailed = ({ exitCode, signal }: Outcome): boolean => exitCode !=
 
 const notStarted = (reason: string): Outcome => ({ exitCode: 126, signal: 0, reason })
 
-class CannotStart extends Schema.TaggedError<CannotStart>()("CannotStart", { cause: Schema.Defect() }) {
-  /** Whether the system lacks what another job gives back when it ends. */
+/** The system refuses to start a shell. */
+class CannotStart extends Schema.TaggedError<CannotStart>()("CannotStart", { code: Schema.String, errno: Schema.Int }) {
+  /** Whether it lacks what another job gives back when it ends. */
   get isShortage() {
-    return ["EMFILE", "ENFILE", "EAGAIN", "ENOMEM"].includes(systemErrorOf(this.cause)?.code ?? "")
+    return ["EMFILE", "ENFILE", "EAGAIN", "ENOMEM"].includes(this.code)
+  }
+  override get message() {
+    return `${this.code}: ${getSystemErrorMessage(this.errno)}`
   }
 }
 
 const startShell = ({ script, terminal }: Field, line: Buffer) =>
   Effect.callback<ChildProcess, CannotStart>((resume) => {
     const bound = bind(script, line)
-    const fail = (cause: unknown) => resume(Effect.fail(new CannotStart({ cause })))
+    const fail = (error: unknown) => {
+      const system = systemErrorOf(error)
+      resume(system === undefined ? Effect.die(error) : Effect.fail(new CannotStart(system)))
+    }
     try {
       const shell = spawn("/bin/sh", ["-c", bound.script], {
         env: { ...process.env, FARM_LINE: bound.variable },
@@ -65,6 +73,7 @@ const startShell = ({ script, terminal }: Field, line: Buffer) =>
       })
       shell.once("error", fail).once("spawn", () => resume(Effect.succeed(shell)))
     } catch (error) {
+      // Some errors of the system are thrown.
       fail(error)
     }
   })
@@ -109,7 +118,7 @@ export const runOnce = Effect.fnUntraced(function*(field: Field, line: Buffer) {
           })
         )
     ).pipe(
-      Effect.tapError((error) => error.isShortage ? onShortage(messageOf(error.cause)) : Effect.void),
+      Effect.tapError((error) => error.isShortage ? onShortage(error.message) : Effect.void),
       Effect.retry({ while: (error) => error.isShortage, schedule: Schedule.spaced("50 millis") }),
       starting.withPermit
     )
@@ -129,7 +138,7 @@ export const runOnce = Effect.fnUntraced(function*(field: Field, line: Buffer) {
       signal: constants.signals.SIGTERM,
       reason: `it took longer than ${Duration.format(timeout)}`
     }))
-  }).pipe(Effect.scoped, Effect.catchTag("CannotStart", ({ cause }) => Effect.succeed(notStarted(messageOf(cause)))))
+  }).pipe(Effect.scoped, Effect.catchTag("CannotStart", ({ message }) => Effect.succeed(notStarted(message))))
 
   const outcome = line.length > LINE_LIMIT
     ? notStarted(`the line is longer than ${LINE_LIMIT} bytes`)
