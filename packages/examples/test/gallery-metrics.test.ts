@@ -56,20 +56,22 @@ const ofPage = [...read("../observing.md").matchAll(/^```promql\n([^]*?)^```$/gm
 const ofDashboard = dashboard.panels.flatMap(({ targets }) => targets.map(({ expr }) => expr))
 
 /** As Grafana fills it in. */
-const filledIn = (query: string) => query.replaceAll("$pool", "api").replaceAll("$__rate_interval", "2s")
+const filledIn = (query: string) =>
+  query.replaceAll("$pool", "api").replaceAll("$instance", ".*").replaceAll("$__rate_interval", "2s")
 
 const metricsIn = (text: string) => new Set(text.match(/\bgreenpool_\w+/g))
 
 describe("the dashboard of the metrics", () => {
-  it("has a variable for the data source and one for the pools, which every query uses", () => {
+  it("has variables for the data source, the pools and the instances, which every query uses", () => {
     assert.deepStrictEqual(dashboard.templating.list, [
       { name: "datasource" },
-      { name: "pool", definition: "label_values(greenpool_size, pool)" }
+      { name: "pool", definition: "label_values(greenpool_size, pool)" },
+      { name: "instance", definition: `label_values(greenpool_size{pool=~"$pool"}, instance)` }
     ])
     for (const query of ofDashboard) {
       const selectors = query.match(/greenpool_\w+(\{[^}]*\})?/g) ?? []
       assert.isNotEmpty(selectors)
-      for (const selector of selectors) assert.include(selector, `{pool=~"$pool"`)
+      for (const selector of selectors) assert.include(selector, `{pool=~"$pool", instance=~"$instance"`)
     }
     assert.strictEqual(new Set(dashboard.panels.map(({ id }) => id)).size, dashboard.panels.length)
   })
