@@ -17,32 +17,32 @@ const summaries = {
 
 type Alert = keyof typeof summaries
 
-/** A pool, with its figures minute by minute in the notation of promtool. */
+/** A pool, with its figures every 30 seconds in the notation of promtool. */
 interface Figures {
   readonly running?: string
   readonly waiting?: string
-  /** Jobs a minute that succeed, that are rejected, and that have waited for 2 s. */
+  /** Jobs in 30 seconds that succeed, that are rejected, and that have waited for 2 s. */
   readonly succeeded?: number
   readonly rejected?: number
   readonly slow?: number
 }
 
 const pool = (instance: string, figures: Figures) => {
-  const { rejected = 0, running = "4x30", slow = 0, succeeded = 90, waiting = "0x30" } = figures
+  const { rejected = 0, running = "4x60", slow = 0, succeeded = 90, waiting = "0x60" } = figures
   const series = (name: string, labels: string, values: string) => ({
     series: `greenpool_${name}{job="app",instance="${instance}",pool="api"${labels}}`,
     values
   })
   return [
-    series("size", "", "4x30"),
+    series("size", "", "4x60"),
     series("running", "", running),
     series("waiting", "", waiting),
-    series("jobs_total", `,outcome="success"`, `0+${succeeded}x30`),
-    series("jobs_total", `,outcome="rejection"`, `0+${rejected}x30`),
-    series("wait_seconds_bucket", `,le="1"`, `0+${succeeded - slow}x30`),
-    series("wait_seconds_bucket", `,le="2.5"`, `0+${succeeded}x30`),
-    series("wait_seconds_bucket", `,le="+Inf"`, `0+${succeeded}x30`),
-    series("wait_seconds_count", "", `0+${succeeded}x30`)
+    series("jobs_total", `,outcome="success"`, `0+${succeeded}x60`),
+    series("jobs_total", `,outcome="rejection"`, `0+${rejected}x60`),
+    series("wait_seconds_bucket", `,le="1"`, `0+${succeeded - slow}x60`),
+    series("wait_seconds_bucket", `,le="2.5"`, `0+${succeeded}x60`),
+    series("wait_seconds_bucket", `,le="+Inf"`, `0+${succeeded}x60`),
+    series("wait_seconds_count", "", `0+${succeeded}x60`)
   ]
 }
 
@@ -64,7 +64,7 @@ const expecting = (minutes: number, ringing: ReadonlyArray<Alert>, said: Partial
 const check = (input_series: ReturnType<typeof pool>, ...expected: ReadonlyArray<ReturnType<typeof expecting>>) =>
   Effect.gen(function*() {
     const file = join(yield* temporaryFolder, "test.yml")
-    const test = { interval: "1m", input_series, alert_rule_test: expected.flat() }
+    const test = { interval: "30s", input_series, alert_rule_test: expected.flat() }
     // YAML is a superset of JSON.
     writeFileSync(file, JSON.stringify({ rule_files: [join(observing, "alerts.yml")], tests: [test] }))
     execFileSync(promtool!, ["test", "rules", file], { stdio: "pipe" })
@@ -72,8 +72,8 @@ const check = (input_series: ReturnType<typeof pool>, ...expected: ReadonlyArray
 
 const effect = it.effect.skipIf(promtool === undefined)
 
-const saturated = { waiting: "50x30" }
-const idle = { running: "0x30" }
+const saturated = { waiting: "50x60" }
+const idle = { running: "0x60" }
 
 describe("the alerts of the documents", { timeout: 30_000 }, () => {
   effect(
@@ -101,7 +101,7 @@ describe("the alerts of the documents", { timeout: 30_000 }, () => {
     "ring and go on ringing though one scrape of ten sees a free slot",
     () =>
       check(
-        pool("a", { running: "4x8 3 4x8 3 4x11", waiting: "3x8 0 3x8 0 3x11" }),
+        pool("a", { running: "4x8 3 ".repeat(6), waiting: "3x8 0 ".repeat(6) }),
         ...[6, 9, 12, 17, 18, 20].map((minute) =>
           expecting(minute, ["GreenPoolSaturated", "GreenPoolSaturatedOverall"])
         )
@@ -112,7 +112,7 @@ describe("the alerts of the documents", { timeout: 30_000 }, () => {
     "do not ring for a pool that is full now and then",
     () =>
       check(
-        pool("a", { running: "4x2 1x2 4x2 1x2 4x2 1x2 4x2", waiting: "9x2 0x2 9x2 0x2 9x2 0x2 9x2" }),
+        pool("a", { running: "4x5 1x5 ".repeat(5), waiting: "9x5 0x5 ".repeat(5) }),
         expecting(14, [])
       )
   )
