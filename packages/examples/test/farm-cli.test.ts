@@ -106,9 +106,11 @@ describe("farm, as a program", { concurrent: true, timeout: 60_000 }, () => {
       const lines = Array.from({ length: 40 }, (_, index) => `${index}\n`).join("")
       write("lines", lines)
       const main = fileURLToPath(new URL("../src/main.ts", import.meta.url))
-      const job = "until test -s said; do sleep 0.05; done; echo"
-      const farm = `cd ${path}; ulimit -n 64; exec "$0" "$1" farm --quiet -j 40 --joblog log '${job}' lines 2> said`
-      const { stdout } = yield* Effect.promise(() => promisify(execFile)("sh", ["-c", farm, process.execPath, main]))
+      const farm = `cd ${path}; ulimit -n 64; exec "$0" "$1" farm --quiet -j 40 --joblog log "$2" lines 2> said`
+      const job = "until test -s said || ! test -e lines; do sleep 0.1; done; echo"
+      const { stdout } = yield* Effect.promise(() =>
+        promisify(execFile)("sh", ["-c", farm, process.execPath, main, job])
+      )
       assert.strictEqual(stdout, lines)
       assert.strictEqual(read("said"), "farm: fewer jobs at once than there are slots: EMFILE: too many open files\n")
       assert.strictEqual(read("log").match(/\t0\t0\tuntil/g)?.length, 40)

@@ -1,10 +1,11 @@
 // The farm: every line is a job of the pool, which decides how many run at once.
 import { GreenPool } from "@greenpool/core"
-import { Deferred, type Duration, Effect, Runtime, Schema, Semaphore, Stream } from "effect"
-import { type Ended, type Field, hasFailed, runOnce } from "./job.ts"
+import { Deferred, type Duration, Effect, Runtime, Schema, Stream } from "effect"
+import { type Ended, hasFailed, type Jobs, runOnce } from "./job.ts"
 import { openJobLog } from "./joblog.ts"
 import { makeScreen, type Tally } from "./screen.ts"
 import { abridge, toCommand, toScript } from "./script.ts"
+import { makeShells } from "./shell.ts"
 import { resizeOnSignals, suspendOnSignals } from "./signals.ts"
 import { makeStore } from "./store.ts"
 
@@ -47,19 +48,13 @@ export const farm = Effect.fn("farm")(function*<E, R>(lines: Stream.Stream<Buffe
   yield* resizeOnSignals(screen.say)
 
   let isShort = false
-  const field: Field = {
-    ...options,
-    script: toScript(options.command),
-    store,
-    groups: new Set(),
-    starting: yield* Semaphore.make(1),
-    onShortage: Effect.fnUntraced(function*(reason) {
-      if (isShort) return
-      isShort = true
-      yield* Effect.ignore(screen.warn(`fewer jobs at once than there are slots: ${reason}`))
-    })
-  }
-  yield* suspendOnSignals(field.groups)
+  const { groups, start } = yield* makeShells(options.terminal, (reason) => {
+    if (isShort) return Effect.void
+    isShort = true
+    return Effect.ignore(screen.warn(`fewer jobs at once than there are slots: ${reason}`))
+  })
+  yield* suspendOnSignals(groups)
+  const jobs: Jobs = { script: toScript(options.command), timeout: options.timeout, store, start }
 
   /** What has ended and is not printed yet. */
   const unprinted = new Map<number, Ended>()
@@ -89,10 +84,10 @@ export const farm = Effect.fn("farm")(function*<E, R>(lines: Stream.Stream<Buffe
   const job = ([line, index]: readonly [Buffer, number]) =>
     Effect.uninterruptibleMask(Effect.fnUntraced(function*(restore) {
       // Tries follow each other in the same slot. The output of the last one counts.
-      let ended = yield* restore(runOnce(field, line))
+      let ended = yield* restore(runOnce(jobs, line))
       for (let retries = options.retries; retries > 0 && hasFailed(ended); retries--) {
-        for (const _ of store.take([...ended.stdout, ...ended.stderr]));
-        ended = yield* restore(runOnce(field, line))
+        store.drop([...ended.stdout, ...ended.stderr])
+        ended = yield* restore(runOnce(jobs, line))
       }
       // A job that has ended is in the log and in the output, whatever happens to the farm.
       yield* conclude(index + 1, line, ended)

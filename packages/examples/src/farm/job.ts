@@ -1,11 +1,9 @@
-// One line through the command, in a shell and a process group of its own.
-import { Clock, Duration, Effect, Option, Schedule, Schema, type Semaphore } from "effect"
-import { type ChildProcess, spawn } from "node:child_process"
+// One line through the command.
+import { Clock, Duration, Effect, Option } from "effect"
 import { constants } from "node:os"
-import { getSystemErrorMessage } from "node:util"
-import { systemErrorOf } from "../message.ts"
 import { LINE_LIMIT } from "./lines.ts"
 import { bind } from "./script.ts"
+import type { makeShells } from "./shell.ts"
 import type { Piece, Store } from "./store.ts"
 
 /** How a job ended. */
@@ -27,123 +25,41 @@ export interface Ended extends Outcome {
   readonly millis: number
 }
 
-/** What all jobs of a farm share. */
-export interface Field {
+/** What the jobs of a farm have in common. */
+export interface Jobs {
   readonly script: string
   readonly timeout?: Duration.Duration | undefined
-  /** The descriptor of the terminal, where the jobs use it: for input, output, and its signals. */
-  readonly terminal?: number | undefined
   readonly store: Store
-  /** The process groups of what runs. */
-  readonly groups: Set<number>
-  /** Held by the one job that is starting. */
-  readonly starting: Semaphore.Semaphore
-  /** Is told why a job cannot start yet. */
-  readonly onShortage: (reason: string) => Effect.Effect<void>
+  readonly start: Effect.Success<ReturnType<typeof makeShells>>["start"]
 }
 
 export const hasFailed = ({ exitCode, signal }: Outcome): boolean => exitCode !== 0 || signal !== 0
 
 const notStarted = (reason: string): Outcome => ({ exitCode: 126, signal: 0, reason })
 
-/** The system refuses to start a shell. */
-class CannotStart extends Schema.TaggedError<CannotStart>()("CannotStart", { code: Schema.String, errno: Schema.Int }) {
-  /** Whether it lacks what another job gives back when it ends. */
-  get isShortage() {
-    return ["EMFILE", "ENFILE", "EAGAIN", "ENOMEM"].includes(this.code)
-  }
-  override get message() {
-    return `${this.code}: ${getSystemErrorMessage(this.errno)}`
-  }
-}
-
-const startShell = ({ script, terminal }: Field, line: Buffer) =>
-  Effect.callback<ChildProcess, CannotStart>((resume) => {
-    const bound = bind(script, line)
-    const fail = (error: unknown) => {
-      const system = systemErrorOf(error)
-      resume(system === undefined ? Effect.die(error) : Effect.fail(new CannotStart(system)))
-    }
-    try {
-      const shell = spawn("/bin/sh", ["-c", bound.script], {
-        env: { ...process.env, FARM_LINE: bound.variable },
-        detached: terminal === undefined,
-        // The standard input may be the one that the lines come from.
-        stdio: terminal === undefined ? ["ignore", "pipe", "pipe"] : [terminal, "inherit", "inherit"]
-      })
-      shell.once("error", fail).once("spawn", () => resume(Effect.succeed(shell)))
-    } catch (error) {
-      // Some errors of the system are thrown.
-      fail(error)
-    }
-  })
-
-const signalTo = (target: number, signal: NodeJS.Signals | 0): boolean => {
-  try {
-    return process.kill(target, signal)
-  } catch {
-    return false
-  }
-}
-
-/** Tells a process group to end, and kills it after a second. Waits until nothing of it is left, as far as that goes. */
-const end = Effect.fnUntraced(function*(target: number) {
-  for (const signal of ["SIGTERM", "SIGKILL"] as const) {
-    if (!signalTo(target, signal)) return
-    for (let wait = 0; wait < 100 && signalTo(target, 0); wait++) yield* Effect.sleep("10 millis")
-  }
-})
-
-/**
- * Runs a line once. The job is over when its shell has ended and nobody holds its output any more. When it takes too
- * long or is interrupted, its whole process group is ended. So is what it has left behind at its end. A job that the
- * system cannot start for want of files or processes waits until it can, as others end.
- */
-export const runOnce = Effect.fnUntraced(function*(field: Field, line: Buffer) {
-  const { groups, onShortage, starting, store, terminal, timeout } = field
+/** Runs a line once. When it takes too long or is interrupted, all that it has started is ended. */
+export const runOnce = Effect.fnUntraced(function*({ script, start, store, timeout }: Jobs, line: Buffer) {
   const stdout: Array<Piece> = []
   const stderr: Array<Piece> = []
   let startedAt = yield* Clock.currentTimeMillis
 
   const run = Effect.gen(function*() {
-    const shell = yield* Effect.acquireRelease(
-      Effect.tap(startShell(field, line), ({ pid = 0 }) => Effect.sync(() => groups.add(pid))),
-      ({ pid = 0, stderr, stdout }) =>
-        Effect.ensuring(
-          end(terminal === undefined ? -pid : pid),
-          Effect.sync(() => {
-            groups.delete(pid)
-            stdout?.destroy()
-            stderr?.destroy()
-          })
-        )
-    ).pipe(
-      Effect.tapError((error) => error.isShortage ? onShortage(error.message) : Effect.void),
-      Effect.retry({ while: (error) => error.isShortage, schedule: Schedule.spaced("50 millis") }),
-      starting.withPermit
-    )
-    shell.stdout?.on("data", (bytes: Buffer) => stdout.push(store.put(bytes)))
-    shell.stderr?.on("data", (bytes: Buffer) => stderr.push(store.put(bytes)))
-    startedAt = yield* Clock.currentTimeMillis
-    const closed = Effect.callback<Outcome>((resume) => {
-      shell.once(
-        "close",
-        (code, signal) =>
-          resume(Effect.succeed({ exitCode: code ?? 0, signal: signal === null ? 0 : constants.signals[signal] }))
-      )
+    if (line.length > LINE_LIMIT) return notStarted(`the line is longer than ${LINE_LIMIT} bytes`)
+    if (line.includes(0)) return notStarted("the line has a NUL byte")
+    const bound = bind(script, line)
+    const closed = yield* start({
+      text: bound.script,
+      line: bound.variable,
+      onStdout: (bytes) => stdout.push(store.put(bytes)),
+      onStderr: (bytes) => stderr.push(store.put(bytes))
     })
-    if (timeout === undefined) return yield* closed
-    return Option.getOrElse(yield* Effect.timeoutOption(closed, timeout), (): Outcome => ({
-      exitCode: -1,
-      signal: constants.signals.SIGTERM,
-      reason: `it took longer than ${Duration.format(timeout)}`
-    }))
+    startedAt = yield* Clock.currentTimeMillis
+    const ended = yield* (timeout === undefined ? Effect.asSome(closed) : Effect.timeoutOption(closed, timeout))
+    if (Option.isSome(ended)) return { exitCode: ended.value[0], signal: ended.value[1] }
+    const reason = `it took longer than ${Duration.format(timeout ?? Duration.zero)}`
+    return { exitCode: -1, signal: constants.signals.SIGTERM, reason }
   }).pipe(Effect.scoped, Effect.catchTag("CannotStart", ({ message }) => Effect.succeed(notStarted(message))))
 
-  const outcome = line.length > LINE_LIMIT
-    ? notStarted(`the line is longer than ${LINE_LIMIT} bytes`)
-    : line.includes(0)
-    ? notStarted("the line has a NUL byte")
-    : yield* run
+  const outcome: Outcome = yield* run
   return { ...outcome, stdout, stderr, startedAt, millis: (yield* Clock.currentTimeMillis) - startedAt } satisfies Ended
 })

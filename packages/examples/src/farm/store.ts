@@ -16,6 +16,8 @@ export interface Store {
   readonly put: (piece: Buffer) => Piece
   /** Takes pieces out, one after the other. */
   readonly take: (pieces: Iterable<Piece>) => Iterable<Buffer>
+  /** Forgets pieces. */
+  readonly drop: (pieces: Iterable<Piece>) => void
 }
 
 /** A file cannot be opened. */
@@ -53,19 +55,21 @@ export const makeStore = Effect.fnUntraced(function*(limit: number) {
     return piece
   }
 
-  const take = function*(pieces: Iterable<Piece>) {
+  const drop = (pieces: Iterable<Piece>) => {
     for (const piece of pieces) {
-      if (Buffer.isBuffer(piece)) {
-        inMemory -= piece.length
-        yield piece
-      } else {
-        const bytes = Buffer.allocUnsafe(piece.length)
-        readSync(file, bytes, 0, piece.length, piece.block * BLOCK)
-        free.push(piece.block)
-        yield bytes
-      }
+      if (Buffer.isBuffer(piece)) inMemory -= piece.length
+      else free.push(piece.block)
     }
   }
 
-  return { put, take } satisfies Store
+  const take = function*(pieces: Iterable<Piece>) {
+    for (const piece of pieces) {
+      const bytes = Buffer.isBuffer(piece) ? piece : Buffer.allocUnsafe(piece.length)
+      if (!Buffer.isBuffer(piece)) readSync(file, bytes, 0, piece.length, piece.block * BLOCK)
+      drop([piece])
+      yield bytes
+    }
+  }
+
+  return { put, take, drop } satisfies Store
 })
