@@ -1,4 +1,4 @@
-// Times `farm` beside `xargs -P` and GNU parallel: the same shell command for each of many lines, eight at once.
+// Times `farm`, `xargs -P` and GNU parallel: the same shell command for each of many lines, eight at a time.
 //
 //   pnpm --filter @greenpool/examples bench:farm [LINES [ROUNDS]]
 //
@@ -43,7 +43,7 @@ const time = ([command, ...args]: Contestants[string], lines: number): number | 
 
 const median = (times: ReadonlyArray<number>) => times.toSorted((a, b) => a - b)[times.length >> 1] ?? NaN
 
-/** Has the contestants run for so many rounds, and prints their times beside those of the one that is named. */
+/** Has the contestants run for so many rounds, and prints their times compared with those of the one that is named. */
 const compare = (title: string, lines: ReadonlyArray<string>, contestants: Contestants, reference: string) => {
   const times = new Map(Object.keys(contestants).map((name) => [name, [] as Array<number>]))
   for (let round = 1; round <= rounds; round++) {

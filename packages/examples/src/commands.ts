@@ -41,10 +41,14 @@ const gallery = <const Name extends string, const Config extends Command.Command
   Command.make(name, config, main).pipe(Command.withDescription(description), Command.run({ version: "0.1.0" }))
 
 export const commands: Readonly<Record<string, ReturnType<typeof gallery>>> = {
-  echo: gallery("echo", { port: listenOn, size: integer("size", "How many connections at once", 1000) }, echo.main),
+  echo: gallery(
+    "echo",
+    { port: listenOn, size: integer("size", "How many connections are served concurrently", 1000) },
+    echo.main
+  ),
   feedscraper: gallery("feedscraper", {
     port: listenOn,
-    size: integer("size", "How many feeds are fetched at once", 20)
+    size: integer("size", "How many feeds are fetched concurrently", 20)
   }, feedscraper.main),
   importer: gallery("importer", {
     file: file(`A CSV with the columns ${COLUMNS.join()}; without it, a generated one`),
@@ -74,7 +78,7 @@ export const commands: Readonly<Record<string, ReturnType<typeof gallery>>> = {
   }, tenants.main),
   traces: gallery("traces", {
     collector: url("collector", "Where to send spans by OTLP over HTTP (default: http://localhost:4318 if it answers)"),
-    requests: integer("requests", "How many requests at once, for a pool of size 1", 9)
+    requests: integer("requests", "How many concurrent requests, for a pool of size 1", 9)
   }, traces.main),
   webcrawler: gallery("webcrawler", {
     urls: Argument.String("URL").pipe(

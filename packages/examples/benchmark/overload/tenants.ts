@@ -3,7 +3,7 @@ import { startSharedServer } from "../../src/overload/server.ts"
 import { p99 } from "./bounds.ts"
 import { generate } from "./load.ts"
 
-/** How many requests are worked on at once. */
+/** How many requests are worked on concurrently. */
 export const SIZE = 4
 
 /** How long a request of each tenant takes, in milliseconds. */

@@ -18,7 +18,7 @@ export class CannotStart
   }
 }
 
-/** What a shell runs, and who is told what it writes. */
+/** What a shell runs, and where its output goes. */
 export interface Script {
   readonly text: string
   /** The value of `FARM_LINE`. */

@@ -1,5 +1,5 @@
 // An HTTP server that takes the URLs of feeds, one a line, and answers with the titles of the feeds, in the same order.
-// All requests share one pool, which bounds how many feeds are fetched at once; each has a pile of its own on it.
+// All requests share one pool, which bounds how many feeds are fetched concurrently; each has a pile of its own on it.
 import { GreenPile, GreenPool } from "@greenpool/core"
 import { ByteSize, Console, Effect, Schema, Stream } from "effect"
 import {

@@ -9,6 +9,11 @@ const encodeAnswer = Schema.encodeSync(Answer)
 /** The file for the answers cannot be locked: another run uses it, or it cannot be written. */
 export class NotLocked extends Schema.TaggedError<NotLocked>()("NotLocked", { message: Schema.String }) {}
 
+/** Some prompts have no answer. The next run asks them again. */
+export class Unanswered extends Schema.TaggedError<Unanswered>()("Unanswered", { count: Schema.Int }) {
+  override readonly message = `no answer to ${this.count} of the prompts; run it again to ask them again`
+}
+
 /** Keeps other runs off a file until the scope closes. However the process ends, the system releases the lock. */
 const lock = (file: string) =>
   Effect.acquireRelease(

@@ -1,20 +1,15 @@
-// Sends many prompts to an API. The pool bounds how many requests are in flight, a rate limiter how many a second;
-// answers are appended to a file as they come, and a second run asks only what has no answer there.
+// Sends many prompts to an API. The pool bounds how many requests are in flight, a rate limiter how many a second. Answers
+// are appended to a file as they come, and a second run asks only what has no answer there.
 import { GreenPool } from "@greenpool/core"
-import { Console, Effect, Fiber, Layer, Option, Schedule, Schema } from "effect"
+import { Console, Effect, Fiber, Layer, Option, Schedule } from "effect"
 import { CliError } from "effect/cli"
 import { FetchHttpClient } from "effect/http"
 import { RateLimiter } from "effect/persistence"
-import { openAnswers } from "./llm-answers.ts"
+import { openAnswers, Unanswered } from "./llm-answers.ts"
 import { generatePrompts, startDemo } from "./llm-demo.ts"
 import { type Prompt, readPrompts } from "./llm-prompts.ts"
 import { type Api, makeRequest } from "./llm-request.ts"
 import { makeWaits } from "./llm-waits.ts"
-
-/** Some prompts have no answer. The next run asks them again. */
-export class Unanswered extends Schema.TaggedError<Unanswered>()("Unanswered", { count: Schema.Int }) {
-  override readonly message = `no answer to ${this.count} of the prompts; run it again to ask them again`
-}
 
 /** Asks what has no answer in the file yet, and appends the answers to it. Returns how many there are. */
 export const llmBatch = Effect.fn("llmBatch")(

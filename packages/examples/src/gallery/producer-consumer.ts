@@ -15,7 +15,7 @@ const consume = (url: string, found: Queue.Enqueue<string>, missing: Set<string>
     })
   )
 
-/** Visits all pages of a site, at most `limit`, and gives those of each round. */
+/** Visits all pages of a site, at most `limit`, and returns those of each round. */
 export const producerConsumer = Effect.fn("producerConsumer")(function*(start: string, limit = Infinity) {
   // Unbounded: a consumer that waited for room in the queue would keep its slot, while the producer waits for one.
   const queue = yield* Queue.unbounded<string>()

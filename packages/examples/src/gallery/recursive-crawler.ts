@@ -4,7 +4,7 @@ import { Console, Effect, Option } from "effect"
 import { FetchHttpClient, type HttpClient } from "effect/http"
 import { NoStartPage, readLinks, startSite } from "./pages.ts"
 
-/** Crawls the site of a page, and gives all its pages that it has found, at most `limit`. */
+/** Crawls the site of a page, and returns all its pages that it has found, at most `limit`. */
 export const recursiveCrawler = Effect.fn("recursiveCrawler")(function*(start: string, limit = Infinity) {
   const seen = new Set<string>()
   const missing = new Set<string>()

@@ -8,7 +8,7 @@ import { drive } from "./tenants-load.ts"
 
 const bounds = { size: 2, maxWaiting: 50 }
 
-/** The requests of one tenant: so many at once, and a bounded queue. */
+/** The requests of one tenant: so many concurrently, and a bounded queue. */
 export class ApiPool extends GreenPool.Service<ApiPool>()("app/ApiPool", bounds) {}
 
 /** The connections to the database, for all tenants. */
@@ -29,7 +29,7 @@ const Tenant = Schema.String.check(Schema.isPattern(/^[a-z0-9-]{1,32}$/))
 
 /**
  * Starts the server, and returns its address. All requests take the two pools in the same order, so that they never
- * wait for each other. In the second each tenant has a key: whose turn it is there does not depend on who asks most.
+ * wait for each other. In the second each tenant has a key: whose turn it is there does not depend on which asks most.
  */
 export const startServer = (port: number, work: typeof query = query) => {
   const answer = Effect.gen(function*() {

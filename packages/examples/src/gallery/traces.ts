@@ -1,5 +1,5 @@
 // Requests to an HTTP server whose handler runs in a traced pool: in the trace of a request, the wait for a slot is a
-// span of its own beside the work. The spans are printed as trees, and go to a collector of OpenTelemetry by OTLP.
+// span of its own next to the work. The spans are printed as trees, and go to a collector of OpenTelemetry by OTLP.
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { GreenPool } from "@greenpool/core"
 import { Console, Effect, Option, Schema } from "effect"

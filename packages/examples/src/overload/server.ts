@@ -5,7 +5,7 @@ import { Effect } from "effect"
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { serve } from "../gallery/serve.ts"
 
-/** How many requests are worked on at once, and how long one takes, in milliseconds. */
+/** How many requests are worked on concurrently, and how long one takes, in milliseconds. */
 export const SIZE = 10
 export const SERVICE_TIME = 50
 
