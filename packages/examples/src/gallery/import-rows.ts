@@ -26,15 +26,13 @@ export interface Row {
 }
 
 /** What the parser makes of a row: `bytes` is its end. */
-interface Parsed {
-  readonly record: ReadonlyArray<Buffer>
-  readonly info: { readonly bytes: number }
-}
+type Parsed = { readonly record: ReadonlyArray<string>; readonly info: { readonly bytes: number } }
 
-const breaksIn = (field: Buffer): number => {
-  let count = 0
-  for (let at = field.indexOf(0x0a); at >= 0; at = field.indexOf(0x0a, at + 1)) count++
-  return count
+/** Text of bytes that were read as Latin-1, in which every byte is a character; undefined where they are not UTF-8. */
+const decode = (field: string): string | undefined => {
+  if (!/[\x80-\xff]/.test(field)) return field
+  const bytes = Buffer.from(field, "latin1")
+  return isUtf8(bytes) ? bytes.toString() : undefined
 }
 
 /** The rows of a file from a place on. A row may have any number of fields, and fields may have lines of their own. */
@@ -54,8 +52,8 @@ export const readRows = (file: string, from: Place) =>
       NodeStream.pipeThroughDuplex<Parsed, ImportError>({
         evaluate: () =>
           parse({
-            // Fields are bytes, so that those that are not UTF-8 are noticed, and not replaced.
-            encoding: null,
+            // So that bytes that are not UTF-8 are noticed, and not replaced.
+            encoding: "latin1",
             info: true,
             record_delimiter: ["\n", "\r\n"],
             // These are for the schema to judge, with the other errors of a row.
@@ -69,11 +67,12 @@ export const readRows = (file: string, from: Place) =>
       }),
       Stream.map(({ info, record }): Row => {
         const start = at
-        const isText = record.every(isUtf8)
-        const breaks = record.reduce((sum, field) => sum + breaksIn(field), 0)
+        const decoded = record.map(decode)
+        const fields = decoded.filter((field) => field !== undefined)
+        const isText = fields.length === record.length
+        const breaks = record.reduce((sum, text) => sum + text.split("\n").length - 1, 0)
         at = { bytes: origin + info.bytes, lines: start.lines + 1 + breaks }
-        const fields = record.map((field) => field.toString(isText ? "utf8" : "latin1"))
-        return { fields, isUtf8: isText, start, end: at }
+        return { fields: isText ? fields : record, isUtf8: isText, start, end: at }
       })
     )
   }))
