@@ -48,13 +48,18 @@ const input = {
   size: Flag.Int("size").pipe(
     Flag.withAlias("j"),
     Flag.withAlias("P"),
-    Flag.withDescription("How many jobs run at once (default: as many as there are processors; with --tty 1)"),
+    Flag.withDescription("How many jobs run concurrently (default: as many as there are processors; with --tty 1)"),
     atLeast(1),
     Flag.optional
   ),
   nul: flag("null", "-0: lines end with a NUL byte and not with a newline, as those of find -print0"),
   tty: flag("tty", "Jobs use the terminal: for input and output, which is not kept, and for its signals"),
   unordered: flag("unordered", "Print what a job has written when it ends, not in the order of the lines"),
+  window: Flag.Int("window").pipe(
+    Flag.withDescription("How many jobs may have begun whose output is not printed yet (default: 8 times the size)"),
+    atLeast(1),
+    Flag.optional
+  ),
   retries: integer("retries", "How often a job that failed is tried again", 0, 0),
   timeout: Flag.String("timeout").pipe(
     Flag.withDescription("Longest time for a try: seconds, or 500ms, 10s, 1m, 1h. It is killed then, and has failed"),
@@ -86,7 +91,7 @@ export const farmCommand = Command.make(
   "farm",
   input,
   Effect.fn("farm")(
-    function*({ file, joblog, nul, size, timeout, tty, ...options }) {
+    function*({ file, joblog, nul, size, timeout, tty, window, ...options }) {
       const { bytes, total } = yield* open(Option.getOrUndefined(file))
       const slots = Option.getOrElse(size, () => tty ? 1 : availableParallelism())
       const { failed } = yield* farm(splitLines(bytes, nul ? 0 : 0x0a), {
@@ -94,6 +99,7 @@ export const farmCommand = Command.make(
         joblog: Option.getOrUndefined(joblog),
         terminal: tty ? yield* openFile("/dev/tty", "r+") : undefined,
         timeout: Option.getOrUndefined(timeout),
+        window: Option.getOrUndefined(window),
         total
       }).pipe(Effect.provide(GreenPool.layer({ size: slots, name: "farm" })))
       if (failed > 0) return yield* new JobsFailed({ count: failed })
@@ -106,7 +112,7 @@ export const farmCommand = Command.make(
   )
 ).pipe(
   Command.withDescription(
-    "Runs every line of a file through a shell command, several at once. SIGUSR1 adds one to how many, SIGUSR2 takes " +
+    "Runs every line of a file through a shell command, several concurrently. SIGUSR1 adds one to how many, SIGUSR2 takes " +
       "one away. Exit codes: the number of jobs that failed, 101 if more than 100; 255 bad input, 130 interrupted."
   )
 )

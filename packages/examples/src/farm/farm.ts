@@ -1,4 +1,4 @@
-// The farm: every line is a job of the pool, which decides how many run at once.
+// The farm: every line is a job of the pool, which decides how many run concurrently.
 import { GreenPool } from "@greenpool/core"
 import { Deferred, type Duration, Effect, Runtime, Schema, Stream } from "effect"
 import { type Ended, hasFailed, type Jobs, runOnce } from "./job.ts"
@@ -16,6 +16,8 @@ export interface FarmOptions {
   /** `{}` in it is the line. */
   readonly command: string
   readonly unordered: boolean
+  /** How many jobs may have begun whose output is not printed yet, where it is in order. Default: 8 times the size. */
+  readonly window?: number | undefined
   readonly retries: number
   readonly timeout?: Duration.Duration | undefined
   readonly halt: boolean
@@ -94,9 +96,11 @@ export const farm = Effect.fn("farm")(function*<E, R>(lines: Stream.Stream<Buffe
       return index + 1
     }))
 
-  const imap = options.unordered ? GreenPool.imapUnordered : GreenPool.imap
-  yield* Stream.zipWithIndex(lines).pipe(
-    imap(job),
+  const numbered = Stream.zipWithIndex(lines)
+  const { window = (size: number) => 8 * size } = options
+  // Behind a long job the others go on, as far as the window reaches.
+  const ended = options.unordered ? GreenPool.imapUnordered(job, numbered) : GreenPool.imap(job, numbered, { window })
+  yield* ended.pipe(
     Stream.runForEach(print),
     // Not a failure of the map, whose turn would come in order only.
     Effect.raceFirst(Deferred.await(halted)),
