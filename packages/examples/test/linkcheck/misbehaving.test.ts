@@ -3,20 +3,11 @@ import { GreenPool } from "@greenpool/core"
 import { Duration, Effect, Fiber } from "effect"
 import type { Socket } from "node:net"
 import { gzipSync } from "node:zlib"
-import { crawl, type CrawlOptions, Ledger } from "../src/linkcheck/crawl.ts"
-import { makeReport } from "../src/linkcheck/report.ts"
-import { layerClient } from "../src/linkcheck/request.ts"
-import { respond, serveRaw } from "./raw-server.ts"
-
-const options: CrawlOptions = { timeout: Duration.seconds(2), retries: 1, pageLimit: 100_000 }
-
-const check = (start: string, more?: Partial<CrawlOptions>) =>
-  Effect.gen(function*() {
-    const ledger = new Ledger()
-    const url = new URL(start)
-    yield* crawl(url, ledger, { ...options, ...more })
-    return makeReport(url, ledger, { complete: true, millis: 0 })
-  }).pipe(Effect.provide([GreenPool.layer({ size: 4 }), layerClient]))
+import { crawl, type CrawlOptions, Ledger } from "../../src/linkcheck/crawl.ts"
+import { makeReport } from "../../src/linkcheck/report.ts"
+import { layerClient } from "../../src/linkcheck/request.ts"
+import { respond, serveRaw } from "../raw-server.ts"
+import { check, defaults, options } from "./crawling.ts"
 
 /** Who has to run into the time limit need not wait for long. */
 const limit = (is: string): Partial<CrawlOptions> => is === "Timeout" ? { timeout: Duration.millis(500) } : {}
@@ -49,63 +40,85 @@ const badly: Readonly<Record<string, { readonly does: (socket: Socket) => void; 
   "stops in the middle of its headers": { does: (socket) => socket.write("HTTP/1.1 200 OK\r\nContent-"), is: "Timeout" }
 }
 
-const badlyInBody: typeof badly = {
+/** Who begins a body has answered: a browser shows what has come. */
+const badlyInBody: Readonly<Record<string, { readonly does: (socket: Socket) => void; readonly cut: RegExp }>> = {
   "closes the connection in the middle of the body": {
     does: (socket) => socket.write(head("Content-Length: 5000") + "<a href=/x>", () => socket.destroy()),
-    is: "Truncated"
+    cut: /./
   },
   "promises more than it sends": {
     does: (socket) => socket.end(head("Content-Length: 5000") + "<a href=/x>"),
-    is: "Truncated"
+    cut: /./
   },
   "ends a chunked body in the middle": {
     does: (socket) => socket.end(head("Transfer-Encoding: chunked") + "b\r\n<a href=/x>\r\n"),
-    is: "Truncated"
-  },
-  "sends chunks that are none": {
-    does: (socket) => socket.end(head("Transfer-Encoding: chunked") + "nonsense\r\n"),
-    is: "Garbage"
+    cut: /./
   },
   "stops in the middle of the body": {
     does: (socket) => socket.write(head("Content-Length: 5000") + "<a href=/x>"),
-    is: "Timeout"
-  },
-  "calls gzip what is none": {
-    does: (socket) => socket.end(head("Content-Encoding: gzip", "Content-Length: 11") + "<a href=/x>"),
-    is: "Garbage"
-  },
-  "cuts its gzip off": {
-    does: (socket) => {
-      const body = gzipSync("<a href=/x>").subarray(0, 20)
-      socket.write(head("Content-Encoding: gzip", `Content-Length: ${body.length}`))
-      socket.end(body)
-    },
-    is: "Garbage"
-  },
-  "packs in a way that nobody knows": {
-    does: (socket) => socket.end(head("Content-Encoding: constructor", "Content-Length: 11") + "<a href=/x>"),
-    is: "Garbage"
+    cut: /the body did not end in time/
   }
 }
+
+/** A server that gives each path its answer, and 404 to others, its robots.txt included. */
+const serve = (answers: Readonly<Record<string, string | Buffer | ((socket: Socket, method: string) => void)>>) =>
+  serveRaw((socket, path, method) => {
+    const answer = answers[path] ?? respond("404 Not Found", "")
+    if (typeof answer === "function") answer(socket, method)
+    else socket.end(answer)
+  })
+
+const encoded = (encoding: string, body: string | Buffer) =>
+  Buffer.concat([
+    Buffer.from(head(`Content-Encoding: ${encoding}`, `Content-Length: ${body.length}`)),
+    Buffer.from(body)
+  ])
 
 describe("linkcheck and misbehaving servers:", { concurrent: true }, () => {
   describe("a link to a server that", () => {
     for (const [title, { does, is }] of Object.entries(badly)) {
-      it.live(`${title} is broken: ${is}`, () =>
+      it.live(`${title} for its robots.txt, too, isn't followed (RFC 9309)`, () =>
         Effect.gen(function*() {
           const bad = yield* serveRaw(does)
-          const site = yield* serveRaw((socket, path) =>
-            socket.end(
-              path === "/"
-                ? respond("200 OK", `<a href="${bad.origin}/1"><a href="${bad.origin}/2">`)
-                : respond("404 No", "")
-            )
-          )
+          const site = yield* serve({ "/": respond("200 OK", `<a href="${bad.origin}/1"><a href="${bad.origin}/2">`) })
           const report = yield* check(`${site.origin}/`, limit(is))
-          assert.deepStrictEqual(
-            report.broken.map(({ pages, reason, url }) => [url, reason, pages]),
-            [[`${bad.origin}/1`, is, [`${site.origin}/`]], [`${bad.origin}/2`, is, [`${site.origin}/`]]]
-          )
+          assert.deepStrictEqual(report.broken, [])
+          assert.deepStrictEqual(report.disallowed.map(({ pages, url }) => [url, pages]), [
+            [`${bad.origin}/1`, [`${site.origin}/`]],
+            [`${bad.origin}/2`, [`${site.origin}/`]]
+          ])
+          assert.include(report.disallowed[0]?.detail, "robots.txt cannot be read: ")
+        }).pipe(Effect.scoped), 20_000)
+
+      it.live(`${title} is broken: ${is}`, () =>
+        Effect.gen(function*() {
+          const asked: Array<string> = []
+          const bad = yield* serve({
+            "/bad": (socket, method) => {
+              asked.push(method)
+              does(socket)
+            }
+          })
+          const site = yield* serve({ "/": respond("200 OK", `<a href="${bad.origin}/bad">`) })
+          const report = yield* check(`${site.origin}/`, limit(is))
+          assert.deepStrictEqual(report.broken.map(({ reason, url }) => [url, reason]), [[`${bad.origin}/bad`, is]])
+          assert.deepStrictEqual(asked, ["HEAD", "GET", "GET"])
+        }).pipe(Effect.scoped), 20_000)
+
+      it.live(`${title} at HEAD, and answers GET, works`, () =>
+        Effect.gen(function*() {
+          const asked: Array<string> = []
+          const answer = (socket: Socket, method: string) => {
+            asked.push(method)
+            if (method === "HEAD") does(socket)
+            else socket.end(respond("200 OK", "here"))
+          }
+          const bad = yield* serve({ "/1": answer, "/2": answer })
+          const site = yield* serve({ "/": respond("200 OK", `<a href="${bad.origin}/1"><a href="${bad.origin}/2">`) })
+          const report = yield* check(`${site.origin}/`, { ...limit(is), retries: 0, size: 1 })
+          assert.deepStrictEqual(report.broken, [])
+          // The second time, it is known not to know HEAD.
+          assert.deepStrictEqual(asked, ["HEAD", "GET", "GET"])
         }).pipe(Effect.scoped), 20_000)
 
       it.live(`${title} is none to start from`, () =>
@@ -113,28 +126,151 @@ describe("linkcheck and misbehaving servers:", { concurrent: true }, () => {
           const bad = yield* serveRaw(does)
           const error = yield* Effect.flip(check(bad.origin, { ...limit(is), retries: 0 }))
           assert.strictEqual(error._tag, "StartError")
-          assert.include(error.message, `cannot check ${bad.origin}/: robots.txt: `)
+          assert.include(error.message, `cannot check ${bad.origin}/: robots.txt cannot be read: `)
+        }).pipe(Effect.scoped), 20_000)
+    }
+
+    it.live("answers HEAD later than in time, and GET in time, works", () =>
+      Effect.gen(function*() {
+        const slow = yield* serve({
+          "/": (socket, method) => {
+            setTimeout(() => socket.end(respond("200 OK", "")), method === "HEAD" ? 1500 : 700)
+          }
+        })
+        const site = yield* serve({ "/": respond("200 OK", `<a href="${slow.origin}/">`) })
+        const report = yield* check(site.origin, { timeout: Duration.seconds(1), retries: 0 })
+        assert.deepStrictEqual(report.broken, [])
+      }).pipe(Effect.scoped), 20_000)
+
+    for (const status of ["403 Forbidden", "404 Not Found", "405 Not Allowed", "501 Not Implemented"]) {
+      it.live(`refuses HEAD with ${status} works`, () =>
+        Effect.gen(function*() {
+          const other = yield* serve({
+            "/": (socket, method) => socket.end(respond(method === "HEAD" ? status : "200 OK", ""))
+          })
+          const site = yield* serve({ "/": respond("200 OK", `<a href="${other.origin}/">`) })
+          assert.deepStrictEqual((yield* check(site.origin)).broken, [])
+        }).pipe(Effect.scoped), 20_000)
+    }
+
+    it.live("sends a body without end, as a radio does, works", () =>
+      Effect.gen(function*() {
+        const radio = yield* serve({
+          "/": (socket, method) =>
+            method === "HEAD"
+              ? socket.end(respond("405 Not Allowed", ""))
+              : socket.write("HTTP/1.1 200 OK\r\nContent-Type: audio/mpeg\r\n\r\nmusic")
+        })
+        const site = yield* serve({
+          "/": respond("200 OK", `<a href="${radio.origin}/"><a href="/events">`),
+          "/events": (socket) => socket.write("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
+        })
+        const report = yield* check(site.origin)
+        assert.deepStrictEqual([report.broken.length, report.ok.length], [0, 3])
+      }).pipe(Effect.scoped), 20_000)
+
+    for (const status of ["206 Partial Content", "304 Not Modified", "300 Multiple Choices", "204 No Content"]) {
+      it.live(`answers ${status} works`, () =>
+        Effect.gen(function*() {
+          const other = yield* serve({ "/": (socket) => socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\n\r\n`) })
+          const site = yield* serve({ "/": respond("200 OK", `<a href="${other.origin}/">`) })
+          assert.deepStrictEqual((yield* check(site.origin)).broken, [])
         }).pipe(Effect.scoped), 20_000)
     }
   })
 
   describe("a page whose server", () => {
-    for (const [title, { does, is }] of Object.entries({ ...badly, ...badlyInBody })) {
+    for (const [title, { does, is }] of Object.entries(badly)) {
       it.live(`${title} is broken: ${is}, and was tried once more`, () =>
         Effect.gen(function*() {
           const asked: Array<string> = []
-          const site = yield* serveRaw((socket, path) => {
-            asked.push(path)
-            if (path === "/bad") does(socket)
-            else {socket.end(
-                path === "/robots.txt" ? respond("404 No", "") : respond("200 OK", "<a href=/bad><a href=/good>")
-              )}
+          const site = yield* serve({
+            "/": respond("200 OK", "<a href=/bad><a href=/good>"),
+            "/good": respond("200 OK", "good"),
+            "/bad": (socket, method) => {
+              asked.push(method)
+              does(socket)
+            }
           })
           const report = yield* check(site.origin, limit(is))
           assert.deepStrictEqual(report.broken.map(({ reason, url }) => [url, reason]), [[`${site.origin}/bad`, is]])
           assert.deepStrictEqual(report.ok.map(({ url }) => url), [`${site.origin}/`, `${site.origin}/good`])
-          assert.deepStrictEqual(asked.sort(), ["/", "/bad", "/bad", "/good", "/robots.txt"])
+          assert.deepStrictEqual(asked, ["GET", "GET"])
         }).pipe(Effect.scoped), 20_000)
+    }
+
+    for (const [title, { cut, does }] of Object.entries(badlyInBody)) {
+      it.live(`${title} is read as far as it goes, after another try`, () =>
+        Effect.gen(function*() {
+          let asked = 0
+          const site = yield* serve({
+            "/": (socket) => {
+              asked++
+              does(socket)
+            }
+          })
+          const report = yield* check(site.origin, { timeout: Duration.seconds(1) })
+          assert.strictEqual(asked, 2)
+          assert.match(report.ok[0]?.cut ?? "", cut)
+          assert.deepStrictEqual(report.broken.map(({ url }) => url), [`${site.origin}/x`])
+        }).pipe(Effect.scoped), 20_000)
+    }
+
+    for (
+      const [title, body] of Object.entries({
+        "packs in a way that nobody knows": encoded("aws-chunked", "<a href=/x>"),
+        "calls a way of packing what is none": encoded("utf-8", "<a href=/x>"),
+        "names no way of packing": encoded("", "<a href=/x>"),
+        "sends garbage behind its gzip": encoded(
+          "gzip",
+          Buffer.concat([gzipSync("<a href=/x>"), Buffer.from("garbage")])
+        ),
+        "cuts its gzip off": encoded("gzip", gzipSync("<a href=/x>").subarray(0, -8)),
+        "has headers as long as a browser takes": respond("200 OK", "<a href=/x>", `X-Long: ${"x".repeat(200_000)}`)
+      })
+    ) {
+      it.live(`${title} is read as a browser reads it`, () =>
+        Effect.gen(function*() {
+          const site = yield* serve({ "/": body })
+          const report = yield* check(site.origin)
+          assert.deepStrictEqual(report.ok.map(({ cut, url }) => [url, cut]), [[`${site.origin}/`, null]])
+          assert.deepStrictEqual(report.broken.map(({ url }) => url), [`${site.origin}/x`])
+        }).pipe(Effect.scoped), 20_000)
+    }
+
+    it.live("packs nothing into nothing is empty", () =>
+      Effect.gen(function*() {
+        const site = yield* serve({ "/": encoded("gzip", "") })
+        const report = yield* check(site.origin)
+        assert.deepStrictEqual([report.ok.length, report.broken.length], [1, 0])
+      }).pipe(Effect.scoped), 20_000)
+
+    it.live("calls gzip what isn't is broken, as in a browser", () =>
+      Effect.gen(function*() {
+        const site = yield* serve({
+          "/": respond("200 OK", "<a href=/plain>"),
+          "/plain": encoded("gzip", "<a href=/x>")
+        })
+        const report = yield* check(site.origin)
+        assert.deepStrictEqual(report.broken.map(({ detail, reason }) => [reason, detail]), [
+          ["Garbage", "the body is not valid gzip"]
+        ])
+      }).pipe(Effect.scoped), 20_000)
+
+    for (const location of ["", "Location: \r\n"]) {
+      it.live(
+        `redirects with ${location === "" ? "no" : "an empty"} Location, and a page with it, works`,
+        () =>
+          Effect.gen(function*() {
+            const site = yield* serve({
+              "/": `HTTP/1.1 302 Found\r\n${location}Content-Type: text/html\r\n\r\n<a href=/x>`
+            })
+            const report = yield* check(site.origin)
+            assert.deepStrictEqual(report.ok.map(({ status }) => status), [302])
+            assert.deepStrictEqual(report.broken.map(({ url }) => url), [`${site.origin}/x`])
+          }).pipe(Effect.scoped),
+        20_000
+      )
     }
 
     it.live("never ends it is read to the limit, and said to be too long", () =>
@@ -148,7 +284,7 @@ describe("linkcheck and misbehaving servers:", { concurrent: true }, () => {
           }
         })
         const report = yield* check(site.origin, { timeout: Duration.seconds(5) })
-        assert.deepInclude(report.ok[0], { url: `${site.origin}/`, truncated: true, bytes: null })
+        assert.deepInclude(report.ok[0], { url: `${site.origin}/`, cut: "longer than 100000 bytes", bytes: null })
         assert.deepStrictEqual(report.broken.map(({ url }) => url), [`${site.origin}/near`])
       }).pipe(Effect.scoped), 20_000)
 
@@ -161,7 +297,11 @@ describe("linkcheck and misbehaving servers:", { concurrent: true }, () => {
           socket.end(body)
         })
         const report = yield* check(site.origin)
-        assert.deepInclude(report.ok[0], { url: `${site.origin}/`, truncated: true, bytes: body.length })
+        assert.deepInclude(report.ok[0], {
+          url: `${site.origin}/`,
+          cut: "longer than 100000 bytes",
+          bytes: body.length
+        })
         assert.deepStrictEqual(report.broken.map(({ url }) => url), [`${site.origin}/near`])
       }).pipe(Effect.scoped), 20_000)
 
@@ -258,7 +398,7 @@ describe("linkcheck and misbehaving servers:", { concurrent: true }, () => {
       Effect.gen(function*() {
         const site = yield* serveRaw((socket) => socket.end(respond("200 OK", "User-agent: *\nDisallow: /")))
         const error = yield* Effect.flip(check(site.origin))
-        assert.strictEqual(error.message, `cannot check ${site.origin}/: its robots.txt does not allow it`)
+        assert.strictEqual(error.message, `cannot check ${site.origin}/: forbidden by robots.txt`)
       }).pipe(Effect.scoped), 20_000)
 
     it.live("that answers with an error status is a broken link like any other", () =>
@@ -283,14 +423,14 @@ describe("linkcheck and misbehaving servers:", { concurrent: true }, () => {
           }
         })
         const ledger = new Ledger()
-        const fiber = yield* crawl(new URL(site.origin), ledger, { ...options, timeout: Duration.minutes(1) }).pipe(
-          Effect.provide([GreenPool.layer({ size: 1 }), layerClient]),
+        const fiber = yield* crawl(new URL(site.origin), ledger, { ...defaults, timeout: Duration.minutes(1) }).pipe(
+          Effect.provide([GreenPool.layer({ size: 1 }), layerClient(defaults)]),
           Effect.forkChild
         )
         yield* Effect.promise(() => asked.promise)
         yield* Fiber.interrupt(fiber)
         yield* Effect.promise(() => closed.promise)
-        const report = makeReport(new URL(site.origin), ledger, { complete: false, millis: 0 })
+        const report = makeReport(new URL(site.origin), ledger, { complete: false, millis: 0, options })
         assert.deepStrictEqual(report.ok.map(({ url }) => url), [`${site.origin}/`])
         assert.deepStrictEqual(report.unchecked, [{ url: `${site.origin}/hang`, pages: [`${site.origin}/`] }])
       }).pipe(Effect.scoped), 20_000)
