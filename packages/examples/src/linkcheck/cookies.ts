@@ -1,6 +1,6 @@
 import type { Cookies } from "effect/http"
 
-/** The cookies of one walk from redirect to redirect: each goes back to the host that has set it, or to its domain. */
+/** The cookies of one chain of redirects: each goes back to the host that has set it, or to the domain that it names. */
 export class CookieJar {
   private readonly cookies = new Map<string, { readonly hosts: string; readonly pair: string }>()
 
@@ -13,11 +13,13 @@ export class CookieJar {
     }
   }
 
-  headers(url: string): Readonly<Record<string, string>> {
+  /** Headers for a URL, with the cookies for it. */
+  addTo(headers: Readonly<Record<string, string>>, url: string): Readonly<Record<string, string>> {
     const { hostname } = new URL(url)
-    const pairs = [...this.cookies.values()].filter(({ hosts }) =>
+    const cookies = [...this.cookies.values()].filter(({ hosts }) =>
       hosts.startsWith(".") ? `.${hostname}`.endsWith(hosts) : hosts === hostname
     )
-    return pairs.length === 0 ? {} : { cookie: pairs.map(({ pair }) => pair).join("; ") }
+    const pairs = [headers["cookie"] ?? [], cookies.map(({ pair }) => pair)].flat()
+    return pairs.length === 0 ? headers : { ...headers, cookie: pairs.join("; ") }
   }
 }

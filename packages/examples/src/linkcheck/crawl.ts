@@ -16,7 +16,7 @@ export interface CrawlOptions extends RequestOptions, WaitOptions {
   readonly maxPages?: number | undefined
   /** Links that match one of these are neither requested nor followed. */
   readonly skip?: ReadonlyArray<RegExp>
-  /** Sent with each request to the site, and to nobody else. */
+  /** Sent with each request to the site, and to no other. */
   readonly headers?: Readonly<Record<string, string>>
 }
 
@@ -99,11 +99,12 @@ export const crawl = Effect.fn("crawl")(function*(start: URL, ledger: Ledger, op
 
   const own = { ...credentials(start.href), ...headers }
 
-  /** Makes a request in its turn, with a slot of the pool. */
+  /** Waits until a request may be made, and makes it with a slot of the pool. */
   const ask = <A, E>(pace: Pace, request: Effect.Effect<A, E, HttpClient.HttpClient>) =>
     pace.inTurn(pool.run(Effect.andThen(pace.start, request)))
 
-  const headersFor = (origin: string) => origin === site || origin === start.origin ? own : {}
+  const headersFor = (origin: string): Readonly<Record<string, string>> =>
+    origin === site || origin === start.origin ? own : {}
 
   const hosts = yield* Cache.make({
     capacity: Number.POSITIVE_INFINITY,
@@ -131,7 +132,7 @@ export const crawl = Effect.fn("crawl")(function*(start: URL, ledger: Ledger, op
     if (!robots.allows(url)) return yield* new Disallowed({ detail: "forbidden by robots.txt" })
 
     const read = origin === site
-    const sent = { ...headersFor(origin), ...jar?.headers(url) }
+    const sent = jar === undefined ? headersFor(origin) : jar.addTo(headersFor(origin), url)
     let method: "GET" | "HEAD" = "GET"
     let trustsHead = !read && jar === undefined
     const send = ask(
@@ -141,12 +142,12 @@ export const crawl = Effect.fn("crawl")(function*(start: URL, ledger: Ledger, op
         return exchange(method, url, sent, { ...options, read })
       }))
     )
-    // Many servers fail at HEAD, so that a link isn't called broken on its word alone.
+    // Many servers fail at HEAD, so that a link isn't called broken on its word alone: GET is tried, in its own time.
     const attempt = Effect.catchTag(send, "LinkError", (error) => {
-      if (method === "GET" || pace.grants(error)) return Effect.fail(error)
+      if (method === "GET") return Effect.fail(error)
       trustsHead = false
       if (error.reason !== "Status") headless.add(origin)
-      return send
+      return pace.grants(error) ? Effect.fail(error) : send
     })
     const { answer, links } = yield* pace.patiently(attempt).pipe(
       Effect.catchTag("CutOff", ({ page }) => Effect.succeed(page))
@@ -177,7 +178,7 @@ export const crawl = Effect.fn("crawl")(function*(start: URL, ledger: Ledger, op
     let at = url
     let setsCookies = false
     const end = (outcome: Outcome) =>
-      // Some servers send those in a circle that don't bring their cookie back.
+      // Some servers redirect in a circle until their cookie comes back.
       Result.isFailure(outcome) && setsCookies && jar === undefined
         ? follow(url, entering, new CookieJar())
         : Effect.succeed({ url, redirects, place, outcome, millis: Math.round(millis) })
@@ -214,7 +215,7 @@ export const crawl = Effect.fn("crawl")(function*(start: URL, ledger: Ledger, op
     }
   })
 
-  /** Takes down what a page holds; gives its links that are new. */
+  /** Records what a page holds, and returns those of its links that are new. */
   const read = ({ outcome, redirects, url }: Checked): ReadonlyArray<string> => {
     const page = redirects.at(-1) ?? url
     const links = pages.get(page)
@@ -252,7 +253,7 @@ export const crawl = Effect.fn("crawl")(function*(start: URL, ledger: Ledger, op
   const entered = yield* follow(first, true)
   yield* mustBegin(entered)
   yield* visit(entered)
-  // Broken links are no failures of their fibers: what joins here is a defect.
+  // A broken link isn't a failure of its fiber, so that only defects surface here.
   yield* Effect.raceFirst(FiberSet.join(visits), FiberSet.awaitEmpty(visits))
 }, Effect.scoped)
 

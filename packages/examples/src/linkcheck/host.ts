@@ -20,10 +20,10 @@ export class Waits {
   }
 }
 
-/** A link isn't followed: its host doesn't want it, or not within the longest wait. */
+/** A link isn't followed: its host doesn't allow it, or not within the longest wait. */
 export class Disallowed extends Data.TaggedError("Disallowed")<{ readonly detail: string }> {}
 
-/** The host has asked for a pause while this request was in the queue of the pool. */
+/** The host has asked for a pause while the request waited for its slot. */
 export class Paused extends Data.TaggedError("Paused") {}
 
 export interface WaitOptions {
@@ -51,7 +51,7 @@ export class Pace {
     this.options = options
   }
 
-  /** Makes a request when its time has come. The request itself has to begin with `start`. */
+  /** Makes a request when its time has come. It may wait longer elsewhere, and has to run `start` when it starts. */
   inTurn<A, E, R>(request: Effect.Effect<A, E | Paused, R>): Effect.Effect<A, E | Disallowed, R> {
     const attempt: Effect.Effect<A, E, R> = Effect.andThen(this.ready, request).pipe(
       Effect.catchIf((error) => error instanceof Paused, () => attempt)
@@ -62,11 +62,13 @@ export class Pace {
       if (wait > Duration.toMillis(this.options.maxWait)) {
         return new Disallowed({ detail: `its turn is too late, by a Crawl-delay of ${seconds(this.delay)}` })
       }
-      this.queued++
-      const ended = this.waits.begin()
-      return this.lock.withPermit(Effect.andThen(ended, attempt)).pipe(
-        Effect.ensuring(ended),
-        Effect.ensuring(Effect.sync(() => this.queued--))
+      return Effect.acquireUseRelease(
+        Effect.sync(() => {
+          this.queued++
+          return this.waits.begin()
+        }),
+        (ended) => this.lock.withPermit(Effect.andThen(ended, attempt)),
+        (ended) => Effect.andThen(ended, Effect.sync(() => this.queued--))
       )
     })
   }
@@ -75,10 +77,14 @@ export class Pace {
   private readonly ready: Effect.Effect<void> = Effect.flatMap(now, (at) => {
     const wait = Math.max(this.pausedUntil, this.started + this.delay) - at
     if (wait <= 0) return Effect.void
-    return Effect.ensuring(Effect.sleep(wait), this.waits.begin())
+    return Effect.acquireUseRelease(
+      Effect.sync(() => this.waits.begin()),
+      () => Effect.sleep(wait),
+      (ended) => ended
+    )
   })
 
-  /** Starts a request, which has got through the queue of the pool. Fails if the host has asked for a pause meanwhile. */
+  /** Marks the start of a request. Fails if the host has asked for a pause since its time had come. */
   readonly start: Effect.Effect<void, Paused> = Effect.flatMap(now, (at) => {
     if (at < this.pausedUntil) return new Paused()
     this.started = at
@@ -117,8 +123,8 @@ export class Pace {
   }
 
   /**
-   * Makes an attempt again: as often as the server says when, within the longest wait, and else where it may help. It
-   * waits between attempts, so that each of them has to take a slot of its own.
+   * Repeats an attempt: whenever the server says when to come back, up to the longest wait, and otherwise where that may
+   * help. The waits are between attempts, so each attempt has to take a slot of its own.
    */
   patiently<A, E extends { readonly _tag: string }, R>(
     attempt: Effect.Effect<A, E | LinkError, R>

@@ -84,7 +84,7 @@ export const layerClient = ({ insecure = false, timeout, userAgent = USER_AGENT 
           "user-agent": userAgent,
           "accept": "text/html,application/xhtml+xml,*/*;q=0.8",
           "accept-language": "en,*;q=0.5",
-          // Not deflate: servers do not agree on what it means.
+          // Not deflate: servers don't agree on what it means.
           "accept-encoding": "gzip, br, zstd",
           ...request.headers
         })
@@ -94,13 +94,13 @@ export const layerClient = ({ insecure = false, timeout, userAgent = USER_AGENT 
     Layer.provide(NodeHttpClient.layerUndiciOptions({
       // As much as Chromium takes; Undici's own limit is 16 KiB.
       maxHeaderSize: 256 * 1024,
-      // A host that doesn't even connect is told from one that doesn't answer, so that this limit has to come first.
+      // It comes before the time limit of the request, to tell a host that can't be reached from one that doesn't answer.
       connect: { timeout: Duration.toMillis(timeout) * 0.7, rejectUnauthorized: !insecure }
     })),
     Layer.merge(Layer.succeed(HttpClient.TracerPropagationEnabled, false))
   )
 
-/** A body that isn't read for links is taken off the wire, to keep the connection; one that is larger or slower is cut. */
+/** A body that isn't read for links is drained, to keep the connection open; one that is larger or slower is cut off. */
 const SKIM = { bytes: 64 * 1024, time: Duration.seconds(1) }
 
 /** Makes one request. A page is read for its links if `read` is set. */
@@ -234,10 +234,10 @@ const waitOf = ({ headers }: HttpClientResponse.HttpClientResponse, now: number)
   const millis = /^\d+$/.test(header)
     ? Number(header) * 1000
     : Date.parse(header) - (Date.parse(headers["date"] ?? "") || now)
-  return Number.isNaN(millis) ? undefined : Math.max(millis, 200)
+  return Number.isNaN(millis) ? undefined : Math.min(Math.max(millis, 200), Number.MAX_SAFE_INTEGER)
 }
 
-/** Takes a body off the wire; its size if it was small. What becomes of it says nothing about the link. */
+/** Drains a body, and returns its size if it was small. Whether that works says nothing about the link. */
 const skim = (response: HttpClientResponse.HttpClientResponse): Effect.Effect<number | undefined> => {
   let bytes = 0
   return Stream.runForEachWhile(response.stream, (chunk) => {

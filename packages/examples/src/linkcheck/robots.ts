@@ -19,7 +19,7 @@ export const parseRobots = (origin: string, text: string): Robots => {
   return {
     // The file itself is always allowed.
     allows: (url) => new URL(url).pathname === "/robots.txt" || (robots.isAllowed(comparable(url), USER_AGENT) ?? true),
-    delay: Math.max(0, robots.getCrawlDelay(USER_AGENT) ?? 0) * 1000
+    delay: Math.min(Math.max(0, robots.getCrawlDelay(USER_AGENT) ?? 0) * 1000, Number.MAX_SAFE_INTEGER)
   }
 }
 

@@ -97,22 +97,9 @@ describe("linkcheck", { concurrent: true, timeout: 60_000 }, () => {
   it.live("says in its JSON how it was made, without what may be secret", () =>
     Effect.gen(function*() {
       const { origin } = yield* pages({ "/": "<a href=/a><a href='/b#x'>", "/b": "" })
-      const { code, stdout } = yield* run(
-        origin,
-        ...[
-          "--json",
-          "--quiet",
-          "--skip",
-          "/a$",
-          "--skip",
-          "nothing",
-          "--header",
-          "X-Token: secret",
-          "--user-agent",
-          "Me/1"
-        ],
-        ...["--insecure", "--max-wait", "2s", "--timeout", "5", "--retries", "0", "--max-pages", "9", "--size", "3"]
-      )
+      const args = "--json --quiet --skip /a$ --skip nothing --user-agent Me/1 --insecure --max-wait 2s --timeout 5 " +
+        "--retries 0 --max-pages 9 --size 3"
+      const { code, stdout } = yield* run(origin, ...args.split(" "), "--header", "X-Token: secret")
       const { fragments, options, skipped } = yield* decode(stdout)
       assert.deepStrictEqual({ ...options }, {
         size: 3,

@@ -9,7 +9,7 @@ import { layerClient } from "../../src/linkcheck/request.ts"
 import { respond, serveRaw } from "../raw-server.ts"
 import { check, defaults, options } from "./crawling.ts"
 
-/** Who has to run into the time limit need not wait for long. */
+/** A test that has to run into the time limit need not wait for long. */
 const limit = (is: string): Partial<CrawlOptions> => is === "Timeout" ? { timeout: Duration.millis(500) } : {}
 
 /** Writes a chunk of an endless body again and again, as fast as the reader takes it. */
@@ -40,7 +40,7 @@ const badly: Readonly<Record<string, { readonly does: (socket: Socket) => void; 
   "stops in the middle of its headers": { does: (socket) => socket.write("HTTP/1.1 200 OK\r\nContent-"), is: "Timeout" }
 }
 
-/** Who begins a body has answered: a browser shows what has come. */
+/** A server that begins a body has answered: a browser shows what has arrived. */
 const badlyInBody: Readonly<Record<string, { readonly does: (socket: Socket) => void; readonly cut: RegExp }>> = {
   "closes the connection in the middle of the body": {
     does: (socket) => socket.write(head("Content-Length: 5000") + "<a href=/x>", () => socket.destroy()),
