@@ -6,7 +6,7 @@ import { check as crawl } from "./crawling.ts"
 import { disagreements, PAGE_LIMIT, type Site, startSite } from "./site.ts"
 
 const check = (url: URL, size: number, more?: Partial<CrawlOptions>) =>
-  crawl(url, { pageLimit: PAGE_LIMIT, timeout: Duration.seconds(3), size, ...more })
+  crawl(url, { pageLimit: PAGE_LIMIT, timeout: Duration.seconds(5), size, ...more })
 
 /** A report without what may differ between two runs on one site. */
 const lasting = (json: string) => json.replaceAll(/"(millis|detail|retryAfter)": .*/g, "")
@@ -34,7 +34,7 @@ describe("a crawl of the embedded site", { concurrent: true }, () => {
           assert.deepStrictEqual([...site.hits.site.keys()].filter((path) => path.startsWith("/private/")), [])
           assert.isFalse(site.hits.elsewhere.has("/not-for-you-to-follow"))
         }).pipe(Effect.scoped),
-      60_000
+      120_000
     )
   }
 
@@ -45,7 +45,7 @@ describe("a crawl of the embedded site", { concurrent: true }, () => {
       const [one, three, many] = reports.map((report) => lasting(toJson(report)))
       assert.strictEqual(three, one)
       assert.strictEqual(many, one)
-    }).pipe(Effect.scoped), 60_000)
+    }).pipe(Effect.scoped), 120_000)
 
   it.live(
     "reads the links of so many pages only as it is told, and checks all links on them",
@@ -60,7 +60,7 @@ describe("a crawl of the embedded site", { concurrent: true }, () => {
         assert.includeMembers(paths, ["/", "/about", "/section/1/", "/section/12/", "/odd/gzip", "/private/diary"])
         assert.notInclude(paths, "/section/1/article-1.html")
       }).pipe(Effect.scoped),
-    60_000
+    120_000
   )
 
   it.live("tells a wrong report from a right one", () =>
@@ -79,5 +79,5 @@ describe("a crawl of the embedded site", { concurrent: true }, () => {
       assert.include(points.join("\n"), "known as no link\n  reported as ok")
       assert.include(points.join("\n"), "#nowhere, on")
       assert.include(points.join("\n"), "7 pages to read")
-    }).pipe(Effect.scoped), 60_000)
+    }).pipe(Effect.scoped), 120_000)
 })

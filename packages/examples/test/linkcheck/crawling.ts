@@ -7,9 +7,9 @@ import { layerClient } from "../../src/linkcheck/request.ts"
 
 /** How tests crawl, if they don't say otherwise. */
 export const defaults: CrawlOptions = {
-  timeout: Duration.seconds(2),
+  timeout: Duration.seconds(10),
   retries: 1,
-  maxWait: Duration.seconds(10),
+  maxWait: Duration.minutes(1),
   pageLimit: 100_000
 }
 

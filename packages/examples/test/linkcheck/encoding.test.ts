@@ -46,7 +46,7 @@ const bodies: ReadonlyArray<readonly [string, string | undefined, Uint8Array]> =
   ["the name of a property", "constructor", Buffer.from(text)]
 ]
 
-describe("a body", () => {
+describe("a body", { timeout: 60_000 }, () => {
   for (const [title, encodings, body] of bodies) {
     it.live(`in ${title} is read whole, however it comes in pieces`, () =>
       Effect.gen(function*() {

@@ -35,7 +35,7 @@ const serve = (
 const page = (response: ServerResponse, body = "", status = 200) =>
   response.writeHead(status, { "content-type": "text/html" }).end(body)
 
-describe("a request", { concurrent: true, timeout: 20_000 }, () => {
+describe("a request", { concurrent: true, timeout: 60_000 }, () => {
   it.live("asks for a URL exactly as it is written, but for what browsers change", () =>
     Effect.gen(function*() {
       const links = [
@@ -156,7 +156,7 @@ describe("a request", { concurrent: true, timeout: 20_000 }, () => {
     }).pipe(Effect.scoped))
 })
 
-describe("a redirect", { concurrent: true, timeout: 20_000 }, () => {
+describe("a redirect", { concurrent: true, timeout: 60_000 }, () => {
   const redirect = (response: ServerResponse, location: string, cookies: Array<string> = []) =>
     response.writeHead(302, { location, ...(cookies.length > 0 ? { "set-cookie": cookies } : {}) }).end()
 
