@@ -6,7 +6,7 @@ import { check as crawl } from "./crawling.ts"
 import { disagreements, PAGE_LIMIT, type Site, startSite } from "./site.ts"
 
 const check = (url: URL, size: number, more?: Partial<CrawlOptions>) =>
-  crawl(url, { pageLimit: PAGE_LIMIT, timeout: Duration.seconds(5), size, ...more })
+  crawl(url, { pageLimit: PAGE_LIMIT, timeout: Duration.seconds(3), size, ...more })
 
 /** A report without what may differ between two runs on one site. */
 const lasting = (json: string) => json.replaceAll(/"(millis|detail|retryAfter)": .*/g, "")
