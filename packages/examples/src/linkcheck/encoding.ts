@@ -65,11 +65,6 @@ const decode = <E>(
     let isOver = false
     let settle: (failed: boolean) => void
 
-    const over = (failed: boolean) => () => {
-      isOver = true
-      settle(failed)
-    }
-
     /** What remains of a slice to be decoded, once there is a decoder. */
     const afterHead = (slice: Uint8Array) => {
       if (decoder !== undefined) return slice
@@ -77,9 +72,10 @@ const decode = <E>(
       const started = start(head)
       decoder = started?.decoder
         .on("data", (chunk: Uint8Array) => chunks.push(chunk))
-        // The end comes before that of the body where something follows that isn't encoded.
-        .on("end", over(false))
-        .on("error", over(true))
+        .on("error", () => {
+          isOver = true
+          settle(true)
+        })
       return head.subarray(started?.at)
     }
 

@@ -67,6 +67,14 @@ describe("a body", { timeout: 60_000 }, () => {
       }))
   }
 
+  it.live("that is longer than what is decoded in one go is read whole", () =>
+    Effect.gen(function*() {
+      const long = Array.from({ length: 40_000 }, (_, index) => Math.imul(index, 2_654_435_761) >>> 7).join()
+      const body = gzipSync(long)
+      assert.isAbove(body.length, 100_000)
+      assert.isTrue((yield* read(body, "gzip")) === long)
+    }))
+
   it.live("that is cut off is read as far as it goes", () =>
     Effect.gen(function*() {
       const random = Buffer.from(
