@@ -13,8 +13,9 @@ const lasting = (json: string) => json.replaceAll(/"(millis|detail|retryAfter)":
 
 const overAsked = (hits: ReadonlyMap<string, number>) => [...hits].filter(([, count]) => count > 1)
 
-describe("a crawl of the embedded site", { concurrent: true }, () => {
-  for (const size of [1, 2, 10, 32]) {
+// One after the other: time limits are a part of what is tested.
+describe("a crawl of the embedded site", () => {
+  for (const size of [1, 10, 32]) {
     it.live(
       `finds what the site holds, with ${size} at once, and asks for each thing once`,
       () =>
@@ -41,10 +42,9 @@ describe("a crawl of the embedded site", { concurrent: true }, () => {
   it.live("gives the same report whatever the size of the pool", () =>
     Effect.gen(function*() {
       const site = yield* startSite({ latency: 0.1, busy: 0 })
-      const reports = yield* Effect.forEach([1, 3, 32], (size) => check(site.url, size, { retries: 0 }))
-      const [one, three, many] = reports.map((report) => lasting(toJson(report)))
-      assert.strictEqual(three, one)
-      assert.strictEqual(many, one)
+      const reports = yield* Effect.forEach([3, 32], (size) => check(site.url, size, { retries: 0 }))
+      const [few, many] = reports.map((report) => lasting(toJson(report)))
+      assert.strictEqual(many, few)
     }).pipe(Effect.scoped), 120_000)
 
   it.live(
