@@ -62,7 +62,7 @@ export const map = (
   Stream.fromChannel(
     Channel.fromTransform((_, scope) =>
       Effect.uninterruptible(Effect.withFiber((reader) => {
-        if (pool.refuses(pool.jobAround(reader))) return Effect.interrupt
+        if (pool.refuses(pool.jobAround(reader))) return pool.refuse
         const window = new Window(pool, call, sources, mode, toLimits(options), reader)
         // A scope that has closed in the meantime closes it immediately.
         return Effect.as(Scope.addFinalizerExit(scope, window.close), window.pull)
