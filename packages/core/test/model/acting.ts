@@ -14,7 +14,6 @@ import {
   Exit,
   type Fiber,
   Logger,
-  Option,
   Scope,
   Stream,
   Tracer
