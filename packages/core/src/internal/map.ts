@@ -28,7 +28,7 @@ export interface Mode {
 /** What bounds a map. */
 interface Limits {
   readonly concurrency: number
-  readonly window: (size: number) => number
+  readonly window: ((size: number) => number) | undefined
   /** The key and the priority of its place in the queue. */
   readonly job: JobOptions | undefined
 }
@@ -45,7 +45,9 @@ const toLimits = ({ concurrency, key, priority, window }: MapOptions): Limits =>
     concurrency: most,
     window: typeof window === "function"
       ? (size) => checkLimit("window", window(size))
-      : (size) => fixed ?? Math.max(1, Math.min(most, size)),
+      : fixed === undefined
+      ? undefined
+      : () => fixed,
     job: key === undefined && priority === undefined ? undefined : { key, priority }
   }
 }
@@ -75,7 +77,7 @@ class MapJob extends Job {
   exit: Exit.Exit<unknown, unknown> | undefined = undefined
   /** The job to be emitted after this one. */
   after: MapJob | undefined = undefined
-  /** Set as the first step of the fiber, before anything of the user's runs in it. */
+  /** Set in the first operation of the fiber. */
   fiber: Fiber.Fiber<unknown, unknown> | undefined = undefined
   private readonly window: Window
   private interruptor: number | undefined = undefined
@@ -96,7 +98,10 @@ class MapJob extends Job {
 
   onRefuse(): void {}
 
-  /** The job has its fiber: an interruption that came before is made up for. */
+  /**
+   * The job has its fiber, before anything of the user's runs in it: the observer is the first, and what other observers
+   * throw loses no slot. An interruption that came before is made up for.
+   */
   begin(fiber: Fiber.Fiber<unknown, unknown>): void {
     if (this.fiber !== undefined || this.state === "ended") return
     this.fiber = fiber
@@ -331,7 +336,14 @@ class Window implements Party {
   private get canTake(): boolean {
     return this.cursor !== undefined && !this.isRefused && this.ended === undefined && this.waiting === undefined &&
       !this.isPulling &&
-      this.active < this.limits.concurrency && this.inFlight < this.limits.window(this.pool.slots.semaphore.permits)
+      this.active < this.limits.concurrency && this.inFlight < this.size
+  }
+
+  /** How many items may be in flight. */
+  private get size(): number {
+    const { concurrency, window } = this.limits
+    const { permits } = this.pool.slots.semaphore
+    return window === undefined ? Math.max(1, Math.min(concurrency, permits)) : window(permits)
   }
 
   private get enclosing(): Job | undefined {
@@ -392,7 +404,7 @@ class Window implements Party {
       job.begin(fiber)
       spend(filler, fiber.currentOpCount)
     } catch (error) {
-      // An observer that the job added to its own fiber.
+      // An observer that the job has added to its own fiber.
       this.pool.rethrow(error)
     }
   }
