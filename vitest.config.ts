@@ -20,6 +20,13 @@ export default defineConfig({
       },
       {
         test: {
+          name: "dashboard",
+          include: ["packages/dashboard/test/**/*.test.ts"],
+          globalSetup: "packages/dashboard/test/support/assets.ts"
+        }
+      },
+      {
+        test: {
           name: "examples",
           include: ["packages/examples/test/**/*.test.ts"]
         }
