@@ -25,14 +25,15 @@ export const Canvas = ({ draw, height, label, version }: Props) => {
     latest.current(context, width.current, height)
   }
   useLayoutEffect(() => {
+    const canvas = ref.current!
     const observer = new ResizeObserver(() => {
-      const { clientWidth } = ref.current!
+      const { clientWidth } = canvas
       if (clientWidth === width.current) return
       width.current = clientWidth
       paint()
     })
-    width.current = ref.current!.clientWidth
-    observer.observe(ref.current!)
+    width.current = canvas.clientWidth
+    observer.observe(canvas)
     return () => observer.disconnect()
   }, [])
   useLayoutEffect(paint, [version])

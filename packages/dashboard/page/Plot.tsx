@@ -51,14 +51,16 @@ export const Plot = (props: Props) => {
   latest.current = props
 
   useEffect(() => {
-    const { clientWidth } = target.current!
-    const created = new uPlot(optionsOf(latest, clientWidth), dataOf(latest.current), target.current!)
+    const element = target.current
+    // Another pool may have been chosen before this one was painted.
+    if (element === null) return undefined
+    const created = new uPlot(optionsOf(latest, element.clientWidth), dataOf(latest.current), element)
     plot.current = created
     const observer = new ResizeObserver(() => {
-      const width = target.current!.clientWidth
+      const width = element.clientWidth
       if (width !== created.width) created.setSize({ width, height })
     })
-    observer.observe(target.current!)
+    observer.observe(element)
     return () => {
       observer.disconnect()
       created.destroy()
@@ -72,7 +74,10 @@ export const Plot = (props: Props) => {
   const index = cursor ?? times.length - 1
   return (
     <section class="plot">
-      <h3>{title} <small>{unit}</small></h3>
+      <h3>
+        {title} <small>{unit}</small>
+        <time aria-hidden="true">{cursor === undefined ? plots.now : Figures.time(times[cursor]!)}</time>
+      </h3>
       <div ref={target} class="canvas" role="img" aria-label={`${title}: ${name}`} />
       <div class="legend" aria-hidden="true">
         {lines.map(({ colour, dash, label, values }) => (
@@ -83,7 +88,6 @@ export const Plot = (props: Props) => {
             {label} <b>{format(values[index])}</b>
           </span>
         ))}
-        <time>{cursor === undefined ? plots.now : Figures.time(times[cursor]!)}</time>
       </div>
     </section>
   )
@@ -125,7 +129,9 @@ const optionsOf = (latest: { readonly current: Props }, width: number): uPlot.Op
         ...axis,
         space: 70,
         size: 22,
-        values: (_plot, splits) => splits.map((split) => Figures.time(split))
+        // One at the edge would be cut off.
+        values: (plot, splits) =>
+          splits.map((split) => plot.valToPos(split, "x") > plot.over.clientWidth - 20 ? "" : Figures.time(split))
       },
       {
         ...axis,
