@@ -81,8 +81,19 @@ export const Detail = ({ model, pool, steers }: Props) => {
             <Plot {...shared} title={plots.runs} unit={plots.window} lines={runs} format={duration} tick={tick} />
           </div>
         )
-        : <p class="unmeasured">{plots.unmeasured} <code>{plots.option}</code>.</p>}
-      <Table pool={entry.name} times={model.times} slots={[...slots, ...waiting]} ended={ended} waits={waits} runs={runs} />
+        : (
+          <p class="unmeasured">
+            {plots.unmeasured} <code>{plots.option}</code>.
+          </p>
+        )}
+      <Table
+        pool={entry.name}
+        times={model.times}
+        slots={[...slots, ...waiting]}
+        ended={ended}
+        waits={waits}
+        runs={runs}
+      />
     </section>
   )
 }

@@ -15,7 +15,9 @@ export const Keys = ({ keys, pool }: Props) => {
     : texts.inUse(Figures.count(count))
   return (
     <section class="keys">
-      <h3>{texts.heading} <small>{shown}</small></h3>
+      <h3>
+        {texts.heading} <small>{shown}</small>
+      </h3>
       <div class="scroll" tabIndex={0} role="region" aria-label={texts.heading}>
         <table aria-label={texts.table(pool)}>
           <thead>

@@ -68,9 +68,8 @@ export const Plot = (props: Props) => {
   }, [])
   useLayoutEffect(() => plot.current?.setData(dataOf(latest.current)), [props.version])
 
-  const name = lines.map(({ label, values }) =>
-    plots.atMost(label, format(values.at(-1)), format(greatest(values)))
-  ).join("; ")
+  const name = lines.map(({ label, values }) => plots.atMost(label, format(values.at(-1)), format(greatest(values))))
+    .join("; ")
   const index = cursor ?? times.length - 1
   return (
     <section class="plot">

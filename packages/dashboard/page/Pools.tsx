@@ -53,7 +53,9 @@ const Row = ({ isChosen, model, past, pool }: RowProps) => {
       <th role="rowheader" scope="row">
         <a href={addressOf(entry.name)} aria-current={isChosen ? "true" : undefined}>{entry.name}</a>
       </th>
-      <td role="cell"><State state={pool.state} /></td>
+      <td role="cell">
+        <State state={pool.state} />
+      </td>
       <Cell label={columns.running}>
         {Figures.count(pool.now("running"))} / {Figures.count(pool.now("size"))}
       </Cell>
@@ -62,7 +64,9 @@ const Row = ({ isChosen, model, past, pool }: RowProps) => {
       <Cell label={columns.failed} isBad={(failed ?? 0) > 0}>{Figures.rate(failed)}</Cell>
       <Cell label={columns.wait}>{Figures.duration(pool.time("wait95"))}</Cell>
       <Cell label={columns.run}>{Figures.duration(pool.time("run95"))}</Cell>
-      <td role="cell" class="past"><Spark model={model} pool={pool} label={past} /></td>
+      <td role="cell" class="past">
+        <Spark model={model} pool={pool} label={past} />
+      </td>
     </tr>
   )
 }

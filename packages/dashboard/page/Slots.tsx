@@ -41,10 +41,9 @@ export const Slots = ({ pool }: { readonly pool: PoolFigures }) => {
           : <Bar size={size} running={running} borrowed={borrowed} />}
       </div>
       <figcaption>
-        <b>{Figures.count(running)}</b> {detail.runningOf} <b>{Figures.count(size)}</b> · <b>{Figures.count(waiting)}</b>
-        {" "}
-        {detail.inLine}
-        {borrowed > 0 && <> · {detail.borrowed(Figures.count(borrowed))}</>}
+        <b>{Figures.count(running)}</b> {detail.runningOf} <b>{Figures.count(size)}</b> ·{" "}
+        <b>{Figures.count(waiting)}</b> {detail.inLine}
+        {borrowed > 0 && <>· {detail.borrowed(Figures.count(borrowed))}</>}
       </figcaption>
     </figure>
   )

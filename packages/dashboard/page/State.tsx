@@ -13,7 +13,9 @@ const shapes: Readonly<Record<Name, string>> = {
 
 export const State = ({ state }: { readonly state: Name }) => (
   <span class={`state ${state}`}>
-    <svg viewBox="0 0 8 8" aria-hidden="true"><path d={shapes[state]} /></svg>
+    <svg viewBox="0 0 8 8" aria-hidden="true">
+      <path d={shapes[state]} />
+    </svg>
     {states[state]}
   </span>
 )

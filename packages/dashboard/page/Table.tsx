@@ -40,7 +40,7 @@ export const Table = ({ ended, pool, runs, slots, times, waits }: Props) => {
                   <th scope="row">{Figures.time(time)}</th>
                   {columns.map(({ format, label, values }) => <td key={label} class="figure">{format(values[i])}</td>)}
                 </tr>
-              )).reverse()}
+              )).toReversed()}
             </tbody>
           </table>
         </div>

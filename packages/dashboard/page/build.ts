@@ -3,7 +3,6 @@ import { createHash } from "node:crypto"
 import { existsSync, globSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { gzipSync } from "node:zlib"
-import { build } from "vite"
 
 const folder = join(import.meta.dirname, "..")
 const target = join(folder, "src/internal/assets.ts")
@@ -19,6 +18,8 @@ const inputs = [
 ]
 
 const bundle = async () => {
+  // Only when there is something to do: it takes a while to load.
+  const { build } = await import("vite")
   const result = await build({
     root: join(folder, "page"),
     configFile: false,
@@ -28,14 +29,15 @@ const bundle = async () => {
       write: false,
       target: "es2022",
       modulePreload: false,
-      cssCodeSplit: false,
       rollupOptions: {
-        input: join(folder, "page/main.tsx"),
+        input: [join(folder, "page/main.tsx"), join(folder, "page/style.css")],
         output: { entryFileNames: "page.js", assetFileNames: "page[extname]" }
       }
     }
   })
-  const outputs = (Array.isArray(result) ? result : [result]).flatMap((output) => "output" in output ? output.output : [])
+  const outputs = (Array.isArray(result) ? result : [result]).flatMap((output) =>
+    "output" in output ? output.output : []
+  )
   const find = (end: string): string => {
     const found = outputs.filter(({ fileName }) => fileName.endsWith(end))
     const [file] = found

@@ -10,8 +10,6 @@ import { chooseScheme, chosenScheme, onColours, type Scheme } from "./palette.ts
 import { Pools } from "./Pools.tsx"
 import { problems } from "./texts.ts"
 import { Totals } from "./Totals.tsx"
-import "uplot/dist/uPlot.min.css"
-import "./style.css"
 
 const model = new Model()
 

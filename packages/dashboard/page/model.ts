@@ -28,7 +28,10 @@ export class PoolFigures {
     const { length } = model.times
     this.columns = fields.map((_, field) => {
       const values: Array<number | null> = sums(columns[field] ?? []).map((value) => value < 0 ? null : value)
-      return [...new Array<null>(Math.max(0, length - values.length)).fill(null), ...values.slice(-length || values.length)]
+      return [
+        ...new Array<null>(Math.max(0, length - values.length)).fill(null),
+        ...values.slice(-length || values.length)
+      ]
     })
     this.present = this.columns.map((column) => column.at(-1) ?? 0)
   }

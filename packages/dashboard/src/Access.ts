@@ -29,12 +29,13 @@ export interface Authorize<out R = never> {
 }
 
 /** @internal */
-export const local = (access: Exclude<Access, "none"> = "view"): Authorize => ({ headers, peerAddress, remoteAddress }) =>
-  Effect.succeed(
-    isLoopback(remoteAddress) && isLoopback(peerAddress) && !isForwarded(headers) && isOriginOfHost(headers)
-      ? access
-      : "none"
-  )
+export const local =
+  (access: Exclude<Access, "none"> = "view"): Authorize => ({ headers, peerAddress, remoteAddress }) =>
+    Effect.succeed(
+      isLoopback(remoteAddress) && isLoopback(peerAddress) && !isForwarded(headers) && isOriginOfHost(headers)
+        ? access
+        : "none"
+    )
 
 /** @internal */
 export interface Passwords {

@@ -11,6 +11,8 @@ import { Board } from "./internal/board.ts"
 import { hostName } from "./internal/request.ts"
 import type { AnyPool, Shown } from "./Shown.ts"
 
+const TypeId: unique symbol = Symbol.for("@greenpool/dashboard/Dashboard")
+
 /**
  * A dashboard that is being served.
  *
@@ -18,10 +20,10 @@ import type { AnyPool, Shown } from "./Shown.ts"
  * @since 0.1.0
  */
 export interface Dashboard {
+  readonly [TypeId]: unknown
+
   /** How many pages are open. */
   readonly watching: Effect.Effect<number>
-  /** @internal */
-  readonly board: Board
 }
 
 /**
@@ -99,24 +101,16 @@ const make = Effect.fnUntraced(function*<Pools extends ReadonlyArray<AnyPool>, R
   const { get, post } = answers(board, { ...settings, authorize })
   yield* router.add("GET", path, get)
   yield* router.add("POST", path, post)
-  return key.of({ watching: Effect.sync(() => board.watching), board })
+  return key.of({ [TypeId]: board, watching: Effect.sync(() => board.watching) })
 })
 
-const layer = <const Pools extends ReadonlyArray<AnyPool> = [], R = never>(
-  options: DashboardOptions<Pools, R> = {}
-): Layer.Layer<
-  Dashboard,
-  Effect.Error<Pools[number]>,
-  Exclude<Effect.Services<Pools[number]>, Scope.Scope> | R | HttpRouter.HttpRouter
-> => Layer.effect(key, make(options)) as never
+const layer = <Pools extends ReadonlyArray<AnyPool>, R>(options: DashboardOptions<Pools, R> = {}) =>
+  Layer.effect(key, make(options))
 
-const show = <E = never, R = never>(
-  // oxlint-disable-next-line typescript/no-explicit-any
-  pool: Shown<any> | Effect.Effect<Shown<any>, E, R>
-): Effect.Effect<void, E, R | Dashboard | Scope.Scope> =>
+const show = <E, R>(pool: Shown<unknown> | Effect.Effect<Shown<unknown>, E, R>) =>
   Effect.gen(function*() {
-    const { board } = yield* key
-    yield* board.show(Effect.isEffect(pool) ? yield* pool : pool)
+    const dashboard = yield* key
+    yield* (dashboard[TypeId] as Board).show(Effect.isEffect(pool) ? yield* pool : pool)
   })
 
 /**
@@ -130,12 +124,20 @@ export const Dashboard: Context.Service<Dashboard, Dashboard> & {
    * A layer that adds the page to the `HttpRouter` of the application. The router's middleware applies to it as to any
    * other route. It fails if one of its pools can't be made; an option out of its range is a defect.
    */
-  readonly layer: typeof layer
+  readonly layer: <const Pools extends ReadonlyArray<AnyPool> = [], R = never>(
+    options?: DashboardOptions<Pools, R>
+  ) => Layer.Layer<
+    Dashboard,
+    Effect.Error<Pools[number]>,
+    Exclude<Effect.Services<Pools[number]>, Scope.Scope> | R | HttpRouter.HttpRouter
+  >
   /**
    * Shows a further pool until the scope closes: a pool, or an effect that returns one. A second pool of the same name
    * is shown as "name (2)".
    */
-  readonly show: typeof show
+  readonly show: <E = never, R = never>(
+    pool: Shown<unknown> | Effect.Effect<Shown<unknown>, E, R>
+  ) => Effect.Effect<void, E, R | Dashboard | Scope.Scope>
   /**
    * Access for programs of this machine: loopback addresses, without any header of a proxy, and with the page's own
    * `Origin` where there is one. They get `access`, by default "view"; all others get nothing.
@@ -148,4 +150,4 @@ export const Dashboard: Context.Service<Dashboard, Dashboard> & {
   readonly password: (
     passwords: { readonly view?: Redacted.Redacted; readonly steer: Redacted.Redacted }
   ) => Authorize
-} = Object.assign(key, { layer, show, local, password })
+} = Object.assign(key, { layer, show, local, password }) as never

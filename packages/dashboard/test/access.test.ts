@@ -1,5 +1,5 @@
-import { GreenPool } from "@greenpool/core"
 import { assert, describe, it } from "@effect/vitest"
+import { GreenPool } from "@greenpool/core"
 import { Context, Effect, Layer, Option, Redacted } from "effect"
 import { Headers, HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { Dashboard } from "../src/index.ts"
@@ -144,7 +144,9 @@ describe("access of one's own", () => {
         pools: [GreenPool.make()],
         access: ({ headers }) => Effect.map(Users, ({ isAdmin }) => isAdmin(headers["x-user"] ?? "") ? "steer" : "none")
       })
-      const { url } = yield* serve(layer.pipe(Layer.provide(Layer.succeed(Users, { isAdmin: (name) => name === "root" }))))
+      const { url } = yield* serve(
+        layer.pipe(Layer.provide(Layer.succeed(Users, { isAdmin: (name) => name === "root" })))
+      )
       assert.strictEqual(yield* status(`${url}/greenpool`), 403)
       assert.strictEqual(yield* status(`${url}/greenpool`, { "x-user": "root" }), 200)
     }).pipe(Effect.scoped, ownMetrics))

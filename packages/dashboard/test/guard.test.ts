@@ -1,5 +1,5 @@
-import { GreenPool } from "@greenpool/core"
 import { assert, describe, it } from "@effect/vitest"
+import { GreenPool } from "@greenpool/core"
 import { Effect } from "effect"
 import { Dashboard } from "../src/index.ts"
 import { ask, command, ownMetrics, serve } from "./support/serve.ts"
@@ -18,11 +18,16 @@ const serveSteered = Effect.map(
 )
 
 const statuses = (page: string, headers: Readonly<Record<string, string>>) =>
-  Effect.forEach(parts, (part) =>
-    Effect.map(ask(page + part, { headers, method: part === "?feed" ? "HEAD" : "GET" }), ({ status }) => status))
+  Effect.forEach(
+    parts,
+    (part) =>
+      Effect.map(ask(page + part, { headers, method: part === "?feed" ? "HEAD" : "GET" }), ({ status }) => status)
+  )
 
 describe("the guard", { concurrent: true }, () => {
-  for (const host of ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example", "notlocalhost", "1.2.3", "a@b"]) {
+  for (
+    const host of ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example", "notlocalhost", "1.2.3", "a@b"]
+  ) {
     it.live(`answers no request to the host ${host}`, () =>
       Effect.gen(function*() {
         const page = yield* serveSteered

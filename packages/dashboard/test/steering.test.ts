@@ -1,5 +1,5 @@
-import { GreenPool, type PoolStats } from "@greenpool/core"
 import { assert, describe, it } from "@effect/vitest"
+import { GreenPool, type PoolStats } from "@greenpool/core"
 import { Deferred, Effect, Exit, Fiber, Logger, References, Scope, Stream } from "effect"
 import { Dashboard, type Shown } from "../src/index.ts"
 import { command, ownMetrics, serve } from "./support/serve.ts"
@@ -65,7 +65,10 @@ describe("steering", () => {
     Effect.gen(function*() {
       const scope = yield* Scope.make()
       const pool = yield* Scope.provide(GreenPool.make({ name: "short" }), scope)
-      const watched = { stats: Effect.map(pool.stats, (stats) => ({ ...stats, name: "watched" }) as PoolStats), changes: Stream.never }
+      const watched = {
+        stats: Effect.map(pool.stats, (stats) => ({ ...stats, name: "watched" }) as PoolStats),
+        changes: Stream.never
+      }
       const post = yield* steered([Effect.succeed(pool), Effect.succeed(watched)])
       yield* Scope.close(scope, Exit.void)
       assert.deepStrictEqual(yield* post({ pool: "short", command: "pause" }), [409, { error: "The pool has closed." }])

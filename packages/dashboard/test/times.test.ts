@@ -1,5 +1,5 @@
-import { GreenPool } from "@greenpool/core"
 import { assert, describe, it } from "@effect/vitest"
+import { GreenPool } from "@greenpool/core"
 import { Effect } from "effect"
 import { TestClock } from "effect/testing"
 import { quantile, Times } from "../src/internal/times.ts"

@@ -6,7 +6,7 @@ import { Effect, Option, Schema, type Stream } from "effect"
 import { type HttpServerRequest, HttpServerResponse } from "effect/http"
 import type { Access, Authorize } from "../Access.ts"
 import { assets } from "./assets.ts"
-import { type Board } from "./board.ts"
+import type { Board } from "./board.ts"
 import { fromBase64, gunzip } from "./bytes.ts"
 import { commandRefusal, refusal, securityHeaders } from "./guard.ts"
 import { header } from "./request.ts"
@@ -121,9 +121,13 @@ export const answers = (board: Board, settings: Settings): Answers => {
         "Access to the dashboard is refused. By default, only programs on the server's own machine may look, and none " +
           "may steer: see the option `access` of Dashboard.layer."
       )
-      : text(isPage ? 403 : 401, "Access to the dashboard needs a password.", isPage ? {} : {
-        "www-authenticate": challenge
-      })
+      : text(
+        isPage ? 403 : 401,
+        "Access to the dashboard needs a password.",
+        isPage ? {} : {
+          "www-authenticate": challenge
+        }
+      )
   }
 
   const guarded = (
@@ -133,7 +137,10 @@ export const answers = (board: Board, settings: Settings): Answers => {
   ): Effect.Effect<Response> => {
     const reason = refusal(request, hosts, part)
     return reason === undefined
-      ? Effect.flatMap(authorize(request), (access) => access === "none" ? Effect.succeed(deny(request)) : answer(access))
+      ? Effect.flatMap(
+        authorize(request),
+        (access) => access === "none" ? Effect.succeed(deny(request)) : answer(access)
+      )
       : Effect.succeed(text(reason.status, reason.reason))
   }
 
@@ -166,9 +173,11 @@ export const answers = (board: Board, settings: Settings): Answers => {
       case "feed":
         return guarded(request, "other", (access) => Effect.succeed(feed(request, access)))
       case "history":
-        return guarded(request, "other", () =>
-          Effect.flatMap(board.history, (bytes) =>
-            compressed(request, bytes, "application/json", noStore)))
+        return guarded(
+          request,
+          "other",
+          () => Effect.flatMap(board.history, (bytes) => compressed(request, bytes, "application/json", noStore))
+        )
       case "unlock":
         return guarded(request, "other", (access) => Effect.succeed(unlock(request, access)))
       case "js":

@@ -144,7 +144,9 @@ export class Board {
   private frameSent = Deferred.makeUnsafe<void>()
   private lastFrame = 0
   private nextSample = 0
-  private encodedHistory: { readonly sample: number; readonly list: number; readonly bytes: Uint8Array<ArrayBuffer> } | undefined
+  private encodedHistory:
+    | { readonly sample: number; readonly list: number; readonly bytes: Uint8Array<ArrayBuffer> }
+    | undefined
 
   constructor(settings: Settings, context: Context.Context<never>) {
     this.settings = settings
@@ -246,7 +248,8 @@ export class Board {
   /** When the changes that there are may be sent: with the next sample, if that is less than an interval later. */
   private get nextFrame(): number {
     const earliest = this.lastFrame + this.settings.interval
-    return earliest + this.settings.interval > this.nextSample ? this.nextSample : earliest
+    // Timers are late by some milliseconds, which shall not cost the last frame before each sample.
+    return earliest + 0.9 * this.settings.interval > this.nextSample ? this.nextSample : earliest
   }
 
   private untilDue(now: number): Effect.Effect<void> {

@@ -1,6 +1,6 @@
-import { GreenPool } from "@greenpool/core"
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Scope, Exit } from "effect"
+import { GreenPool } from "@greenpool/core"
+import { Deferred, Effect, Exit, Scope } from "effect"
 import { readFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { Dashboard, type Shown } from "../../src/index.ts"
@@ -22,8 +22,11 @@ const everything = Effect.gen(function*() {
     GreenPool.make({ name: "full", size: 2 }),
     GreenPool.make({ name: "shrunk", size: 5 }),
     GreenPool.make({ name: "paused" }),
-    Effect.flatMap(Scope.make(), (scope) =>
-      Effect.tap(Scope.provide(GreenPool.make({ name: "closed" }), scope), () => Scope.close(scope, Exit.void)))
+    Effect.flatMap(
+      Scope.make(),
+      (scope) =>
+        Effect.tap(Scope.provide(GreenPool.make({ name: "closed" }), scope), () => Scope.close(scope, Exit.void))
+    )
   ])
   const gate = yield* Deferred.make<void>()
   for (const [pool, jobs] of [[busy, 3], [full, 60], [shrunk, 5]] as const) {
@@ -85,7 +88,8 @@ describe.skipIf(executablePath === undefined)("for everyone, the page", { timeou
       yield* see(page.getByRole("heading", { level: 2, name: "full" }))
       // Where the focus is can be seen.
       const outline = yield* act(() =>
-        page.evaluate<string>(`getComputedStyle(document.activeElement, "::after").outlineStyle`))
+        page.evaluate<string>(`getComputedStyle(document.activeElement, "::after").outlineStyle`)
+      )
       assert.strictEqual(outline, "solid")
     }).pipe(Effect.scoped, ownMetrics))
 

@@ -1,5 +1,5 @@
-import { GreenPool } from "@greenpool/core"
 import { assert, describe, it } from "@effect/vitest"
+import { GreenPool } from "@greenpool/core"
 import { Context, Effect, Exit, Scope } from "effect"
 import { Dashboard } from "../../src/index.ts"
 import { act, executablePath, openPage, rowOf, see, seeNot, status } from "../support/browser.ts"
@@ -106,7 +106,9 @@ describe.skipIf(executablePath === undefined)("the connection", { timeout: 60_00
   it.live("ends where access ends", () =>
     Effect.gen(function*() {
       let access: "none" | "view" = "view"
-      const { url } = yield* serve(Dashboard.layer({ pools: [GreenPool.make()], access: () => Effect.sync(() => access) }))
+      const { url } = yield* serve(
+        Dashboard.layer({ pools: [GreenPool.make()], access: () => Effect.sync(() => access) })
+      )
       const front = yield* proxy(url, { from: "/", to: "/" })
       const page = yield* openPage(`http://127.0.0.1:${front.port}/greenpool`, { expects: failedLoads })
       yield* see(status(page, "Live"))

@@ -1,5 +1,5 @@
-import { GreenPool } from "@greenpool/core"
 import { assert, describe, it } from "@effect/vitest"
+import { GreenPool } from "@greenpool/core"
 import { Deferred, Effect, Exit, Fiber, Scope, Stream } from "effect"
 import { Dashboard, type Shown } from "../../src/index.ts"
 import { act, executablePath, openPage, rowOf, see, seeNot, status } from "../support/browser.ts"
@@ -13,7 +13,9 @@ const occupy = (pool: GreenPool, jobs: number) =>
     const gate = yield* Deferred.make<void>()
     yield* Effect.forEach(Array.from({ length: jobs }), () =>
       Effect.forkScoped(Effect.exit(pool.run(Deferred.await(gate)))))
-    yield* Effect.addFinalizer(() => Deferred.succeed(gate, undefined))
+    yield* Effect.addFinalizer(() =>
+      Deferred.succeed(gate, undefined)
+    )
   })
 
 describe.skipIf(executablePath === undefined)("the page", { timeout: 30_000 }, () => {
@@ -40,7 +42,11 @@ describe.skipIf(executablePath === undefined)("the page", { timeout: 30_000 }, (
       yield* Effect.yieldNow
       yield* shrinking!.resize(1)
       yield* paused!.resize(0)
-      const { url } = yield* serve(Dashboard.layer({ pools: pools.map((pool) => Effect.succeed(pool)) }))
+      const { url } = yield* serve(Dashboard.layer({
+        pools: pools.map((pool) =>
+          Effect.succeed(pool)
+        )
+      }))
       const page = yield* openPage(`${url}/greenpool`)
       yield* see(status(page, "Live"))
       const cells = (name: string) =>
@@ -79,12 +85,16 @@ describe.skipIf(executablePath === undefined)("the page", { timeout: 30_000 }, (
       const plot = (name: RegExp) => see(page.getByRole("img", { name }))
       yield* plot(/^Slots: Size 12, at most 12; Running 12, at most 12; Borrowed 0, at most 0$/)
       yield* plot(/^In line: In line 37, at most 37$/)
-      yield* plot(/^Ended: Succeeded 0, at most 0; Failed 0, at most 0; Interrupted 0, at most 0; Turned away 0, at most 0$/)
+      yield* plot(
+        /^Ended: Succeeded 0, at most 0; Failed 0, at most 0; Interrupted 0, at most 0; Turned away 0, at most 0$/
+      )
       yield* plot(/^Time in line: p99 .+, at most .+; p95 .+; p50 /)
       yield* plot(/^Run time: p99 /)
-      yield* see(rowOf(page, "app/ApiPool").getByRole("img", {
-        name: "Last 5 min: Running 12, at most 12; In line 37, at most 37; Size 12, at most 12"
-      }))
+      yield* see(
+        rowOf(page, "app/ApiPool").getByRole("img", {
+          name: "Last 5 min: Running 12, at most 12; In line 37, at most 37; Size 12, at most 12"
+        })
+      )
 
       // The other pool, by its link; its address can be sent on.
       yield* act(() => page.getByRole("link", { name: "default" }).click())
@@ -128,7 +138,8 @@ describe.skipIf(executablePath === undefined)("the page", { timeout: 30_000 }, (
       const failed = page.locator("dl > div").filter({ hasText: "Failed, 5 min" })
       yield* see(failed.getByText("1", { exact: true }))
       const colours = yield* act(() =>
-        page.evaluate<string>(`getComputedStyle(document.querySelector("dd.bad")).color`))
+        page.evaluate<string>(`getComputedStyle(document.querySelector("dd.bad")).color`)
+      )
       assert.match(colours, /^rgb\(19\d/)
     }).pipe(Effect.provide(ApiPool.layer), Effect.scoped, ownMetrics))
 
@@ -147,7 +158,10 @@ describe.skipIf(executablePath === undefined)("the page", { timeout: 30_000 }, (
       assert.strictEqual(yield* act(() => page.getByRole("button", { name: "Pause" }).count()), 0)
 
       const other = yield* Scope.make()
-      yield* Dashboard.show(GreenPool.make({ name: "short" })).pipe(Scope.provide(other), Effect.provideContext(context))
+      yield* Dashboard.show(GreenPool.make({ name: "short" })).pipe(
+        Scope.provide(other),
+        Effect.provideContext(context)
+      )
       yield* see(rowOf(page, "short (2)"), 1)
       yield* Scope.close(other, Exit.void)
       yield* seeNot(rowOf(page, "short (2)"), 1)
@@ -233,7 +247,9 @@ describe.skipIf(executablePath === undefined)("the page", { timeout: 30_000 }, (
       const { url } = yield* serve(Dashboard.layer())
       const page = yield* openPage(`${url}/greenpool`, { colorScheme: "dark" })
       yield* see(status(page, "Live"))
-      const isDark = act(() => page.evaluate("getComputedStyle(document.body).color").then((color) => color !== "rgb(18, 26, 22)"))
+      const isDark = act(() =>
+        page.evaluate("getComputedStyle(document.body).color").then((color) => color !== "rgb(18, 26, 22)")
+      )
       assert.isTrue(yield* isDark)
       const colours = page.getByRole("combobox", { name: "Colours" })
       assert.deepStrictEqual(yield* act(() => colours.getByRole("option").allInnerTexts()), ["Auto", "Light", "Dark"])
@@ -258,7 +274,9 @@ describe.skipIf(executablePath === undefined)("the page", { timeout: 30_000 }, (
       assert.strictEqual(yield* act(() => narrow.getByRole("rowheader", { name: /long/ }).count()), 20)
       const wide = yield* openPage(`${url}/greenpool`, { viewport: { width: 1360, height: 1080 } })
       yield* see(status(wide, "Live"))
-      const box = yield* act(() => wide.getByRole("rowheader", { name: "application/with/a/long/name/19" }).boundingBox())
+      const box = yield* act(() =>
+        wide.getByRole("rowheader", { name: "application/with/a/long/name/19" }).boundingBox()
+      )
       assert.isBelow(box!.y + box!.height, 1080)
     }).pipe(Effect.scoped, ownMetrics))
 })

@@ -1,5 +1,5 @@
-import { GreenPool } from "@greenpool/core"
 import { assert, describe, it } from "@effect/vitest"
+import { GreenPool } from "@greenpool/core"
 import { Effect } from "effect"
 import { HttpRouter, HttpServerResponse } from "effect/http"
 import { Dashboard } from "../../src/index.ts"
@@ -14,7 +14,9 @@ const battlefield = Effect.gen(function*() {
     access: Dashboard.local("steer"),
     hosts: ["pools.example"]
   }))
-  const evil = yield* serve(HttpRouter.add("GET", "/", HttpServerResponse.html("<!doctype html><title>Evil</title><p>Evil")))
+  const evil = yield* serve(
+    HttpRouter.add("GET", "/", HttpServerResponse.html("<!doctype html><title>Evil</title><p>Evil"))
+  )
   return { pool, victim: new URL(url).port, evil: new URL(evil.url).port }
 })
 
@@ -135,7 +137,10 @@ describe.skipIf(executablePath === undefined)("the policy", { timeout: 30_000 },
       const { url } = yield* serve(Dashboard.layer())
       const page = yield* openPage(`${url}/greenpool`, { expects: /Trusted|Content Security Policy|Refused/i })
       yield* see(status(page, "Live"))
-      const run = (code: string) => act(() => page.evaluate<string>(`(() => { try { ${code}; return "done" } catch (error) { return error.name } })()`))
+      const run = (code: string) =>
+        act(() =>
+          page.evaluate<string>(`(() => { try { ${code}; return "done" } catch (error) { return error.name } })()`)
+        )
       assert.strictEqual(yield* run(`document.body.innerHTML = "<img src=x onerror=alert(1)>"`), "TypeError")
       yield* run(`const s = document.createElement("div"); s.setAttribute("onclick", "window.hacked = 1"); s.click()`)
       assert.isUndefined(yield* act(() => page.evaluate("window.hacked")))

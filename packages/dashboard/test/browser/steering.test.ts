@@ -1,5 +1,5 @@
-import { GreenPool } from "@greenpool/core"
 import { assert, describe, it } from "@effect/vitest"
+import { GreenPool } from "@greenpool/core"
 import { Effect, Logger, Redacted } from "effect"
 import { Dashboard } from "../../src/index.ts"
 import { act, executablePath, openPage, rowOf, see, status } from "../support/browser.ts"
@@ -36,7 +36,8 @@ describe.skipIf(executablePath === undefined)("the controls", { timeout: 30_000 
 
       // Keys alone: from the link of the pool through the controls.
       yield* act(() => page.getByRole("link", { name: "default" }).focus())
-      const focused = () => page.evaluate<string>("document.activeElement.ariaLabel ?? document.activeElement.innerText")
+      const focused = () =>
+        page.evaluate<string>("document.activeElement.ariaLabel ?? document.activeElement.innerText")
       const order: Array<string> = []
       for (let i = 0; i < 5; i++) {
         yield* act(() => page.keyboard.press("Tab"))
@@ -49,7 +50,13 @@ describe.skipIf(executablePath === undefined)("the controls", { timeout: 30_000 
       yield* act(() => page.keyboard.press("Enter"))
       yield* see(page.getByText("The size is now 15."))
       assert.strictEqual(yield* pool.size, 15)
-      assert.isTrue(yield* act(() => field.evaluate((element) => element === (element as never as { ownerDocument: { activeElement: unknown } }).ownerDocument.activeElement)))
+      assert.isTrue(
+        yield* act(() =>
+          field.evaluate((element) =>
+            element === (element as never as { ownerDocument: { activeElement: unknown } }).ownerDocument.activeElement
+          )
+        )
+      )
     }).pipe(Effect.scoped, ownMetrics, Effect.provide(quiet)))
 
   it.live("show what is wrong with a size beside the field, and keep what was typed", () =>
@@ -99,7 +106,9 @@ describe.skipIf(executablePath === undefined)("the controls", { timeout: 30_000 
   it.live("are unlocked by a password", () =>
     Effect.gen(function*() {
       const access = Dashboard.password({ steer: Redacted.make("s3cret") })
-      const { url } = yield* serve(Dashboard.layer({ pools: [GreenPool.make({ name: "a" }), GreenPool.make({ name: "b" })], access }))
+      const { url } = yield* serve(
+        Dashboard.layer({ pools: [GreenPool.make({ name: "a" }), GreenPool.make({ name: "b" })], access })
+      )
       const page = yield* openPage(`${url}/greenpool#b`, {
         httpCredentials: { username: "me", password: "s3cret", send: "unauthorized" }
       })

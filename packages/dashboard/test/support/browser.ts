@@ -65,7 +65,8 @@ export const openPage = (url: string, { expects, hostRules, hosts = [], ...optio
   ).pipe(Effect.map(({ page }) => page))
 
 /** Waits until it is there. */
-export const see = (locator: Locator, seconds = 5) => Effect.promise(() => locator.first().waitFor({ timeout: seconds * 1000 }))
+export const see = (locator: Locator, seconds = 5) =>
+  Effect.promise(() => locator.first().waitFor({ timeout: seconds * 1000 }))
 
 /** Waits until it is gone. */
 export const seeNot = (locator: Locator, seconds = 5) =>
@@ -74,7 +75,8 @@ export const seeNot = (locator: Locator, seconds = 5) =>
 /** What only acts on a page. */
 export const act = <A>(action: () => Promise<A>): Effect.Effect<A> => Effect.promise(action)
 
-export const status = (page: Page, text: string) => page.getByRole("status").filter({ hasText: new RegExp(`^${text}$`) })
+export const status = (page: Page, text: string) =>
+  page.getByRole("status").filter({ hasText: new RegExp(`^${text}$`) })
 
 /** The texts of the cells of a pool's row. */
 export const rowOf = (page: Page, name: string) =>

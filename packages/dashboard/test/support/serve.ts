@@ -61,7 +61,6 @@ export const command = (url: string, body: unknown, headers: Readonly<Record<str
 /** An open feed: its events as they come, and how it ends. */
 export interface Feed {
   readonly status: number
-  // oxlint-disable-next-line typescript/no-explicit-any
   readonly events: Array<any>
   bytes: number
   isOver: boolean
