@@ -4,11 +4,12 @@
  * @since 0.1.0
  */
 import { Context, Duration, Effect, Layer, type Redacted, type Scope } from "effect"
-import { HttpRouter } from "effect/http"
+import { type HttpClient, HttpRouter } from "effect/http"
 import { type Access, type Authorize, local, password } from "./Access.ts"
 import { answers } from "./internal/answers.ts"
 import { Board } from "./internal/board.ts"
 import { hostName } from "./internal/request.ts"
+import { remote, type RemoteFailed, type RemoteOptions } from "./Remote.ts"
 import type { AnyPool, Shown } from "./Shown.ts"
 
 const TypeId: unique symbol = Symbol.for("@greenpool/dashboard/Dashboard")
@@ -150,4 +151,13 @@ export const Dashboard: Context.Service<Dashboard, Dashboard> & {
   readonly password: (
     passwords: { readonly view?: Redacted.Redacted; readonly steer: Redacted.Redacted }
   ) => Authorize
-} = Object.assign(key, { layer, show, local, password }) as never
+  /**
+   * A pool of another process, read from that process' dashboard at `url`, to be shown on this one. It is asked for
+   * figures all the time, as an open page does; where no answer comes, the pool says so, and it is tried again every
+   * 3 seconds. With the password for steering it can be resized from here.
+   */
+  readonly remote: (
+    url: string,
+    options: RemoteOptions
+  ) => Effect.Effect<Shown<RemoteFailed>, never, HttpClient.HttpClient | Scope.Scope>
+} = Object.assign(key, { layer, show, local, password, remote }) as never

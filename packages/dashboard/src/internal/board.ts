@@ -18,6 +18,7 @@ import {
 } from "effect"
 import type { KeyStats, Shown } from "../Shown.ts"
 import { gzip } from "./bytes.ts"
+import { linkOf } from "./link.ts"
 import { Times } from "./times.ts"
 import * as Wire from "./wire.ts"
 
@@ -57,10 +58,13 @@ class Row {
   resume = 0
   /** "" once it has closed, or the error that ended it. */
   ended: string | undefined = undefined
+  /** Why nothing new comes from another process, as long as that is so. */
+  problem: string | undefined = undefined
   hasTimes = false
   hasChanged = true
   keys: Wire.Keys | undefined = undefined
   readonly samples: Array<Wire.Figures> = []
+  private listed = ""
 
   constructor(id: number, name: string, shown: Unknown, stats: PoolStats) {
     this.id = id
@@ -68,6 +72,7 @@ class Row {
     this.shown = shown
     this.stats = stats
     this.update(stats)
+    this.look(linkOf(shown)?.problem, false)
   }
 
   update(stats: PoolStats): void {
@@ -76,8 +81,17 @@ class Row {
     this.hasChanged = true
   }
 
+  /** Looks whether what is listed of it has changed. */
+  look(problem: string | undefined, hasTimes: boolean): boolean {
+    this.problem = problem
+    this.hasTimes ||= hasTimes
+    const before = this.listed
+    this.listed = JSON.stringify(this.entry)
+    return this.listed !== before
+  }
+
   get isSteerable(): boolean {
-    return this.shown.resize !== undefined && this.ended === undefined
+    return this.shown.resize !== undefined && this.ended === undefined && this.problem === undefined
   }
 
   get figures(): Wire.Figures {
@@ -88,7 +102,7 @@ class Row {
     return {
       id: this.id,
       name: this.name,
-      ...this.ended !== undefined && { ended: this.ended },
+      ...(this.ended ?? this.problem) !== undefined && { ended: this.ended ?? this.problem! },
       ...this.isSteerable && { steer: true },
       ...this.hasTimes && { times: true }
     }
@@ -272,11 +286,9 @@ export class Board {
     this.sampleCount++
     keep(this.sampleTimes, now, this.settings.history)
     for (const row of this.rows) {
-      const times = this.times.of(row.stats.name)
-      if (times !== undefined && !row.hasTimes) {
-        row.hasTimes = true
-        this.onListChange()
-      }
+      const link = linkOf(row.shown)
+      const times = link === undefined ? this.times.of(row.stats.name) : link.times
+      if (row.look(link?.problem, times !== undefined)) this.onListChange()
       keep(row.samples, times === undefined ? row.figures : [...row.figures, ...times], this.settings.history)
     }
     if (this.viewers.size > 0) this.send(now, this.sampleCount)
