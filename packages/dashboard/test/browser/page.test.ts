@@ -61,7 +61,7 @@ describe.skipIf(executablePath === undefined)("the page", { timeout: 30_000 }, (
         ["Pool", "State", "Running / size", "In line", "Jobs/s", "Failed/s", "Wait p95", "Run p95", "Last 5 min"]
       )
       yield* pools[0]!.resize(7)
-      yield* see(rowOf(page, "idle").getByText("0 / 7"), 1)
+      yield* see(rowOf(page, "idle").getByText("0 / 7"), 2)
       const totals = yield* act(() => page.locator("dl > div").allInnerTexts())
       assert.deepStrictEqual(totals.map((text) => text.replace("\n", ": ")), [
         "Pools: 5",
@@ -153,7 +153,7 @@ describe.skipIf(executablePath === undefined)("the page", { timeout: 30_000 }, (
       const page = yield* openPage(`${url}/greenpool`)
       yield* see(page.getByRole("button", { name: "Pause" }))
       yield* Scope.close(scope, Exit.void)
-      yield* see(rowOf(page, "short").getByText("Closed"), 1)
+      yield* see(rowOf(page, "short").getByText("Closed"), 2)
       yield* see(page.getByText("This pool has closed. Its last figures are shown."))
       assert.strictEqual(yield* act(() => page.getByRole("button", { name: "Pause" }).count()), 0)
 
@@ -162,9 +162,9 @@ describe.skipIf(executablePath === undefined)("the page", { timeout: 30_000 }, (
         Scope.provide(other),
         Effect.provideContext(context)
       )
-      yield* see(rowOf(page, "short (2)"), 1)
+      yield* see(rowOf(page, "short (2)"), 2)
       yield* Scope.close(other, Exit.void)
-      yield* seeNot(rowOf(page, "short (2)"), 1)
+      yield* seeNot(rowOf(page, "short (2)"), 2)
     }).pipe(Effect.scoped, ownMetrics))
 
   it.live("shows the keys in use with their shares, if it may", () =>

@@ -32,7 +32,7 @@ describe.skipIf(executablePath === undefined)("the controls", { timeout: 30_000 
       yield* press("Resize")
       yield* see(page.getByText("The size is now 13."))
       assert.strictEqual(yield* pool.size, 13)
-      yield* see(rowOf(page, "default").getByText("0 / 13"), 1)
+      yield* see(rowOf(page, "default").getByText("0 / 13"), 2)
 
       // Keys alone: from the link of the pool through the controls.
       yield* act(() => page.getByRole("link", { name: "default" }).focus())

@@ -64,12 +64,12 @@ export const openPage = (url: string, { expects, hostRules, hosts = [], ...optio
       })
   ).pipe(Effect.map(({ page }) => page))
 
-/** Waits until it is there. */
-export const see = (locator: Locator, seconds = 5) =>
+/** Waits until it is there: a loaded machine takes its time, so only where time is the point is it short. */
+export const see = (locator: Locator, seconds = 15) =>
   Effect.promise(() => locator.first().waitFor({ timeout: seconds * 1000 }))
 
 /** Waits until it is gone. */
-export const seeNot = (locator: Locator, seconds = 5) =>
+export const seeNot = (locator: Locator, seconds = 15) =>
   Effect.promise(() => locator.first().waitFor({ state: "hidden", timeout: seconds * 1000 }))
 
 /** What only acts on a page. */
