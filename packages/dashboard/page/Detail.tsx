@@ -17,6 +17,8 @@ interface Props {
   readonly pool: PoolFigures
   /** Whether the reader may steer. */
   readonly steers: boolean
+  /** Whether the figures are old. */
+  readonly isStale: boolean
 }
 
 const dashed = [4, 3]
@@ -28,7 +30,7 @@ const quantiles = (pool: PoolFigures, kind: "wait" | "run"): ReadonlyArray<Line>
   { label: "p50", values: pool.column(`${kind}50`).map(millis), colour: "purple" }
 ]
 
-export const Detail = ({ model, pool, steers }: Props) => {
+export const Detail = ({ isStale, model, pool, steers }: Props) => {
   const [cursor, setCursor] = useState<number>()
   const { entry } = pool
   const counted = (["started", "succeeded", "failed", "interrupted", "rejected"] as const)
@@ -54,6 +56,7 @@ export const Detail = ({ model, pool, steers }: Props) => {
     length: model.length,
     cursor: cursor !== undefined && cursor < model.times.length ? cursor : undefined,
     onCursor: setCursor,
+    isStale,
     version: `${model.process} ${model.lastSample} ${colours().green}`
   }
   return (

@@ -27,6 +27,8 @@ interface Props {
   readonly tick?: (value: number) => string
   /** Which sample the cursor is on, in all plots; undefined for the last. */
   readonly cursor: number | undefined
+  /** Whether the last sample is old. */
+  readonly isStale: boolean
   readonly onCursor: (index: number | undefined) => void
   /** What the drawing depends on. */
   readonly version: string
@@ -44,7 +46,7 @@ const greatest = (values: ReadonlyArray<number | null>): number | null =>
 const increments = Array.from({ length: 13 }, (_, power) => [1, 2, 5].map((digit) => digit * 10 ** power)).flat()
 
 export const Plot = (props: Props) => {
-  const { cursor, format, lines, times, title, unit } = props
+  const { cursor, format, isStale, lines, times, title, unit } = props
   const target = useRef<HTMLDivElement>(null)
   const plot = useRef<uPlot>(undefined)
   const latest = useRef(props)
@@ -75,7 +77,7 @@ export const Plot = (props: Props) => {
     <section class="plot">
       <h3>
         {title} <small>{unit}</small>
-        <time aria-hidden="true">{cursor === undefined ? plots.now : Figures.time(times[cursor]!)}</time>
+        <time aria-hidden="true">{cursor === undefined && !isStale ? plots.now : Figures.time(times[index] ?? 0)}</time>
       </h3>
       <div ref={target} class="canvas" role="img" aria-label={`${title}: ${name}`} />
       <div class="legend" aria-hidden="true">

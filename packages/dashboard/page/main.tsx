@@ -89,7 +89,13 @@ const Page = () => {
             <Pools model={model} chosen={pool} />
             {name !== "" && chosen === undefined && <p class="problem">{problems.unknownPool(name)}</p>}
             {pool !== undefined && (
-              <Detail key={pool.entry.id} model={model} pool={pool} steers={hello?.access === "steer"} />
+              <Detail
+                key={pool.entry.id}
+                model={model}
+                pool={pool}
+                steers={hello?.access === "steer"}
+                isStale={isStale}
+              />
             )}
           </>
         )}
