@@ -150,6 +150,19 @@ describe("the feed", { concurrent: true }, () => {
       assert.strictEqual(yield* watching, 0)
     }).pipe(Effect.scoped, ownMetrics))
 
+  it.live("reads one state of a pool for each frame, however often it changes", () =>
+    Effect.gen(function*() {
+      let read = 0
+      const busy: Shown = {
+        stats: Effect.succeed(stats()),
+        changes: Stream.fromEffectRepeat(Effect.sync(() => (read++, stats())))
+      }
+      const { url } = yield* serve(Dashboard.layer({ pools: [Effect.succeed(busy)] }))
+      const feed = yield* openFeed(`${url}/greenpool`)
+      yield* until("some frames", () => feed.events.length > 6)
+      assert.isAtMost(read, feed.events.length + 2)
+    }).pipe(Effect.scoped, ownMetrics))
+
   it.live("has the figures of the past, compressed, also of times when no page was open", () =>
     Effect.gen(function*() {
       const { url } = yield* serve(Dashboard.layer({ pools: [ApiPool] }))
