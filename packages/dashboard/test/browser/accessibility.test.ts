@@ -52,8 +52,8 @@ describe.skipIf(executablePath === undefined)("for everyone, the page", { timeou
   for (
     const [name, shown, options] of [
       ["in light", ["busy", "shrunk", "full", "paused", "closed"], { colorScheme: "light" }],
-      ["in dark", ["busy", "full", "paused"], { colorScheme: "dark" }],
-      ["on a phone", ["busy", "full"], { colorScheme: "light", viewport: { width: 390, height: 800 } }]
+      ["in dark", ["busy", "shrunk", "full", "paused"], { colorScheme: "dark" }],
+      ["on a phone", ["busy"], { colorScheme: "light", viewport: { width: 390, height: 800 } }]
     ] as const
   ) {
     it.live(`has no finding of axe ${name}`, () =>
@@ -67,7 +67,11 @@ describe.skipIf(executablePath === undefined)("for everyone, the page", { timeou
         for (const pool of shown) {
           yield* act(() => page.evaluate(`location.hash = "#${pool}"`))
           yield* see(page.getByRole("heading", { level: 2, name: pool }))
-          const { violations } = yield* act(() => page.evaluate<{ violations: ReadonlyArray<Violation> }>("axe.run()"))
+          // Of all that the first shows, the others differ in their colours.
+          const rules = pool === "busy" ? "{}" : `{ runOnly: ["color-contrast"] }`
+          const { violations } = yield* act(() =>
+            page.evaluate<{ violations: ReadonlyArray<Violation> }>(`axe.run(${rules})`)
+          )
           const found = violations.filter(({ impact }) => impact !== "minor")
             .map(({ id, nodes }) => `${id}: ${nodes[0]?.html} ${nodes[0]?.failureSummary}`)
           assert.deepStrictEqual(found, [], pool)
