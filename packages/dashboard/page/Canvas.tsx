@@ -4,7 +4,7 @@ import { useLayoutEffect, useRef } from "preact/hooks"
 interface Props {
   readonly label: string
   readonly height: number
-  /** What the drawing depends on, beside its width. */
+  /** What the drawing depends on, in addition to its width. */
   readonly version: string
   readonly draw: (context: CanvasRenderingContext2D, width: number, height: number) => void
 }

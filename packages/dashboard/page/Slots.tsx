@@ -1,4 +1,4 @@
-// The picture of a pool: who waits, the gate, and the slots.
+// The picture of a pool: waiting callers, the gate, and the slots.
 import * as Figures from "./figures.ts"
 import type { PoolFigures } from "./model.ts"
 import { detail } from "./texts.ts"

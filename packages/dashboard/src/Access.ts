@@ -1,5 +1,5 @@
 /**
- * Access to the dashboard: who may look, and who may steer.
+ * Access to the dashboard: what a request may do.
  *
  * @since 0.1.0
  */

@@ -1,4 +1,4 @@
-// A dashboard behind a password: everyone who reaches the server may look, and who knows the password may steer. The
+// A dashboard behind a password: everyone that reaches the server may look, and the password allows steering. The
 // password comes from the environment. A real server has TLS in front of it.
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { GreenPool } from "@greenpool/core"

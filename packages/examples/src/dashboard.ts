@@ -1,5 +1,5 @@
 // Four pools with uneven load on a live page: one with a queue that comes and goes, one whose jobs lend their slots to
-// jobs inside them, one that is hardly busy, and one that never fills up. Who is on this machine may resize and pause.
+// jobs inside them, one that is hardly busy, and one that never fills up. Programs of this machine may resize and pause.
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { GreenPool } from "@greenpool/core"
 import { Dashboard } from "@greenpool/dashboard"

@@ -78,7 +78,7 @@ const page = (title: string): Response => {
 const asset = (request: Request, name: keyof typeof assets, version: string): Effect.Effect<Response> => {
   const { etag, gzip, type } = assets[name]
   const headers = {
-    // The address of another version than this one may be that of a process beside this one.
+    // Another version's address may belong to another process behind the same name: don't cache this one under it.
     "cache-control": version === etag ? "private, max-age=31536000, immutable" : "no-cache",
     etag: `"${etag}"`
   }

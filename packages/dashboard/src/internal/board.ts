@@ -251,7 +251,7 @@ export class Board {
         yield* this.sample
         // After a pause of the process, samples go on from there.
         this.nextSample = (now - this.nextSample < second ? this.nextSample : now) + second
-      } else if (this.changed.isOpen() && this.viewers.size > 0 && now >= this.nextFrame) {
+      } else if (this.changed.isOpen() && this.viewers.size > 0 && now >= this.nextFrame(now)) {
         this.send(now)
       } else {
         yield* this.untilDue(now)
@@ -260,10 +260,11 @@ export class Board {
   })
 
   /** When the changes that there are may be sent: with the next sample, if that is less than an interval later. */
-  private get nextFrame(): number {
-    const earliest = this.lastFrame + this.settings.interval
+  private nextFrame(now: number): number {
+    const { interval } = this.settings
+    const earliest = Math.max(now, this.lastFrame + interval)
     // Timers are late by some milliseconds, which shall not cost the last frame before each sample.
-    return earliest + 0.9 * this.settings.interval > this.nextSample ? this.nextSample : earliest
+    return earliest + 0.9 * interval > this.nextSample ? this.nextSample : earliest
   }
 
   private untilDue(now: number): Effect.Effect<void> {
@@ -271,7 +272,7 @@ export class Board {
       return Effect.raceFirst(Effect.sleep(this.nextSample - now), this.watched.await)
     }
     return this.changed.isOpen()
-      ? Effect.sleep(this.nextFrame - now)
+      ? Effect.sleep(this.nextFrame(now) - now)
       : Effect.raceFirst(Effect.sleep(this.nextSample - now), this.changed.await)
   }
 

@@ -1,5 +1,5 @@
 /**
- * What the board asks of a pool of another process, beside what it asks of every pool.
+ * What the board asks of a pool of another process, in addition to what it asks of every pool.
  */
 import type { Figures } from "./wire.ts"
 

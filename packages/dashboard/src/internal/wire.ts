@@ -44,7 +44,7 @@ export const figuresOf = (stats: PoolStats, resume: number): Figures => [
   resume
 ]
 
-/** What is known of a pool beside its figures. */
+/** What is known of a pool in addition to its figures. */
 export interface Pool {
   /** Unique in the process. */
   readonly id: number
@@ -76,7 +76,7 @@ export interface Hello {
   /** The version of the page that this process serves. */
   readonly page: string
   readonly access: "view" | "steer"
-  /** Whether credentials may help who can't steer. */
+  /** Whether credentials may allow this page to steer. */
   readonly unlock: boolean
   readonly title: string
 }

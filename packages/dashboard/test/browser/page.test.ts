@@ -96,6 +96,15 @@ describe.skipIf(executablePath === undefined)("the page", { timeout: 30_000 }, (
         })
       )
 
+      // One cursor in all plots: their legends have the figures of its time.
+      const times = page.locator("h3 time")
+      assert.deepStrictEqual(yield* act(() => times.allInnerTexts()), ["now", "now", "now", "now", "now"])
+      yield* act(() => page.getByRole("img", { name: /^Slots: / }).hover())
+      yield* see(times.filter({ hasText: /^\d\d:\d\d:\d\d$/ }).nth(4))
+      assert.strictEqual(new Set(yield* act(() => times.allInnerTexts())).size, 1)
+      yield* act(() => page.getByRole("heading", { level: 1 }).hover())
+      yield* see(times.filter({ hasText: "now" }).nth(4))
+
       // The other pool, by its link; its address can be sent on.
       yield* act(() => page.getByRole("link", { name: "default" }).click())
       yield* see(page.getByRole("heading", { level: 2, name: "default" }))

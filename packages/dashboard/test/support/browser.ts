@@ -54,7 +54,7 @@ export const openPage = (url: string, { expects, hostRules, hosts = [], ...optio
         const { host, protocol } = new URL(request.url())
         if (protocol !== "data:" && host !== new URL(url).host && !hosts.includes(host)) problems.push(request.url())
       })
-      await page.goto(url)
+      await page.goto(url, { waitUntil: "commit" })
       return { context, page, problems }
     }),
     ({ context, problems }) =>
