@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { InvalidPoolSize, PoolStats } from "@greenpool/core"
+import { InvalidPoolSize, type KeyStats, PoolStats } from "@greenpool/core"
 import {
   Cause,
   Deferred,
@@ -20,7 +20,7 @@ import {
 import { HttpClient, HttpClientRequest, type HttpClientResponse } from "effect/http"
 import { Link, type Linked } from "./internal/link.ts"
 import * as Wire from "./internal/wire.ts"
-import type { KeyStats, Shown } from "./Shown.ts"
+import type { Shown } from "./Shown.ts"
 
 /**
  * Says that a command to the dashboard of another process was not carried out, or that it isn't known whether it was.

@@ -3,25 +3,8 @@
  *
  * @since 0.1.0
  */
-import type { InvalidPoolSize, PoolStats } from "@greenpool/core"
+import type { InvalidPoolSize, KeyStats, PoolStats } from "@greenpool/core"
 import type { Effect, Stream } from "effect"
-
-/**
- * The part of a key in a pool: how many of its jobs run and wait, and the weight of its share.
- *
- * @category models
- * @since 0.1.0
- */
-export interface KeyStats {
-  /** The key; undefined for callers without one. */
-  readonly key?: string | undefined
-  /** The weight of its share. */
-  readonly weight: number
-  /** Its jobs that hold a slot. */
-  readonly running: number
-  /** Its callers that wait for a slot. */
-  readonly waiting: number
-}
 
 /**
  * Something that the dashboard can show. Every `GreenPool` is one; so is a pool of another process, which

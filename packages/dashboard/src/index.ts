@@ -6,4 +6,4 @@
 export { type Access, type Authorize } from "./Access.ts"
 export { Dashboard, type DashboardOptions } from "./Dashboard.ts"
 export { RemoteFailed, type RemoteOptions } from "./Remote.ts"
-export { type AnyPool, type KeyStats, type Shown } from "./Shown.ts"
+export { type AnyPool, type Shown } from "./Shown.ts"

@@ -181,6 +181,23 @@ describe("the feed", { concurrent: true }, () => {
       assert.strictEqual(columns.length, 16)
     }).pipe(Effect.provide(ApiPool.layer), Effect.scoped, ownMetrics))
 
+  it.live("has the keys of a pool once a second, if it may", () =>
+    Effect.gen(function*() {
+      const pool = yield* GreenPool.make({ size: 1, weight: (key) => key === "gold" ? 3 : 1 })
+      for (const key of ["gold", "gold", "tin"]) yield* Effect.forkScoped(pool.run(Effect.never, { key }))
+      yield* Effect.yieldNow
+      const keysOf = Effect.fnUntraced(function*(keys: boolean) {
+        const { url } = yield* serve(Dashboard.layer({ pools: [Effect.succeed(pool)], keys }))
+        const feed = yield* openFeed(`${url}/greenpool`)
+        yield* until("samples", () => feed.events.filter(({ sample }) => sample !== undefined).length >= 2)
+        return feed.events.findLast(({ sample }) => sample !== undefined).keys
+      })
+      assert.deepStrictEqual(yield* keysOf(true), {
+        1: { count: 2, weight: 4, running: 1, busiest: [["gold", 3, 1, 1], ["tin", 1, 0, 1]] }
+      })
+      assert.isUndefined(yield* keysOf(false))
+    }).pipe(Effect.scoped, ownMetrics))
+
   it.live("lets in as many pages as it may", () =>
     Effect.gen(function*() {
       const { url } = yield* serve(Dashboard.layer({ maxViewers: 2 }))

@@ -1,7 +1,7 @@
 /**
  * The pools that are shown, their samples, and the pages that watch.
  */
-import { InvalidPoolSize, type PoolStats } from "@greenpool/core"
+import { InvalidPoolSize, type KeyStats, type PoolStats } from "@greenpool/core"
 import {
   Cause,
   Clock,
@@ -16,7 +16,7 @@ import {
   type Scope,
   Stream
 } from "effect"
-import type { KeyStats, Shown } from "../Shown.ts"
+import type { Shown } from "../Shown.ts"
 import { gzip } from "./bytes.ts"
 import { linkOf } from "./link.ts"
 import { Times } from "./times.ts"
