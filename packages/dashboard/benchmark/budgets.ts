@@ -167,19 +167,19 @@ const waits: Array<number> = []
   await sleep(1)
   for (let i = 0; i < 10; i++) {
     await sleep(0.3 + Math.random())
-    let size = 0
+    const known = { size: 0 }
     const seen = new Promise<number>((resolve) => {
       reader.onFrame = (text) => {
         for (const [, data = "{}"] of text.matchAll(/data: (.*)\n/g)) {
           const { figures = [] } = JSON.parse(data) as { readonly figures?: ReadonlyArray<ReadonlyArray<number>> }
-          const now = figures.find(([id]) => id === 1)?.[1] ?? size
-          if (size > 0 && now > size) resolve(Date.now())
-          size = now
+          const now = figures.find(([id]) => id === 1)?.[1] ?? known.size
+          if (known.size > 0 && now > known.size) resolve(Date.now())
+          known.size = now
         }
       }
     })
     // Its size before.
-    while (size === 0) await sleep(0.05)
+    while (known.size === 0) await sleep(0.05)
     const changed = await ask<number>("change")
     waits.push(await Promise.race([seen, sleep(3).then(() => changed + 3000)]) - changed)
   }
