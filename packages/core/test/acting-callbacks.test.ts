@@ -2,11 +2,12 @@
  * What users' functions do inside the pool's steps: they act on the pool, throw, and keep what they were given.
  */
 import { describe, expect, it, vi } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Logger, Option, References, Scope, Stream, Tracer } from "effect"
+import { Cause, Clock, Deferred, Effect, Exit, Fiber, Logger, Option, References, Scope, Stream, Tracer } from "effect"
 import { GreenPile, GreenPool } from "../src/index.ts"
 import { expectEmpty, expectWorking } from "./support/counters.ts"
 import { forkNow } from "./support/forkNow.ts"
 import { makePool } from "./support/makePool.ts"
+import { countSleepers } from "./support/sleepers.ts"
 import { atRest } from "./support/turns.ts"
 
 /** A tracer that calls a function at the end of each span. */
@@ -171,6 +172,64 @@ describe("a tracer", () => {
     }))
 })
 
+describe("a tracer that acts when a wait begins", () => {
+  /** A tracer that calls a function when the first span begins. */
+  const makeBeginTracer = (onBegin: () => void): Tracer.Tracer => {
+    let begins = 0
+    return Tracer.make({
+      span(options) {
+        if (++begins === 1) onBegin()
+        return new Tracer.NativeSpan(options)
+      }
+    })
+  }
+
+  it.effect("may fill the queue: its caller is rejected", () =>
+    Effect.gen(function*() {
+      const pool = yield* GreenPool.make({ size: 0, maxWaiting: 1, tracing: true })
+      const tracer = makeBeginTracer(() => outside.fork(pool.run(Effect.void)))
+      const exit = yield* Effect.exit(Effect.withTracer(pool.run(Effect.void), tracer))
+      expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toMatchObject({ reason: "QueueFull", waiting: 1 })
+      expect(yield* pool.stats).toMatchObject({ waiting: 1, rejected: 1 })
+    }))
+
+  it.effect("may close the pool: its caller is interrupted", () =>
+    Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const pool = yield* Scope.provide(GreenPool.make({ size: 0, tracing: true }), scope)
+      const tracer = makeBeginTracer(() => outside.fork(Scope.close(scope, Exit.void)))
+      const exit = yield* Effect.exit(Effect.withTracer(pool.run(Effect.void), tracer))
+      expect(Exit.hasInterrupts(exit)).toBe(true)
+      expect(yield* pool.stats).toMatchObject({ waiting: 0, running: 0 })
+    }))
+})
+
+describe("a clock", () => {
+  it.effect("may end the last job while a drain sets its timer, which is not left behind", () =>
+    Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const gate = yield* Deferred.make<void>()
+      const sleepers = yield* countSleepers
+      let isDraining = false
+      const clock: Clock.Clock = {
+        ...sleepers,
+        monotonicTimeNanosUnsafe: () => {
+          if (isDraining) Deferred.doneUnsafe(gate, Exit.void)
+          return sleepers.monotonicTimeNanosUnsafe()
+        }
+      }
+      const pool = yield* Scope.provide(GreenPool.make({ size: 1, onClose: "drain", drainTimeout: 100 }), scope).pipe(
+        Effect.provideService(Clock.Clock, clock)
+      )
+      const job = yield* forkNow(pool.run(Deferred.await(gate)))
+      isDraining = true
+      yield* Scope.close(scope, Exit.void)
+      expect(yield* Fiber.await(job)).toEqual(Exit.void)
+      yield* atRest
+      expect(sleepers.sleepers).toBe(0)
+    }))
+})
+
 describe("what a callback throws", () => {
   /** Runs an effect, and collects what is thrown outside of it. */
   const uncaught = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
@@ -272,6 +331,7 @@ describe("a service that was built inside a job and provides its own context", (
         expect(yield* pool.run(use)).toBe("found")
         expect(yield* Effect.flatMap(pool.spawn(use), Fiber.join)).toBe("found")
         expect(yield* Stream.runCollect(pool.imap(() => use, [1, 2]))).toEqual(["found", "found"])
+        expect(yield* Effect.scoped(Effect.flatMap(pool.takeScoped(), (slot) => slot.within(use)))).toBe("found")
         const pile = yield* GreenPile.make<string>(pool)
         yield* pile.spawn(use)
         expect(yield* pile.next).toEqual(Option.some("found"))
