@@ -562,7 +562,7 @@ export const verbs = <I, Rejected>(access: Access): Verbs<I, Rejected> => {
     free: access.effect(({ pool }) => Effect.sync(() => pool.slots.semaphore.free)),
     running: access.effect(({ pool }) => Effect.sync(() => pool.slots.semaphore.taken)),
     waiting: access.effect(({ pool }) => Effect.sync(() => pool.slots.semaphore.waiting)),
-    stats: access.effect(({ pool }) => Effect.sync(() => pool.snapshot())),
+    stats: access.effect(({ pool }) => Effect.sync(() => pool.ledger.snapshot())),
     keys: access.effect(({ pool }) => Effect.sync(() => pool.keys())),
     changes: access.stream(({ pool }) => pool.changes.stream)
   } satisfies Record<keyof Verbs<I>, unknown>

@@ -2,7 +2,9 @@ import { describe, expect, it } from "@effect/vitest"
 import { Exit } from "effect"
 import * as fc from "fast-check"
 import type { JobOptions } from "../src/index.ts"
+import { Ledger } from "../src/internal/ledger.ts"
 import { Line } from "../src/internal/line.ts"
+import { Semaphore } from "../src/internal/semaphore.ts"
 import { Job, Slots } from "../src/internal/slots.ts"
 import { Random } from "./model/random.ts"
 import { VirtualClock } from "./support/virtual-clock.ts"
@@ -47,7 +49,13 @@ class Town {
   #running: Array<{ readonly at: number; readonly job: Timed }> = []
 
   constructor(size: number, weight: (key: string) => number = () => 1, priorityBoost = 1) {
-    this.slots = new Slots(size, { clock: this.clock, weight, priorityBoost }, () => {})
+    const semaphore = new Semaphore<Job>(size)
+    this.slots = new Slots(
+      semaphore,
+      new Ledger("town", semaphore),
+      { clock: this.clock, weight, priorityBoost },
+      () => {}
+    )
   }
 
   enter(length: number, options: JobOptions): Timed {
@@ -89,7 +97,7 @@ class Town {
 const insideOf = (town: Town) =>
   town.slots.shares as unknown as { readonly present: number; readonly accounts: ReadonlyMap<string, unknown> }
 
-const isIdle = (town: Town) => town.slots.isIdle && town.slots.shares === undefined && town.jobs.isEmpty
+const isIdle = (town: Town) => town.slots.semaphore.isIdle && town.slots.shares === undefined && town.jobs.isEmpty
 
 describe.each([1, 2, 3, 10])("the keys of a pool of size %i that always have somebody in line", (size) => {
   const tenants = fc.array(

@@ -3,8 +3,8 @@
  */
 import { Effect, Equal, type Fiber, Stream } from "effect"
 import type { PoolStats } from "../PoolStats.ts"
+import type { Ledger } from "./ledger.ts"
 import { Line, Place } from "./line.ts"
-import type { Pool } from "./pool.ts"
 
 /** Someone who waits for a state other than the last that he has seen. */
 class Reader extends Place {
@@ -26,12 +26,15 @@ class Reader extends Place {
 
 /** Tells those who wait what there is to tell, at most once a turn; asks to be told of changes only while they wait. */
 export class Changes {
-  private readonly pool: Pool
+  private readonly ledger: Ledger
+  /** Whether the ledger will never change again. */
+  private readonly isOver: () => boolean
   private readonly readers = new Line<Reader>()
   private isDue = false
 
-  constructor(pool: Pool) {
-    this.pool = pool
+  constructor(ledger: Ledger, isOver: () => boolean) {
+    this.ledger = ledger
+    this.isOver = isOver
   }
 
   /** The present, then what is new whenever something is, up to the last state of the closed pool. */
@@ -39,7 +42,7 @@ export class Changes {
     undefined,
     (seen: PoolStats | undefined) =>
       Effect.map(
-        seen === undefined ? Effect.sync(() => this.pool.snapshot()) : this.after(seen),
+        seen === undefined ? Effect.sync(() => this.ledger.snapshot()) : this.after(seen),
         (stats) => stats === undefined ? undefined : [stats, stats] as const
       )
   )
@@ -58,7 +61,7 @@ export class Changes {
       Effect.callback((resume) => {
         const reader = new Reader(fiber, seen, resume)
         this.readers.push(reader)
-        this.pool.slots.onChange = this.notify
+        this.ledger.onChange = this.notify
         this.notify()
         return Effect.sync(() => {
           reader.leave()
@@ -70,8 +73,8 @@ export class Changes {
 
   private readonly tell = (): void => {
     this.isDue = false
-    const present = this.pool.snapshot()
-    const isLast = this.pool.isOver
+    const present = this.ledger.snapshot()
+    const isLast = this.isOver()
     for (const reader of this.readers.toArray()) {
       const isNew = !Equal.equals(reader.seen, present)
       if (!isNew && !isLast) continue
@@ -82,6 +85,6 @@ export class Changes {
   }
 
   private rest(): void {
-    if (this.readers.isEmpty) this.pool.slots.onChange = undefined
+    if (this.readers.isEmpty) this.ledger.onChange = undefined
   }
 }

@@ -55,7 +55,7 @@ const gauges = {
 const meters = new WeakMap<Metric.MetricRegistry, Map<string, Meter>>()
 
 export class Meter {
-  readonly tally = new Tally()
+  private readonly tally = new Tally()
   private readonly waits = new Times()
   private readonly runs = new Times()
   private readonly pool: string
@@ -134,5 +134,10 @@ export class Meter {
   end(ran: number, exit: Exit.Exit<unknown, unknown>): void {
     this.tally.end(exit)
     this.runs.add(ran)
+  }
+
+  /** A caller has been rejected. */
+  reject(): void {
+    this.tally.rejected++
   }
 }

@@ -8,10 +8,11 @@ import { Clock, Context, Duration, Effect, type Fiber, Scheduler } from "effect"
 import { PoolFull } from "../Admission.ts"
 import type { KeyStats } from "../KeyStats.ts"
 import { checkPoolSize, type InvalidPoolSize } from "../PoolSize.ts"
-import { PoolStats } from "../PoolStats.ts"
 import { Changes } from "./changes.ts"
+import { Ledger } from "./ledger.ts"
 import { Line, Place } from "./line.ts"
 import { Meter } from "./meter.ts"
+import { Semaphore } from "./semaphore.ts"
 import { innermost, type Job, type JobRef, Slots } from "./slots.ts"
 import { SlowWait } from "./slow-wait.ts"
 import { Timers } from "./timers.ts"
@@ -69,13 +70,14 @@ export class Pool {
     defaultValue: () => undefined
   })
   readonly slots: Slots
+  readonly ledger: Ledger
   /** The jobs of `run`, `spawn`, `spawnN` and `takeScoped`. */
   readonly jobs = new Line<Job>()
   readonly parties = new Set<Party>()
   /** Whether it is about to close, and lets in jobs from inside only. */
   draining = false
   closed = false
-  readonly changes = new Changes(this)
+  readonly changes: Changes
   private readonly settings: Settings
   private readonly timers: Timers
   private readonly slowWait: SlowWait | undefined
@@ -92,15 +94,14 @@ export class Pool {
     this.settings = settings
     const clock = Context.get(context, Clock.Clock)
     this.dispatcher = Context.get(context, Scheduler.Scheduler).makeDispatcher()
-    this.slots = new Slots(settings.size, { ...settings, clock }, () => this.onLeave())
+    const semaphore = new Semaphore<Job>(settings.size)
+    this.ledger = new Ledger(this.name, semaphore, settings.metrics ? Meter.of(this.name, context) : undefined)
+    this.changes = new Changes(this.ledger, () => this.closed && semaphore.isIdle)
+    this.slots = new Slots(semaphore, this.ledger, { ...settings, clock }, () => this.onLeave())
     this.timers = new Timers(clock, context, (task) => this.schedule(task))
-    if (settings.metrics) {
-      this.slots.meter = Meter.of(this.name, context)
-      this.slots.meter.open(this.slots.semaphore)
-    }
     this.slowWait = settings.slowWait === Infinity
       ? undefined
-      : new SlowWait(this.name, settings.slowWait, this.slots, this.timers, context)
+      : new SlowWait(this.name, settings.slowWait, semaphore, this.timers, context)
   }
 
   /** The innermost job of this pool around the fiber that has not ended. */
@@ -122,11 +123,6 @@ export class Pool {
 
   contextOf(job: Job, context: Context.Context<never>): Context.Context<never> {
     return Context.addUnsafe(context, this.ref.key, job.ref)
-  }
-
-  /** Whether nothing about the pool will ever change. */
-  get isOver(): boolean {
-    return this.closed && this.slots.isIdle
   }
 
   /** Whether callers inside `enclosing`, or outside of any job if it is undefined, are refused. */
@@ -231,11 +227,8 @@ export class Pool {
 
   /** Rejects a caller; `waiting` counts the others in the queue. */
   private reject(reason: PoolFull["reason"], waiting: number): PoolFull {
-    const { meter, semaphore, tally } = this.slots
-    tally.rejected++
-    if (meter !== undefined) meter.tally.rejected++
-    this.slots.onChange?.()
-    return new PoolFull({ reason, pool: this.name, size: semaphore.permits, waiting })
+    this.ledger.reject()
+    return new PoolFull({ reason, pool: this.name, size: this.slots.semaphore.permits, waiting })
   }
 
   /** Calls `run` soon, outside of the step that asks for it. */
@@ -297,7 +290,7 @@ export class Pool {
   /** Waits for a moment in which no slot is held and nobody waits. */
   private readonly idle: Effect.Effect<void> = Effect.callback((resume) => {
     if (this.closed) return resume(this.refuse)
-    if (this.slots.isIdle) return resume(Effect.void)
+    if (this.slots.semaphore.isIdle) return resume(Effect.void)
     const idler = new Idler(resume)
     this.idlers.push(idler)
     return Effect.sync(() => idler.leave())
@@ -315,23 +308,6 @@ export class Pool {
     )
   }
 
-  snapshot(): PoolStats {
-    const { borrowed, semaphore, started, tally } = this.slots
-    return new PoolStats({
-      name: this.name,
-      size: semaphore.permits,
-      running: semaphore.taken,
-      free: semaphore.free,
-      waiting: semaphore.waiting,
-      borrowed,
-      started,
-      succeeded: tally.succeeded,
-      failed: tally.failed,
-      interrupted: tally.interrupted,
-      rejected: tally.rejected
-    })
-  }
-
   /** Drains the pool, unless it is told not to or called from inside, then shuts it. */
   readonly close: Effect.Effect<void> = Effect.withFiber((fiber) => {
     if (this.settings.drain === 0 || this.jobAround(fiber) !== undefined) return this.shut
@@ -342,7 +318,7 @@ export class Pool {
 
   /** Waits for the pool to be idle, as long as a drain may take. As all of a close it is not interrupted. */
   private readonly drained: Effect.Effect<void> = Effect.callback((resume) => {
-    if (this.slots.isIdle) return resume(Effect.void)
+    if (this.slots.semaphore.isIdle) return resume(Effect.void)
     const wait = new Wait()
     let isOver = false
     const end = (): void => {
@@ -376,7 +352,7 @@ export class Pool {
       this.interruptAll(jobs.flat()),
       Effect.sync(() => {
         this.hasClosed = true
-        this.slots.meter?.close(this.slots.semaphore)
+        this.ledger.close()
       })
     )
   })
@@ -423,7 +399,7 @@ export class Pool {
   private onLeave(): void {
     // Most of the time nobody wants to know.
     if (this.idlers.isEmpty && this.slowWait === undefined) return
-    if (!this.slots.isIdle) return
+    if (!this.slots.semaphore.isIdle) return
     this.slowWait?.stop()
     this.wakeIdlers(Effect.void)
   }

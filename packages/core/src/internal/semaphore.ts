@@ -16,7 +16,7 @@ export abstract class Waiter extends Place {
 }
 
 // Invariant, between calls: whoever waits, waits for want of a permit (waiting > 0 implies taken >= permits).
-export class Semaphore {
+export class Semaphore<W extends Waiter = Waiter> {
   /** How many permits there are. */
   permits: number
   /** How many are taken; more than `permits` after a shrink, until enough came back. */
@@ -24,8 +24,8 @@ export class Semaphore {
   /** How many wait in line. */
   waiting = 0
   /** Says who is next where that is not the first in line: one who is in line, if anybody is. */
-  next: (() => Waiter | undefined) | undefined = undefined
-  private readonly line = new Line<Waiter>()
+  next: (() => W | undefined) | undefined = undefined
+  private readonly line = new Line<W>()
 
   constructor(permits: number) {
     this.permits = permits
@@ -41,6 +41,11 @@ export class Semaphore {
     return this.taken < this.permits && this.waiting === 0
   }
 
+  /** Whether no permit is taken and nobody waits. */
+  get isIdle(): boolean {
+    return this.taken === 0 && this.waiting === 0
+  }
+
   /** Takes a permit if one is available. */
   takeIfAvailable(): boolean {
     if (!this.isAvailable) return false
@@ -49,30 +54,30 @@ export class Semaphore {
   }
 
   /** Joins the end of the line. Only for one who has just been told that no permit is available. */
-  wait(waiter: Waiter): void {
+  wait(waiter: W): void {
     this.waiting++
     this.line.push(waiter)
   }
 
   /** Leaves the line. Only for one who is in it. */
-  leave(waiter: Waiter): void {
+  leave(waiter: W): void {
     this.waiting--
     waiter.leave()
   }
 
   /** Takes somebody, if not told whom then the first, out of the line, without a permit. */
-  dismiss(waiter: Waiter | undefined = this.line.first): Waiter | undefined {
+  dismiss(waiter: W | undefined = this.line.first): W | undefined {
     if (waiter !== undefined) this.leave(waiter)
     return waiter
   }
 
   /** Who of those in line came first. */
-  get oldest(): Waiter | undefined {
+  get oldest(): W | undefined {
     return this.line.first
   }
 
   /** Those in line, in the order in which they came. */
-  toArray(): Array<Waiter> {
+  toArray(): Array<W> {
     return this.line.toArray()
   }
 

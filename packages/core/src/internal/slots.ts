@@ -11,12 +11,11 @@
 import { type Clock, type Exit, Formatter } from "effect"
 import type { JobOptions } from "../Admission.ts"
 import { Heap } from "./heap.ts"
+import type { Ledger } from "./ledger.ts"
 import type { Line } from "./line.ts"
-import type { Meter } from "./meter.ts"
-import { Semaphore, Waiter } from "./semaphore.ts"
+import { type Semaphore, Waiter } from "./semaphore.ts"
 import { Claim, Shares } from "./shares.ts"
-import { Tally } from "./tally.ts"
-import { toMillis, toSeconds } from "./time.ts"
+import { toMillis } from "./time.ts"
 import type { Wait } from "./wait.ts"
 
 /** Nested jobs that start or end inside each other's steps take native stack: so many levels of it at the most. */
@@ -80,7 +79,7 @@ export abstract class Job extends Waiter {
   claim: Claim<Job> | undefined = undefined
   /** Its wait, where something bounds it or shows it. */
   wait: Wait | undefined = undefined
-  /** Since when it is in the queue or, where jobs are measured, holds its slot: nanoseconds of monotonic time. */
+  /** When it joined the queue or, where jobs are measured, when it got its slot: nanoseconds of monotonic time. */
   since = 0n
 
   constructor(slots: Slots, group: Line<Job>, enclosing: Job | undefined, options?: JobOptions) {
@@ -136,20 +135,14 @@ const isRanked = (options: JobOptions | undefined): boolean =>
 
 // Invariants, between steps:
 // - a job is "holding" exactly while it is in its group, and "waiting" exactly while it is in the queue;
-// - semaphore.taken counts the holding jobs without a lender, `borrowed` those with one;
+// - semaphore.taken counts the holding jobs without a lender, ledger.borrowed those with one;
 // - lender and borrower mirror each other, both hold, and the borrower is inside the lender;
 // - a job with waiting ones inside it, however far, is lent: no job that only waits for them leaves its slot idle.
 export class Slots {
-  readonly semaphore: Semaphore
-  borrowed = 0
-  started = 0
-  readonly tally = new Tally()
+  readonly semaphore: Semaphore<Job>
   /** The keys, from the first job that has one, or a priority, until the pool is idle. */
   shares: Shares<Job> | undefined = undefined
-  /** Measures the jobs, where that is asked for. */
-  meter: Meter | undefined = undefined
-  /** Called after changes, while somebody wants to know of them. */
-  onChange: (() => void) | undefined = undefined
+  private readonly ledger: Ledger
   private readonly ranking: Ranking
   /** When the pool was made: priorities count times in the queue from there. */
   private readonly began: bigint
@@ -159,8 +152,9 @@ export class Slots {
   /** Called whenever a job has ended or left the queue. */
   private readonly onLeave: () => void
 
-  constructor(size: number, ranking: Ranking, onLeave: () => void) {
-    this.semaphore = new Semaphore(size)
+  constructor(semaphore: Semaphore<Job>, ledger: Ledger, ranking: Ranking, onLeave: () => void) {
+    this.semaphore = semaphore
+    this.ledger = ledger
     this.ranking = ranking
     this.began = this.time
     this.onLeave = onLeave
@@ -180,7 +174,7 @@ export class Slots {
       const weight = key === undefined ? 1 : this.shares?.weightOf(key) ?? this.ranking.weight(key)
       job.claim = new Claim(job, key, weight, priority)
       this.now = this.time
-    } else if (this.meter !== undefined) {
+    } else if (this.ledger.isMeasured) {
       this.now = this.time
     }
   }
@@ -217,7 +211,7 @@ export class Slots {
     this.semaphore.wait(job)
     if (claim !== undefined) this.shares?.join(claim, toMillis(job.since - this.began))
     this.seek(job)
-    this.onChange?.()
+    this.ledger.changed()
   }
 
   /** Reads the clock for a step in which a job joins the queue. */
@@ -234,7 +228,7 @@ export class Slots {
   /** Takes all waiting jobs out of the queue, from its head. */
   refuseAll(): void {
     for (;;) {
-      const job = this.semaphore.dismiss() as Job | undefined
+      const job = this.semaphore.dismiss()
       if (job === undefined) return
       this.dismissed(job)
       job.onRefuse()
@@ -244,7 +238,7 @@ export class Slots {
   resize(size: number): void {
     this.startStep()
     this.semaphore.resize(size)
-    this.onChange?.()
+    this.ledger.changed()
   }
 
   /** A job that held a slot is over: the slot goes where it is needed next. */
@@ -252,8 +246,7 @@ export class Slots {
     this.startStep()
     // The clock may have ended it.
     if (job.state !== "holding") return
-    this.tally.end(exit)
-    this.meter?.end(toSeconds(this.now - job.since), exit)
+    this.ledger.end(exit, job.since, this.now)
     const { borrower, claim, lender } = job
     job.state = "ended"
     job.leave()
@@ -264,10 +257,10 @@ export class Slots {
       borrower.lender = lender
       borrower.claim = claim
       if (lender !== undefined) lender.borrower = borrower
-      this.borrowed--
+      this.ledger.borrowed--
     } else if (lender !== undefined) {
       lender.borrower = undefined
-      this.borrowed--
+      this.ledger.borrowed--
       this.lendOn(lender)
     } else {
       if (claim !== undefined) this.shares?.end(claim, toMillis(this.now))
@@ -284,27 +277,14 @@ export class Slots {
     job.onGrant()
   }
 
-  /** The job that has waited longest. */
-  get oldest(): Job | undefined {
-    return this.semaphore.oldest as Job | undefined
-  }
-
-  /** Whether no slot is held and no job waits. */
-  get isIdle(): boolean {
-    return this.semaphore.taken === 0 && this.semaphore.waiting === 0
-  }
-
   private granted(job: Job): void {
-    const { meter } = this
-    if (meter !== undefined) {
-      meter.start(job.state === "waiting" ? toSeconds(this.now - job.since) : 0)
-      job.since = this.now
-    }
+    const { now } = this
+    const since = job.state === "waiting" ? job.since : now
     if (job.state === "waiting") this.stopWaiting(job)
     job.state = "holding"
+    job.since = now
     job.group.push(job)
-    this.started++
-    this.onChange?.()
+    this.ledger.start(since, now)
   }
 
   private dismissed(job: Job): void {
@@ -322,9 +302,9 @@ export class Slots {
   }
 
   private left(): void {
-    if (this.shares !== undefined && this.isIdle) this.shares = this.semaphore.next = undefined
+    if (this.shares !== undefined && this.semaphore.isIdle) this.shares = this.semaphore.next = undefined
     this.onLeave()
-    this.onChange?.()
+    this.ledger.changed()
   }
 
   private lend(lender: Job, job: Job): void {
@@ -332,7 +312,7 @@ export class Slots {
     job.claim = undefined
     lender.borrower = job
     job.lender = lender
-    this.borrowed++
+    this.ledger.borrowed++
     this.granted(job)
   }
 
@@ -400,7 +380,7 @@ export class Slots {
   /** Has the keys rule over which job is next. */
   private share(): void {
     const shares = this.shares = new Shares<Job>(this.ranking.priorityBoost)
-    for (const job of this.semaphore.toArray() as Array<Job>) {
+    for (const job of this.semaphore.toArray()) {
       job.claim = new Claim(job, undefined, 1, 0)
       shares.join(job.claim, toMillis(job.since - this.began))
     }
@@ -408,7 +388,7 @@ export class Slots {
   }
 
   private startStep(): void {
-    if (this.shares !== undefined || this.meter !== undefined) this.now = this.time
+    if (this.shares !== undefined || this.ledger.isMeasured) this.now = this.time
   }
 
   /** Nanoseconds of monotonic time. */

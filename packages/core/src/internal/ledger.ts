@@ -1,0 +1,82 @@
+/**
+ * The ledger of a pool: what happens in it is counted, measured where that is asked for, and told to those that listen.
+ */
+import type { Exit } from "effect"
+import { PoolStats } from "../PoolStats.ts"
+import type { Meter } from "./meter.ts"
+import type { Semaphore } from "./semaphore.ts"
+import { Tally } from "./tally.ts"
+import { toSeconds } from "./time.ts"
+
+// Times are nanoseconds of monotonic time. They matter only where jobs are measured.
+export class Ledger {
+  /** Jobs that hold a borrowed slot. */
+  borrowed = 0
+  /** Called after each change, while somebody listens. */
+  onChange: (() => void) | undefined = undefined
+  private started = 0
+  private readonly tally = new Tally()
+  private readonly name: string
+  private readonly semaphore: Semaphore
+  private readonly meter: Meter | undefined
+
+  constructor(name: string, semaphore: Semaphore, meter?: Meter) {
+    this.name = name
+    this.semaphore = semaphore
+    this.meter = meter
+    meter?.open(semaphore)
+  }
+
+  /** Whether jobs are measured, so that the times of steps matter. */
+  get isMeasured(): boolean {
+    return this.meter !== undefined
+  }
+
+  /** A job has a slot, which it has waited for from `since`, or from `now` if it didn't wait. */
+  start(since: bigint, now: bigint): void {
+    this.started++
+    this.meter?.start(toSeconds(now - since))
+    this.changed()
+  }
+
+  /** A job has ended, which had its slot from `since`. Followed by `changed` when the slot has been passed on. */
+  end(exit: Exit.Exit<unknown, unknown>, since: bigint, now: bigint): void {
+    this.tally.end(exit)
+    this.meter?.end(toSeconds(now - since), exit)
+  }
+
+  /** A caller has been rejected. */
+  reject(): void {
+    this.tally.rejected++
+    this.meter?.reject()
+    this.changed()
+  }
+
+  /** Something in the pool has changed. */
+  changed(): void {
+    this.onChange?.()
+  }
+
+  /** The pool has closed. */
+  close(): void {
+    this.meter?.close(this.semaphore)
+  }
+
+  /** All figures, of this moment. */
+  snapshot(): PoolStats {
+    const { borrowed, name, semaphore, started, tally } = this
+    return new PoolStats({
+      name,
+      size: semaphore.permits,
+      running: semaphore.taken,
+      free: semaphore.free,
+      waiting: semaphore.waiting,
+      borrowed,
+      started,
+      succeeded: tally.succeeded,
+      failed: tally.failed,
+      interrupted: tally.interrupted,
+      rejected: tally.rejected
+    })
+  }
+}
