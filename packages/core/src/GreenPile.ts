@@ -218,7 +218,7 @@ class Pile<A, E> implements Party {
     none: Effect.Effect<C, E3>
   ): Effect.Effect<B | C, E2 | E3> {
     return Effect.callback((resume) => {
-      if (this.pool.closed) return resume(this.pool.refuse)
+      if (this.pool.gate.closed) return resume(this.pool.gate.refuse)
       const reader = new Reader<A, E>((exit) => {
         if (exit === "closed") return resume(Effect.interrupt)
         if (exit === "none") return resume(none)
@@ -244,7 +244,7 @@ class Pile<A, E> implements Party {
   deliver(): void {
     if (this.delivering || this.readers.isEmpty) return
     this.delivering = true
-    this.pool.schedule(() => {
+    this.pool.tasks.schedule(() => {
       this.delivering = false
       this.serve()
     })
@@ -255,9 +255,9 @@ class Pile<A, E> implements Party {
       const reader = this.readers.first
       const entry = this.entries.first
       if (reader === undefined) return
-      if (!this.pool.closed && entry !== undefined && entry.exit === undefined) return
+      if (!this.pool.gate.closed && entry !== undefined && entry.exit === undefined) return
       reader.leave()
-      if (this.pool.closed) {
+      if (this.pool.gate.closed) {
         reader.give("closed")
       } else if (entry?.exit === undefined) {
         reader.give("none")

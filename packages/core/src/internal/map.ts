@@ -62,7 +62,7 @@ export const map = (
   Stream.fromChannel(
     Channel.fromTransform((_, scope) =>
       Effect.uninterruptible(Effect.withFiber((reader) => {
-        if (pool.refuses(pool.jobAround(reader))) return pool.refuse
+        if (pool.gate.refuses(pool.jobAround(reader))) return pool.gate.refuse
         const window = new Window(pool, call, sources, mode, toLimits(options), reader)
         // A scope that has closed in the meantime closes it immediately.
         return Effect.as(Scope.addFinalizerExit(scope, window.close), window.pull)
@@ -190,7 +190,7 @@ class Window implements Party {
 
   /** What is ready, as one chunk; waits for the first result when there is none. */
   readonly pull: WindowPull = Effect.withFiber((reader) => {
-    if (this.pool.closed) return Effect.interrupt
+    if (this.pool.gate.closed) return Effect.interrupt
     this.around = this.pool.jobAround(reader)?.ref
     if (this.state === "unread") this.state = "reading"
     this.fill(reader)
@@ -229,7 +229,7 @@ class Window implements Party {
       // The jobs may use what the source holds: they end before it is interrupted and closed.
       return this.pool.interruptAll(this.jobs.toArray()).pipe(
         Effect.andThen(Effect.suspend(() => {
-          this.pool.interrupt(this.worker, closer.id)
+          this.pool.tasks.interrupt(this.worker, closer.id)
           // The source may close the map inside its own step.
           return this.worker === closer || this.worker === this.filler ? Effect.void : Fiber.await(this.worker)
         })),
@@ -250,14 +250,14 @@ class Window implements Party {
     if (exit._tag === "Failure") return exit
     if (this.failed !== undefined) return this.failed
     if (this.ended?._tag === "Failure") return this.ended
-    return this.pool.closed ? Exit.interrupt() : exit
+    return this.pool.gate.closed ? Exit.interrupt() : exit
   }
 
   /** Has the worker fill the window soon. */
   rouse(): void {
     if (this.isRoused) return
     this.isRoused = true
-    this.pool.schedule(this.wakeWorker)
+    this.pool.tasks.schedule(this.wakeWorker)
   }
 
   private readonly wakeWorker = (): void => this.resumeWorker?.()
@@ -283,7 +283,7 @@ class Window implements Party {
       resume(Effect.void)
     }
     // Roused on the way here.
-    if (this.isRoused) this.pool.schedule(this.wakeWorker)
+    if (this.isRoused) this.pool.tasks.schedule(this.wakeWorker)
   })
 
   /** Fills the window, pulls the source if it has nothing ready, and waits to be roused if it has. */
@@ -340,12 +340,12 @@ class Window implements Party {
 
   /** Whether no item gets a slot any more. */
   get isRefused(): boolean {
-    return this.state !== "reading" || this.pool.refuses(this.enclosing)
+    return this.state !== "reading" || this.pool.gate.refuses(this.enclosing)
   }
 
   /** Whether the map, which the pool refuses, has nothing in flight any more. */
   private get isDrained(): boolean {
-    return this.pool.refuses(this.enclosing) && this.inFlight === 0 && this.ended === undefined
+    return this.pool.gate.refuses(this.enclosing) && this.inFlight === 0 && this.ended === undefined
   }
 
   private takeItem(): unknown {
@@ -366,7 +366,7 @@ class Window implements Party {
     const job = new MapJob(this, this.enclosing, item, this.limits.job)
     this.waiting = job
     // A function of the user's, asked on the way, may have closed the map or its pool.
-    if (!this.pool.enterUnbounded(job)) return this.stop()
+    if (!this.pool.gate.enterUnbounded(job)) return this.stop()
     this.inFlight++
     this.active++
     if (this.mode.ordered) this.append(job)
@@ -393,7 +393,7 @@ class Window implements Party {
       spend(filler, fiber.currentOpCount)
     } catch (error) {
       // An observer that the job added to its own fiber.
-      this.pool.rethrow(error)
+      this.pool.tasks.rethrow(error)
     }
   }
 
@@ -429,7 +429,7 @@ class Window implements Party {
 
   /** Whether `pull` would not have to wait. */
   private get isReady(): boolean {
-    return this.pool.closed || this.over !== undefined || this.isDrained || this.first?.exit !== undefined ||
+    return this.pool.gate.closed || this.over !== undefined || this.isDrained || this.first?.exit !== undefined ||
       (this.ended !== undefined && this.inFlight === 0)
   }
 
@@ -472,7 +472,7 @@ class Window implements Party {
     const resume = this.resumeReader
     if (resume === undefined) return
     this.resumeReader = undefined
-    this.pool.schedule(() => resume(this.pull))
+    this.pool.tasks.schedule(() => resume(this.pull))
   }
 
   /** Takes no further item; one that waits for its slot will not get it. */

@@ -3,8 +3,9 @@
  */
 import { type Context, Effect, type Exit, type Fiber, type Option } from "effect"
 import type { JobOptions, PoolFull } from "../Admission.ts"
-import type { Pool, Task } from "./pool.ts"
+import type { Pool } from "./pool.ts"
 import { Job } from "./slots.ts"
+import type { Task } from "./tasks.ts"
 
 /** Waits for a slot, runs the effect in the caller's fiber, and returns its result. */
 export const run = <A, E, R>(
@@ -46,8 +47,8 @@ export abstract class CallerJob<A, E, R> extends Job implements Task {
 
   /** Enters the queue and then runs the effect. What it takes, `leave` gives back, around it. */
   readonly enter = (): Effect.Effect<A, E | PoolFull, R> => {
-    if (this.isRefused) return this.pool.refuse
-    const refusal = this.pool.enter(this, this.mark())
+    if (this.isRefused) return this.pool.gate.refuse
+    const refusal = this.pool.gate.enter(this, this.mark())
     if (refusal !== undefined) return refusal
     if (this.state === "holding") return this.effect
     return Effect.callback((resume) => {
@@ -72,15 +73,15 @@ export abstract class CallerJob<A, E, R> extends Job implements Task {
   }
 
   get isRefused(): boolean {
-    return this.pool.refuses(this.enclosing)
+    return this.pool.gate.refuses(this.enclosing)
   }
 
   onGrant(): void {
-    this.pool.enqueue(this)
+    this.pool.tasks.enqueue(this)
   }
 
   onRefuse(): void {
-    this.pool.enqueue(this)
+    this.pool.tasks.enqueue(this)
   }
 
   run(): void {
@@ -99,7 +100,7 @@ export abstract class CallerJob<A, E, R> extends Job implements Task {
   /** What the fiber goes on with when it has waited. */
   private get following(): Effect.Effect<A, E | PoolFull, R> {
     if (this.wait?.refusal !== undefined) return Effect.fail(this.wait.refusal)
-    return this.state === "holding" && !this.pool.closed ? this.effect : Effect.interrupt
+    return this.state === "holding" && !this.pool.gate.closed ? this.effect : Effect.interrupt
   }
 }
 
@@ -118,9 +119,9 @@ class RunJob<A, E, R> extends CallerJob<A, E, R> {
 
   /** Takes a free slot and runs the effect. */
   readonly enterIfAvailable = (): Effect.Effect<A | Option.Option<never>, E, R> => {
-    if (this.isRefused) return this.pool.refuse
+    if (this.isRefused) return this.pool.gate.refuse
     this.mark()
-    return this.pool.enterIfAvailable(this) ? this.effect : Effect.succeedNone
+    return this.pool.gate.enterIfAvailable(this) ? this.effect : Effect.succeedNone
   }
 
   readonly exit = (exit: Exit.Exit<A, E>): Effect.Effect<void> | undefined => {

@@ -4,8 +4,9 @@
 import { Cause, type Context, Effect, Exit, type Fiber, Option } from "effect"
 import type { JobOptions, PoolFull } from "../Admission.ts"
 import type { Line } from "./line.ts"
-import type { Pool, Task } from "./pool.ts"
+import type { Pool } from "./pool.ts"
 import { Job } from "./slots.ts"
+import type { Task } from "./tasks.ts"
 
 /**
  * Waits for a slot, makes the fiber of the job, which starts in a turn of its own, and returns it. On a borrowed slot it
@@ -13,7 +14,7 @@ import { Job } from "./slots.ts"
  */
 export const spawn = <A, E>(job: SpawnJob<A, E>): Effect.Effect<Fiber.Fiber<A, E>, PoolFull> => {
   // The slot is taken in the same step as the fiber is made that gives it back.
-  if (!job.isRefused && job.pool.enterIfAvailable(job)) {
+  if (!job.isRefused && job.pool.gate.enterIfAvailable(job)) {
     return Effect.succeed(job.launchSoon())
   }
   return Effect.callback((resume) => job.enter(resume))
@@ -21,8 +22,8 @@ export const spawn = <A, E>(job: SpawnJob<A, E>): Effect.Effect<Fiber.Fiber<A, E
 
 /** Starts the job as `spawn` does if a slot is free, else returns `Option.none()`. */
 export const spawnIfAvailable = <A, E>(job: SpawnJob<A, E>): Effect.Effect<Option.Option<Fiber.Fiber<A, E>>> => {
-  if (job.isRefused) return job.pool.refuse
-  return job.pool.enterIfAvailable(job) ? Effect.succeed(Option.some(job.launchSoon())) : Effect.succeedNone
+  if (job.isRefused) return job.pool.gate.refuse
+  return job.pool.gate.enterIfAvailable(job) ? Effect.succeed(Option.some(job.launchSoon())) : Effect.succeedNone
 }
 
 /** Goes on with the spawner. */
@@ -72,13 +73,13 @@ export class SpawnJob<A, E> extends Job implements Task {
   }
 
   get isRefused(): boolean {
-    return this.pool.refuses(this.enclosing) || this.receiver?.isRefused === true
+    return this.pool.gate.refuses(this.enclosing) || this.receiver?.isRefused === true
   }
 
   /** For one that holds a slot already. */
   launchSoon(): Fiber.Fiber<A, E> {
     const fiber = this.launch()
-    this.pool.enqueue(this)
+    this.pool.tasks.enqueue(this)
     return fiber
   }
 
@@ -105,14 +106,14 @@ export class SpawnJob<A, E> extends Job implements Task {
    * what an interruption of the spawner does.
    */
   enter(resume: Resume<A, E>): Effect.Effect<void> | void {
-    if (this.isRefused) return resume(this.pool.refuse)
-    const refusal = this.pool.enter(this, this.context)
+    if (this.isRefused) return resume(this.pool.gate.refuse)
+    const refusal = this.pool.gate.enter(this, this.context)
     if (refusal !== undefined) return resume(refusal)
     // A function of the user's, asked on the way, may have closed the pool.
     if (this.state === "ended") return resume(Effect.interrupt)
     if (this.state === "holding") {
       this.deliver(resume)
-      this.pool.enqueue(this)
+      this.pool.tasks.enqueue(this)
     } else {
       this.resume = resume
     }
@@ -124,12 +125,12 @@ export class SpawnJob<A, E> extends Job implements Task {
   }
 
   onGrant(): void {
-    this.pool.enqueue(this)
+    this.pool.tasks.enqueue(this)
   }
 
   onRefuse(): void {
     this.receiver?.onDrop()
-    this.pool.enqueue(this)
+    this.pool.tasks.enqueue(this)
   }
 
   run(): void {
@@ -185,7 +186,7 @@ export class SpawnJob<A, E> extends Job implements Task {
     } else if (this.state === "holding" && fiber === undefined) {
       this.interrupt(fiberId)
     } else if (this.state === "holding" && fiber !== undefined && this.onLoan) {
-      this.pool.schedule(() => fiber.interruptUnsafe(fiberId))
+      this.pool.tasks.schedule(() => fiber.interruptUnsafe(fiberId))
       return Effect.callback<void>((resume) => this.whenEnded(() => resume(Effect.void)))
     }
     return Effect.void
@@ -193,8 +194,8 @@ export class SpawnJob<A, E> extends Job implements Task {
 
   /** Calls `then` soon after the job has ended: the spawner, a level of nesting further out, goes on in its own turn. */
   private whenEnded(then: () => void): void {
-    if (this.state === "ended") this.pool.schedule(then)
-    else (this.watchers ??= []).push(() => this.pool.schedule(then))
+    if (this.state === "ended") this.pool.tasks.schedule(then)
+    else (this.watchers ??= []).push(() => this.pool.tasks.schedule(then))
   }
 }
 

@@ -115,7 +115,7 @@ class ScopedJob extends CallerJob<ScopedJob, never, never> {
       this.stop(exit, closer.id)
       return Effect.callback<void>((resume) => {
         if (this.state !== "holding") return resume(Effect.void)
-        ;(this.watchers ??= []).push(() => this.pool.schedule(() => resume(Effect.void)))
+        ;(this.watchers ??= []).push(() => this.pool.tasks.schedule(() => resume(Effect.void)))
       })
     })
 
@@ -130,7 +130,7 @@ class ScopedJob extends CallerJob<ScopedJob, never, never> {
 
   private stop(exit: Exit.Exit<unknown, unknown>, fiberId: number): void {
     this.ending ??= exit
-    for (const fiber of new Set(this.fibers)) this.pool.interrupt(fiber, fiberId)
+    for (const fiber of new Set(this.fibers)) this.pool.tasks.interrupt(fiber, fiberId)
     this.settle()
   }
 

@@ -3,6 +3,7 @@
  */
 import { type Clock, type Context, Duration, Effect, type Fiber } from "effect"
 import { Heap, type HeapNode } from "./heap.ts"
+import type { Tasks } from "./tasks.ts"
 import { toMillis } from "./time.ts"
 
 export class Timer implements HeapNode {
@@ -30,17 +31,16 @@ export class Timer implements HeapNode {
 export class Timers {
   private readonly clock: Clock.Clock
   private readonly context: Context.Context<never>
-  /** Runs a task soon, outside of the present step. */
-  private readonly schedule: (task: () => void) => void
+  private readonly tasks: Tasks
   private readonly timers = new Heap<Timer>((a, b) => a.at < b.at || (a.at === b.at && a.number < b.number))
   private count = 0
   private isFiring = false
   private sleeping: { readonly until: number; readonly fiber: Fiber.Fiber<void> } | undefined = undefined
 
-  constructor(clock: Clock.Clock, context: Context.Context<never>, schedule: (task: () => void) => void) {
+  constructor(clock: Clock.Clock, context: Context.Context<never>, tasks: Tasks) {
     this.clock = clock
     this.context = context
-    this.schedule = schedule
+    this.tasks = tasks
   }
 
   /** Milliseconds of monotonic time. */
@@ -65,7 +65,7 @@ export class Timers {
   cancel(timer: Timer): void {
     if (timer.index === -1) return
     this.timers.remove(timer)
-    if (this.timers.first === undefined) this.schedule(() => this.sleep())
+    if (this.timers.first === undefined) this.tasks.schedule(() => this.sleep())
   }
 
   /** Has the fiber sleep until the first timer, or not at all. */

@@ -1,0 +1,151 @@
+/**
+ * The gate of a pool: which callers are let in, which may wait for a slot, and for how long.
+ *
+ * Functions of the user's are asked on the way: a weight, a bound, a tracer, a clock. They may act on the pool, so what
+ * they can change is looked at again before each step.
+ */
+import { type Context, Duration, Effect } from "effect"
+import { PoolFull } from "../Admission.ts"
+import type { Ledger } from "./ledger.ts"
+import type { Job, Slots } from "./slots.ts"
+import type { SlowWait } from "./slow-wait.ts"
+import type { Timers } from "./timers.ts"
+import { beginSpan, Wait } from "./wait.ts"
+
+/** What bounds and shows the waits of a pool. Times are in milliseconds, `Infinity` where there is no bound. */
+export interface Bounds {
+  readonly name: string
+  readonly maxWaiting: (size: number) => number
+  readonly maxWait: number
+  readonly tracing: boolean
+}
+
+export class Gate {
+  /** Whether the pool is about to close, and refuses callers that aren't inside one of its jobs. */
+  draining = false
+  closed = false
+  /** Whether the close is over. */
+  hasClosed = false
+  private hasWarned = false
+  private readonly bounds: Bounds
+  private readonly slots: Slots
+  private readonly ledger: Ledger
+  private readonly timers: Timers
+  private readonly slowWait: SlowWait | undefined
+
+  constructor(bounds: Bounds, slots: Slots, ledger: Ledger, timers: Timers, slowWait: SlowWait | undefined) {
+    this.bounds = bounds
+    this.slots = slots
+    this.ledger = ledger
+    this.timers = timers
+    this.slowWait = slowWait
+  }
+
+  /** Whether callers inside `enclosing`, or outside of any job if it is undefined, are refused. */
+  refuses(enclosing: Job | undefined): boolean {
+    return this.closed || (this.draining && enclosing === undefined)
+  }
+
+  /** Interrupts a caller that the pool refuses. The first after the close is told why, in its own log. */
+  readonly refuse: Effect.Effect<never> = Effect.suspend(() => {
+    if (!this.hasClosed || this.hasWarned) return Effect.interrupt
+    this.hasWarned = true
+    const { name } = this.bounds
+    const warning = Effect.logWarning(
+      `Pool "${name}" was used after it had closed: the scope or layer that made it has ended. ` +
+        "Keep that scope open for as long as the pool is in use"
+    )
+    return Effect.andThen(Effect.exit(Effect.annotateLogs(warning, "pool", name)), Effect.interrupt)
+  })
+
+  /**
+   * Gives the job a slot, lends it one or puts it into the queue, or returns what its caller ends with. The context is
+   * the caller's.
+   */
+  enter(job: Job, context: Context.Context<never>): Effect.Effect<never, PoolFull> | undefined {
+    const { slots } = this
+    const { semaphore } = slots
+    slots.prepare(job)
+    if (job.isRefused) return this.refuse
+    if (slots.takeOrBorrow(job)) {
+      job.onEnter()
+      return undefined
+    }
+    // The pool's bounds are not for nested jobs, which must go on.
+    const bounds = job.enclosing === undefined ? this.bounds : undefined
+    const asked = job.options?.maxWait
+    const maxWait = asked === undefined ? bounds?.maxWait ?? Infinity : Duration.toMillis(asked)
+    if (maxWait <= 0) return Effect.fail(this.reject("WaitTimeout"))
+    const longest = bounds?.maxWaiting(semaphore.permits) ?? Infinity
+    const isFull = () => semaphore.waiting + 1 > longest && !semaphore.isAvailable
+    if (isFull()) return Effect.fail(this.reject("QueueFull"))
+    const endSpan = this.bounds.tracing ? beginSpan(context, this.bounds.name, semaphore.permits) : undefined
+    const wait = endSpan === undefined && maxWait === Infinity ? undefined : new Wait(endSpan)
+    job.wait = wait
+    slots.prepareToWait()
+    if (job.isRefused) {
+      wait?.end(false)
+      return this.refuse
+    }
+    if (slots.takeOrBorrow(job)) {
+      job.onEnter()
+      // The tracer may end the job with its pool: the caller looks at it after this.
+      wait?.end(true)
+      return undefined
+    }
+    if (isFull()) {
+      const refusal = this.reject("QueueFull")
+      if (wait !== undefined) wait.refusal = refusal
+      wait?.end(false)
+      return Effect.fail(refusal)
+    }
+    slots.join(job)
+    job.onEnter()
+    this.slowWait?.start()
+    if (wait !== undefined && maxWait !== Infinity && job.state === "waiting") {
+      const timer = this.timers.after(maxWait, () => this.expire(job, wait))
+      // The clock may have brought it a slot.
+      if (job.state === "waiting") wait.timer = timer
+      else timer.cancel()
+    }
+    return undefined
+  }
+
+  /** As `enter`, for a job of a map, which has no bounds: false if it is refused. */
+  enterUnbounded(job: Job): boolean {
+    const { slots } = this
+    slots.prepare(job)
+    slots.prepareToWait()
+    if (job.isRefused) return false
+    if (!slots.takeOrBorrow(job)) {
+      slots.join(job)
+      this.slowWait?.start()
+    }
+    return true
+  }
+
+  /** As `enter`, but only for a slot that is free: false if there is none. */
+  enterIfAvailable(job: Job): boolean {
+    const { slots } = this
+    if (!slots.semaphore.isAvailable) return false
+    slots.prepare(job)
+    if (job.isRefused || !slots.takeIfAvailable(job)) return false
+    job.onEnter()
+    return true
+  }
+
+  /** The job has waited as long as it may. */
+  private expire(job: Job, wait: Wait): void {
+    if (job.state !== "waiting") return
+    this.slots.cancel(job)
+    wait.refusal = this.reject("WaitTimeout")
+    job.onRefuse()
+  }
+
+  /** Rejects a caller, which isn't in the queue any more, or was not let into it. */
+  private reject(reason: PoolFull["reason"]): PoolFull {
+    const { permits, waiting } = this.slots.semaphore
+    this.ledger.reject()
+    return new PoolFull({ reason, pool: this.bounds.name, size: permits, waiting })
+  }
+}
