@@ -6,10 +6,10 @@
 import { Array as Arr, Cause, type Duration, Effect, Exit, type Fiber, Option, type Pull, Scope, Stream } from "effect"
 import type { CallRejection, JobOptions } from "./Admission.ts"
 import { GreenPool, isGreenPool, toInternal } from "./GreenPool.ts"
-import { Line, Place } from "./internal/line.ts"
-import type { Party, Pool } from "./internal/pool.ts"
+import { LinkedList, Node } from "./internal/linked-list.ts"
+import type { JobGroup, Pool } from "./internal/pool.ts"
 import type { Job } from "./internal/slots.ts"
-import { type Receiver, spawn, SpawnJob } from "./internal/spawn.ts"
+import { type JobListener, spawn, SpawnJob } from "./internal/spawn.ts"
 import type { InvalidPoolSize } from "./PoolSize.ts"
 import { type DataLast, type Dual, dual } from "./Verbs.ts"
 
@@ -138,7 +138,7 @@ const toStream = <A, E>(pull: Pull.Pull<Arr.NonEmptyReadonlyArray<A>, E>): Strea
   Stream.fromPull(Effect.succeed(pull))
 
 /** A result that is outstanding: from `spawn` until it is read. */
-class Entry<A, E> extends Place implements Receiver<A, E> {
+class Entry<A, E> extends Node implements JobListener<A, E> {
   /** Until it has ended: a result that waits to be read keeps nothing else of it. */
   job: SpawnJob<A, E> | undefined = undefined
   /** Its place in the order of `spawn`. */
@@ -181,7 +181,7 @@ class Entry<A, E> extends Place implements Receiver<A, E> {
 }
 
 /** One who waits for the next result. */
-class Reader<A, E> extends Place {
+class Reader<A, E> extends Node {
   /** Goes on with an exit, with nothing when nothing is outstanding, or with interruption. */
   readonly give: (exit: Exit.Exit<A, E> | "none" | "closed") => void
   /** What was given, until the reader's fiber has gone on with it. */
@@ -193,18 +193,18 @@ class Reader<A, E> extends Place {
   }
 }
 
-class Pile<A, E> implements Party {
+class Pile<A, E> implements JobGroup {
   readonly pool: Pool
-  readonly jobs = new Line<Job>()
+  readonly jobs = new LinkedList<Job>()
   closed = false
-  private readonly entries = new Line<Entry<A, E>>()
-  private readonly readers = new Line<Reader<A, E>>()
+  private readonly entries = new LinkedList<Entry<A, E>>()
+  private readonly readers = new LinkedList<Reader<A, E>>()
   private spawned = 0
   private delivering = false
 
   constructor(pool: Pool) {
     this.pool = pool
-    pool.parties.add(this)
+    pool.groups.add(this)
   }
 
   add(entry: Entry<A, E>): void {
@@ -269,11 +269,7 @@ class Pile<A, E> implements Party {
     }
   }
 
-  onResize(): void {}
-
-  onDrain(): void {}
-
-  onClose(): void {
+  lookAgain(): void {
     this.deliver()
   }
 

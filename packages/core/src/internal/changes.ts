@@ -4,10 +4,10 @@
 import { Effect, Equal, type Fiber, Stream } from "effect"
 import type { PoolStats } from "../PoolStats.ts"
 import type { Ledger } from "./ledger.ts"
-import { Line, Place } from "./line.ts"
+import { LinkedList, Node } from "./linked-list.ts"
 
 /** Someone who waits for a state other than the last that he has seen. */
-class Reader extends Place {
+class Reader extends Node {
   readonly fiber: Fiber.Fiber<unknown, unknown>
   readonly seen: PoolStats
   readonly resume: (effect: Effect.Effect<PoolStats | undefined>) => void
@@ -29,7 +29,7 @@ export class Changes {
   private readonly ledger: Ledger
   /** Whether the ledger will never change again. */
   private readonly isOver: () => boolean
-  private readonly readers = new Line<Reader>()
+  private readonly readers = new LinkedList<Reader>()
   private isDue = false
 
   constructor(ledger: Ledger, isOver: () => boolean) {
@@ -73,13 +73,13 @@ export class Changes {
 
   private readonly tell = (): void => {
     this.isDue = false
-    const present = this.ledger.snapshot()
+    const stats = this.ledger.snapshot()
     const isLast = this.isOver()
     for (const reader of this.readers.toArray()) {
-      const isNew = !Equal.equals(reader.seen, present)
+      const isNew = !Equal.equals(reader.seen, stats)
       if (!isNew && !isLast) continue
       reader.leave()
-      reader.resume(Effect.succeed(isNew ? present : undefined))
+      reader.resume(Effect.succeed(isNew ? stats : undefined))
     }
     this.rest()
   }

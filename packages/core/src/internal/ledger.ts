@@ -4,8 +4,8 @@
 import type { Exit } from "effect"
 import { PoolStats } from "../PoolStats.ts"
 import type { Meter } from "./meter.ts"
+import { Outcomes } from "./outcomes.ts"
 import type { Semaphore } from "./semaphore.ts"
-import { Tally } from "./tally.ts"
 import { toSeconds } from "./time.ts"
 
 // Times are nanoseconds of monotonic time. They matter only where jobs are measured.
@@ -15,7 +15,7 @@ export class Ledger {
   /** Called after each change, while somebody listens. */
   onChange: (() => void) | undefined = undefined
   private started = 0
-  private readonly tally = new Tally()
+  private readonly outcomes = new Outcomes()
   private readonly name: string
   private readonly semaphore: Semaphore
   private readonly meter: Meter | undefined
@@ -41,13 +41,13 @@ export class Ledger {
 
   /** A job has ended, which had its slot from `since`. Followed by `changed` when the slot has been passed on. */
   end(exit: Exit.Exit<unknown, unknown>, since: bigint, now: bigint): void {
-    this.tally.end(exit)
+    this.outcomes.end(exit)
     this.meter?.end(toSeconds(now - since), exit)
   }
 
   /** A caller has been rejected. */
   reject(): void {
-    this.tally.rejected++
+    this.outcomes.rejected++
     this.meter?.reject()
     this.changed()
   }
@@ -64,7 +64,7 @@ export class Ledger {
 
   /** All figures, of this moment. */
   snapshot(): PoolStats {
-    const { borrowed, name, semaphore, started, tally } = this
+    const { borrowed, name, semaphore, started, outcomes } = this
     return new PoolStats({
       name,
       size: semaphore.permits,
@@ -73,10 +73,10 @@ export class Ledger {
       waiting: semaphore.waiting,
       borrowed,
       started,
-      succeeded: tally.succeeded,
-      failed: tally.failed,
-      interrupted: tally.interrupted,
-      rejected: tally.rejected
+      succeeded: outcomes.succeeded,
+      failed: outcomes.failed,
+      interrupted: outcomes.interrupted,
+      rejected: outcomes.rejected
     })
   }
 }

@@ -14,8 +14,8 @@ import { Cause, Channel, type Context, Effect, Exit, Fiber, Formatter, Scope, St
 import type { JobOptions } from "../Admission.ts"
 import type { MapOptions } from "../MapOptions.ts"
 import type { Source } from "../Source.ts"
-import { Line } from "./line.ts"
-import type { Party, Pool } from "./pool.ts"
+import { LinkedList } from "./linked-list.ts"
+import type { JobGroup, Pool } from "./pool.ts"
 import { innermost, Job, type JobRef } from "./slots.ts"
 import { type Cursor, Empty, End, open } from "./source.ts"
 
@@ -91,7 +91,7 @@ class MapJob extends Job {
   }
 
   onGrant(): void {
-    this.window.rouse()
+    this.window.scheduleFill()
   }
 
   onRefuse(): void {}
@@ -114,10 +114,10 @@ class MapJob extends Job {
   }
 }
 
-class Window implements Party {
+class Window implements JobGroup {
   readonly pool: Pool
   /** The jobs that hold a slot. */
-  readonly jobs = new Line<Job>()
+  readonly jobs = new LinkedList<Job>()
   private readonly call: Call
   private readonly mode: Mode
   private readonly limits: Limits
@@ -152,7 +152,7 @@ class Window implements Party {
   /** Resumes the reader, when it waits. */
   private resumeReader: ((pull: WindowPull) => void) | undefined = undefined
   private resumeWorker: (() => void) | undefined = undefined
-  private isRoused = false
+  private isFillDue = false
   private readonly worker: Fiber.Fiber<never>
 
   constructor(
@@ -169,11 +169,11 @@ class Window implements Party {
     this.limits = limits
     this.context = reader.context
     this.around = pool.jobAround(reader)?.ref
-    pool.parties.add(this)
+    pool.groups.add(this)
     // A stream may be a map in turn: a chain of them is opened turn by turn, which takes no native stack.
-    if (sources.some(Stream.isStream)) this.rouse()
+    if (sources.some(Stream.isStream)) this.scheduleFill()
     this.worker = Effect.runForkWith(this.context as Context.Context<unknown>)(
-      Effect.suspend(() => this.isRoused ? this.turn : Effect.void).pipe(
+      Effect.suspend(() => this.isFillDue ? this.turn : Effect.void).pipe(
         Effect.andThen(Effect.exit(open(sources, this.scope))),
         Effect.flatMap((opened) => {
           if (opened._tag === "Success") this.cursor = opened.value
@@ -254,26 +254,19 @@ class Window implements Party {
   }
 
   /** Has the worker fill the window soon. */
-  rouse(): void {
-    if (this.isRoused) return
-    this.isRoused = true
+  scheduleFill(): void {
+    if (this.isFillDue) return
+    this.isFillDue = true
     this.pool.tasks.schedule(this.wakeWorker)
   }
 
   private readonly wakeWorker = (): void => this.resumeWorker?.()
 
-  onResize(): void {
-    this.rouse()
-  }
-
-  /** A map from outside goes on with what it has in flight, and then ends. */
-  onDrain(): void {
-    if (this.isDrained) this.wakeReader()
-  }
-
-  onClose(): void {
-    this.stop()
-    this.wakeReader()
+  /** A map from outside of the pool's jobs goes on, while the pool drains, with what it has in flight, and then ends. */
+  lookAgain(): void {
+    if (this.pool.gate.closed) this.stop()
+    this.scheduleFill()
+    if (this.isReady) this.wakeReader()
   }
 
   /** Waits until the worker is roused. */
@@ -283,12 +276,12 @@ class Window implements Party {
       resume(Effect.void)
     }
     // Roused on the way here.
-    if (this.isRoused) this.pool.tasks.schedule(this.wakeWorker)
+    if (this.isFillDue) this.pool.tasks.schedule(this.wakeWorker)
   })
 
   /** Fills the window, pulls the source if it has nothing ready, and waits to be roused if it has. */
   private readonly work: Effect.Effect<never, never, unknown> = Effect.withFiber((worker) => {
-    this.isRoused = false
+    this.isFillDue = false
     this.fill(worker)
     if (!this.isPulling || this.cursor === undefined) return Effect.flatMap(this.turn, () => this.work)
     return Effect.flatMap(Effect.exit(this.cursor.fetch), (exit) => {
@@ -310,7 +303,7 @@ class Window implements Party {
       if (this.waiting?.state === "holding") this.launch(this.waiting, filler)
       while (this.canTake) {
         if (filler.currentOpCount >= filler.cache.maxOpsBeforeYield) {
-          this.rouse()
+          this.scheduleFill()
           break
         }
         const item = this.takeItem()
@@ -359,7 +352,7 @@ class Window implements Party {
 
   private pullSource(filler: Fiber.Fiber<unknown, unknown>): void {
     this.isPulling = true
-    if (filler !== this.worker) this.rouse()
+    if (filler !== this.worker) this.scheduleFill()
   }
 
   private enter(item: unknown, filler: Fiber.Fiber<unknown, unknown>): void {
@@ -418,7 +411,7 @@ class Window implements Party {
     }
     if (this.isReady) this.wakeReader()
     // Where the window is wider than what runs, an ended job makes room without its result being read.
-    if (this.filler === undefined && this.active + 1 === this.limits.concurrency) this.rouse()
+    if (this.filler === undefined && this.active + 1 === this.limits.concurrency) this.scheduleFill()
   }
 
   private append(job: MapJob): void {

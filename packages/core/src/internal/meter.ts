@@ -5,8 +5,8 @@
  * additions.
  */
 import { Context, type Exit, Function, Metric } from "effect"
+import { Outcomes } from "./outcomes.ts"
 import type { Semaphore } from "./semaphore.ts"
-import { Tally } from "./tally.ts"
 
 /** Upper bounds of the buckets, in seconds. */
 const boundaries = Metric.boundariesFromIterable(
@@ -39,7 +39,7 @@ class Times {
   }
 }
 
-const outcomes = {
+const figures = {
   success: "succeeded",
   failure: "failed",
   interruption: "interrupted",
@@ -55,7 +55,7 @@ const gauges = {
 const meters = new WeakMap<Metric.MetricRegistry, Map<string, Meter>>()
 
 export class Meter {
-  private readonly tally = new Tally()
+  private readonly outcomes = new Outcomes()
   private readonly waits = new Times()
   private readonly runs = new Times()
   private readonly pool: string
@@ -96,11 +96,11 @@ export class Meter {
         value: [...this.semaphores].reduce((sum, semaphore) => sum + semaphore[figure], 0)
       }))
     )
-    for (const [outcome, figure] of Object.entries(outcomes)) {
+    for (const [outcome, figure] of Object.entries(figures)) {
       const description = "Jobs that ended and callers that were turned away"
       const counter = { description, attributes: { ...attributes, outcome }, incremental: true }
       this.register(Metric.counter("greenpool_jobs_total", counter), () => ({
-        count: this.tally[figure],
+        count: this.outcomes[figure],
         incremental: true
       }))
     }
@@ -132,12 +132,12 @@ export class Meter {
 
   /** A job has ended, so many seconds after it got its slot. */
   end(ran: number, exit: Exit.Exit<unknown, unknown>): void {
-    this.tally.end(exit)
+    this.outcomes.end(exit)
     this.runs.add(ran)
   }
 
   /** A caller has been rejected. */
   reject(): void {
-    this.tally.rejected++
+    this.outcomes.rejected++
   }
 }

@@ -7,7 +7,7 @@ import { checkPoolSize, type InvalidPoolSize } from "../PoolSize.ts"
 import { Changes } from "./changes.ts"
 import { type Bounds, Gate } from "./gate.ts"
 import { Ledger } from "./ledger.ts"
-import { Line, Place } from "./line.ts"
+import { LinkedList, Node } from "./linked-list.ts"
 import { Meter } from "./meter.ts"
 import { Semaphore } from "./semaphore.ts"
 import { innermost, type Job, type JobRef, type Ranking, Slots } from "./slots.ts"
@@ -16,12 +16,10 @@ import { Tasks } from "./tasks.ts"
 import { type Timer, Timers } from "./timers.ts"
 
 /** A part of a pool with jobs of its own: a map or a pile. */
-export interface Party {
-  readonly jobs: Line<Job>
-  onResize(): void
-  /** The pool lets in nobody from outside any more. */
-  onDrain(): void
-  onClose(): void
+export interface JobGroup {
+  readonly jobs: LinkedList<Job>
+  /** The pool has been resized, drains, or has closed. */
+  lookAgain(): void
 }
 
 /** What a pool is made of. Times are in milliseconds, `Infinity` where there is no bound. */
@@ -35,7 +33,7 @@ export interface Settings extends Bounds, Omit<Ranking, "clock"> {
 }
 
 /** Someone in `waitall`. */
-class Idler extends Place {
+class IdleWaiter extends Node {
   readonly resume: (effect: Effect.Effect<void>) => void
 
   constructor(resume: (effect: Effect.Effect<void>) => void) {
@@ -60,14 +58,14 @@ export class Pool {
   readonly tasks: Tasks
   readonly gate: Gate
   /** The jobs of `run`, `spawn`, `spawnN` and `takeScoped`. */
-  readonly jobs = new Line<Job>()
-  readonly parties = new Set<Party>()
+  readonly jobs = new LinkedList<Job>()
+  readonly groups = new Set<JobGroup>()
   readonly changes: Changes
   /** How many milliseconds a close lets jobs finish. */
   private readonly drain: number
   private readonly timers: Timers
   private readonly slowWait: SlowWait | undefined
-  private readonly idlers = new Line<Idler>()
+  private readonly idleWaiters = new LinkedList<IdleWaiter>()
 
   /** `context` is that in which the pool was made: it has its clock, and what it records and logs goes there. */
   constructor(settings: Settings, context: Context.Context<never>) {
@@ -97,7 +95,7 @@ export class Pool {
   /** The innermost job that the fiber itself runs. O(running), for a case that is rare. */
   private jobOf(fiber: Fiber.Fiber<unknown, unknown>): Job | undefined {
     let found: Job | undefined
-    for (const { jobs } of [...this.parties, this]) {
+    for (const { jobs } of [...this.groups, this]) {
       for (const job of jobs.toArray()) if (job.isRunBy(fiber)) found = job
     }
     return found
@@ -126,9 +124,9 @@ export class Pool {
   private readonly idle: Effect.Effect<void> = Effect.callback((resume) => {
     if (this.gate.closed) return resume(this.gate.refuse)
     if (this.slots.semaphore.isIdle) return resume(Effect.void)
-    const idler = new Idler(resume)
-    this.idlers.push(idler)
-    return Effect.sync(() => idler.leave())
+    const waiter = new IdleWaiter(resume)
+    this.idleWaiters.push(waiter)
+    return Effect.sync(() => waiter.leave())
   })
 
   resize(size: number): Effect.Effect<void, InvalidPoolSize> {
@@ -137,7 +135,7 @@ export class Pool {
         // It may have closed in the meantime.
         if (this.gate.closed) return this.gate.refuse
         this.slots.resize(size)
-        for (const party of this.parties) party.onResize()
+        for (const group of this.groups) group.lookAgain()
         return Effect.void
       })
     )
@@ -147,25 +145,25 @@ export class Pool {
   readonly close: Effect.Effect<void> = Effect.withFiber((fiber) => {
     if (this.drain === 0 || this.jobAround(fiber) !== undefined) return this.shut
     this.gate.draining = true
-    for (const party of this.parties) party.onDrain()
+    for (const group of this.groups) group.lookAgain()
     return Effect.andThen(this.drained, this.shut)
   })
 
   /** Waits for the pool to be idle, as long as a drain may take. As all of a close it is not interrupted. */
   private readonly drained: Effect.Effect<void> = Effect.callback((resume) => {
     if (this.slots.semaphore.isIdle) return resume(Effect.void)
-    let timer: Timer | undefined
+    let timer: Timer | undefined = undefined
     let isOver = false
     const end = (): void => {
       isOver = true
       timer?.cancel()
       resume(Effect.void)
     }
-    const idler = new Idler(end)
-    this.idlers.push(idler)
+    const waiter = new IdleWaiter(end)
+    this.idleWaiters.push(waiter)
     if (this.drain === Infinity) return
     timer = this.timers.after(this.drain, () => {
-      idler.leave()
+      waiter.leave()
       this.tasks.schedule(end)
     })
     // The clock may have ended the last job.
@@ -175,13 +173,13 @@ export class Pool {
   /** Refuses everybody from here on, interrupts all that waits and runs, and waits for what ran. */
   private readonly shut: Effect.Effect<void> = Effect.suspend(() => {
     this.gate.closed = true
-    this.wakeIdlers(Effect.interrupt)
+    this.wakeIdle(Effect.interrupt)
     this.slots.refuseAll()
     this.changes.notify()
     const jobs = [this.jobs.toArray()]
-    for (const party of this.parties) {
-      jobs.push(party.jobs.toArray())
-      party.onClose()
+    for (const group of this.groups) {
+      jobs.push(group.jobs.toArray())
+      group.lookAgain()
     }
     return Effect.andThen(
       this.interruptAll(jobs.flat()),
@@ -200,7 +198,7 @@ export class Pool {
       for (let job = this.jobAround(fiber); job !== undefined; job = job.enclosing) around.add(job)
       let pending = 0
       let onEnded = () => {}
-      const watcher = () => {
+      const countDown = () => {
         if (--pending === 0) onEnded()
       }
       for (const job of jobs) {
@@ -208,8 +206,8 @@ export class Pool {
         if (job.state !== "holding") continue
         if (!around.has(job)) {
           pending++
-          job.watchers ??= []
-          job.watchers.push(watcher)
+          job.onEnd ??= []
+          job.onEnd.push(countDown)
         }
         try {
           job.interrupt(fiber.id)
@@ -225,25 +223,25 @@ export class Pool {
   }
 
   /** The party has closed. It is known until the last of its jobs has ended, which may be around who has closed it. */
-  forget(party: Party): void {
-    const { first } = party.jobs
-    if (first === undefined) this.parties.delete(party)
-    else (first.watchers ??= []).push(() => this.forget(party))
+  forget(group: JobGroup): void {
+    const { first } = group.jobs
+    if (first === undefined) this.groups.delete(group)
+    else (first.onEnd ??= []).push(() => this.forget(group))
   }
 
   private onLeave(): void {
     // Most of the time nobody wants to know.
-    if (this.idlers.isEmpty && this.slowWait === undefined) return
+    if (this.idleWaiters.isEmpty && this.slowWait === undefined) return
     if (!this.slots.semaphore.isIdle) return
     this.slowWait?.stop()
-    this.wakeIdlers(Effect.void)
+    this.wakeIdle(Effect.void)
   }
 
-  private wakeIdlers(effect: Effect.Effect<void>): void {
+  private wakeIdle(effect: Effect.Effect<void>): void {
     for (;;) {
-      const idler = this.idlers.shift()
-      if (idler === undefined) return
-      this.tasks.schedule(() => idler.resume(effect))
+      const waiter = this.idleWaiters.shift()
+      if (waiter === undefined) return
+      this.tasks.schedule(() => waiter.resume(effect))
     }
   }
 }

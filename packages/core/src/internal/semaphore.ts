@@ -7,10 +7,10 @@
  * is woken in vain), leaving the line is O(1), and everything is a plain synchronous call, so that the
  * caller can take a permit and note who holds it in one step.
  */
-import { Line, Place } from "./line.ts"
+import { LinkedList, Node } from "./linked-list.ts"
 
 /** Someone who may have to wait for a permit. */
-export abstract class Waiter extends Place {
+export abstract class Waiter extends Node {
   /** A permit has come: called in the step that gives it, with the waiter out of the line. Must not throw. */
   abstract onPermit(): void
 }
@@ -25,7 +25,7 @@ export class Semaphore<W extends Waiter = Waiter> {
   waiting = 0
   /** Says who is next where that is not the first in line: one who is in line, if anybody is. */
   next: (() => W | undefined) | undefined = undefined
-  private readonly line = new Line<W>()
+  private readonly queue = new LinkedList<W>()
 
   constructor(permits: number) {
     this.permits = permits
@@ -56,7 +56,7 @@ export class Semaphore<W extends Waiter = Waiter> {
   /** Joins the end of the line. Only for one who has just been told that no permit is available. */
   wait(waiter: W): void {
     this.waiting++
-    this.line.push(waiter)
+    this.queue.push(waiter)
   }
 
   /** Leaves the line. Only for one who is in it. */
@@ -66,19 +66,19 @@ export class Semaphore<W extends Waiter = Waiter> {
   }
 
   /** Takes somebody, if not told whom then the first, out of the line, without a permit. */
-  dismiss(waiter: W | undefined = this.line.first): W | undefined {
+  dismiss(waiter: W | undefined = this.queue.first): W | undefined {
     if (waiter !== undefined) this.leave(waiter)
     return waiter
   }
 
   /** Who of those in line came first. */
   get oldest(): W | undefined {
-    return this.line.first
+    return this.queue.first
   }
 
   /** Those in line, in the order in which they came. */
   toArray(): Array<W> {
-    return this.line.toArray()
+    return this.queue.toArray()
   }
 
   /** Gives a permit back; it goes to the head of the line, or to whoever else is next. */

@@ -11,10 +11,10 @@
  */
 import { KeyStats } from "../KeyStats.ts"
 import { Heap, type HeapNode } from "./heap.ts"
-import { Line, Place } from "./line.ts"
+import { LinkedList, Node } from "./linked-list.ts"
 
 /** A place among those of a key who are in line, in the order in which they came. */
-class Arrival extends Place {
+class Arrival extends Node {
   /** Counts all arrivals. */
   number = 0
 }
@@ -29,7 +29,7 @@ export class Claim<T> implements HeapNode {
   /** Its place among those of its key that wait; -1 outside. */
   index = -1
   /** Of its key, from when it joins the queue or gets a slot. */
-  account!: Account<T>
+  flow!: Flow<T>
   /** Lower is served first. */
   score = 0
   readonly arrival = new Arrival()
@@ -46,15 +46,15 @@ export class Claim<T> implements HeapNode {
   charge(now: number, estimate: number): void {
     this.grantedAt = now
     this.estimate = estimate
-    this.account.running++
-    this.account.charged += estimate / this.account.weight
+    this.flow.running++
+    this.flow.finishTag += estimate / this.flow.weight
   }
 
   /** Gives the time that the slot was held. */
   correct(now: number): number {
     const time = Math.max(0, now - this.grantedAt)
-    this.account.running--
-    this.account.charged += (time - this.estimate) / this.account.weight
+    this.flow.running--
+    this.flow.finishTag += (time - this.estimate) / this.flow.weight
     return time
   }
 }
@@ -63,22 +63,22 @@ const isBefore = <T>(a: Claim<T>, b: Claim<T>): boolean =>
   a.score < b.score || (a.score === b.score && a.arrival.number < b.arrival.number)
 
 /** One key. */
-class Account<T> implements HeapNode {
+class Flow<T> implements HeapNode {
   /** Its place among the keys that compete, or that are in debt; -1 outside. */
   index = -1
   readonly key: string | undefined
   readonly weight: number
   /** What the key has used, or will by estimate, over its weight. */
-  charged = 0
+  finishTag = 0
   /** What it is ranked by among those that compete: `charged`, but no less than the present was at that time. */
-  start = 0
+  startTag = 0
   /** When it was served last, as a number of grants. */
   served = 0
   running = 0
   /** The mean time of its jobs, of which the later count more. */
   mean: number | undefined = undefined
   readonly waiting = new Heap<Claim<T>>(isBefore)
-  readonly arrivals = new Line<Arrival>()
+  readonly arrivals = new LinkedList<Arrival>()
 
   constructor(key: string | undefined, weight: number) {
     this.key = key
@@ -96,19 +96,19 @@ class Account<T> implements HeapNode {
   }
 }
 
-const later = (mean: number | undefined, time: number): number => mean === undefined ? time : mean + (time - mean) / 8
+const ewma = (mean: number | undefined, time: number): number => mean === undefined ? time : mean + (time - mean) / 8
 
 /** The keys of a pool that has somebody waiting or running. */
 export class Shares<T> {
   /** Those with nobody in line whose charge is beyond the present: what they have not yet paid off. */
-  private readonly debtors = new Heap<Account<T>>((a, b) => a.charged < b.charged)
-  private readonly competing = new Heap<Account<T>>((a, b) => {
-    if (a.start !== b.start) return a.start < b.start
+  private readonly debtors = new Heap<Flow<T>>((a, b) => a.finishTag < b.finishTag)
+  private readonly backlogged = new Heap<Flow<T>>((a, b) => {
+    if (a.startTag !== b.startTag) return a.startTag < b.startTag
     return a.served < b.served || (a.served === b.served && a.joined < b.joined)
   })
-  private readonly accounts = new Map<string | undefined, Account<T>>()
+  private readonly flows = new Map<string | undefined, Flow<T>>()
   /** Where those that come start: as whoever was served last, or later. */
-  private present = 0
+  private virtualTime = 0
   /** What a key would have been charged by now that always had its share. */
   private fair = 0
   /** The greatest charge of a job. */
@@ -127,115 +127,119 @@ export class Shares<T> {
 
   /** How many keys are kept. */
   get size(): number {
-    return this.accounts.size
+    return this.flows.size
   }
 
   /** Those of its key, if that is in use or in debt. */
   weightOf(key: string): number | undefined {
-    return this.accounts.get(key)?.weight
+    return this.flows.get(key)?.weight
   }
 
   /** The keys that have a job, in the queue or running. */
   get stats(): ReadonlyArray<KeyStats> {
-    return [...this.accounts.values()].filter((account) => account.isOpen).map(({ key, running, waiting, weight }) =>
+    return [...this.flows.values()].filter((flow) => flow.isOpen).map(({ key, running, waiting, weight }) =>
       new KeyStats({ ...key === undefined ? {} : { key }, weight, running, waiting: waiting.size })
     )
   }
 
   /** The job to be served next. */
   get first(): T | undefined {
-    return this.competing.first?.waiting.first?.job
+    return this.backlogged.first?.waiting.first?.job
   }
 
   /** The claim takes a place in line; `joined` in milliseconds. */
   join(claim: Claim<T>, joined: number): void {
-    const account = this.open(claim)
+    const flow = this.open(claim)
     claim.score = joined * this.boost - claim.priority
     claim.arrival.number = ++this.arrivals
-    const isFirst = account.waiting.first === undefined
-    account.waiting.push(claim)
-    account.arrivals.push(claim.arrival)
+    const isFirst = flow.waiting.first === undefined
+    flow.waiting.push(claim)
+    flow.arrivals.push(claim.arrival)
     if (!isFirst) return
-    account.start = Math.max(this.present, account.charged)
-    this.competing.push(account)
+    flow.startTag = Math.max(this.virtualTime, flow.finishTag)
+    this.backlogged.push(flow)
   }
 
   /** The claim gives its place up. */
   leave(claim: Claim<T>): void {
-    const { account } = claim
+    const { flow } = claim
     this.drop(claim)
     // It is in line no longer than the first who is left.
-    if (account.waiting.first !== undefined) this.competing.moved(account)
-    this.settle(account)
+    if (flow.waiting.first !== undefined) this.backlogged.moved(flow)
+    this.settle(flow)
   }
 
   /** The claim, in line or not, gets a slot. */
   grant(claim: Claim<T>, now: number): void {
     const isInLine = claim.index !== -1
-    const account = isInLine ? claim.account : this.open(claim)
-    account.charged = isInLine ? account.start : Math.max(this.present, account.charged)
+    const flow = isInLine ? claim.flow : this.open(claim)
+    flow.finishTag = isInLine ? flow.startTag : Math.max(this.virtualTime, flow.finishTag)
     if (isInLine) this.drop(claim)
-    this.advance(account.charged)
-    account.served = ++this.grants
-    claim.charge(now, account.mean ?? this.mean ?? 0)
-    this.update(account)
+    this.advance(flow.finishTag)
+    flow.served = ++this.grants
+    claim.charge(now, flow.mean ?? this.mean ?? 0)
+    this.update(flow)
   }
 
   /** The slot of the claim has come back. */
   end(claim: Claim<T>, now: number): void {
-    const { account } = claim
+    const { flow } = claim
     const time = claim.correct(now)
-    account.mean = later(account.mean, time)
-    this.mean = later(this.mean, time)
-    this.update(account)
+    flow.mean = ewma(flow.mean, time)
+    this.mean = ewma(this.mean, time)
+    this.update(flow)
     // Ever new keys, each of which starts at the present, must not keep it where it is: nobody falls behind what is
     // fair by more than two jobs.
-    this.longest = Math.max(this.longest, time / account.weight)
+    this.longest = Math.max(this.longest, time / flow.weight)
     // The sum of weights that are far apart may have lost this one.
-    this.fair = Math.max(this.fair, this.present) + time / Math.max(this.weights, account.weight)
+    this.fair = Math.max(this.fair, this.virtualTime) + time / Math.max(this.weights, flow.weight)
     this.advance(this.fair - 2 * this.longest)
-    this.settle(account)
+    this.settle(flow)
   }
 
   /** Brings the present forward, and forgets the keys that have paid off. */
-  private advance(present: number): void {
-    this.present = Math.max(this.present, present)
-    for (let paid = this.debtors.first; paid !== undefined && paid.charged <= this.present; paid = this.debtors.first) {
+  private advance(virtualTime: number): void {
+    this.virtualTime = Math.max(this.virtualTime, virtualTime)
+    for (
+      let paid = this.debtors.first;
+      paid !== undefined && paid.finishTag <= this.virtualTime;
+      paid = this.debtors.first
+    ) {
       this.debtors.remove(paid)
-      this.accounts.delete(paid.key)
+      this.flows.delete(paid.key)
     }
   }
 
   /** The key has a job, in the queue or running, from here on. */
-  private open(claim: Claim<T>): Account<T> {
-    const account = claim.account = this.accounts.get(claim.key) ?? new Account<T>(claim.key, claim.weight)
-    if (account.isOpen) return account
-    this.debtors.remove(account)
-    this.accounts.set(account.key, account)
-    this.weights += account.weight
-    return account
+  private open(claim: Claim<T>): Flow<T> {
+    const flow = claim.flow = this.flows.get(claim.key) ?? new Flow<T>(claim.key, claim.weight)
+    if (flow.isOpen) return flow
+    this.debtors.remove(flow)
+    this.flows.set(flow.key, flow)
+    this.weights += flow.weight
+    return flow
   }
 
   /** Takes the claim out of the line. */
   private drop(claim: Claim<T>): void {
-    const { account } = claim
-    account.waiting.remove(claim)
+    const { flow } = claim
+    flow.waiting.remove(claim)
     claim.arrival.leave()
-    if (account.waiting.first === undefined) this.competing.remove(account)
+    if (flow.waiting.first === undefined) this.backlogged.remove(flow)
   }
 
   /** Ranks the key by what it is charged now. */
-  private update(account: Account<T>): void {
-    if (account.waiting.first === undefined) return
-    account.start = Math.max(this.present, account.charged)
-    this.competing.moved(account)
+  private update(flow: Flow<T>): void {
+    if (flow.waiting.first === undefined) return
+    flow.startTag = Math.max(this.virtualTime, flow.finishTag)
+    this.backlogged.moved(flow)
   }
 
   /** Forgets the key if nothing of it is left. */
-  private settle(account: Account<T>): void {
-    if (account.isOpen) return
-    this.weights -= account.weight
-    if (account.charged > this.present) this.debtors.push(account)
-    else this.accounts.delete(account.key)
+  private settle(flow: Flow<T>): void {
+    if (flow.isOpen) return
+    this.weights -= flow.weight
+    if (flow.finishTag > this.virtualTime) this.debtors.push(flow)
+    else this.flows.delete(flow.key)
   }
 }

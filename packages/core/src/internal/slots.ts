@@ -12,7 +12,7 @@ import { type Clock, type Exit, Formatter } from "effect"
 import type { JobOptions } from "../Admission.ts"
 import { Heap } from "./heap.ts"
 import type { Ledger } from "./ledger.ts"
-import type { Line } from "./line.ts"
+import type { LinkedList } from "./linked-list.ts"
 import { type Semaphore, Waiter } from "./semaphore.ts"
 import { Claim, Shares } from "./shares.ts"
 import { toMillis } from "./time.ts"
@@ -54,7 +54,7 @@ const cameBefore = (one: Job, another: Job): boolean => one.came < another.came
 export abstract class Job extends Waiter {
   readonly slots: Slots
   /** Those that end together: the pool's own jobs, those of one map, those of one pile. */
-  readonly group: Line<Job>
+  readonly peers: LinkedList<Job>
   readonly ref: JobRef
   /** The level of nesting: one more than that of the job around it, as long as jobs are around that. */
   readonly depth: number
@@ -73,7 +73,7 @@ export abstract class Job extends Waiter {
   /** When it came into the queue; of a job around waiting ones, when the first of those did. Counts arrivals. */
   came = 0
   /** Called when it has ended, in the step that ends it. */
-  watchers: Array<() => void> | undefined = undefined
+  onEnd: Array<() => void> | undefined = undefined
   readonly options: JobOptions | undefined
   /** What it is among the keys: from its way into the queue until its slot comes back. */
   claim: Claim<Job> | undefined = undefined
@@ -82,10 +82,10 @@ export abstract class Job extends Waiter {
   /** When it joined the queue or, where jobs are measured, when it got its slot: nanoseconds of monotonic time. */
   since = 0n
 
-  constructor(slots: Slots, group: Line<Job>, enclosing: Job | undefined, options?: JobOptions) {
+  constructor(slots: Slots, peers: LinkedList<Job>, enclosing: Job | undefined, options?: JobOptions) {
     super()
     this.slots = slots
-    this.group = group
+    this.peers = peers
     this.options = options
     this.ref = new JobRef(this, enclosing?.ref)
     this.depth = enclosing === undefined ? 0 : enclosing.enclosing === undefined ? 1 : enclosing.depth + 1
@@ -266,7 +266,7 @@ export class Slots {
       if (claim !== undefined) this.shares?.end(claim, toMillis(this.now))
       this.semaphore.release()
     }
-    if (job.watchers !== undefined) { for (const watcher of job.watchers) watcher() }
+    if (job.onEnd !== undefined) { for (const onEnd of job.onEnd) onEnd() }
     this.left()
   }
 
@@ -283,7 +283,7 @@ export class Slots {
     if (job.state === "waiting") this.stopWaiting(job)
     job.state = "holding"
     job.since = now
-    job.group.push(job)
+    job.peers.push(job)
     this.ledger.start(since, now)
   }
 

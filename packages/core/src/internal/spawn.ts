@@ -3,7 +3,7 @@
  */
 import { Cause, type Context, Effect, Exit, type Fiber, Option } from "effect"
 import type { JobOptions, PoolFull } from "../Admission.ts"
-import type { Line } from "./line.ts"
+import type { LinkedList } from "./linked-list.ts"
 import type { Pool } from "./pool.ts"
 import { Job } from "./slots.ts"
 import type { Task } from "./tasks.ts"
@@ -30,7 +30,7 @@ export const spawnIfAvailable = <A, E>(job: SpawnJob<A, E>): Effect.Effect<Optio
 type Resume<A, E> = (effect: Effect.Effect<Fiber.Fiber<A, E>, PoolFull>) => void
 
 /** Who is told what becomes of a job. */
-export interface Receiver<A, E> {
+export interface JobListener<A, E> {
   /** Whether nobody is let in any more. */
   readonly isRefused: boolean
   /** The job has a slot or a place in the queue: called in the step that gives it. */
@@ -44,7 +44,7 @@ export interface Receiver<A, E> {
 // One class for all of them: V8 makes jobs of one shape much faster than those of several.
 export class SpawnJob<A, E> extends Job implements Task {
   readonly pool: Pool
-  private readonly receiver: Receiver<A, E> | undefined
+  private readonly listener: JobListener<A, E> | undefined
   private fiber: Fiber.Fiber<A, E> | undefined = undefined
   private readonly effect: Effect.Effect<A, E>
   /** The context of the spawner. */
@@ -58,22 +58,22 @@ export class SpawnJob<A, E> extends Job implements Task {
 
   constructor(
     pool: Pool,
-    jobs: Line<Job>,
+    jobs: LinkedList<Job>,
     spawner: Fiber.Fiber<unknown, unknown>,
     effect: Effect.Effect<A, E, unknown>,
     options?: JobOptions,
-    receiver?: Receiver<A, E>
+    listener?: JobListener<A, E>
   ) {
     super(pool.slots, jobs, pool.jobAround(spawner), options)
     this.pool = pool
-    this.receiver = receiver
+    this.listener = listener
     // what it needs is in the spawner's context
     this.effect = effect as Effect.Effect<A, E>
     this.context = spawner.context
   }
 
   get isRefused(): boolean {
-    return this.pool.gate.refuses(this.enclosing) || this.receiver?.isRefused === true
+    return this.pool.gate.refuses(this.enclosing) || this.listener?.isRefused === true
   }
 
   /** For one that holds a slot already. */
@@ -95,7 +95,7 @@ export class SpawnJob<A, E> extends Job implements Task {
     this.fiber = fiber
     fiber.addObserver((exit) => {
       this.slots.end(this, exit)
-      this.receiver?.onExit(exit, this.context)
+      this.listener?.onExit(exit, this.context)
     })
     if (this.begun) this.begin()
     return fiber
@@ -121,7 +121,7 @@ export class SpawnJob<A, E> extends Job implements Task {
   }
 
   override onEnter(): void {
-    this.receiver?.onEnter()
+    this.listener?.onEnter()
   }
 
   onGrant(): void {
@@ -129,7 +129,7 @@ export class SpawnJob<A, E> extends Job implements Task {
   }
 
   onRefuse(): void {
-    this.receiver?.onDrop()
+    this.listener?.onDrop()
     this.pool.tasks.enqueue(this)
   }
 
@@ -157,7 +157,7 @@ export class SpawnJob<A, E> extends Job implements Task {
     if (this.fiber !== undefined) return this.fiber.interruptUnsafe(fiberId)
     // Granted but not yet launched: the spawner finds it ended.
     this.slots.end(this, Exit.interrupt(fiberId))
-    this.receiver?.onDrop()
+    this.listener?.onDrop()
   }
 
   isRunBy(fiber: object): boolean {
@@ -181,7 +181,7 @@ export class SpawnJob<A, E> extends Job implements Task {
     const { fiber } = this
     if (this.state === "waiting") {
       this.slots.cancel(this)
-      this.receiver?.onDrop()
+      this.listener?.onDrop()
       this.wait?.end(false)
     } else if (this.state === "holding" && fiber === undefined) {
       this.interrupt(fiberId)
@@ -195,12 +195,12 @@ export class SpawnJob<A, E> extends Job implements Task {
   /** Calls `then` soon after the job has ended: the spawner, a level of nesting further out, goes on in its own turn. */
   private whenEnded(then: () => void): void {
     if (this.state === "ended") this.pool.tasks.schedule(then)
-    else (this.watchers ??= []).push(() => this.pool.tasks.schedule(then))
+    else (this.onEnd ??= []).push(() => this.pool.tasks.schedule(then))
   }
 }
 
 /** Reports the failures of jobs whose fibers nobody has. */
-export const reporter = (pool: string): Receiver<unknown, unknown> => ({
+export const reporter = (pool: string): JobListener<unknown, unknown> => ({
   isRefused: false,
   onEnter() {},
   onExit(exit, spawner) {

@@ -115,7 +115,7 @@ class ScopedJob extends CallerJob<ScopedJob, never, never> {
       this.stop(exit, closer.id)
       return Effect.callback<void>((resume) => {
         if (this.state !== "holding") return resume(Effect.void)
-        ;(this.watchers ??= []).push(() => this.pool.tasks.schedule(() => resume(Effect.void)))
+        ;(this.onEnd ??= []).push(() => this.pool.tasks.schedule(() => resume(Effect.void)))
       })
     })
 

@@ -3,7 +3,7 @@
  */
 import { Cause, type Exit } from "effect"
 
-export class Tally {
+export class Outcomes {
   succeeded = 0
   failed = 0
   interrupted = 0

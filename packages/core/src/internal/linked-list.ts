@@ -4,9 +4,9 @@
  */
 
 /** A member of a `Line`. One that is in no line points at itself, so that leaving twice does no harm. */
-export class Place {
-  prev: Place = this
-  next: Place = this
+export class Node {
+  prev: Node = this
+  next: Node = this
 
   leave(): void {
     this.prev.next = this.next
@@ -17,9 +17,9 @@ export class Place {
 }
 
 /** First in, first out. A place is in at most one line at a time. */
-export class Line<T extends Place> {
+export class LinkedList<T extends Node> {
   // Both ends: its `next` is the first in line, its `prev` the last.
-  private readonly ends = new Place()
+  private readonly ends = new Node()
 
   get isEmpty(): boolean {
     return this.ends.next === this.ends
@@ -29,15 +29,15 @@ export class Line<T extends Place> {
     return this.isEmpty ? undefined : this.ends.next as T
   }
 
-  push(place: T): void {
-    this.insert(place, this.ends)
+  push(node: T): void {
+    this.insert(node, this.ends)
   }
 
   /** Puts `place` before the first one that `isAfter` holds for. */
-  pushBefore(place: T, isAfter: (other: T) => boolean): void {
+  pushBefore(node: T, isAfter: (other: T) => boolean): void {
     let next = this.ends.next
     while (next !== this.ends && !isAfter(next as T)) next = next.next
-    this.insert(place, next)
+    this.insert(node, next)
   }
 
   shift(): T | undefined {
@@ -47,7 +47,7 @@ export class Line<T extends Place> {
   }
 
   /** Moves everyone in `other` to the end of this line, in order. */
-  append(other: Line<T>): void {
+  append(other: LinkedList<T>): void {
     if (other.isEmpty) return
     const ends = other.ends
     this.ends.prev.next = ends.next
@@ -62,10 +62,10 @@ export class Line<T extends Place> {
    * Moves everyone in `other` into this line. Both are in the order of `isBefore`, and so is this one afterwards. Costs
    * as much as the two overlap, so nothing if all of `other` came later.
    */
-  merge(other: Line<T>, isBefore: (one: T, another: T) => boolean): void {
+  merge(other: LinkedList<T>, isBefore: (one: T, another: T) => boolean): void {
     let { first } = other
     if (first === undefined) return
-    let next: Place = this.ends
+    let next: Node = this.ends
     while (next.prev !== this.ends && isBefore(first, next.prev as T)) next = next.prev
     while (next !== this.ends && first !== undefined) {
       if (isBefore(first, next as T)) {
@@ -81,14 +81,14 @@ export class Line<T extends Place> {
 
   toArray(): Array<T> {
     const out: Array<T> = []
-    for (let place = this.ends.next; place !== this.ends; place = place.next) out.push(place as T)
+    for (let node = this.ends.next; node !== this.ends; node = node.next) out.push(node as T)
     return out
   }
 
-  private insert(place: T, next: Place): void {
-    place.prev = next.prev
-    place.next = next
-    next.prev.next = place
-    next.prev = place
+  private insert(node: T, next: Node): void {
+    node.prev = next.prev
+    node.next = next
+    next.prev.next = node
+    next.prev = node
   }
 }
