@@ -141,7 +141,7 @@ const toStream = <A, E>(pull: Pull.Pull<Arr.NonEmptyReadonlyArray<A>, E>): Strea
 class Entry<A, E> extends Node implements JobListener<A, E> {
   /** Until it has ended: a result that waits to be read keeps nothing else of it. */
   job: SpawnJob<A, E> | undefined = undefined
-  /** Its place in the order of `spawn`. */
+  /** Its position in the order of `spawn`. */
   number = 0
   exit: Exit.Exit<A, E> | undefined = undefined
   private readonly pile: Pile<A, E>
@@ -180,9 +180,9 @@ class Entry<A, E> extends Node implements JobListener<A, E> {
   }
 }
 
-/** One who waits for the next result. */
+/** A fiber that waits for the next result. */
 class Reader<A, E> extends Node {
-  /** Goes on with an exit, with nothing when nothing is outstanding, or with interruption. */
+  /** Resumes it with an exit, with nothing if nothing is outstanding, or with interruption. */
   readonly give: (exit: Exit.Exit<A, E> | "none" | "closed") => void
   /** What was given, until the reader's fiber has gone on with it. */
   entry: Entry<A, E> | undefined = undefined
@@ -212,7 +212,7 @@ class Pile<A, E> implements JobGroup {
     this.entries.push(entry)
   }
 
-  /** The next exit, or none, as `onExit` and `none` make an effect of it. */
+  /** Waits for the next exit and goes on with `onExit`, or with `none` if nothing is outstanding. */
   read<B, E2, C, E3>(
     onExit: (exit: Exit.Exit<A, E>) => Effect.Effect<B, E2>,
     none: Effect.Effect<C, E3>
@@ -223,7 +223,7 @@ class Pile<A, E> implements JobGroup {
         if (exit === "closed") return resume(Effect.interrupt)
         if (exit === "none") return resume(none)
         if (!Exit.hasInterrupts(exit)) return resume(onExit(exit))
-        // Such an exit runs what an interruption of the reader runs: he has it all the same.
+        // An interrupt exit also runs this callback's canceller: forget the entry first, or it is put back.
         resume(Effect.suspend(() => {
           reader.entry = undefined
           return onExit(exit)
@@ -240,7 +240,7 @@ class Pile<A, E> implements JobGroup {
     })
   }
 
-  /** Gives the first results to the first readers, soon. */
+  /** Hands the first results to the first readers, soon. */
   deliver(): void {
     if (this.delivering || this.readers.isEmpty) return
     this.delivering = true
@@ -273,7 +273,7 @@ class Pile<A, E> implements JobGroup {
     this.deliver()
   }
 
-  /** Interrupts what the pile started and who waits in its `spawn`, and waits for it. */
+  /** Interrupts the jobs of the pile and the callers that wait in its `spawn`, and waits for the jobs. */
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
     this.closed = true
     for (const entry of this.entries.toArray()) entry.job?.withdraw()

@@ -6,7 +6,7 @@ import type { PoolStats } from "../PoolStats.ts"
 import type { Ledger } from "./ledger.ts"
 import { LinkedList, Node } from "./linked-list.ts"
 
-/** Someone who waits for a state other than the last that he has seen. */
+/** A reader that waits for a state other than the last one it has seen. */
 class Reader extends Node {
   readonly fiber: Fiber.Fiber<unknown, unknown>
   readonly seen: PoolStats
@@ -24,7 +24,7 @@ class Reader extends Node {
   }
 }
 
-/** Tells those who wait what there is to tell, at most once a turn; asks to be told of changes only while they wait. */
+/** Tells waiting readers the new state, at most once per turn, and listens to the ledger only while readers wait. */
 export class Changes {
   private readonly ledger: Ledger
   /** Whether the ledger will never change again. */
@@ -37,7 +37,7 @@ export class Changes {
     this.isOver = isOver
   }
 
-  /** The present, then what is new whenever something is, up to the last state of the closed pool. */
+  /** Emits the current stats, then each new state, up to the last one of the closed pool. */
   readonly stream: Stream.Stream<PoolStats> = Stream.unfold(
     undefined,
     (seen: PoolStats | undefined) =>
@@ -52,7 +52,7 @@ export class Changes {
     const { first } = this.readers
     if (this.isDue || first === undefined) return
     this.isDue = true
-    // In a turn of who waits: the pool may have been made in a run that knows no turns, by `Effect.runSync`.
+    // By the reader's dispatcher: that of the pool may be the one of an `Effect.runSync`, which runs no later turns.
     first.fiber.currentDispatcher.scheduleTask(this.tell, 0)
   }
 

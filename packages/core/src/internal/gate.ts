@@ -1,8 +1,8 @@
 /**
  * The gate of a pool: which callers are let in, which may wait for a slot, and for how long.
  *
- * Functions of the user's are asked on the way: a weight, a bound, a tracer, a clock. They may act on the pool, so what
- * they can change is looked at again before each step.
+ * A call runs code of the user's on its way in: a weight, a bound, a tracer, a clock. That code may act on the pool, so
+ * each step checks again what the code before it may have changed.
  */
 import { type Context, Duration, Effect } from "effect"
 import { PoolFull } from "../Admission.ts"
@@ -46,7 +46,7 @@ export class Gate {
     return this.closed || (this.draining && enclosing === undefined)
   }
 
-  /** Interrupts a caller that the pool refuses. The first after the close is told why, in its own log. */
+  /** Interrupts a caller that the pool refuses. For the first one after the close, a warning in its own log says why. */
   readonly refuse: Effect.Effect<never> = Effect.suspend(() => {
     if (!this.hasClosed || this.hasWarned) return Effect.interrupt
     this.hasWarned = true
@@ -59,8 +59,8 @@ export class Gate {
   })
 
   /**
-   * Gives the job a slot, lends it one or puts it into the queue, or returns what its caller ends with. The context is
-   * the caller's.
+   * Grants the job a slot, lends it one, or puts it into the queue. Otherwise returns the effect that ends the call.
+   * `context` is the caller's.
    */
   enter(job: Job, context: Context.Context<never>): Effect.Effect<never, PoolFull> | undefined {
     const { slots } = this
@@ -71,7 +71,7 @@ export class Gate {
       job.onEnter()
       return undefined
     }
-    // The pool's bounds are not for nested jobs, which must go on.
+    // The pool's bounds don't apply to nested jobs, whose enclosing jobs may wait for them.
     const bounds = job.enclosing === undefined ? this.bounds : undefined
     const asked = job.options?.maxWait
     const maxWait = asked === undefined ? bounds?.maxWait ?? Infinity : Duration.toMillis(asked)
@@ -89,7 +89,7 @@ export class Gate {
     }
     if (slots.takeOrBorrow(job)) {
       job.onEnter()
-      // The tracer may end the job with its pool: the caller looks at it after this.
+      // The tracer may close the pool and so end the job: callers check its state afterwards.
       wait?.end(true)
       return undefined
     }
@@ -104,14 +104,14 @@ export class Gate {
     this.slowWait?.start()
     if (wait !== undefined && maxWait !== Infinity && job.state === "waiting") {
       const timer = this.timers.after(maxWait, () => this.expire(job, wait))
-      // The clock may have brought it a slot.
+      // The clock may have acted on the pool and got the job a slot.
       if (job.state === "waiting") wait.timer = timer
       else timer.cancel()
     }
     return undefined
   }
 
-  /** As `enter`, for a job of a map, which has no bounds: false if it is refused. */
+  /** Like `enter`, for the jobs of maps, which have no bounds. Returns false if the job is refused. */
   enterUnbounded(job: Job): boolean {
     const { slots } = this
     slots.prepare(job)
@@ -124,7 +124,7 @@ export class Gate {
     return true
   }
 
-  /** As `enter`, but only for a slot that is free: false if there is none. */
+  /** Like `enter`, but only takes a free slot. Returns false if none is free or the job is refused. */
   enterIfAvailable(job: Job): boolean {
     const { slots } = this
     if (!slots.semaphore.isAvailable) return false
@@ -142,7 +142,7 @@ export class Gate {
     job.onRefuse()
   }
 
-  /** Rejects a caller, which isn't in the queue any more, or was not let into it. */
+  /** Rejects a caller that isn't in the queue (any more). */
   private reject(reason: PoolFull["reason"]): PoolFull {
     const { permits, waiting } = this.slots.semaphore
     this.ledger.reject()

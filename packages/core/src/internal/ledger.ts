@@ -1,5 +1,5 @@
 /**
- * The ledger of a pool: what happens in it is counted, measured where that is asked for, and told to those that listen.
+ * The ledger of a pool: counts what happens in it, measures it if that is asked for, and tells its listener.
  */
 import type { Exit } from "effect"
 import { PoolStats } from "../PoolStats.ts"
@@ -12,7 +12,7 @@ import { toSeconds } from "./time.ts"
 export class Ledger {
   /** Jobs that hold a borrowed slot. */
   borrowed = 0
-  /** Called after each change, while somebody listens. */
+  /** The listener, called after each change. */
   onChange: (() => void) | undefined = undefined
   private started = 0
   private readonly outcomes = new Outcomes()
@@ -32,14 +32,14 @@ export class Ledger {
     return this.meter !== undefined
   }
 
-  /** A job has a slot, which it has waited for from `since`, or from `now` if it didn't wait. */
+  /** A job has got a slot after waiting from `since` to `now`, which are equal if it didn't wait. */
   start(since: bigint, now: bigint): void {
     this.started++
     this.meter?.start(toSeconds(now - since))
     this.changed()
   }
 
-  /** A job has ended, which had its slot from `since`. Followed by `changed` when the slot has been passed on. */
+  /** A job that got its slot at `since` has ended. `changed` follows once the slot has been passed on. */
   end(exit: Exit.Exit<unknown, unknown>, since: bigint, now: bigint): void {
     this.outcomes.end(exit)
     this.meter?.end(toSeconds(now - since), exit)
@@ -62,7 +62,7 @@ export class Ledger {
     this.meter?.close(this.semaphore)
   }
 
-  /** All figures, of this moment. */
+  /** Returns all figures of this moment. */
   snapshot(): PoolStats {
     const { borrowed, name, semaphore, started, outcomes } = this
     return new PoolStats({

@@ -1,9 +1,9 @@
 /**
- * A doubly linked line whose links live in its members: joining and leaving are O(1) at any position,
- * and a line of any length costs nothing beside its members.
+ * A doubly linked list whose links live in its nodes: adding and removing are O(1) at any position, and a list of any
+ * length costs nothing in addition to its nodes.
  */
 
-/** A member of a `Line`. One that is in no line points at itself, so that leaving twice does no harm. */
+/** A member of a `LinkedList`. Outside of a list it points at itself, so leaving twice does no harm. */
 export class Node {
   prev: Node = this
   next: Node = this
@@ -16,9 +16,9 @@ export class Node {
   }
 }
 
-/** First in, first out. A place is in at most one line at a time. */
+/** First in, first out. A node is in at most one list at a time. */
 export class LinkedList<T extends Node> {
-  // Both ends: its `next` is the first in line, its `prev` the last.
+  // Both ends: its `next` is the first node, its `prev` the last.
   private readonly ends = new Node()
 
   get isEmpty(): boolean {
@@ -33,7 +33,7 @@ export class LinkedList<T extends Node> {
     this.insert(node, this.ends)
   }
 
-  /** Puts `place` before the first one that `isAfter` holds for. */
+  /** Puts `node` before the first one that `isAfter` holds for. */
   pushBefore(node: T, isAfter: (other: T) => boolean): void {
     let next = this.ends.next
     while (next !== this.ends && !isAfter(next as T)) next = next.next
@@ -46,7 +46,7 @@ export class LinkedList<T extends Node> {
     return first
   }
 
-  /** Moves everyone in `other` to the end of this line, in order. */
+  /** Moves all nodes of `other` to the end of this list, in order. */
   append(other: LinkedList<T>): void {
     if (other.isEmpty) return
     const ends = other.ends
@@ -59,8 +59,8 @@ export class LinkedList<T extends Node> {
   }
 
   /**
-   * Moves everyone in `other` into this line. Both are in the order of `isBefore`, and so is this one afterwards. Costs
-   * as much as the two overlap, so nothing if all of `other` came later.
+   * Moves all nodes of `other` into this list. Both are in the order of `isBefore`, and so is this one afterwards. Takes
+   * time in proportion to their overlap: none if all of `other` comes later.
    */
   merge(other: LinkedList<T>, isBefore: (one: T, another: T) => boolean): void {
     let { first } = other

@@ -3,8 +3,8 @@
  *
  * The window bounds a map: an item is in flight from the moment it is taken out of the source until its result is
  * emitted, and at most `window` items are. A map takes an item, gets a slot for it, and goes on until the window is full,
- * the source has nothing ready, or an item has to wait for its slot. So a map has one place in the queue, and never holds
- * a slot without an item.
+ * the source has nothing ready, or an item has to wait for its slot. So a map has at most one position in the queue,
+ * and never holds a slot without an item.
  *
  * Two fibers fill the window: the reader's, when it pulls, and the map's own worker, when a slot is granted or the size
  * changes. Only the worker opens and pulls streams and async iterables, and it lives as long as the map: what a source
@@ -29,7 +29,7 @@ export interface Mode {
 interface Limits {
   readonly concurrency: number
   readonly window: (size: number) => number
-  /** The key and the priority of its place in the queue. */
+  /** The key and the priority of its position in the queue. */
   readonly job: JobOptions | undefined
 }
 
@@ -96,7 +96,7 @@ class MapJob extends Job {
 
   onRefuse(): void {}
 
-  /** The job has its fiber: an interruption that came before is made up for. */
+  /** The job has its fiber: interrupts it now if that was asked for earlier. */
   begin(fiber: Fiber.Fiber<unknown, unknown>): void {
     if (this.fiber !== undefined || this.state === "ended") return
     this.fiber = fiber
@@ -146,7 +146,7 @@ class Window implements JobGroup {
   private over: Exit.Exit<void, unknown> | undefined = undefined
   /** The one item that has to wait for its slot. */
   private waiting: MapJob | undefined = undefined
-  /** What is to be emitted next: of all in flight or, where order does not matter, of what has ended. */
+  /** The next to be emitted: of all in flight or, if order doesn't matter, of those that have ended. */
   private first: MapJob | undefined = undefined
   private last: MapJob | undefined = undefined
   /** Resumes the reader, when it waits. */
@@ -242,8 +242,8 @@ class Window implements JobGroup {
     }))
 
   /**
-   * What the sources are told: the failure of the map or of its reader, interruption where the pool has closed, else
-   * success. A failure that the reader has not come to counts as well: a source must not commit after a failed job.
+   * What the sources are told: the failure of the map or of its reader, interruption if the pool has closed, otherwise
+   * success. A failure that the reader hasn't reached counts as well: a source must not commit after a failed job.
    */
   private verdict(exit: Exit.Exit<unknown, unknown>): Exit.Exit<unknown, unknown> {
     if (this.over !== undefined) return this.over
@@ -253,7 +253,7 @@ class Window implements JobGroup {
     return this.pool.gate.closed ? Exit.interrupt() : exit
   }
 
-  /** Has the worker fill the window soon. */
+  /** Makes the worker fill the window soon. */
   scheduleFill(): void {
     if (this.isFillDue) return
     this.isFillDue = true
@@ -269,17 +269,17 @@ class Window implements JobGroup {
     if (this.isReady) this.wakeReader()
   }
 
-  /** Waits until the worker is roused. */
+  /** Waits until a fill is due. */
   private readonly turn: Effect.Effect<void> = Effect.callback((resume) => {
     this.resumeWorker = () => {
       this.resumeWorker = undefined
       resume(Effect.void)
     }
-    // Roused on the way here.
+    // It became due on the way here.
     if (this.isFillDue) this.pool.tasks.schedule(this.wakeWorker)
   })
 
-  /** Fills the window, pulls the source if it has nothing ready, and waits to be roused if it has. */
+  /** Fills the window; then pulls the source if that has nothing ready, otherwise waits until the next fill is due. */
   private readonly work: Effect.Effect<never, never, unknown> = Effect.withFiber((worker) => {
     this.isFillDue = false
     this.fill(worker)
@@ -296,7 +296,7 @@ class Window implements JobGroup {
    * counts as operations of the fiber that fills: after as many as Effect allows, the worker goes on in a turn of its own.
    */
   private fill(filler: Fiber.Fiber<unknown, unknown>): void {
-    // The source or a job may have the reader pull inside this, which then goes on with the filling.
+    // The source or a job may make the reader pull inside this, which then goes on filling.
     if (this.filler !== undefined) return
     this.filler = filler
     try {
@@ -307,14 +307,14 @@ class Window implements JobGroup {
           break
         }
         const item = this.takeItem()
-        // The source may have had the reader leave.
+        // The source may have made the reader leave.
         if (this.state !== "reading") break
         if (item === Empty) this.pullSource(filler)
         else if (item === End) this.ended ??= Exit.void
         else this.enter(item, filler)
       }
     } catch (defect) {
-      // The window or the weight of the key, which are functions of the user's.
+      // Of the window or the weight, which are functions of the user's.
       this.end(Exit.die(defect))
     }
     this.filler = undefined
@@ -331,7 +331,7 @@ class Window implements JobGroup {
     return innermost(this.around)
   }
 
-  /** Whether no item gets a slot any more. */
+  /** Whether items get no slots any more. */
   get isRefused(): boolean {
     return this.state !== "reading" || this.pool.gate.refuses(this.enclosing)
   }
@@ -358,7 +358,7 @@ class Window implements JobGroup {
   private enter(item: unknown, filler: Fiber.Fiber<unknown, unknown>): void {
     const job = new MapJob(this, this.enclosing, item, this.limits.job)
     this.waiting = job
-    // A function of the user's, asked on the way, may have closed the map or its pool.
+    // A function of the user's, called on the way, may have closed the map or its pool.
     if (!this.pool.gate.enterUnbounded(job)) return this.stop()
     this.inFlight++
     this.active++
@@ -369,7 +369,7 @@ class Window implements JobGroup {
   private launch(job: MapJob, filler: Fiber.Fiber<unknown, unknown>): void {
     if (this.waiting === job) this.waiting = undefined
     const effect = this.effectOf(job.item)
-    // What is over already needs no fiber.
+    // An exit needs no fiber.
     if (Exit.isExit(effect)) {
       this.settle(job, effect)
       return spend(filler, 1)
@@ -385,7 +385,7 @@ class Window implements JobGroup {
       job.begin(fiber)
       spend(filler, fiber.currentOpCount)
     } catch (error) {
-      // An observer that the job added to its own fiber.
+      // From an observer that the job added to its own fiber.
       this.pool.tasks.rethrow(error)
     }
   }
@@ -398,7 +398,7 @@ class Window implements JobGroup {
     }
   }
 
-  /** The job is over. */
+  /** The job has ended. */
   settle(job: MapJob, exit: Exit.Exit<unknown, unknown>): void {
     this.pool.slots.end(job, exit)
     job.item = undefined
@@ -410,7 +410,7 @@ class Window implements JobGroup {
       this.stop()
     }
     if (this.isReady) this.wakeReader()
-    // Where the window is wider than what runs, an ended job makes room without its result being read.
+    // If the window is wider than the concurrency, an ended job makes room before its result is read.
     if (this.filler === undefined && this.active + 1 === this.limits.concurrency) this.scheduleFill()
   }
 
@@ -448,7 +448,7 @@ class Window implements JobGroup {
     this.wakeReader()
   }
 
-  /** Results that were not emitted are lost, so that what outlives their jobs does not keep them. */
+  /** Drops the results that were not emitted, so that what outlives their jobs doesn't keep them. */
   private discard(): void {
     this.over ??= Exit.interrupt()
     for (let job = this.first; job !== undefined;) {
@@ -468,7 +468,7 @@ class Window implements JobGroup {
     this.pool.tasks.schedule(() => resume(this.pull))
   }
 
-  /** Takes no further item; one that waits for its slot will not get it. */
+  /** Takes no further items; the one that waits for a slot leaves the queue. */
   private stop(): void {
     this.state = "stopped"
     const waiting = this.waiting
@@ -480,7 +480,7 @@ class Window implements JobGroup {
 
 type WindowPull = Effect.Effect<[unknown, ...Array<unknown>], unknown>
 
-/** Counts operations that ran inside a step of the fiber among those after which it yields. */
+/** Counts operations that ran inside a step of the fiber towards its next yield. */
 const spend = (fiber: Fiber.Fiber<unknown, unknown>, operations: number): void => {
   ;(fiber as { currentOpCount: number }).currentOpCount += operations
 }

@@ -1,5 +1,5 @@
 /**
- * How jobs have ended, and how many callers were turned away.
+ * How jobs have ended, and how many callers were rejected.
  */
 import { Cause, type Exit } from "effect"
 

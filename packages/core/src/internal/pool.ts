@@ -32,7 +32,7 @@ export interface Settings extends Bounds, Omit<Ranking, "clock"> {
   readonly slowWait: number
 }
 
-/** Someone in `waitall`. */
+/** A fiber in `waitall`, or a close that drains. */
 class IdleWaiter extends Node {
   readonly resume: (effect: Effect.Effect<void>) => void
 
@@ -67,7 +67,7 @@ export class Pool {
   private readonly slowWait: SlowWait | undefined
   private readonly idleWaiters = new LinkedList<IdleWaiter>()
 
-  /** `context` is that in which the pool was made: it has its clock, and what it records and logs goes there. */
+  /** `context` is the one in which the pool is made: it has the clock, and gets the metrics and logs. */
   constructor(settings: Settings, context: Context.Context<never>) {
     this.name = settings.name
     this.drain = settings.drain
@@ -88,7 +88,7 @@ export class Pool {
   jobAround(fiber: Fiber.Fiber<unknown, unknown>): Job | undefined {
     const ref = fiber.getRef(this.ref)
     if (ref === undefined) return undefined
-    // A context that was kept from a job that has ended, as by a lazy service, may be in use in a later job.
+    // A context that outlived its job, such as that of a lazy service, may be in use in a later job.
     return ref.job ?? this.jobOf(fiber) ?? innermost(ref)
   }
 
@@ -120,7 +120,7 @@ export class Pool {
     return this.idle
   })
 
-  /** Waits for a moment in which no slot is held and nobody waits. */
+  /** Waits for a moment in which no slot is held and no job waits. */
   private readonly idle: Effect.Effect<void> = Effect.callback((resume) => {
     if (this.gate.closed) return resume(this.gate.refuse)
     if (this.slots.semaphore.isIdle) return resume(Effect.void)
@@ -141,7 +141,7 @@ export class Pool {
     )
   }
 
-  /** Drains the pool, unless it is told not to or called from inside, then shuts it. */
+  /** Drains the pool, unless its options say otherwise or a job of its own closes it, then shuts it. */
   readonly close: Effect.Effect<void> = Effect.withFiber((fiber) => {
     if (this.drain === 0 || this.jobAround(fiber) !== undefined) return this.shut
     this.gate.draining = true
@@ -149,7 +149,7 @@ export class Pool {
     return Effect.andThen(this.drained, this.shut)
   })
 
-  /** Waits for the pool to be idle, as long as a drain may take. As all of a close it is not interrupted. */
+  /** Waits until the pool is idle, at most as long as a drain may take. Uninterruptible, like all of a close. */
   private readonly drained: Effect.Effect<void> = Effect.callback((resume) => {
     if (this.slots.semaphore.isIdle) return resume(Effect.void)
     let timer: Timer | undefined = undefined
@@ -166,11 +166,11 @@ export class Pool {
       waiter.leave()
       this.tasks.schedule(end)
     })
-    // The clock may have ended the last job.
+    // The clock may have ended the last job by now.
     if (isOver) timer.cancel()
   })
 
-  /** Refuses everybody from here on, interrupts all that waits and runs, and waits for what ran. */
+  /** Refuses all callers from here on, interrupts all that waits or runs, and waits for what ran. */
   private readonly shut: Effect.Effect<void> = Effect.suspend(() => {
     this.gate.closed = true
     this.wakeIdle(Effect.interrupt)
@@ -202,7 +202,7 @@ export class Pool {
         if (--pending === 0) onEnded()
       }
       for (const job of jobs) {
-        // an earlier interruption may have ended it already
+        // An earlier interruption may have ended it already.
         if (job.state !== "holding") continue
         if (!around.has(job)) {
           pending++
@@ -222,7 +222,7 @@ export class Pool {
     })
   }
 
-  /** The party has closed. It is known until the last of its jobs has ended, which may be around who has closed it. */
+  /** The group has closed. The pool knows it until its last job has ended, which may be around the closing fiber. */
   forget(group: JobGroup): void {
     const { first } = group.jobs
     if (first === undefined) this.groups.delete(group)
@@ -230,7 +230,7 @@ export class Pool {
   }
 
   private onLeave(): void {
-    // Most of the time nobody wants to know.
+    // Usually nothing waits for it.
     if (this.idleWaiters.isEmpty && this.slowWait === undefined) return
     if (!this.slots.semaphore.isIdle) return
     this.slowWait?.stop()

@@ -15,11 +15,11 @@ export const run = <A, E, R>(
 ): Effect.Effect<A, E | PoolFull, R> =>
   Effect.withFiber((fiber) => {
     const job = new RunJob<A, E | PoolFull, R>(pool, fiber, effect, options)
-    // What gives the slot back is there before the slot is taken: an interruption finds it at every step.
+    // The release is installed before the slot is taken, so an interruption finds it at every step.
     return Effect.onExitPrimitive(Effect.suspend(job.enter), job.exit)
   })
 
-/** Runs the effect as `run` does if a slot is free, else returns `Option.none()`. */
+/** Runs the effect as `run` does if a slot is free, otherwise returns `Option.none()`. */
 export const runIfAvailable = <A, E, R>(
   pool: Pool,
   effect: Effect.Effect<A, E, R>,
@@ -45,7 +45,7 @@ export abstract class CallerJob<A, E, R> extends Job implements Task {
     this.fiber = fiber
   }
 
-  /** Enters the queue and then runs the effect. What it takes, `leave` gives back, around it. */
+  /** Asks for a slot, waits for it, and runs the effect. The exit around it gives the slot back. */
   readonly enter = (): Effect.Effect<A, E | PoolFull, R> => {
     if (this.isRefused) return this.pool.gate.refuse
     const refusal = this.pool.gate.enter(this, this.mark())
@@ -58,14 +58,14 @@ export abstract class CallerJob<A, E, R> extends Job implements Task {
     })
   }
 
-  /** Has the fiber belong to the job; returns its own context. */
+  /** Makes the fiber belong to the job; returns its own context. */
   protected mark(): Context.Context<never> {
     const outer = this.outer = this.fiber.context
     this.fiber.setContext(this.pool.contextOf(this, outer))
     return outer
   }
 
-  /** The fiber is out of the job, which may hold a slot still. */
+  /** The fiber leaves the job, which may still hold a slot. */
   protected unmark(): void {
     if (this.outer !== undefined) this.fiber.setContext(this.outer)
     if (this.state === "waiting") this.slots.cancel(this)
@@ -97,7 +97,7 @@ export abstract class CallerJob<A, E, R> extends Job implements Task {
     return fiber === this.fiber
   }
 
-  /** What the fiber goes on with when it has waited. */
+  /** What the fiber goes on with after the wait. */
   private get following(): Effect.Effect<A, E | PoolFull, R> {
     if (this.wait?.refusal !== undefined) return Effect.fail(this.wait.refusal)
     return this.state === "holding" && !this.pool.gate.closed ? this.effect : Effect.interrupt

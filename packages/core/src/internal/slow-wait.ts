@@ -41,11 +41,11 @@ export class SlowWait {
     const timer = this.timers.after(this.bound, this.check)
     // If the sleep returned immediately, `check` has already run.
     this.timer ??= timer
-    // The clock may have served the caller.
+    // The clock may have acted on the pool and emptied the queue.
     if (this.semaphore.isIdle) this.stop()
   }
 
-  /** There is no caller to watch. */
+  /** Stops watching: no caller waits. */
   stop(): void {
     this.timer?.cancel()
     this.timer = undefined

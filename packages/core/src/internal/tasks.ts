@@ -36,7 +36,7 @@ export class Tasks {
       try {
         tasks[next]?.run()
       } catch (error) {
-        // What a callback of one caller throws costs no other its turn.
+        // An error in the callback of one caller doesn't keep the others from running.
         this.tasks = [...tasks.slice(next + 1), ...this.tasks]
         this.dispatcher.scheduleTask(this.run, 0)
         throw error
@@ -53,7 +53,7 @@ export class Tasks {
     }
   }
 
-  /** Throws an error of the user's code where it stops nothing else: as an uncaught exception, in a turn of its own. */
+  /** Throws an error of the user's code as an uncaught exception, in a turn of its own, where it stops nothing else. */
   rethrow(error: unknown): void {
     this.schedule(() => {
       throw error

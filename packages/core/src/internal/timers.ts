@@ -22,7 +22,7 @@ export class Timer implements HeapNode {
     this.onTime = onTime
   }
 
-  /** Takes it back; one that has fired is left alone. Runs nothing of the clock's in this step. */
+  /** Cancels the timer unless it has fired. Doesn't call the clock in this step. */
   cancel(): void {
     this.timers.cancel(this)
   }
@@ -61,14 +61,14 @@ export class Timers {
     return timer
   }
 
-  /** The fiber sleeps on, and finds out then when the next timer is due, unless there is none left. */
+  /** The fiber goes on sleeping and then looks for the next timer, or is stopped soon if no timer is left. */
   cancel(timer: Timer): void {
     if (timer.index === -1) return
     this.timers.remove(timer)
     if (this.timers.first === undefined) this.tasks.schedule(() => this.sleep())
   }
 
-  /** Has the fiber sleep until the first timer, or not at all. */
+  /** Makes the fiber sleep until the first timer, or stops it if there is none. */
   private sleep(): void {
     if (this.isFiring) return
     const until = this.timers.first?.at
@@ -76,7 +76,7 @@ export class Timers {
     const { sleeping } = this
     this.sleeping = undefined
     sleeping?.fiber.interruptUnsafe()
-    // The clock may have set another timer, which sleeps by itself.
+    // The clock may have set another timer, and the fiber sleeps for that one already.
     if (until === undefined || this.sleeping !== undefined) return
     const sleep = this.clock.sleep(Duration.millis(until - this.now))
     const fiber = Effect.runForkWith(this.context)(sleep)
@@ -86,7 +86,7 @@ export class Timers {
     })
   }
 
-  /** It is that time, since the clock has slept until then; a clock may count its time otherwise than its sleep. */
+  /** The clock has slept until that time, which counts even if its own time says otherwise. */
   private fire(until: number): void {
     this.sleeping = undefined
     this.isFiring = true
