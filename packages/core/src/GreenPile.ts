@@ -6,10 +6,10 @@
 import { Array as Arr, Cause, type Duration, Effect, Exit, type Fiber, Option, type Pull, Scope, Stream } from "effect"
 import type { CallRejection, JobOptions } from "./Admission.ts"
 import { GreenPool, isGreenPool, toInternal } from "./GreenPool.ts"
-import { Line, Place } from "./internal/line.ts"
-import type { Party, Pool } from "./internal/pool.ts"
+import { LinkedList, Node } from "./internal/linked-list.ts"
+import type { JobGroup, Pool } from "./internal/pool.ts"
 import type { Job } from "./internal/slots.ts"
-import { type Receiver, spawn, SpawnJob } from "./internal/spawn.ts"
+import { type JobListener, spawn, SpawnJob } from "./internal/spawn.ts"
 import type { InvalidPoolSize } from "./PoolSize.ts"
 import { type DataLast, type Dual, dual } from "./Verbs.ts"
 
@@ -138,10 +138,10 @@ const toStream = <A, E>(pull: Pull.Pull<Arr.NonEmptyReadonlyArray<A>, E>): Strea
   Stream.fromPull(Effect.succeed(pull))
 
 /** A result that is outstanding: from `spawn` until it is read. */
-class Entry<A, E> extends Place implements Receiver<A, E> {
+class Entry<A, E> extends Node implements JobListener<A, E> {
   /** Until it has ended: a result that waits to be read keeps nothing else of it. */
   job: SpawnJob<A, E> | undefined = undefined
-  /** Its place in the order of `spawn`. */
+  /** Its position in the order of `spawn`. */
   number = 0
   exit: Exit.Exit<A, E> | undefined = undefined
   private readonly pile: Pile<A, E>
@@ -180,9 +180,9 @@ class Entry<A, E> extends Place implements Receiver<A, E> {
   }
 }
 
-/** One who waits for the next result. */
-class Reader<A, E> extends Place {
-  /** Goes on with an exit, with nothing when nothing is outstanding, or with interruption. */
+/** A fiber that waits for the next result. */
+class Reader<A, E> extends Node {
+  /** Resumes it with an exit, with nothing if nothing is outstanding, or with interruption. */
   readonly give: (exit: Exit.Exit<A, E> | "none" | "closed") => void
   /** What was given, until the reader's fiber has gone on with it. */
   entry: Entry<A, E> | undefined = undefined
@@ -193,18 +193,18 @@ class Reader<A, E> extends Place {
   }
 }
 
-class Pile<A, E> implements Party {
+class Pile<A, E> implements JobGroup {
   readonly pool: Pool
-  readonly jobs = new Line<Job>()
+  readonly jobs = new LinkedList<Job>()
   closed = false
-  private readonly entries = new Line<Entry<A, E>>()
-  private readonly readers = new Line<Reader<A, E>>()
+  private readonly entries = new LinkedList<Entry<A, E>>()
+  private readonly readers = new LinkedList<Reader<A, E>>()
   private spawned = 0
   private delivering = false
 
   constructor(pool: Pool) {
     this.pool = pool
-    pool.parties.add(this)
+    pool.groups.add(this)
   }
 
   add(entry: Entry<A, E>): void {
@@ -212,18 +212,18 @@ class Pile<A, E> implements Party {
     this.entries.push(entry)
   }
 
-  /** The next exit, or none, as `onExit` and `none` make an effect of it. */
+  /** Waits for the next exit and goes on with `onExit`, or with `none` if nothing is outstanding. */
   read<B, E2, C, E3>(
     onExit: (exit: Exit.Exit<A, E>) => Effect.Effect<B, E2>,
     none: Effect.Effect<C, E3>
   ): Effect.Effect<B | C, E2 | E3> {
     return Effect.callback((resume) => {
-      if (this.pool.closed) return resume(this.pool.refuse)
+      if (this.pool.gate.closed) return resume(this.pool.gate.refuse)
       const reader = new Reader<A, E>((exit) => {
         if (exit === "closed") return resume(Effect.interrupt)
         if (exit === "none") return resume(none)
         if (!Exit.hasInterrupts(exit)) return resume(onExit(exit))
-        // Such an exit runs what an interruption of the reader runs: he has it all the same.
+        // An interrupt exit also runs this callback's canceller: forget the entry first, or it is put back.
         resume(Effect.suspend(() => {
           reader.entry = undefined
           return onExit(exit)
@@ -240,11 +240,11 @@ class Pile<A, E> implements Party {
     })
   }
 
-  /** Gives the first results to the first readers, soon. */
+  /** Hands the first results to the first readers, soon. */
   deliver(): void {
     if (this.delivering || this.readers.isEmpty) return
     this.delivering = true
-    this.pool.schedule(() => {
+    this.pool.tasks.schedule(() => {
       this.delivering = false
       this.serve()
     })
@@ -255,28 +255,24 @@ class Pile<A, E> implements Party {
       const reader = this.readers.first
       const entry = this.entries.first
       if (reader === undefined) return
-      if (!this.pool.closed && entry !== undefined && entry.exit === undefined) return
+      if (!this.pool.gate.closed && entry !== undefined && entry.exit === undefined) return
       reader.leave()
       let given: Exit.Exit<A, E> | "none" | "closed" = "closed"
-      if (!this.pool.closed) {
+      if (!this.pool.gate.closed) {
         given = entry?.exit ?? "none"
         entry?.leave()
         reader.entry = entry
       }
       // In a turn of its own: what an observer of its fiber throws costs no other reader its result.
-      this.pool.schedule(() => reader.give(given))
+      this.pool.tasks.schedule(() => reader.give(given))
     }
   }
 
-  onResize(): void {}
-
-  onDrain(): void {}
-
-  onClose(): void {
+  lookAgain(): void {
     this.deliver()
   }
 
-  /** Interrupts what the pile started and who waits in its `spawn`, and waits for it. */
+  /** Interrupts the jobs of the pile and the callers that wait in its `spawn`, and waits for the jobs. */
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
     this.closed = true
     for (const entry of this.entries.toArray()) entry.job?.withdraw()

@@ -9,7 +9,7 @@ import type { Settings } from "./internal/pool.ts"
 import { checkPoolSize, type InvalidPoolSize, PoolSize } from "./PoolSize.ts"
 
 /**
- * The options of a pool that rejects nobody: those that a key without `PoolFull` in its type can have.
+ * The options of a pool that rejects no calls: those that a key without `PoolFull` in its type can have.
  *
  * A wrong size is a typed error. Any other number, duration or `onClose` that isn't allowed is a defect of the effect
  * that makes the pool; a wrong `weight` is a defect of the call that asks for it. Durations are at least 0.

@@ -6,7 +6,7 @@
 import { Effect, Formatter, Schema } from "effect"
 
 /**
- * Describes the size of a pool: how many jobs may hold a slot at once. A safe integer of at least 0; a pool of
+ * Describes the size of a pool: how many jobs may hold a slot concurrently. A safe integer of at least 0; a pool of
  * size 0 is paused.
  *
  * @category schemas

@@ -8,7 +8,7 @@ import type { CallRejection, JobOptions, KeyOptions } from "./Admission.ts"
 import { map, type Mode } from "./internal/map.ts"
 import type { Pool } from "./internal/pool.ts"
 import { run, runIfAvailable } from "./internal/run.ts"
-import { type Receiver, reporter, spawn, spawnIfAvailable, SpawnJob } from "./internal/spawn.ts"
+import { type JobListener, reporter, spawn, spawnIfAvailable, SpawnJob } from "./internal/spawn.ts"
 import { runStream, takeScoped } from "./internal/take.ts"
 import type { KeyStats } from "./KeyStats.ts"
 import type { MapOptions } from "./MapOptions.ts"
@@ -506,7 +506,7 @@ type Longer<Args extends ReadonlyArray<unknown>> = number extends Args["length"]
  */
 export interface Handle {
   readonly pool: Pool
-  readonly reports: Receiver<unknown, unknown>
+  readonly reports: JobListener<unknown, unknown>
 }
 
 /** @internal */
@@ -562,7 +562,7 @@ export const verbs = <I, Rejected>(access: Access): Verbs<I, Rejected> => {
     free: access.effect(({ pool }) => Effect.sync(() => pool.slots.semaphore.free)),
     running: access.effect(({ pool }) => Effect.sync(() => pool.slots.semaphore.taken)),
     waiting: access.effect(({ pool }) => Effect.sync(() => pool.slots.semaphore.waiting)),
-    stats: access.effect(({ pool }) => Effect.sync(() => pool.snapshot())),
+    stats: access.effect(({ pool }) => Effect.sync(() => pool.ledger.snapshot())),
     keys: access.effect(({ pool }) => Effect.sync(() => pool.keys())),
     changes: access.stream(({ pool }) => pool.changes.stream)
   } satisfies Record<keyof Verbs<I>, unknown>

@@ -24,7 +24,7 @@ const read = (pool: GreenPool<PoolFull>) =>
 const makeSynchronously = (size: number) =>
   Effect.map(Effect.scope, (scope) => Effect.runSync(Scope.provide(GreenPool.make({ size }), scope)))
 
-const isListening = (pool: GreenPool<PoolFull>) => toInternal(pool).slots.onChange !== undefined
+const isListening = (pool: GreenPool<PoolFull>) => toInternal(pool).ledger.onChange !== undefined
 
 describe("changes", () => {
   it.effect("starts with the present, each time it is run (semantic 33)", () =>

@@ -27,7 +27,7 @@ const setUp = () => {
       ),
     expectOver: () => {
       world.get(expectEmpty(pool))
-      expect(toInternal(pool).parties.size).toBe(0)
+      expect(toInternal(pool).groups.size).toBe(0)
     }
   }
 }

@@ -262,7 +262,7 @@ it("an interruption at any point of making a pile leaves none behind in the pool
     return {
       victim: world.fork(Effect.scoped(make), operations),
       pool,
-      check: () => expect(toInternal(pool).parties.size).toBe(0)
+      check: () => expect(toInternal(pool).groups.size).toBe(0)
     }
   })
 })

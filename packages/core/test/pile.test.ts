@@ -457,7 +457,7 @@ describe("closing the pool of a pile", () => {
     world.run()
     expect(closing.pollUnsafe()?._tag).toBe("Success")
     world.get(expectEmpty(pool))
-    expect(toInternal(pool).parties.size).toBe(0)
+    expect(toInternal(pool).groups.size).toBe(0)
   })
 
   it("ends the next of a job that has closed the pile and goes on (semantics 9, 20)", () => {

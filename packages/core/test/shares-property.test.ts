@@ -2,7 +2,9 @@ import { describe, expect, it } from "@effect/vitest"
 import { Exit } from "effect"
 import * as fc from "fast-check"
 import type { JobOptions } from "../src/index.ts"
-import { Line } from "../src/internal/line.ts"
+import { Ledger } from "../src/internal/ledger.ts"
+import { LinkedList } from "../src/internal/linked-list.ts"
+import { Semaphore } from "../src/internal/semaphore.ts"
 import { Job, Slots } from "../src/internal/slots.ts"
 import { Random } from "./model/random.ts"
 import { VirtualClock } from "./support/virtual-clock.ts"
@@ -38,7 +40,7 @@ class Timed extends Job {
 /** Slots, and jobs that end by themselves when their time has come. */
 class Town {
   readonly clock = new VirtualClock()
-  readonly jobs = new Line<Job>()
+  readonly jobs = new LinkedList<Job>()
   readonly slots: Slots
   /** Milliseconds of slot time, by key. */
   readonly used = new Map<string | undefined, number>()
@@ -47,7 +49,13 @@ class Town {
   #running: Array<{ readonly at: number; readonly job: Timed }> = []
 
   constructor(size: number, weight: (key: string) => number = () => 1, priorityBoost = 1) {
-    this.slots = new Slots(size, { clock: this.clock, weight, priorityBoost }, () => {})
+    const semaphore = new Semaphore<Job>(size)
+    this.slots = new Slots(
+      semaphore,
+      new Ledger("town", semaphore),
+      { clock: this.clock, weight, priorityBoost },
+      () => {}
+    )
   }
 
   enter(length: number, options: JobOptions): Timed {
@@ -87,9 +95,9 @@ class Town {
 
 /** What the shares keep to themselves. */
 const insideOf = (town: Town) =>
-  town.slots.shares as unknown as { readonly present: number; readonly accounts: ReadonlyMap<string, unknown> }
+  town.slots.shares as unknown as { readonly virtualTime: number; readonly flows: ReadonlyMap<string, unknown> }
 
-const isIdle = (town: Town) => town.slots.isIdle && town.slots.shares === undefined && town.jobs.isEmpty
+const isIdle = (town: Town) => town.slots.semaphore.isIdle && town.slots.shares === undefined && town.jobs.isEmpty
 
 describe.each([1, 2, 3, 10])("the keys of a pool of size %i that always have somebody in line", (size) => {
   const tenants = fc.array(
@@ -115,11 +123,11 @@ describe.each([1, 2, 3, 10])("the keys of a pool of size %i that always have som
         for (let i = 0; i < 2 * size + 2; i++) for (const key of keys) ask(key)
         // until each key should have had as many jobs as make one of them small
         const slotTime = Math.max(...tenants.map(({ length, weight }) => 200 * length * total / weight))
-        let present = 0
+        let virtualTime = 0
         while (town.clock.now * size < slotTime) {
           town.step()
-          expect(insideOf(town).present).toBeGreaterThanOrEqual(present)
-          present = insideOf(town).present
+          expect(insideOf(town).virtualTime).toBeGreaterThanOrEqual(virtualTime)
+          virtualTime = insideOf(town).virtualTime
         }
         const time = [...town.used.values()].reduce((sum, used) => sum + used)
         for (const [index, key] of keys.entries()) {
@@ -154,7 +162,7 @@ describe.each([1, 2, 3, 10])("in a pool of size %i with callers of any key", (si
         const town = new Town(size, (key) => key === "a" ? 3 : 1, 0)
         const asked: Array<Timed> = []
         const cancelled = new Set<Timed>()
-        let present = 0
+        let virtualTime = 0
         for (const { key, length, op, priority, which } of steps) {
           if (op === "enter") {
             asked.push(town.enter(length, { key, priority }))
@@ -171,10 +179,10 @@ describe.each([1, 2, 3, 10])("in a pool of size %i with callers of any key", (si
             town.slots.cancel(job)
             cancelled.add(job)
           }
-          // The accounts of an idle pool are gone, with the present.
-          const now = town.slots.shares === undefined ? undefined : insideOf(town).present
-          expect(now ?? present).toBeGreaterThanOrEqual(present)
-          present = now ?? 0
+          // The flows of an idle pool are gone, with their virtual time.
+          const now = town.slots.shares === undefined ? undefined : insideOf(town).virtualTime
+          expect(now ?? virtualTime).toBeGreaterThanOrEqual(virtualTime)
+          virtualTime = now ?? 0
         }
         town.slots.resize(size)
         town.finish()

@@ -314,7 +314,7 @@ class Ledger {
   next(): string | undefined {
     const claim = this.#line.find(({ job }) => job === this.#shares.first)
     if (claim !== undefined) this.#shares.grant(claim, 0)
-    return claim?.account.key
+    return claim?.flow.key
   }
 
   /** Callers join the line in this order: the keys in the order of the grants. */

@@ -3,7 +3,6 @@ import { Cause, Deferred, Effect, Exit, Fiber, Scope, Stream, Tracer } from "eff
 import { TestClock } from "effect/testing"
 import { toInternal } from "../src/GreenPool.ts"
 import { GreenPile, GreenPool, type GreenPoolOptions, type PoolFull, type PoolStats } from "../src/index.ts"
-import type { Job } from "../src/internal/slots.ts"
 import { expectConsistent, expectWorking } from "./support/counters.ts"
 import { forkNow } from "./support/forkNow.ts"
 import { makePool } from "./support/makePool.ts"
@@ -217,7 +216,7 @@ describe("tracing", () => {
       const stage = new Stage()
       yield* forkNow(pool.run(stage.job("a")))
       yield* forkNow(makeTracer().provide(pool.run(stage.job("b"))))
-      const [b] = toInternal(pool).slots.semaphore.toArray() as Array<Job>
+      const [b] = toInternal(pool).slots.semaphore.toArray()
       const kept = () => (b?.wait as unknown as { readonly endSpan: unknown } | undefined)?.endSpan
       expect(kept()).toBeDefined()
       yield* stage.finish("a")

@@ -3,11 +3,11 @@
  */
 import { Effect, Equal, type Fiber, Stream } from "effect"
 import type { PoolStats } from "../PoolStats.ts"
-import { Line, Place } from "./line.ts"
-import type { Pool } from "./pool.ts"
+import type { Ledger } from "./ledger.ts"
+import { LinkedList, Node } from "./linked-list.ts"
 
-/** Someone who waits for a state other than the last that he has seen. */
-class Reader extends Place {
+/** A reader that waits for a state other than the last one it has seen. */
+class Reader extends Node {
   readonly fiber: Fiber.Fiber<unknown, unknown>
   readonly seen: PoolStats
   readonly resume: (effect: Effect.Effect<PoolStats | undefined>) => void
@@ -24,22 +24,25 @@ class Reader extends Place {
   }
 }
 
-/** Tells those who wait what there is to tell, at most once a turn; asks to be told of changes only while they wait. */
+/** Tells waiting readers the new state, at most once per turn, and listens to the ledger only while readers wait. */
 export class Changes {
-  private readonly pool: Pool
-  private readonly readers = new Line<Reader>()
+  private readonly ledger: Ledger
+  /** Whether the ledger will never change again. */
+  private readonly isOver: () => boolean
+  private readonly readers = new LinkedList<Reader>()
   private isDue = false
 
-  constructor(pool: Pool) {
-    this.pool = pool
+  constructor(ledger: Ledger, isOver: () => boolean) {
+    this.ledger = ledger
+    this.isOver = isOver
   }
 
-  /** The present, then what is new whenever something is, up to the last state of the closed pool. */
+  /** Emits the current stats, then each new state, up to the last one of the closed pool. */
   readonly stream: Stream.Stream<PoolStats> = Stream.unfold(
     undefined,
     (seen: PoolStats | undefined) =>
       Effect.map(
-        seen === undefined ? Effect.sync(() => this.pool.snapshot()) : this.after(seen),
+        seen === undefined ? Effect.sync(() => this.ledger.snapshot()) : this.after(seen),
         (stats) => stats === undefined ? undefined : [stats, stats] as const
       )
   )
@@ -49,7 +52,7 @@ export class Changes {
     const { first } = this.readers
     if (this.isDue || first === undefined) return
     this.isDue = true
-    // In a turn of who waits: the pool may have been made in a run that knows no turns, by `Effect.runSync`.
+    // By the reader's dispatcher: that of the pool may be the one of an `Effect.runSync`, which runs no later turns.
     first.fiber.currentDispatcher.scheduleTask(this.tell, 0)
   }
 
@@ -58,7 +61,7 @@ export class Changes {
       Effect.callback((resume) => {
         const reader = new Reader(fiber, seen, resume)
         this.readers.push(reader)
-        this.pool.slots.onChange = this.notify
+        this.ledger.onChange = this.notify
         this.notify()
         return Effect.sync(() => {
           reader.leave()
@@ -70,19 +73,19 @@ export class Changes {
 
   private readonly tell = (): void => {
     this.isDue = false
-    const present = this.pool.snapshot()
-    const isLast = this.pool.isOver
+    const stats = this.ledger.snapshot()
+    const isLast = this.isOver()
     for (const reader of this.readers.toArray()) {
-      const isNew = !Equal.equals(reader.seen, present)
+      const isNew = !Equal.equals(reader.seen, stats)
       if (!isNew && !isLast) continue
       reader.leave()
       // In a turn of its own: what an observer of its fiber throws costs no other reader the news.
-      reader.fiber.currentDispatcher.scheduleTask(() => reader.resume(Effect.succeed(isNew ? present : undefined)), 0)
+      reader.fiber.currentDispatcher.scheduleTask(() => reader.resume(Effect.succeed(isNew ? stats : undefined)), 0)
     }
     this.rest()
   }
 
   private rest(): void {
-    if (this.readers.isEmpty) this.pool.slots.onChange = undefined
+    if (this.readers.isEmpty) this.ledger.onChange = undefined
   }
 }

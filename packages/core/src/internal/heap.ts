@@ -1,10 +1,10 @@
 /**
- * A binary heap whose members know their place in it, so that any of them can leave or move in O(log n).
+ * A binary heap whose members know their position in it, so that any of them can leave or move in O(log n).
  */
 
 /** A member of at most one `Heap` at a time. */
 export interface HeapNode {
-  /** Its place in the heap; -1 outside. Kept by the heap. */
+  /** Its position in the heap; -1 outside. Set by the heap. */
   index: number
 }
 
@@ -34,7 +34,7 @@ export class Heap<T extends HeapNode> {
     this.rise(member)
   }
 
-  /** Takes a member out; who is none, or one of another heap, is left alone. */
+  /** Removes a member; does nothing with one that is outside, or in another heap. */
   remove(member: T): void {
     if (this.members[member.index] !== member) return
     const last = this.members.pop() as T
@@ -45,7 +45,7 @@ export class Heap<T extends HeapNode> {
     member.index = -1
   }
 
-  /** Puts a member right whose order has changed. */
+  /** Restores the order after that of a member has changed. */
   moved(member: T): void {
     this.rise(member)
     this.sink(member)

@@ -3,8 +3,8 @@
  *
  * The window bounds a map: an item is in flight from the moment it is taken out of the source until its result is
  * emitted, and at most `window` items are. A map takes an item, gets a slot for it, and goes on until the window is full,
- * the source has nothing ready, or an item has to wait for its slot. So a map has one place in the queue, and never holds
- * a slot without an item.
+ * the source has nothing ready, or an item has to wait for its slot. So a map has at most one position in the queue,
+ * and never holds a slot without an item.
  *
  * Two fibers fill the window: the reader's, when it pulls, and the map's own worker, when a slot is granted or the size
  * changes. Only the worker opens and pulls streams and async iterables, and it lives as long as the map: what a source
@@ -14,8 +14,8 @@ import { Cause, Channel, type Context, Effect, Exit, Fiber, Formatter, Scope, St
 import type { JobOptions } from "../Admission.ts"
 import type { MapOptions } from "../MapOptions.ts"
 import type { Source } from "../Source.ts"
-import { Line } from "./line.ts"
-import type { Party, Pool } from "./pool.ts"
+import { LinkedList } from "./linked-list.ts"
+import type { JobGroup, Pool } from "./pool.ts"
 import { innermost, Job, type JobRef } from "./slots.ts"
 import { type Cursor, Empty, End, open } from "./source.ts"
 
@@ -29,7 +29,7 @@ export interface Mode {
 interface Limits {
   readonly concurrency: number
   readonly window: ((size: number) => number) | undefined
-  /** The key and the priority of its place in the queue. */
+  /** The key and the priority of its position in the queue. */
   readonly job: JobOptions | undefined
 }
 
@@ -64,7 +64,7 @@ export const map = (
   Stream.fromChannel(
     Channel.fromTransform((_, scope) =>
       Effect.uninterruptible(Effect.withFiber((reader) => {
-        if (pool.refuses(pool.jobAround(reader))) return pool.refuse
+        if (pool.gate.refuses(pool.jobAround(reader))) return pool.gate.refuse
         const window = new Window(pool, call, sources, mode, toLimits(options), reader)
         // A scope that has closed in the meantime closes it immediately.
         return Effect.as(Scope.addFinalizerExit(scope, window.close), window.pull)
@@ -93,7 +93,7 @@ class MapJob extends Job {
   }
 
   onGrant(): void {
-    this.window.rouse()
+    this.window.scheduleFill()
   }
 
   onRefuse(): void {}
@@ -119,10 +119,10 @@ class MapJob extends Job {
   }
 }
 
-class Window implements Party {
+class Window implements JobGroup {
   readonly pool: Pool
   /** The jobs that hold a slot. */
-  readonly jobs = new Line<Job>()
+  readonly jobs = new LinkedList<Job>()
   private readonly call: Call
   private readonly mode: Mode
   private readonly limits: Limits
@@ -151,13 +151,13 @@ class Window implements Party {
   private over: Exit.Exit<void, unknown> | undefined = undefined
   /** The one item that has to wait for its slot. */
   private waiting: MapJob | undefined = undefined
-  /** What is to be emitted next: of all in flight or, where order does not matter, of what has ended. */
+  /** The next to be emitted: of all in flight or, if order doesn't matter, of those that have ended. */
   private first: MapJob | undefined = undefined
   private last: MapJob | undefined = undefined
   /** Resumes the reader, when it waits. */
   private resumeReader: ((pull: WindowPull) => void) | undefined = undefined
   private resumeWorker: (() => void) | undefined = undefined
-  private isRoused = false
+  private isFillDue = false
   private readonly worker: Fiber.Fiber<never>
 
   constructor(
@@ -174,11 +174,11 @@ class Window implements Party {
     this.limits = limits
     this.context = reader.context
     this.around = pool.jobAround(reader)?.ref
-    pool.parties.add(this)
+    pool.groups.add(this)
     // A stream may be a map in turn: a chain of them is opened turn by turn, which takes no native stack.
-    if (sources.some(Stream.isStream)) this.rouse()
+    if (sources.some(Stream.isStream)) this.scheduleFill()
     this.worker = Effect.runForkWith(this.context as Context.Context<unknown>)(
-      Effect.suspend(() => this.isRoused ? this.turn : Effect.void).pipe(
+      Effect.suspend(() => this.isFillDue ? this.turn : Effect.void).pipe(
         Effect.andThen(Effect.exit(open(sources, this.scope))),
         Effect.flatMap((opened) => {
           if (opened._tag === "Success") this.cursor = opened.value
@@ -195,7 +195,7 @@ class Window implements Party {
 
   /** What is ready, as one chunk; waits for the first result when there is none. */
   readonly pull: WindowPull = Effect.withFiber((reader) => {
-    if (this.pool.closed) return Effect.interrupt
+    if (this.pool.gate.closed) return Effect.interrupt
     this.around = this.pool.jobAround(reader)?.ref
     if (this.state === "unread") this.state = "reading"
     this.fill(reader)
@@ -234,7 +234,7 @@ class Window implements Party {
       // The jobs may use what the source holds: they end before it is interrupted and closed.
       return this.pool.interruptAll(this.jobs.toArray()).pipe(
         Effect.andThen(Effect.suspend(() => {
-          this.pool.interrupt(this.worker, closer.id)
+          this.pool.tasks.interrupt(this.worker, closer.id)
           // The source may close the map inside its own step.
           return this.worker === closer || this.worker === this.filler ? Effect.void : Fiber.await(this.worker)
         })),
@@ -247,53 +247,46 @@ class Window implements Party {
     }))
 
   /**
-   * What the sources are told: the failure of the map or of its reader, interruption where the pool has closed, else
-   * success. A failure that the reader has not come to counts as well: a source must not commit after a failed job.
+   * What the sources are told: the failure of the map or of its reader, interruption if the pool has closed, otherwise
+   * success. A failure that the reader hasn't reached counts as well: a source must not commit after a failed job.
    */
   private verdict(exit: Exit.Exit<unknown, unknown>): Exit.Exit<unknown, unknown> {
     if (this.over !== undefined) return this.over
     if (exit._tag === "Failure") return exit
     if (this.failed !== undefined) return this.failed
     if (this.ended?._tag === "Failure") return this.ended
-    return this.pool.closed ? Exit.interrupt() : exit
+    return this.pool.gate.closed ? Exit.interrupt() : exit
   }
 
-  /** Has the worker fill the window soon. */
-  rouse(): void {
-    if (this.isRoused) return
-    this.isRoused = true
-    this.pool.schedule(this.wakeWorker)
+  /** Makes the worker fill the window soon. */
+  scheduleFill(): void {
+    if (this.isFillDue) return
+    this.isFillDue = true
+    this.pool.tasks.schedule(this.wakeWorker)
   }
 
   private readonly wakeWorker = (): void => this.resumeWorker?.()
 
-  onResize(): void {
-    this.rouse()
+  /** A map from outside of the pool's jobs goes on, while the pool drains, with what it has in flight, and then ends. */
+  lookAgain(): void {
+    if (this.pool.gate.closed) this.stop()
+    this.scheduleFill()
+    if (this.isReady) this.wakeReader()
   }
 
-  /** A map from outside goes on with what it has in flight, and then ends. */
-  onDrain(): void {
-    if (this.isDrained) this.wakeReader()
-  }
-
-  onClose(): void {
-    this.stop()
-    this.wakeReader()
-  }
-
-  /** Waits until the worker is roused. */
+  /** Waits until a fill is due. */
   private readonly turn: Effect.Effect<void> = Effect.callback((resume) => {
     this.resumeWorker = () => {
       this.resumeWorker = undefined
       resume(Effect.void)
     }
-    // Roused on the way here.
-    if (this.isRoused) this.pool.schedule(this.wakeWorker)
+    // It became due on the way here.
+    if (this.isFillDue) this.pool.tasks.schedule(this.wakeWorker)
   })
 
-  /** Fills the window, pulls the source if it has nothing ready, and waits to be roused if it has. */
+  /** Fills the window; then pulls the source if that has nothing ready, otherwise waits until the next fill is due. */
   private readonly work: Effect.Effect<never, never, unknown> = Effect.withFiber((worker) => {
-    this.isRoused = false
+    this.isFillDue = false
     this.fill(worker)
     if (!this.isPulling || this.cursor === undefined) return Effect.flatMap(this.turn, () => this.work)
     return Effect.flatMap(Effect.exit(this.cursor.fetch), (exit) => {
@@ -308,25 +301,25 @@ class Window implements Party {
    * counts as operations of the fiber that fills: after as many as Effect allows, the worker goes on in a turn of its own.
    */
   private fill(filler: Fiber.Fiber<unknown, unknown>): void {
-    // The source or a job may have the reader pull inside this, which then goes on with the filling.
+    // The source or a job may make the reader pull inside this, which then goes on filling.
     if (this.filler !== undefined) return
     this.filler = filler
     try {
       if (this.waiting?.state === "holding") this.launch(this.waiting, filler)
       while (this.canTake) {
         if (filler.currentOpCount >= filler.cache.maxOpsBeforeYield) {
-          this.rouse()
+          this.scheduleFill()
           break
         }
         const item = this.takeItem()
-        // The source may have had the reader leave.
+        // The source may have made the reader leave.
         if (this.state !== "reading") break
         if (item === Empty) this.pullSource(filler)
         else if (item === End) this.ended ??= Exit.void
         else this.enter(item, filler)
       }
     } catch (defect) {
-      // The window or the weight of the key, which are functions of the user's.
+      // Of the window or the weight, which are functions of the user's.
       this.end(Exit.die(defect))
     }
     this.filler = undefined
@@ -350,14 +343,14 @@ class Window implements Party {
     return innermost(this.around)
   }
 
-  /** Whether no item gets a slot any more. */
+  /** Whether items get no slots any more. */
   get isRefused(): boolean {
-    return this.state !== "reading" || this.pool.refuses(this.enclosing)
+    return this.state !== "reading" || this.pool.gate.refuses(this.enclosing)
   }
 
   /** Whether the map, which the pool refuses, has nothing in flight any more. */
   private get isDrained(): boolean {
-    return this.pool.refuses(this.enclosing) && this.inFlight === 0 && this.ended === undefined
+    return this.pool.gate.refuses(this.enclosing) && this.inFlight === 0 && this.ended === undefined
   }
 
   private takeItem(): unknown {
@@ -371,14 +364,14 @@ class Window implements Party {
 
   private pullSource(filler: Fiber.Fiber<unknown, unknown>): void {
     this.isPulling = true
-    if (filler !== this.worker) this.rouse()
+    if (filler !== this.worker) this.scheduleFill()
   }
 
   private enter(item: unknown, filler: Fiber.Fiber<unknown, unknown>): void {
     const job = new MapJob(this, this.enclosing, item, this.limits.job)
     this.waiting = job
-    // A function of the user's, asked on the way, may have closed the map or its pool.
-    if (!this.pool.enterUnbounded(job)) return this.stop()
+    // A function of the user's, called on the way, may have closed the map or its pool.
+    if (!this.pool.gate.enterUnbounded(job)) return this.stop()
     this.inFlight++
     this.active++
     if (this.mode.ordered) this.append(job)
@@ -386,9 +379,9 @@ class Window implements Party {
   }
 
   private launch(job: MapJob, filler: Fiber.Fiber<unknown, unknown>): void {
-    if (this.waiting === job) this.waiting = undefined
+    this.waiting = undefined
     const effect = this.effectOf(job.item)
-    // What is over already needs no fiber.
+    // An exit needs no fiber.
     if (Exit.isExit(effect)) {
       this.settle(job, effect)
       return spend(filler, 1)
@@ -404,8 +397,8 @@ class Window implements Party {
       job.begin(fiber)
       spend(filler, fiber.currentOpCount)
     } catch (error) {
-      // An observer that the job has added to its own fiber.
-      this.pool.rethrow(error)
+      // From an observer that the job added to its own fiber.
+      this.pool.tasks.rethrow(error)
     }
   }
 
@@ -417,7 +410,7 @@ class Window implements Party {
     }
   }
 
-  /** The job is over. */
+  /** The job has ended. */
   settle(job: MapJob, exit: Exit.Exit<unknown, unknown>): void {
     this.pool.slots.end(job, exit)
     job.item = undefined
@@ -429,8 +422,8 @@ class Window implements Party {
       this.stop()
     }
     if (this.isReady) this.wakeReader()
-    // Where the window is wider than what runs, an ended job makes room without its result being read.
-    if (this.filler === undefined && this.active + 1 === this.limits.concurrency) this.rouse()
+    // If the window is wider than the concurrency, an ended job makes room before its result is read.
+    if (this.filler === undefined && this.active + 1 === this.limits.concurrency) this.scheduleFill()
   }
 
   private append(job: MapJob): void {
@@ -441,7 +434,7 @@ class Window implements Party {
 
   /** Whether `pull` would not have to wait. */
   private get isReady(): boolean {
-    return this.pool.closed || this.over !== undefined || this.isDrained || this.first?.exit !== undefined ||
+    return this.pool.gate.closed || this.over !== undefined || this.isDrained || this.first?.exit !== undefined ||
       (this.ended !== undefined && this.inFlight === 0)
   }
 
@@ -467,7 +460,7 @@ class Window implements Party {
     this.wakeReader()
   }
 
-  /** Results that were not emitted are lost, so that what outlives their jobs does not keep them. */
+  /** Drops the results that were not emitted, so that what outlives their jobs doesn't keep them. */
   private discard(): void {
     this.over ??= Exit.interrupt()
     for (let job = this.first; job !== undefined;) {
@@ -484,10 +477,10 @@ class Window implements Party {
     const resume = this.resumeReader
     if (resume === undefined) return
     this.resumeReader = undefined
-    this.pool.schedule(() => resume(this.pull))
+    this.pool.tasks.schedule(() => resume(this.pull))
   }
 
-  /** Takes no further item; one that waits for its slot will not get it. */
+  /** Takes no further items; the one that waits for a slot leaves the queue. */
   private stop(): void {
     this.state = "stopped"
     const waiting = this.waiting
@@ -499,7 +492,7 @@ class Window implements Party {
 
 type WindowPull = Effect.Effect<[unknown, ...Array<unknown>], unknown>
 
-/** Counts operations that ran inside a step of the fiber among those after which it yields. */
+/** Counts operations that ran inside a step of the fiber towards its next yield. */
 const spend = (fiber: Fiber.Fiber<unknown, unknown>, operations: number): void => {
   ;(fiber as { currentOpCount: number }).currentOpCount += operations
 }

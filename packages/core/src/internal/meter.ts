@@ -1,19 +1,18 @@
 /**
  * Metrics: what the pools of one name in one registry measure together.
  *
- * All series are read when somebody takes a snapshot of the registry: a job costs two readings of the clock and some
- * additions.
+ * All series are read when the registry takes a snapshot: a job costs two readings of the clock and some additions.
  */
 import { Context, type Exit, Function, Metric } from "effect"
+import { Outcomes } from "./outcomes.ts"
 import type { Semaphore } from "./semaphore.ts"
-import { Tally } from "./tally.ts"
 
 /** Upper bounds of the buckets, in seconds. */
 const boundaries = Metric.boundariesFromIterable(
   [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300]
 )
 
-/** How many times were how long, in seconds. */
+/** A histogram of times in seconds. */
 class Times {
   private readonly counts = boundaries.map(() => 0)
   private count = 0
@@ -31,7 +30,7 @@ class Times {
     if (seconds > this.max) this.max = seconds
   }
 
-  /** With the number of all up to each boundary. */
+  /** Its buckets are cumulative: each counts all times up to its boundary. */
   get state(): Metric.HistogramState {
     const { count, counts, max, min, sum } = this
     let below = 0
@@ -39,7 +38,7 @@ class Times {
   }
 }
 
-const outcomes = {
+const figures = {
   success: "succeeded",
   failure: "failed",
   interruption: "interrupted",
@@ -47,7 +46,7 @@ const outcomes = {
 } as const
 
 const gauges = {
-  greenpool_size: ["Jobs that may hold a slot at once", "permits"],
+  greenpool_size: ["Jobs that may hold a slot concurrently", "permits"],
   greenpool_running: ["Jobs that hold a slot", "taken"],
   greenpool_waiting: ["Callers that wait for a slot", "waiting"]
 } as const
@@ -55,7 +54,7 @@ const gauges = {
 const meters = new WeakMap<Metric.MetricRegistry, Map<string, Meter>>()
 
 export class Meter {
-  readonly tally = new Tally()
+  private readonly outcomes = new Outcomes()
   private readonly waits = new Times()
   private readonly runs = new Times()
   private readonly pool: string
@@ -69,7 +68,7 @@ export class Meter {
     const registry = Context.get(context, Metric.MetricRegistry)
     let named = meters.get(registry)
     if (named === undefined) meters.set(registry, named = new Map())
-    // With other attributes around them they are other series; those that every series has of its own come first.
+    // Other surrounding attributes make other series. The attributes that a series sets itself win over those.
     const { outcome: _outcome, pool: _pool, ...around } = Context.get(context, Metric.CurrentMetricAttributes)
     const key = JSON.stringify([pool, ...Object.entries(around).sort(([a], [b]) => a < b ? -1 : 1)])
     let meter = named.get(key)
@@ -87,7 +86,7 @@ export class Meter {
     this.context = context
   }
 
-  /** A pool has opened: its series are there from now on. */
+  /** Adds an open pool, and registers the series. */
   open(semaphore: Semaphore): void {
     this.semaphores.add(semaphore)
     const attributes = { pool: this.pool }
@@ -96,11 +95,11 @@ export class Meter {
         value: [...this.semaphores].reduce((sum, semaphore) => sum + semaphore[figure], 0)
       }))
     )
-    for (const [outcome, figure] of Object.entries(outcomes)) {
-      const description = "Jobs that ended and callers that were turned away"
+    for (const [outcome, figure] of Object.entries(figures)) {
+      const description = "Jobs that ended and callers that were rejected"
       const counter = { description, attributes: { ...attributes, outcome }, incremental: true }
       this.register(Metric.counter("greenpool_jobs_total", counter), () => ({
-        count: this.tally[figure],
+        count: this.outcomes[figure],
         incremental: true
       }))
     }
@@ -118,21 +117,26 @@ export class Meter {
     return Metric.registerUnsafe(metric, this.context, { get, update: Function.constVoid, modify: Function.constVoid })
   }
 
-  /** A pool has closed: what it is like is no longer of interest, what it has done is. */
+  /** A pool has closed: its gauges end, its counters and histograms stay. */
   close(semaphore: Semaphore): void {
     this.semaphores.delete(semaphore)
     if (this.semaphores.size > 0) return
     for (const registration of this.registrations) registration.remove()
   }
 
-  /** A job got its slot, or borrowed one, after so many seconds in line. */
+  /** A job got its slot, or borrowed one, after that many seconds in the queue. */
   start(waited: number): void {
     this.waits.add(waited)
   }
 
-  /** A job has ended, so many seconds after it got its slot. */
+  /** A job has ended, that many seconds after it got its slot. */
   end(ran: number, exit: Exit.Exit<unknown, unknown>): void {
-    this.tally.end(exit)
+    this.outcomes.end(exit)
     this.runs.add(ran)
+  }
+
+  /** A caller has been rejected. */
+  reject(): void {
+    this.outcomes.rejected++
   }
 }

@@ -3,8 +3,9 @@
  */
 import { type Context, Effect, type Exit, type Fiber, type Option } from "effect"
 import type { JobOptions, PoolFull } from "../Admission.ts"
-import type { Pool, Task } from "./pool.ts"
+import type { Pool } from "./pool.ts"
 import { Job } from "./slots.ts"
+import type { Task } from "./tasks.ts"
 
 /** Waits for a slot, runs the effect in the caller's fiber, and returns its result. */
 export const run = <A, E, R>(
@@ -14,11 +15,11 @@ export const run = <A, E, R>(
 ): Effect.Effect<A, E | PoolFull, R> =>
   Effect.withFiber((fiber) => {
     const job = new RunJob<A, E | PoolFull, R>(pool, fiber, effect, options)
-    // What gives the slot back is there before the slot is taken: an interruption finds it at every step.
+    // The release is installed before the slot is taken, so an interruption finds it at every step.
     return Effect.onExitPrimitive(Effect.suspend(job.enter), job.exit)
   })
 
-/** Runs the effect as `run` does if a slot is free, else returns `Option.none()`. */
+/** Runs the effect as `run` does if a slot is free, otherwise returns `Option.none()`. */
 export const runIfAvailable = <A, E, R>(
   pool: Pool,
   effect: Effect.Effect<A, E, R>,
@@ -44,10 +45,10 @@ export abstract class CallerJob<A, E, R> extends Job implements Task {
     this.fiber = fiber
   }
 
-  /** Enters the queue and then runs the effect. What it takes, `leave` gives back, around it. */
+  /** Asks for a slot, waits for it, and runs the effect. The exit around it gives the slot back. */
   readonly enter = (): Effect.Effect<A, E | PoolFull, R> => {
-    if (this.isRefused) return this.pool.refuse
-    const refusal = this.pool.enter(this, this.mark())
+    if (this.isRefused) return this.pool.gate.refuse
+    const refusal = this.pool.gate.enter(this, this.mark())
     if (refusal !== undefined) return refusal
     if (this.state === "holding") return this.effect
     return Effect.callback((resume) => {
@@ -57,14 +58,14 @@ export abstract class CallerJob<A, E, R> extends Job implements Task {
     })
   }
 
-  /** Has the fiber belong to the job; returns its own context. */
+  /** Makes the fiber belong to the job; returns its own context. */
   protected mark(): Context.Context<never> {
     const outer = this.outer = this.fiber.context
     this.fiber.setContext(this.pool.contextOf(this, outer))
     return outer
   }
 
-  /** The fiber is out of the job, which may hold a slot still. */
+  /** The fiber leaves the job, which may still hold a slot. */
   protected unmark(): void {
     if (this.outer !== undefined) this.fiber.setContext(this.outer)
     if (this.state === "waiting") this.slots.cancel(this)
@@ -72,15 +73,15 @@ export abstract class CallerJob<A, E, R> extends Job implements Task {
   }
 
   get isRefused(): boolean {
-    return this.pool.refuses(this.enclosing)
+    return this.pool.gate.refuses(this.enclosing)
   }
 
   onGrant(): void {
-    this.pool.enqueue(this)
+    this.pool.tasks.enqueue(this)
   }
 
   onRefuse(): void {
-    this.pool.enqueue(this)
+    this.pool.tasks.enqueue(this)
   }
 
   run(): void {
@@ -96,10 +97,10 @@ export abstract class CallerJob<A, E, R> extends Job implements Task {
     return fiber === this.fiber
   }
 
-  /** What the fiber goes on with when it has waited. */
+  /** What the fiber goes on with after the wait. */
   private get following(): Effect.Effect<A, E | PoolFull, R> {
     if (this.wait?.refusal !== undefined) return Effect.fail(this.wait.refusal)
-    return this.state === "holding" && !this.pool.closed ? this.effect : Effect.interrupt
+    return this.state === "holding" && !this.pool.gate.closed ? this.effect : Effect.interrupt
   }
 }
 
@@ -118,9 +119,9 @@ class RunJob<A, E, R> extends CallerJob<A, E, R> {
 
   /** Takes a free slot and runs the effect. */
   readonly enterIfAvailable = (): Effect.Effect<A | Option.Option<never>, E, R> => {
-    if (this.isRefused) return this.pool.refuse
+    if (this.isRefused) return this.pool.gate.refuse
     this.mark()
-    return this.pool.enterIfAvailable(this) ? this.effect : Effect.succeedNone
+    return this.pool.gate.enterIfAvailable(this) ? this.effect : Effect.succeedNone
   }
 
   readonly exit = (exit: Exit.Exit<A, E>): Effect.Effect<void> | undefined => {

@@ -1,31 +1,31 @@
 /**
- * A counting semaphore with a strict line: first come, first served, a live number of permits, public
- * counters, and O(1) for every operation, however many wait.
+ * A counting semaphore with a strictly FIFO queue, a resizable number of permits, public counters, and O(1) for every
+ * operation, however long the queue is.
  *
- * It speaks of permits as Effect's `Semaphore` does and differs in three ways: a released permit goes to
- * the head of the line in the same synchronous step (nobody who comes later can get in first, and nobody
- * is woken in vain), leaving the line is O(1), and everything is a plain synchronous call, so that the
- * caller can take a permit and note who holds it in one step.
+ * It speaks of permits as Effect's `Semaphore` does and differs in three ways. A released permit goes to the head of the
+ * queue in the same synchronous step, so nothing that comes later gets in first and nothing is woken in vain. Leaving the
+ * queue is O(1). Every operation is a plain synchronous call, so a job can take a permit and be recorded as its holder in
+ * one step.
  */
-import { Line, Place } from "./line.ts"
+import { LinkedList, Node } from "./linked-list.ts"
 
-/** Someone who may have to wait for a permit. */
-export abstract class Waiter extends Place {
-  /** A permit has come: called in the step that gives it, with the waiter out of the line. Must not throw. */
+/** What may have to wait for a permit. */
+export abstract class Waiter extends Node {
+  /** A permit has come. Called in the step that grants it, after the waiter has left the queue. Must not throw. */
   abstract onPermit(): void
 }
 
-// Invariant, between calls: whoever waits, waits for want of a permit (waiting > 0 implies taken >= permits).
-export class Semaphore {
-  /** How many permits there are. */
+// Invariant, between calls: waiters wait only while no permit is free (waiting > 0 implies taken >= permits).
+export class Semaphore<W extends Waiter = Waiter> {
+  /** How many permits exist. */
   permits: number
   /** How many are taken; more than `permits` after a shrink, until enough came back. */
   taken = 0
-  /** How many wait in line. */
+  /** How many waiters are in the queue. */
   waiting = 0
-  /** Says who is next where that is not the first in line: one who is in line, if anybody is. */
-  next: (() => Waiter | undefined) | undefined = undefined
-  private readonly line = new Line<Waiter>()
+  /** Chooses the next waiter when it isn't the first in the queue; undefined only if the queue is empty. */
+  next: (() => W | undefined) | undefined = undefined
+  private readonly queue = new LinkedList<W>()
 
   constructor(permits: number) {
     this.permits = permits
@@ -36,9 +36,14 @@ export class Semaphore {
     return this.permits - this.taken
   }
 
-  /** Whether a permit is free and nobody waits, as somebody may while several are granted one after the other. */
+  /** Whether a permit is free for a newcomer. While several are granted one by one, waiters have the rest. */
   get isAvailable(): boolean {
     return this.taken < this.permits && this.waiting === 0
+  }
+
+  /** Whether no permit is taken and the queue is empty. */
+  get isIdle(): boolean {
+    return this.taken === 0 && this.waiting === 0
   }
 
   /** Takes a permit if one is available. */
@@ -48,41 +53,41 @@ export class Semaphore {
     return true
   }
 
-  /** Joins the end of the line. Only for one who has just been told that no permit is available. */
-  wait(waiter: Waiter): void {
+  /** Joins the end of the queue. Only while no permit is available. */
+  wait(waiter: W): void {
     this.waiting++
-    this.line.push(waiter)
+    this.queue.push(waiter)
   }
 
-  /** Leaves the line. Only for one who is in it. */
-  leave(waiter: Waiter): void {
+  /** Leaves the queue. Only for a waiter that is in it. */
+  leave(waiter: W): void {
     this.waiting--
     waiter.leave()
   }
 
-  /** Takes somebody, if not told whom then the first, out of the line, without a permit. */
-  dismiss(waiter: Waiter | undefined = this.line.first): Waiter | undefined {
+  /** Removes a waiter, by default the first, from the queue without a permit. */
+  dismiss(waiter: W | undefined = this.queue.first): W | undefined {
     if (waiter !== undefined) this.leave(waiter)
     return waiter
   }
 
-  /** Who of those in line came first. */
-  get oldest(): Waiter | undefined {
-    return this.line.first
+  /** The waiter that has been in the queue longest. */
+  get oldest(): W | undefined {
+    return this.queue.first
   }
 
-  /** Those in line, in the order in which they came. */
-  toArray(): Array<Waiter> {
-    return this.line.toArray()
+  /** The waiters, in the order in which they came. */
+  toArray(): Array<W> {
+    return this.queue.toArray()
   }
 
-  /** Gives a permit back; it goes to the head of the line, or to whoever else is next. */
+  /** Returns a permit, which goes to the next waiter. */
   release(): void {
     this.taken--
     this.grant()
   }
 
-  /** Changes the number of permits. What is taken stays taken. */
+  /** Changes the number of permits. Those that are taken stay taken. */
   resize(permits: number): void {
     this.permits = permits
     this.grant()

@@ -1,35 +1,37 @@
 /**
- * Shares: who is next when callers have keys or priorities.
+ * Shares: which job is next when callers have keys or priorities.
  *
- * Between the keys it is start-time fair queueing on slot time. Each key has an account: what its jobs used, over
- * its weight. A grant charges the key's mean job time at once, the end of the job corrects that to the time that
- * the slot was really held. Next is the key that is charged least, where nobody who comes is charged less than the
- * last who was served (the present): so whoever was away for a while is next, but has saved up nothing.
+ * Between keys it is start-time fair queueing (Goyal, Vin and Cheng, 1996) on slot time. Each key is a flow. Its finish
+ * tag is the slot time that its jobs have used, divided by its weight. A grant adds the flow's mean job time right away,
+ * and the end of the job corrects that to the time that the slot was really held. While jobs of it wait, the flow is
+ * backlogged, and its start tag is its finish tag, but at least the virtual time: the start tag of the flow that was
+ * served last. The flow with the lowest start tag is next. So a flow that was away for a while is next soon, but has
+ * saved up nothing.
  *
- * Within a key, next is whoever has the most levels: its priority and what it gained while in line. All gain at
- * the same rate, so that their order never changes and no clock is needed to keep it.
+ * Within a key, the next job is the one with the most levels: its priority and what it has gained in the queue. All jobs
+ * gain levels at the same rate, so their order never changes, and no clock is needed to keep it.
  */
 import { KeyStats } from "../KeyStats.ts"
 import { Heap, type HeapNode } from "./heap.ts"
-import { Line, Place } from "./line.ts"
+import { LinkedList, Node } from "./linked-list.ts"
 
-/** A place among those of a key who are in line, in the order in which they came. */
-class Arrival extends Place {
+/** A node in the list of a flow's waiting jobs, in the order in which they came. */
+class Arrival extends Node {
   /** Counts all arrivals. */
   number = 0
 }
 
-/** What a job is to a pool with keys or priorities: a place within its key, then what its slot is charged to. */
+/** What a job is to a pool with keys or priorities: its position within its key, then what its slot is charged to. */
 export class Claim<T> implements HeapNode {
   readonly job: T
   readonly key: string | undefined
   /** The weight of the key, should it come into use by this job. */
   readonly weight: number
   readonly priority: number
-  /** Its place among those of its key that wait; -1 outside. */
+  /** Its position in the heap of its flow's waiting jobs; -1 outside. */
   index = -1
-  /** Of its key, from when it joins the queue or gets a slot. */
-  account!: Account<T>
+  /** The flow of its key, once it has joined the queue or got a slot. */
+  flow!: Flow<T>
   /** Lower is served first. */
   score = 0
   readonly arrival = new Arrival()
@@ -43,18 +45,19 @@ export class Claim<T> implements HeapNode {
     this.priority = priority
   }
 
+  /** The job gets its slot, and is charged an estimate. */
   charge(now: number, estimate: number): void {
     this.grantedAt = now
     this.estimate = estimate
-    this.account.running++
-    this.account.charged += estimate / this.account.weight
+    this.flow.running++
+    this.flow.finishTag += estimate / this.flow.weight
   }
 
-  /** Gives the time that the slot was held. */
+  /** Corrects the estimate to the time that the slot was held, and returns that time. */
   correct(now: number): number {
     const time = Math.max(0, now - this.grantedAt)
-    this.account.running--
-    this.account.charged += (time - this.estimate) / this.account.weight
+    this.flow.running--
+    this.flow.finishTag += (time - this.estimate) / this.flow.weight
     return time
   }
 }
@@ -63,179 +66,184 @@ const isBefore = <T>(a: Claim<T>, b: Claim<T>): boolean =>
   a.score < b.score || (a.score === b.score && a.arrival.number < b.arrival.number)
 
 /** One key. */
-class Account<T> implements HeapNode {
-  /** Its place among the keys that compete, or that are in debt; -1 outside. */
+class Flow<T> implements HeapNode {
+  /** Its position in the heap of backlogged flows or of debtors; -1 outside. */
   index = -1
   readonly key: string | undefined
   readonly weight: number
-  /** What the key has used, or will by estimate, over its weight. */
-  charged = 0
-  /** What it is ranked by among those that compete: `charged`, but no less than the present was at that time. */
-  start = 0
+  /** The slot time that the key has used, or will by estimate, divided by its weight. */
+  finishTag = 0
+  /** While it is backlogged: the finish tag, but at least what the virtual time was when it was set. */
+  startTag = 0
   /** When it was served last, as a number of grants. */
   served = 0
   running = 0
-  /** The mean time of its jobs, of which the later count more. */
+  /** The moving average of its job times. */
   mean: number | undefined = undefined
   readonly waiting = new Heap<Claim<T>>(isBefore)
-  readonly arrivals = new Line<Arrival>()
+  readonly arrivals = new LinkedList<Arrival>()
 
   constructor(key: string | undefined, weight: number) {
     this.key = key
     this.weight = weight
   }
 
-  /** When the first of those in line came, as a number of arrivals; there is one. */
+  /** When the first of its waiting jobs came, as a number of arrivals. Only while one waits. */
   get joined(): number {
     return (this.arrivals.first as Arrival).number
   }
 
-  /** Whether it has a job, in line or running. */
+  /** Whether it has a job, in the queue or running. */
   get isOpen(): boolean {
     return this.running > 0 || this.waiting.first !== undefined
   }
 }
 
-const later = (mean: number | undefined, time: number): number => mean === undefined ? time : mean + (time - mean) / 8
+/** The exponentially weighted moving average after one more time. */
+const ewma = (mean: number | undefined, time: number): number => mean === undefined ? time : mean + (time - mean) / 8
 
-/** The keys of a pool that has somebody waiting or running. */
+/** The keys of a pool that isn't idle. */
 export class Shares<T> {
-  /** Those with nobody in line whose charge is beyond the present: what they have not yet paid off. */
-  private readonly debtors = new Heap<Account<T>>((a, b) => a.charged < b.charged)
-  private readonly competing = new Heap<Account<T>>((a, b) => {
-    if (a.start !== b.start) return a.start < b.start
+  /** Flows without a job whose finish tag is still above the virtual time. */
+  private readonly debtors = new Heap<Flow<T>>((a, b) => a.finishTag < b.finishTag)
+  private readonly backlogged = new Heap<Flow<T>>((a, b) => {
+    if (a.startTag !== b.startTag) return a.startTag < b.startTag
     return a.served < b.served || (a.served === b.served && a.joined < b.joined)
   })
-  private readonly accounts = new Map<string | undefined, Account<T>>()
-  /** Where those that come start: as whoever was served last, or later. */
-  private present = 0
-  /** What a key would have been charged by now that always had its share. */
+  private readonly flows = new Map<string | undefined, Flow<T>>()
+  /** The start tag of the flow that was served last, or more. */
+  private virtualTime = 0
+  /** The finish tag that a flow would have by now if it had always had its share. */
   private fair = 0
-  /** The greatest charge of a job. */
+  /** The longest time of a job, divided by its weight. */
   private longest = 0
-  /** The weights of the keys that have jobs, in line or running. */
+  /** The sum of the weights of all open flows. */
   private weights = 0
   private grants = 0
   private arrivals = 0
   private mean: number | undefined = undefined
-  /** Levels that a caller gains per millisecond in line. */
+  /** Levels that a caller gains per millisecond in the queue. */
   private readonly boost: number
 
   constructor(boostPerSecond: number) {
     this.boost = boostPerSecond / 1000
   }
 
-  /** How many keys are kept. */
+  /** How many flows are kept. */
   get size(): number {
-    return this.accounts.size
+    return this.flows.size
   }
 
-  /** Those of its key, if that is in use or in debt. */
+  /** The weight of a key whose flow is kept. */
   weightOf(key: string): number | undefined {
-    return this.accounts.get(key)?.weight
+    return this.flows.get(key)?.weight
   }
 
   /** The keys that have a job, in the queue or running. */
   get stats(): ReadonlyArray<KeyStats> {
-    return [...this.accounts.values()].filter((account) => account.isOpen).map(({ key, running, waiting, weight }) =>
+    return [...this.flows.values()].filter((flow) => flow.isOpen).map(({ key, running, waiting, weight }) =>
       new KeyStats({ ...key === undefined ? {} : { key }, weight, running, waiting: waiting.size })
     )
   }
 
   /** The job to be served next. */
   get first(): T | undefined {
-    return this.competing.first?.waiting.first?.job
+    return this.backlogged.first?.waiting.first?.job
   }
 
-  /** The claim takes a place in line; `joined` in milliseconds. */
+  /** The job of the claim joins the queue, at `joined` milliseconds. */
   join(claim: Claim<T>, joined: number): void {
-    const account = this.open(claim)
+    const flow = this.open(claim)
     claim.score = joined * this.boost - claim.priority
     claim.arrival.number = ++this.arrivals
-    const isFirst = account.waiting.first === undefined
-    account.waiting.push(claim)
-    account.arrivals.push(claim.arrival)
+    const isFirst = flow.waiting.first === undefined
+    flow.waiting.push(claim)
+    flow.arrivals.push(claim.arrival)
     if (!isFirst) return
-    account.start = Math.max(this.present, account.charged)
-    this.competing.push(account)
+    flow.startTag = Math.max(this.virtualTime, flow.finishTag)
+    this.backlogged.push(flow)
   }
 
-  /** The claim gives its place up. */
+  /** The job of the claim leaves the queue without a slot. */
   leave(claim: Claim<T>): void {
-    const { account } = claim
+    const { flow } = claim
     this.drop(claim)
-    // It is in line no longer than the first who is left.
-    if (account.waiting.first !== undefined) this.competing.moved(account)
-    this.settle(account)
+    // Among equal flows it is ranked by its first arrival, which may be another one now.
+    if (flow.waiting.first !== undefined) this.backlogged.moved(flow)
+    this.settle(flow)
   }
 
-  /** The claim, in line or not, gets a slot. */
+  /** The job of the claim gets a slot, from the queue or directly. */
   grant(claim: Claim<T>, now: number): void {
-    const isInLine = claim.index !== -1
-    const account = isInLine ? claim.account : this.open(claim)
-    account.charged = isInLine ? account.start : Math.max(this.present, account.charged)
-    if (isInLine) this.drop(claim)
-    this.advance(account.charged)
-    account.served = ++this.grants
-    claim.charge(now, account.mean ?? this.mean ?? 0)
-    this.update(account)
+    const isWaiting = claim.index !== -1
+    const flow = isWaiting ? claim.flow : this.open(claim)
+    flow.finishTag = isWaiting ? flow.startTag : Math.max(this.virtualTime, flow.finishTag)
+    if (isWaiting) this.drop(claim)
+    this.advance(flow.finishTag)
+    flow.served = ++this.grants
+    claim.charge(now, flow.mean ?? this.mean ?? 0)
+    this.update(flow)
   }
 
-  /** The slot of the claim has come back. */
+  /** The slot of the claim has been given back. */
   end(claim: Claim<T>, now: number): void {
-    const { account } = claim
+    const { flow } = claim
     const time = claim.correct(now)
-    account.mean = later(account.mean, time)
-    this.mean = later(this.mean, time)
-    this.update(account)
-    // Ever new keys, each of which starts at the present, must not keep it where it is: nobody falls behind what is
-    // fair by more than two jobs.
-    this.longest = Math.max(this.longest, time / account.weight)
-    // The sum of weights that are far apart may have lost this one.
-    this.fair = Math.max(this.fair, this.present) + time / Math.max(this.weights, account.weight)
+    flow.mean = ewma(flow.mean, time)
+    this.mean = ewma(this.mean, time)
+    this.update(flow)
+    // New keys start at the virtual time. A stream of ever new ones must not keep it from advancing: no flow falls
+    // behind its share by more than two jobs.
+    this.longest = Math.max(this.longest, time / flow.weight)
+    // In a sum of weights that are far apart, this one may have been rounded away.
+    this.fair = Math.max(this.fair, this.virtualTime) + time / Math.max(this.weights, flow.weight)
     this.advance(this.fair - 2 * this.longest)
-    this.settle(account)
+    this.settle(flow)
   }
 
-  /** Brings the present forward, and forgets the keys that have paid off. */
-  private advance(present: number): void {
-    this.present = Math.max(this.present, present)
-    for (let paid = this.debtors.first; paid !== undefined && paid.charged <= this.present; paid = this.debtors.first) {
+  /** Advances the virtual time, and forgets the debtors that it has passed. */
+  private advance(virtualTime: number): void {
+    this.virtualTime = Math.max(this.virtualTime, virtualTime)
+    for (
+      let paid = this.debtors.first;
+      paid !== undefined && paid.finishTag <= this.virtualTime;
+      paid = this.debtors.first
+    ) {
       this.debtors.remove(paid)
-      this.accounts.delete(paid.key)
+      this.flows.delete(paid.key)
     }
   }
 
-  /** The key has a job, in the queue or running, from here on. */
-  private open(claim: Claim<T>): Account<T> {
-    const account = claim.account = this.accounts.get(claim.key) ?? new Account<T>(claim.key, claim.weight)
-    if (account.isOpen) return account
-    this.debtors.remove(account)
-    this.accounts.set(account.key, account)
-    this.weights += account.weight
-    return account
+  /** The flow of the claim, open from here on. */
+  private open(claim: Claim<T>): Flow<T> {
+    const flow = claim.flow = this.flows.get(claim.key) ?? new Flow<T>(claim.key, claim.weight)
+    if (flow.isOpen) return flow
+    this.debtors.remove(flow)
+    this.flows.set(flow.key, flow)
+    this.weights += flow.weight
+    return flow
   }
 
-  /** Takes the claim out of the line. */
+  /** Takes the claim out of its flow's waiting jobs. */
   private drop(claim: Claim<T>): void {
-    const { account } = claim
-    account.waiting.remove(claim)
+    const { flow } = claim
+    flow.waiting.remove(claim)
     claim.arrival.leave()
-    if (account.waiting.first === undefined) this.competing.remove(account)
+    if (flow.waiting.first === undefined) this.backlogged.remove(flow)
   }
 
-  /** Ranks the key by what it is charged now. */
-  private update(account: Account<T>): void {
-    if (account.waiting.first === undefined) return
-    account.start = Math.max(this.present, account.charged)
-    this.competing.moved(account)
+  /** Ranks the flow anew after its finish tag has changed. */
+  private update(flow: Flow<T>): void {
+    if (flow.waiting.first === undefined) return
+    flow.startTag = Math.max(this.virtualTime, flow.finishTag)
+    this.backlogged.moved(flow)
   }
 
-  /** Forgets the key if nothing of it is left. */
-  private settle(account: Account<T>): void {
-    if (account.isOpen) return
-    this.weights -= account.weight
-    if (account.charged > this.present) this.debtors.push(account)
-    else this.accounts.delete(account.key)
+  /** Forgets the flow if it has neither a job nor a debt. */
+  private settle(flow: Flow<T>): void {
+    if (flow.isOpen) return
+    this.weights -= flow.weight
+    if (flow.finishTag > this.virtualTime) this.debtors.push(flow)
+    else this.flows.delete(flow.key)
   }
 }

@@ -11,20 +11,19 @@
 import { type Clock, type Exit, Formatter } from "effect"
 import type { JobOptions } from "../Admission.ts"
 import { Heap } from "./heap.ts"
-import type { Line } from "./line.ts"
-import type { Meter } from "./meter.ts"
-import { Semaphore, Waiter } from "./semaphore.ts"
+import type { Ledger } from "./ledger.ts"
+import type { LinkedList } from "./linked-list.ts"
+import { type Semaphore, Waiter } from "./semaphore.ts"
 import { Claim, Shares } from "./shares.ts"
-import { Tally } from "./tally.ts"
-import { toMillis, toSeconds } from "./time.ts"
+import { toMillis } from "./time.ts"
 import type { Wait } from "./wait.ts"
 
-/** Nested jobs that start or end inside each other's steps take native stack: so many levels of it at the most. */
+/** Nested jobs that start or end inside each other's steps take native stack: at most this many levels of it. */
 const MaxNesting = 64
 
 /**
- * What the context of a fiber says about the job that the fiber belongs to. A fiber that outlives its job keeps this
- * alone, and nothing of the pool.
+ * What the context of a fiber says about the job that the fiber belongs to. A fiber that outlives its job keeps only
+ * this, not the job.
  */
 export class JobRef {
   /** Until it has ended. */
@@ -49,13 +48,13 @@ const cameBefore = (one: Job, another: Job): boolean => one.came < another.came
 /**
  * One job of a pool, from the moment it asks for a slot until its fiber has ended.
  *
- * While it waits it is a place in the pool's queue; while it holds a slot, its own or a borrowed one, it is a place in
- * its group.
+ * While it waits it is a node of the pool's queue; while it holds a slot, its own or a borrowed one, it is a node of the
+ * list of its peers.
  */
 export abstract class Job extends Waiter {
   readonly slots: Slots
-  /** Those that end together: the pool's own jobs, those of one map, those of one pile. */
-  readonly group: Line<Job>
+  /** The jobs that end together with it: the pool's own, those of one map, or those of one pile. */
+  readonly peers: LinkedList<Job>
   readonly ref: JobRef
   /** The level of nesting: one more than that of the job around it, as long as jobs are around that. */
   readonly depth: number
@@ -65,28 +64,28 @@ export abstract class Job extends Waiter {
   /** The job that has borrowed the slot of this one: one at a time. */
   borrower: Job | undefined = undefined
   /**
-   * The jobs directly inside this one that wait, or have waiting ones inside them, by which came first. While there are
-   * any, the slot is lent.
+   * The jobs directly inside this one that wait, or have waiting ones inside them; the one that came first is on top.
+   * While there are any, the slot is lent.
    */
   waitingInside: Heap<Job> | undefined = undefined
-  /** Its place among those of the job around it; -1 outside. */
+  /** Its position in the enclosing job's `waitingInside`; -1 outside. */
   index = -1
-  /** When it came into the queue; of a job around waiting ones, when the first of those did. Counts arrivals. */
+  /** Its arrival in the queue, as a number; for a job around waiting ones, the first arrival of those. */
   came = 0
-  /** Called when it has ended, in the step that ends it. */
-  watchers: Array<() => void> | undefined = undefined
+  /** Called in the step that ends it, when it has ended. */
+  onEnd: Array<() => void> | undefined = undefined
   readonly options: JobOptions | undefined
-  /** What it is among the keys: from its way into the queue until its slot comes back. */
+  /** What it is among the keys, from its way into the queue until its slot is given back. */
   claim: Claim<Job> | undefined = undefined
-  /** Its wait, where something bounds it or shows it. */
+  /** Its wait, if something bounds it or shows it. */
   wait: Wait | undefined = undefined
-  /** Since when it is in the queue or, where jobs are measured, holds its slot: nanoseconds of monotonic time. */
+  /** When it joined the queue or, where jobs are measured, when it got its slot: nanoseconds of monotonic time. */
   since = 0n
 
-  constructor(slots: Slots, group: Line<Job>, enclosing: Job | undefined, options?: JobOptions) {
+  constructor(slots: Slots, peers: LinkedList<Job>, enclosing: Job | undefined, options?: JobOptions) {
     super()
     this.slots = slots
-    this.group = group
+    this.peers = peers
     this.options = options
     this.ref = new JobRef(this, enclosing?.ref)
     this.depth = enclosing === undefined ? 0 : enclosing.enclosing === undefined ? 1 : enclosing.depth + 1
@@ -104,13 +103,13 @@ export abstract class Job extends Waiter {
     return this.depth % MaxNesting === MaxNesting - 1
   }
 
-  /** Whether its pool, or what else it is part of, refuses the job. */
+  /** Whether its pool, or the map or pile that it is part of, refuses the job. */
   abstract get isRefused(): boolean
-  /** The job has a slot or a place in the queue. Called in the step that gives it. */
+  /** The job has got a slot or joined the queue. Called in that step. */
   onEnter(): void {}
-  /** A slot has come to a job that waited. Called in the step that gives it. */
+  /** A job that waited has got a slot. Called in that step. */
   abstract onGrant(): void
-  /** The job waited, and will not get a slot: its wait says why, or the pool has closed. It is out of the queue. */
+  /** A job that waited has left the queue without a slot: its wait says why, or the pool has closed. */
   abstract onRefuse(): void
   /** Interrupts the job, which holds a slot. */
   abstract interrupt(fiberId: number): void
@@ -122,7 +121,7 @@ export abstract class Job extends Waiter {
   }
 }
 
-/** What ranks those in the queue, when some have keys or priorities. */
+/** What ranks waiting jobs, when some have keys or priorities. */
 export interface Ranking {
   readonly clock: Clock.Clock
   /** The weight of a key. */
@@ -136,39 +135,34 @@ const isRanked = (options: JobOptions | undefined): boolean =>
 
 // Invariants, between steps:
 // - a job is "holding" exactly while it is in its group, and "waiting" exactly while it is in the queue;
-// - semaphore.taken counts the holding jobs without a lender, `borrowed` those with one;
+// - semaphore.taken counts the holding jobs without a lender, ledger.borrowed those with one;
 // - lender and borrower mirror each other, both hold, and the borrower is inside the lender;
-// - a job with waiting ones inside it, however far, is lent: no job that only waits for them leaves its slot idle.
+// - the slot of a job with waiting ones inside it, at any depth, is lent: no job waits for them with its slot idle.
 export class Slots {
-  readonly semaphore: Semaphore
-  borrowed = 0
-  started = 0
-  readonly tally = new Tally()
-  /** The keys, from the first job that has one, or a priority, until the pool is idle. */
+  readonly semaphore: Semaphore<Job>
+  /** The keys, from the first job that has a key or a priority until the pool is idle. */
   shares: Shares<Job> | undefined = undefined
-  /** Measures the jobs, where that is asked for. */
-  meter: Meter | undefined = undefined
-  /** Called after changes, while somebody wants to know of them. */
-  onChange: (() => void) | undefined = undefined
+  private readonly ledger: Ledger
   private readonly ranking: Ranking
-  /** When the pool was made: priorities count times in the queue from there. */
+  /** When the pool was made. Priorities count time from there. */
   private readonly began: bigint
-  /** The time of the present step, where something is measured by it. */
+  /** The time of the current step, if something is measured by it. */
   private now = 0n
   private arrivals = 0
   /** Called whenever a job has ended or left the queue. */
   private readonly onLeave: () => void
 
-  constructor(size: number, ranking: Ranking, onLeave: () => void) {
-    this.semaphore = new Semaphore(size)
+  constructor(semaphore: Semaphore<Job>, ledger: Ledger, ranking: Ranking, onLeave: () => void) {
+    this.semaphore = semaphore
+    this.ledger = ledger
     this.ranking = ranking
     this.began = this.time
     this.onLeave = onLeave
   }
 
   /**
-   * Asks the user's functions what a step needs to know of the job. They may act on the pool, so that only what is asked
-   * after this holds in the step. Throws what the weight throws, and where the priority isn't a number.
+   * Calls the user's code that a step needs to know of the job, which may act on the pool: what was checked before this
+   * may no longer hold. Throws what the weight throws, and if the priority isn't a finite number.
    */
   prepare(job: Job): void {
     const { options } = job
@@ -180,12 +174,12 @@ export class Slots {
       const weight = key === undefined ? 1 : this.shares?.weightOf(key) ?? this.ranking.weight(key)
       job.claim = new Claim(job, key, weight, priority)
       this.now = this.time
-    } else if (this.meter !== undefined) {
+    } else if (this.ledger.isMeasured) {
       this.now = this.time
     }
   }
 
-  /** Gives the job, which is prepared, a free slot of the pool, if there is one. */
+  /** Gives the prepared job a free slot of the pool, if there is one. */
   takeIfAvailable(job: Job): boolean {
     if (!this.semaphore.takeIfAvailable()) return false
     const claim = this.claimOf(job)
@@ -194,7 +188,7 @@ export class Slots {
     return true
   }
 
-  /** Gives the job a free slot of the pool, or lends it the innermost slot around it, if either can be. */
+  /** Gives the job a free slot of the pool, or else lends it the innermost slot around it that isn't lent. */
   takeOrBorrow(job: Job): boolean {
     if (this.takeIfAvailable(job)) return true
     for (let around = job.enclosing; around !== undefined; around = around.enclosing) {
@@ -202,22 +196,22 @@ export class Slots {
         this.lend(around, job)
         return true
       }
-      // Those around it are lent as well.
+      // The slots further out are lent as well.
       if (around.waitingInside?.first !== undefined) return false
     }
     return false
   }
 
-  /** Joins the queue, at the time of the step. Only for a job that could neither take nor borrow. */
+  /** Joins the queue, at the time of the step. Only for a job that could neither take nor borrow a slot. */
   join(job: Job): void {
-    // First: it may be the one that brings the keys, for those in the queue already.
+    // First: it may bring the keys, which then rank the jobs in the queue so far.
     const claim = this.claimOf(job)
     job.state = "waiting"
     job.since = this.now
     this.semaphore.wait(job)
     if (claim !== undefined) this.shares?.join(claim, toMillis(job.since - this.began))
     this.seek(job)
-    this.onChange?.()
+    this.ledger.changed()
   }
 
   /** Reads the clock for a step in which a job joins the queue. */
@@ -234,7 +228,7 @@ export class Slots {
   /** Takes all waiting jobs out of the queue, from its head. */
   refuseAll(): void {
     for (;;) {
-      const job = this.semaphore.dismiss() as Job | undefined
+      const job = this.semaphore.dismiss()
       if (job === undefined) return
       this.dismissed(job)
       job.onRefuse()
@@ -244,16 +238,15 @@ export class Slots {
   resize(size: number): void {
     this.startStep()
     this.semaphore.resize(size)
-    this.onChange?.()
+    this.ledger.changed()
   }
 
-  /** A job that held a slot is over: the slot goes where it is needed next. */
+  /** A job that held a slot has ended, and the slot goes where it is needed next. */
   end(job: Job, exit: Exit.Exit<unknown, unknown>): void {
     this.startStep()
-    // The clock may have ended it.
+    // The clock may have ended it by now.
     if (job.state !== "holding") return
-    this.tally.end(exit)
-    this.meter?.end(toSeconds(this.now - job.since), exit)
+    this.ledger.end(exit, job.since, this.now)
     const { borrower, claim, lender } = job
     job.state = "ended"
     job.leave()
@@ -264,47 +257,34 @@ export class Slots {
       borrower.lender = lender
       borrower.claim = claim
       if (lender !== undefined) lender.borrower = borrower
-      this.borrowed--
+      this.ledger.borrowed--
     } else if (lender !== undefined) {
       lender.borrower = undefined
-      this.borrowed--
+      this.ledger.borrowed--
       this.lendOn(lender)
     } else {
       if (claim !== undefined) this.shares?.end(claim, toMillis(this.now))
       this.semaphore.release()
     }
-    if (job.watchers !== undefined) { for (const watcher of job.watchers) watcher() }
+    if (job.onEnd !== undefined) { for (const onEnd of job.onEnd) onEnd() }
     this.left()
   }
 
-  /** A slot of the pool has come to a job in the queue. */
+  /** A job in the queue gets a slot of the pool. */
   onPermit(job: Job): void {
     if (job.claim !== undefined) this.shares?.grant(job.claim, toMillis(this.now))
     this.granted(job)
     job.onGrant()
   }
 
-  /** The job that has waited longest. */
-  get oldest(): Job | undefined {
-    return this.semaphore.oldest as Job | undefined
-  }
-
-  /** Whether no slot is held and no job waits. */
-  get isIdle(): boolean {
-    return this.semaphore.taken === 0 && this.semaphore.waiting === 0
-  }
-
   private granted(job: Job): void {
-    const { meter } = this
-    if (meter !== undefined) {
-      meter.start(job.state === "waiting" ? toSeconds(this.now - job.since) : 0)
-      job.since = this.now
-    }
+    const { now } = this
+    const since = job.state === "waiting" ? job.since : now
     if (job.state === "waiting") this.stopWaiting(job)
     job.state = "holding"
-    job.group.push(job)
-    this.started++
-    this.onChange?.()
+    job.since = now
+    job.peers.push(job)
+    this.ledger.start(since, now)
   }
 
   private dismissed(job: Job): void {
@@ -322,21 +302,21 @@ export class Slots {
   }
 
   private left(): void {
-    if (this.shares !== undefined && this.isIdle) this.shares = this.semaphore.next = undefined
+    if (this.shares !== undefined && this.semaphore.isIdle) this.shares = this.semaphore.next = undefined
     this.onLeave()
-    this.onChange?.()
+    this.ledger.changed()
   }
 
   private lend(lender: Job, job: Job): void {
-    // What it holds is charged to the key that the slot was granted to.
+    // The slot stays charged to the key that it was granted to.
     job.claim = undefined
     lender.borrower = job
     job.lender = lender
-    this.borrowed++
+    this.ledger.borrowed++
     this.granted(job)
   }
 
-  /** Lends the slot of a job that has it back to the first of those that wait inside it. */
+  /** Lends the slot, which its job has back, to the first of the jobs that wait inside that job. */
   private lendOn(lender: Job): void {
     let job = lender.waitingInside?.first
     while (job !== undefined && job.state === "holding") job = job.waitingInside?.first
@@ -347,20 +327,20 @@ export class Slots {
     job.onGrant()
   }
 
-  /** The job waits from now on inside all those around it. */
+  /** From here on the job waits inside all jobs around it. */
   private seek(job: Job): void {
     job.came = ++this.arrivals
     for (let inner = job, around = inner.enclosing; around !== undefined; inner = around, around = inner.enclosing) {
       const waiting = around.waitingInside ??= new Heap<Job>(cameBefore)
       const isFirst = waiting.first === undefined
       waiting.push(inner)
-      // It came after all that wait there already.
+      // It came after the jobs that wait there already.
       if (!isFirst) return
       around.came = job.came
     }
   }
 
-  /** The job waits no longer inside those around it. */
+  /** The job no longer waits inside the jobs around it. */
   private unseek(job: Job): void {
     let inner = job
     let around = inner.enclosing
@@ -368,7 +348,7 @@ export class Slots {
       around.waitingInside?.remove(inner)
       if (around.waitingInside?.first !== undefined) break
     }
-    // From there on outwards, another may have come first now.
+    // From there on outwards, the first arrival may be another one now.
     for (; around !== undefined; around = around.enclosing) {
       const came = around.waitingInside?.first?.came
       if (came === undefined || came === around.came) return
@@ -377,7 +357,7 @@ export class Slots {
     }
   }
 
-  /** What waits inside a job that has ended waits inside the one around it; fibers that outlive it keep neither. */
+  /** What waits inside a job that has ended, now waits inside the one around it. Fibers that outlive it keep neither. */
   private retire(job: Job): void {
     const inside = job.waitingInside
     job.ref.job = undefined
@@ -388,7 +368,7 @@ export class Slots {
     for (const inner of inside.toArray()) around?.push(inner)
   }
 
-  /** What the job, which gets a slot or joins the queue, is among the keys, if there are any or it brings one. */
+  /** The claim of a job that gets a slot or joins the queue, if the pool has keys or the job brings one. */
   private claimOf(job: Job): Claim<Job> | undefined {
     if (this.shares === undefined) {
       if (!isRanked(job.options)) return job.claim = undefined
@@ -397,10 +377,10 @@ export class Slots {
     return job.claim ??= new Claim(job, undefined, 1, 0)
   }
 
-  /** Has the keys rule over which job is next. */
+  /** From here on, keys and priorities decide which job is next. */
   private share(): void {
     const shares = this.shares = new Shares<Job>(this.ranking.priorityBoost)
-    for (const job of this.semaphore.toArray() as Array<Job>) {
+    for (const job of this.semaphore.toArray()) {
       job.claim = new Claim(job, undefined, 1, 0)
       shares.join(job.claim, toMillis(job.since - this.began))
     }
@@ -408,7 +388,7 @@ export class Slots {
   }
 
   private startStep(): void {
-    if (this.shares !== undefined || this.meter !== undefined) this.now = this.time
+    if (this.shares !== undefined || this.ledger.isMeasured) this.now = this.time
   }
 
   /** Nanoseconds of monotonic time. */

@@ -2,7 +2,8 @@
  * The warning that callers wait long for a slot.
  */
 import { type Context, Duration, Effect } from "effect"
-import type { Slots } from "./slots.ts"
+import type { Semaphore } from "./semaphore.ts"
+import type { Job } from "./slots.ts"
 import { toMillis } from "./time.ts"
 import type { Timer, Timers } from "./timers.ts"
 
@@ -13,17 +14,23 @@ const Pause = 60_000
 export class SlowWait {
   private readonly pool: string
   private readonly bound: number
-  private readonly slots: Slots
+  private readonly semaphore: Semaphore<Job>
   private readonly timers: Timers
   private readonly context: Context.Context<never>
   private timer: Timer | undefined = undefined
   private warned = -Infinity
 
   /** `bound` in milliseconds; `context` is where the warnings go. */
-  constructor(pool: string, bound: number, slots: Slots, timers: Timers, context: Context.Context<never>) {
+  constructor(
+    pool: string,
+    bound: number,
+    semaphore: Semaphore<Job>,
+    timers: Timers,
+    context: Context.Context<never>
+  ) {
     this.pool = pool
     this.bound = bound
-    this.slots = slots
+    this.semaphore = semaphore
     this.timers = timers
     this.context = context
   }
@@ -35,11 +42,11 @@ export class SlowWait {
 
   /** The clock, which was asked on the way, may have had the timer fire, set another, or left no caller to watch. */
   private set(timer: Timer): void {
-    if (this.timer === undefined && !this.slots.isIdle) this.timer = timer
+    if (this.timer === undefined && !this.semaphore.isIdle) this.timer = timer
     else timer.cancel()
   }
 
-  /** There is no caller to watch. */
+  /** Stops watching: no caller waits. */
   stop(): void {
     this.timer?.cancel()
     this.timer = undefined
@@ -47,7 +54,7 @@ export class SlowWait {
 
   private readonly check = (now: number): void => {
     this.timer = undefined
-    const oldest = this.slots.oldest
+    const oldest = this.semaphore.oldest
     if (oldest === undefined) return
     const since = toMillis(oldest.since)
     const isDue = now >= this.due(since)
@@ -62,7 +69,7 @@ export class SlowWait {
   }
 
   private warn(waited: number): void {
-    const { permits, taken, waiting } = this.slots.semaphore
+    const { permits, taken, waiting } = this.semaphore
     const time = Duration.format(Duration.millis(Math.round(waited)))
     Effect.runForkWith(this.context)(
       Effect.logWarning(

@@ -1,23 +1,23 @@
 /**
- * Sources as cursors: one item at a time, at once where the source can.
+ * Sources as cursors: one item at a time, synchronously where the source can.
  */
 import { Channel, Effect, Formatter, Predicate, Pull, Scope, Stream } from "effect"
 import { type Source, SourceError } from "../Source.ts"
 
-/** What `take` gives when the next item has to be fetched first. */
+/** What `take` returns when the next item has to be fetched first. */
 export const Empty: unique symbol = Symbol("Empty")
-/** What `take` gives after the last item. */
+/** What `take` returns after the last item. */
 export const End: unique symbol = Symbol("End")
 
 /** Reads a source. It is closed with the scope that it was opened in. */
 export interface Cursor {
-  /** The next item, or `Empty`, or `End`: then it is not called again. Throws if the source does. */
+  /** Returns the next item, or `Empty`, or `End`, after which it isn't called again. Throws if the source does. */
   take(): unknown
-  /** Makes `take` give something else than `Empty`. It fails as the source does. */
+  /** Fetches what `take` returns next. Fails as the source does. */
   readonly fetch: Effect.Effect<void, unknown>
 }
 
-/** Opens sources as one: the items of a single one, tuples of several, up to the end of the shortest. */
+/** Opens sources as one cursor: over the items of a single one, or over tuples up to the end of the shortest. */
 export const open = (
   sources: ReadonlyArray<Source.Any>,
   scope: Scope.Scope
@@ -43,7 +43,7 @@ const openOne = (source: Source.Any | undefined, scope: Scope.Scope): Effect.Eff
 const openIterator = (source: Iterable<unknown>, scope: Scope.Scope): Effect.Effect<Cursor> =>
   Effect.uninterruptible(Effect.suspend(() => {
     const iterator = source[Symbol.iterator]()
-    // One that has ended or thrown is not closed, as in a `for` loop.
+    // As in a `for` loop, an iterator that has ended or thrown isn't closed.
     let ended = false
     let closed = false
     const close = Effect.sync(() => {
@@ -52,19 +52,19 @@ const openIterator = (source: Iterable<unknown>, scope: Scope.Scope): Effect.Eff
     })
     const cursor: Cursor = {
       take() {
-        // Others that it is zipped with may have had it closed.
+        // Another source of the same map may have caused it to be closed.
         if (closed) return End
         ended = true
         const result = iterator.next()
         if (result.done === true) return End
         ended = false
-        // It may have been left from inside its own step.
+        // The map may have been left from inside this step.
         if (closed) iterator.return?.()
         return result.value
       },
       fetch: Effect.void
     }
-    // A scope that has closed meanwhile closes it at once.
+    // A scope that has closed in the meantime closes it immediately.
     return Effect.as(Scope.addFinalizer(scope, close), cursor)
   }))
 
@@ -80,7 +80,7 @@ const openAsyncIterator = (source: AsyncIterable<unknown>, scope: Scope.Scope): 
     const close = Effect.suspend(() => {
       if (ended) return Effect.void
       if (!fetching) return Effect.promise(end)
-      // It may not end before a `next` that never settles.
+      // Not awaited: it may never end while a `next` is pending.
       end().catch(() => {})
       return Effect.void
     })

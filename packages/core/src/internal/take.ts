@@ -48,10 +48,10 @@ export const runStream = <A, E, R>(
     })
   ))
 
-/** A job that lasts as long as a scope. What runs `within` is inside of it. */
+/** A job that lasts as long as a scope. Effects that run `within` it are inside of it. */
 class ScopedJob extends CallerJob<ScopedJob, never, never> {
   private readonly scope: Scope.Scope
-  /** The fibers within, each as many times as it is. */
+  /** The fibers within, once for each `within` that they are in. */
   private readonly fibers: Array<Fiber.Fiber<unknown, unknown>> = []
   /** How it ends, once it does. */
   private ending: Exit.Exit<unknown, unknown> | undefined = undefined
@@ -63,7 +63,7 @@ class ScopedJob extends CallerJob<ScopedJob, never, never> {
     this.scope = scope
   }
 
-  /** The scope gets the slot in one step: an interruption before it finds the caller in charge, one after it the scope. */
+  /** Hands the slot to the scope in one step: before it, an interruption makes the caller give it back, later the scope. */
   protected readonly effect: Effect.Effect<ScopedJob> = Effect.uninterruptible(
     Effect.suspend(() =>
       Effect.map(Scope.addFinalizerExit(this.scope, this.release), () => {
@@ -106,7 +106,7 @@ class ScopedJob extends CallerJob<ScopedJob, never, never> {
     })
   }
 
-  /** The scope closes: what runs within is interrupted and awaited, and the slot goes back. */
+  /** The scope closes: interrupts what runs within, waits for it, and gives the slot back. */
   private readonly release = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> =>
     Effect.withFiber((closer) => {
       if (this.state !== "holding") return Effect.void
@@ -115,11 +115,11 @@ class ScopedJob extends CallerJob<ScopedJob, never, never> {
       this.stop(exit, closer.id)
       return Effect.callback<void>((resume) => {
         if (this.state !== "holding") return resume(Effect.void)
-        ;(this.watchers ??= []).push(() => this.pool.schedule(() => resume(Effect.void)))
+        ;(this.onEnd ??= []).push(() => this.pool.tasks.schedule(() => resume(Effect.void)))
       })
     })
 
-  /** The pool closes: what runs within is interrupted, and the slot goes back. The scope is not waited for. */
+  /** The pool closes: interrupts what runs within and gives the slot back, without waiting for the scope. */
   override interrupt(fiberId: number): void {
     this.stop(Exit.interrupt(fiberId), fiberId)
   }
@@ -130,11 +130,11 @@ class ScopedJob extends CallerJob<ScopedJob, never, never> {
 
   private stop(exit: Exit.Exit<unknown, unknown>, fiberId: number): void {
     this.ending ??= exit
-    for (const fiber of new Set(this.fibers)) this.pool.interrupt(fiber, fiberId)
+    for (const fiber of new Set(this.fibers)) this.pool.tasks.interrupt(fiber, fiberId)
     this.settle()
   }
 
-  /** Gives the slot back if the job is to end and nothing is within any more. */
+  /** Gives the slot back if the job is to end and nothing runs within any more. */
   private settle(): void {
     if (this.ending !== undefined && this.fibers.length === 0 && this.state === "holding") {
       this.slots.end(this, this.ending)

@@ -1,9 +1,9 @@
 /**
- * Monotonic time, which goes on evenly when the clock on the wall is put right. Clocks count it in nanoseconds.
+ * Monotonic time, which changes of the wall clock don't affect. Clocks count it in nanoseconds.
  */
 
-/** So many nanoseconds in seconds. */
+/** Converts nanoseconds to seconds. */
 export const toSeconds = (nanos: bigint): number => Number(nanos) / 1_000_000_000
 
-/** So many nanoseconds in milliseconds. */
+/** Converts nanoseconds to milliseconds. */
 export const toMillis = (nanos: bigint): number => Number(nanos) / 1_000_000

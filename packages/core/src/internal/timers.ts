@@ -3,6 +3,7 @@
  */
 import { type Clock, type Context, Duration, Effect, type Fiber } from "effect"
 import { Heap, type HeapNode } from "./heap.ts"
+import type { Tasks } from "./tasks.ts"
 import { toMillis } from "./time.ts"
 
 export class Timer implements HeapNode {
@@ -21,7 +22,7 @@ export class Timer implements HeapNode {
     this.onTime = onTime
   }
 
-  /** Takes it back; one that has fired is left alone. Runs nothing of the clock's in this step. */
+  /** Cancels the timer unless it has fired. Doesn't call the clock in this step. */
   cancel(): void {
     this.timers.cancel(this)
   }
@@ -30,18 +31,17 @@ export class Timer implements HeapNode {
 export class Timers {
   private readonly clock: Clock.Clock
   private readonly context: Context.Context<never>
-  /** Runs a task soon, outside of the present step. */
-  private readonly schedule: (task: () => void) => void
+  private readonly tasks: Tasks
   private readonly timers = new Heap<Timer>((a, b) => a.at < b.at || (a.at === b.at && a.number < b.number))
   private count = 0
   /** Whether it fires timers, or sets its sleep, at the moment. */
   private isBusy = false
   private sleeping: { readonly until: number; readonly fiber: Fiber.Fiber<void> } | undefined = undefined
 
-  constructor(clock: Clock.Clock, context: Context.Context<never>, schedule: (task: () => void) => void) {
+  constructor(clock: Clock.Clock, context: Context.Context<never>, tasks: Tasks) {
     this.clock = clock
     this.context = context
-    this.schedule = schedule
+    this.tasks = tasks
   }
 
   /** Milliseconds of monotonic time. */
@@ -62,11 +62,11 @@ export class Timers {
     return timer
   }
 
-  /** The fiber sleeps on, and finds out then when the next timer is due, unless there is none left. */
+  /** The fiber goes on sleeping and then looks for the next timer, or is stopped soon if no timer is left. */
   cancel(timer: Timer): void {
     if (timer.index === -1) return
     this.timers.remove(timer)
-    if (this.timers.first === undefined) this.schedule(() => this.sleep())
+    if (this.timers.first === undefined) this.tasks.schedule(() => this.sleep())
   }
 
   /** Has the fiber sleep until the first timer, or not at all. The clock may set and cancel timers inside this. */
@@ -93,7 +93,7 @@ export class Timers {
     })
   }
 
-  /** It is that time, since the clock has slept until then; a clock may count its time otherwise than its sleep. */
+  /** The clock has slept until that time, which counts even if its own time says otherwise. */
   private fire(until: number): void {
     const { isBusy } = this
     this.sleeping = undefined

@@ -19,11 +19,17 @@ export class Wait {
     this.endSpan = endSpan
   }
 
+  /** The wait ends before it has begun: the queue is full. */
+  reject(refusal: PoolFull): void {
+    this.refusal = refusal
+    this.end(false)
+  }
+
   stopTimer(): void {
     this.timer?.cancel()
   }
 
-  /** The wait is over, and so is the step that ended it: a tracer may act on the pool. Does so once. */
+  /** Ends the span, once. Called after the step that ended the wait, since a tracer may act on the pool. */
   end(isGranted: boolean): void {
     const { endSpan } = this
     this.endSpan = undefined
@@ -37,6 +43,6 @@ export const beginSpan = (context: Context.Context<never>, pool: string, size: n
   const span = Effect.runSyncWith(context)(Effect.makeSpan("greenpool.wait", { attributes }))
   const clock = Context.get(context, Clock.Clock)
   const isTimed = Context.get(context, References.TracerTimingEnabled)
-  // In a fiber of its own: a tracer that throws here would fail the one that gives the slot.
+  // In a fiber of its own: a tracer that throws here would fail the fiber that grants the slot.
   return (exit) => void Effect.runFork(Effect.sync(() => span.end(isTimed ? clock.currentTimeNanosUnsafe() : 0n, exit)))
 }

@@ -71,7 +71,7 @@ const shares = faultsOf("internal/shares.ts", ["shares", "shares-property", "adm
   },
   {
     name: "a key whose first caller has left is not ranked anew",
-    find: "    if (account.waiting.first !== undefined) this.competing.moved(account)\n",
+    find: "    if (flow.waiting.first !== undefined) this.backlogged.moved(flow)\n",
     replace: "",
     tests: ["admission-corners"]
   },
@@ -88,7 +88,7 @@ const shares = faultsOf("internal/shares.ts", ["shares", "shares-property", "adm
   },
   {
     name: "a weight that its sum has lost upsets what is fair",
-    find: "time / Math.max(this.weights, account.weight)",
+    find: "time / Math.max(this.weights, flow.weight)",
     replace: "time / this.weights"
   },
   {
@@ -98,17 +98,17 @@ const shares = faultsOf("internal/shares.ts", ["shares", "shares-property", "adm
   },
   {
     name: "the weights of keys that have left still count",
-    find: "    this.weights -= account.weight\n",
+    find: "    this.weights -= flow.weight\n",
     replace: ""
   },
   {
     name: "a grant is charged without regard to the weight",
-    find: "this.account.charged += estimate / this.account.weight",
-    replace: "this.account.charged += estimate"
+    find: "this.flow.finishTag += estimate / this.flow.weight",
+    replace: "this.flow.finishTag += estimate"
   },
   {
     name: "a correction has no regard to the weight",
-    find: "(time - this.estimate) / this.account.weight",
+    find: "(time - this.estimate) / this.flow.weight",
     replace: "time - this.estimate"
   },
   {
@@ -123,12 +123,12 @@ const shares = faultsOf("internal/shares.ts", ["shares", "shares-property", "adm
   },
   {
     name: "a charge is never corrected",
-    find: "    this.account.charged += (time - this.estimate) / this.account.weight\n",
+    find: "    this.flow.finishTag += (time - this.estimate) / this.flow.weight\n",
     replace: ""
   },
   {
     name: "a grant is not charged",
-    find: "    this.account.charged += estimate / this.account.weight\n",
+    find: "    this.flow.finishTag += estimate / this.flow.weight\n",
     replace: ""
   },
   {
@@ -144,23 +144,23 @@ const shares = faultsOf("internal/shares.ts", ["shares", "shares-property", "adm
   },
   {
     name: "a key does not count what it has running",
-    find: "    this.account.running++\n",
+    find: "    this.flow.running++\n",
     replace: ""
   },
   {
     name: "a key counts what has ended as running",
-    find: "    this.account.running--\n",
+    find: "    this.flow.running--\n",
     replace: ""
   },
   {
     name: "a key is charged the mean of all keys",
-    find: "account.mean ?? this.mean ?? 0",
+    find: "flow.mean ?? this.mean ?? 0",
     replace: "this.mean ?? 0"
   },
   {
     name: "a new key is charged nothing at its first grant",
-    find: "account.mean ?? this.mean ?? 0",
-    replace: "account.mean ?? 0"
+    find: "flow.mean ?? this.mean ?? 0",
+    replace: "flow.mean ?? 0"
   },
   {
     name: "the mean time of a job is that of the first",
@@ -226,33 +226,33 @@ const shares = faultsOf("internal/shares.ts", ["shares", "shares-property", "adm
   },
   {
     name: "equal keys are in no order",
-    find: "    account.served = ++this.grants\n",
+    find: "    flow.served = ++this.grants\n",
     replace: ""
   },
   {
     name: "a key in line is ranked by its charge alone",
-    find: "if (a.start !== b.start) return a.start < b.start",
-    replace: "if (a.charged !== b.charged) return a.charged < b.charged"
+    find: "if (a.startTag !== b.startTag) return a.startTag < b.startTag",
+    replace: "if (a.finishTag !== b.finishTag) return a.finishTag < b.finishTag"
   },
   {
     name: "the greatest debt is looked at first",
-    find: "a.charged < b.charged",
-    replace: "a.charged > b.charged"
+    find: "a.finishTag < b.finishTag",
+    replace: "a.finishTag > b.finishTag"
   },
   {
     name: "a key in line is not kept",
-    find: "    this.accounts.set(account.key, account)\n    this.weights",
+    find: "    this.flows.set(flow.key, flow)\n    this.weights",
     replace: "    this.weights"
   },
   {
     name: "a key that is served at once is not kept",
-    find: "    this.accounts.set(account.key, account)\n",
+    find: "    this.flows.set(flow.key, flow)\n",
     replace: ""
   },
   {
     name: "each job is a key of its own",
-    find: "this.accounts.get(key) ?? new Account",
-    replace: "new Account"
+    find: "this.flows.get(key) ?? new Flow",
+    replace: "new Flow"
   },
   {
     name: "a key competes as often as it has somebody in line",
@@ -261,8 +261,8 @@ const shares = faultsOf("internal/shares.ts", ["shares", "shares-property", "adm
   },
   {
     name: "a debtor in line is still among the debtors",
-    find: "    this.debtors.remove(account)\n    this.accounts.set",
-    replace: "    this.accounts.set"
+    find: "    this.debtors.remove(flow)\n    this.flows.set",
+    replace: "    this.flows.set"
   },
   {
     name: "a debtor who is served is still among the debtors",
@@ -271,18 +271,18 @@ const shares = faultsOf("internal/shares.ts", ["shares", "shares-property", "adm
   },
   {
     name: "a key saves up what it does not use",
-    find: "    account.start = Math.max(this.present, account.charged)\n    this.competing.push",
-    replace: "    account.start = account.charged\n    this.competing.push"
+    find: "    flow.startTag = Math.max(this.virtualTime, flow.finishTag)\n    this.backlogged.push",
+    replace: "    flow.startTag = flow.finishTag\n    this.backlogged.push"
   },
   {
     name: "a key in line saves up what it does not use",
-    find: "    account.start = Math.max(this.present, account.charged)\n    this.competing.moved",
-    replace: "    account.start = account.charged\n    this.competing.moved"
+    find: "    flow.startTag = Math.max(this.virtualTime, flow.finishTag)\n    this.backlogged.moved",
+    replace: "    flow.startTag = flow.finishTag\n    this.backlogged.moved"
   },
   {
     name: "a key that returns has its debt remitted",
-    find: "    account.start = Math.max(this.present, account.charged)\n    this.competing.push",
-    replace: "    account.start = this.present\n    this.competing.push"
+    find: "    flow.startTag = Math.max(this.virtualTime, flow.finishTag)\n    this.backlogged.push",
+    replace: "    flow.startTag = this.virtualTime\n    this.backlogged.push"
   },
   {
     name: "one who leaves the line stays among the claims",
@@ -291,8 +291,8 @@ const shares = faultsOf("internal/shares.ts", ["shares", "shares-property", "adm
   },
   {
     name: "a key whose last one left the line is kept",
-    find: "this.competing.moved(account)\n    this.settle(account)\n",
-    replace: "this.competing.moved(account)\n"
+    find: "this.backlogged.moved(flow)\n    this.settle(flow)\n",
+    replace: "this.backlogged.moved(flow)\n"
   },
   {
     name: "one who is granted a slot stays among the claims",
@@ -301,53 +301,53 @@ const shares = faultsOf("internal/shares.ts", ["shares", "shares-property", "adm
   },
   {
     name: "the present does not move",
-    find: "    this.advance(account.charged)\n",
+    find: "    this.advance(flow.finishTag)\n",
     replace: ""
   },
   {
     name: "the present goes back",
-    find: "    this.present = Math.max(this.present, present)\n",
-    replace: "    this.present = present\n"
+    find: "    this.virtualTime = Math.max(this.virtualTime, virtualTime)\n",
+    replace: "    this.virtualTime = virtualTime\n"
   },
   {
     name: "what a key did not use is taken off its charge",
-    find: "account.charged = isInLine ? account.start : Math.max(this.present, account.charged)",
-    replace: "account.charged = account.charged"
+    find: "flow.finishTag = isInLine ? flow.startTag : Math.max(this.virtualTime, flow.finishTag)",
+    replace: "flow.finishTag = flow.finishTag"
   },
   {
     name: "a key is not ranked anew when it is served",
-    find: "?? 0)\n    this.update(account)\n",
+    find: "?? 0)\n    this.update(flow)\n",
     replace: "?? 0)\n"
   },
   {
     name: "a key is not ranked anew when its job has ended",
-    find: "this.mean = later(this.mean, time)\n    this.update(account)\n",
-    replace: "this.mean = later(this.mean, time)\n"
+    find: "this.mean = ewma(this.mean, time)\n    this.update(flow)\n",
+    replace: "this.mean = ewma(this.mean, time)\n"
   },
   {
     name: "debtors are kept for ever",
-    find: "      this.accounts.delete(paid.key)\n",
+    find: "      this.flows.delete(paid.key)\n",
     replace: ""
   },
   {
     name: "the present is never compared with the debts",
-    find: "paid !== undefined && paid.charged <= this.present;",
+    find: "paid !== undefined && paid.finishTag <= this.virtualTime;",
     replace: "paid !== undefined && false;"
   },
   {
     name: "a key whose job has ended is kept",
-    find: "    this.advance(this.fair - 2 * this.longest)\n    this.settle(account)\n",
+    find: "    this.advance(this.fair - 2 * this.longest)\n    this.settle(flow)\n",
     replace: "    this.advance(this.fair - 2 * this.longest)\n"
   },
   {
     name: "a key with nobody in line competes",
-    find: "    if (account.waiting.first === undefined) this.competing.remove(account)\n",
+    find: "    if (flow.waiting.first === undefined) this.backlogged.remove(flow)\n",
     replace: ""
   },
   {
     name: "a key competes no more when one of it was served",
-    find: "    if (account.waiting.first === undefined) this.competing.remove(account)\n",
-    replace: "    this.competing.remove(account)\n"
+    find: "    if (flow.waiting.first === undefined) this.backlogged.remove(flow)\n",
+    replace: "    this.backlogged.remove(flow)\n"
   },
   {
     name: "a key is forgotten while its jobs run",
@@ -361,14 +361,14 @@ const shares = faultsOf("internal/shares.ts", ["shares", "shares-property", "adm
   },
   {
     name: "debts are forgotten with the last job",
-    find: "    if (account.charged > this.present) this.debtors.push(account)\n    else this.accounts",
-    replace: "    this.accounts"
+    find: "    if (flow.finishTag > this.virtualTime) this.debtors.push(flow)\n    else this.flows",
+    replace: "    this.flows"
   },
   {
     name: "keys without a debt are debtors",
-    find: "    if (account.charged > this.present) this.debtors.push(account)\n" +
+    find: "    if (flow.finishTag > this.virtualTime) this.debtors.push(flow)\n" +
       "    else this.accounts.delete(account.key)\n",
-    replace: "    this.debtors.push(account)\n"
+    replace: "    this.debtors.push(flow)\n"
   },
   {
     name: "any priority is accepted",
@@ -383,7 +383,7 @@ const shares = faultsOf("internal/shares.ts", ["shares", "shares-property", "adm
   }
 ])
 
-const alarm = faultsOf("internal/alarm.ts", ["bounds", "drain"], [
+const alarm = faultsOf("internal/timers.ts", ["bounds", "drain"], [
   {
     name: "an earlier call does not shorten the sleep",
     find: "this.sleeping !== undefined && this.sleeping.until <= until) return",
@@ -785,27 +785,27 @@ const pool = faultsOf("internal/pool.ts", ["bounds", "drain"], [
   },
   {
     name: "maps are not told that the pool drains",
-    find: "    for (const party of this.parties) party.onDrain()\n",
+    find: "    for (const group of this.groups) group.onDrain()\n",
     replace: "",
     tests: ["drain"]
   },
   {
     name: "a pool that is idle waits to drain",
-    find: "    if (this.slots.isIdle) return resume(Effect.void)\n    const idler = new Idler((effect)",
-    replace: "    const idler = new Idler((effect)",
+    find: "    if (this.slots.isIdle) return resume(Effect.void)\n    const waiter = new IdleWaiter((effect)",
+    replace: "    const waiter = new IdleWaiter((effect)",
     tests: ["drain"]
   },
   {
     name: "one whose drain is over in time is still among the idle",
-    find: "        idler.leave()\n        this.schedule(() => resume(Effect.void))",
+    find: "        waiter.leave()\n        this.schedule(() => resume(Effect.void))",
     replace: "        this.schedule(() => resume(Effect.void))",
     tests: ["drain"],
     equivalent: "The close, which follows, wakes him a second time, which does nothing: leaving says so."
   },
   {
     name: "the end of a drain's time wakes all",
-    find: "        idler.leave()\n        this.schedule(() => resume(Effect.void))",
-    replace: "        this.wakeIdlers(Effect.void)",
+    find: "        waiter.leave()\n        this.schedule(() => resume(Effect.void))",
+    replace: "        this.wakeIdle(Effect.void)",
     tests: ["drain", "admission-corners"]
   },
   {
@@ -928,7 +928,7 @@ const spawn = faultsOf("internal/spawn.ts", ["available", "bounds", "drain"], [
     name: "a pile keeps a place for one who is turned away",
     find: "    const refusal = this.pool.enter(this, this.context)\n" +
       "    if (refusal !== undefined) return resume(Effect.fail(refusal))\n    this.receiver?.onEnter()\n",
-    replace: "    this.receiver?.onEnter()\n    const refusal = this.pool.enter(this, this.context)\n" +
+    replace: "    this.listener?.onEnter()\n    const refusal = this.pool.enter(this, this.context)\n" +
       "    if (refusal !== undefined) return resume(Effect.fail(refusal))\n",
     tests: ["bounds", "pile"]
   },

@@ -5,7 +5,7 @@ import { admission } from "./admission-faults.ts"
 import { type Fault, faultsOf } from "./fault.ts"
 import { observation } from "./observation-faults.ts"
 
-const line = faultsOf("internal/line.ts", ["line", "semaphore"], [
+const line = faultsOf("internal/linked-list.ts", ["linked-list", "semaphore"], [
   {
     name: "one who left keeps his links",
     find: "    this.prev = this\n    this.next = this\n",
@@ -13,8 +13,8 @@ const line = faultsOf("internal/line.ts", ["line", "semaphore"], [
   },
   {
     name: "push puts at the head",
-    find: "this.insert(place, this.ends)",
-    replace: "this.insert(place, this.ends.next)"
+    find: "this.insert(node, this.ends)",
+    replace: "this.insert(node, this.ends.next)"
   },
   {
     name: "pushBefore passes the wrong ones",
@@ -149,12 +149,12 @@ const semaphore = faultsOf("internal/semaphore.ts", ["semaphore", "resize", "slo
   {
     name: "a grant goes to the tail",
     find: "this.dismiss(this.next?.())",
-    replace: "this.dismiss(this.next?.() ?? this.line.toArray().at(-1))"
+    replace: "this.dismiss(this.next?.() ?? this.queue.toArray().at(-1))"
   },
   {
     name: "a grant skips the head",
     find: "this.dismiss(this.next?.())",
-    replace: "this.dismiss(this.next?.() ?? this.line.toArray().at(this.waiting > 1 ? 1 : 0))"
+    replace: "this.dismiss(this.next?.() ?? this.queue.toArray().at(this.waiting > 1 ? 1 : 0))"
   },
   {
     name: "a grant is not counted",
@@ -360,13 +360,13 @@ const slots = faultsOf("internal/slots.ts", ["reentrancy", "slots", "close"], [
   },
   {
     name: "nobody hears that a job has ended",
-    find: "watcher() }\n    this.left()",
-    replace: "watcher() }",
+    find: "onEnd() }\n    this.left()",
+    replace: "onEnd() }",
     tests: ["waitall"]
   },
   {
     name: "those who watch a job do not hear of its end",
-    find: "if (job.watchers !== undefined) { for (const watcher of job.watchers) watcher() }",
+    find: "if (job.onEnd !== undefined) { for (const onEnd of job.onEnd) onEnd() }",
     replace: "",
     tests: ["close"]
   },
@@ -377,7 +377,7 @@ const slots = faultsOf("internal/slots.ts", ["reentrancy", "slots", "close"], [
   },
   {
     name: "a job that runs is not in its group",
-    find: "    job.group.push(job)\n",
+    find: "    job.peers.push(job)\n",
     replace: "",
     tests: ["close"]
   },
@@ -427,12 +427,12 @@ const pool = faultsOf("internal/pool.ts", ["waitall", "close", "reentrancy"], [
   },
   {
     name: "waitall does not look before it waits",
-    find: "    if (this.slots.isIdle) return resume(Effect.void)\n    const idler = new Idler(resume)\n",
-    replace: "    const idler = new Idler(resume)\n"
+    find: "    if (this.slots.isIdle) return resume(Effect.void)\n    const waiter = new IdleWaiter(resume)\n",
+    replace: "    const waiter = new IdleWaiter(resume)\n"
   },
   {
     name: "an interrupted waitall is kept until the pool is idle",
-    find: "return Effect.sync(() => idler.leave())",
+    find: "return Effect.sync(() => waiter.leave())",
     replace: "return Effect.void",
     tests: ["gaps", "waitall"]
   },
@@ -443,8 +443,8 @@ const pool = faultsOf("internal/pool.ts", ["waitall", "close", "reentrancy"], [
   },
   {
     name: "only one of those in waitall returns",
-    find: "      this.schedule(() => idler.resume(effect))\n",
-    replace: "      this.schedule(() => idler.resume(effect))\n      return\n"
+    find: "      this.schedule(() => waiter.resume(effect))\n",
+    replace: "      this.schedule(() => waiter.resume(effect))\n      return\n"
   },
   {
     name: "resize works on a closed pool",
@@ -454,19 +454,19 @@ const pool = faultsOf("internal/pool.ts", ["waitall", "close", "reentrancy"], [
   },
   {
     name: "resize does not reach the maps",
-    find: "        for (const party of this.parties) party.onResize()\n",
+    find: "        for (const group of this.groups) group.onResize()\n",
     replace: "",
     tests: ["imap", "resize"]
   },
   {
     name: "a closed pool goes on",
-    find: "    this.closed = true\n    this.wakeIdlers",
-    replace: "    this.wakeIdlers",
+    find: "    this.closed = true\n    this.wakeIdle",
+    replace: "    this.wakeIdle",
     tests: ["close"]
   },
   {
     name: "the close forgets those in waitall",
-    find: "    this.wakeIdlers(Effect.interrupt)\n",
+    find: "    this.wakeIdle(Effect.interrupt)\n",
     replace: "",
     tests: ["close"]
   },
@@ -478,25 +478,25 @@ const pool = faultsOf("internal/pool.ts", ["waitall", "close", "reentrancy"], [
   },
   {
     name: "the close forgets the jobs of maps and piles",
-    find: "      jobs.push(party.jobs.toArray())\n",
+    find: "      jobs.push(group.jobs.toArray())\n",
     replace: "",
     tests: ["close"]
   },
   {
     name: "a closed party is forgotten with its first job",
-    find: "push(() => this.forget(party))",
-    replace: "push(() => this.parties.delete(party))",
+    find: "push(() => this.forget(group))",
+    replace: "push(() => this.groups.delete(group))",
     tests: ["pile"]
   },
   {
     name: "a closed party whose job goes on is never forgotten",
-    find: "    else (first.watchers ??= []).push(() => this.forget(party))\n",
+    find: "    else (first.onEnd ??= []).push(() => this.forget(group))\n",
     replace: "",
     tests: ["pile", "imap-reader"]
   },
   {
     name: "the close is not told to maps and piles",
-    find: "      party.onClose()\n",
+    find: "      group.onClose()\n",
     replace: "",
     tests: ["close"]
   },
@@ -697,7 +697,7 @@ const run = faultsOf("internal/run.ts", ["interruption", "slots", "context", "cl
 const spawn = faultsOf("internal/spawn.ts", ["interruption", "slots", "context", "close", "reentrancy"], [
   {
     name: "an ended job of a pile keeps its result",
-    find: "    this.receiver = undefined\n",
+    find: "    this.listener = undefined\n",
     replace: "",
     tests: ["gaps"]
   },
@@ -727,13 +727,13 @@ const spawn = faultsOf("internal/spawn.ts", ["interruption", "slots", "context",
   },
   {
     name: "a job on a free slot has no place in its pile",
-    find: "    this.receiver?.onEnter()\n    const fiber",
+    find: "    this.listener?.onEnter()\n    const fiber",
     replace: "    const fiber",
     tests: ["pile"]
   },
   {
     name: "a job that waits has no place in its pile",
-    find: "    this.receiver?.onEnter()\n    if (this.state === \"holding\")",
+    find: "    this.listener?.onEnter()\n    if (this.state === \"holding\")",
     replace: "    if (this.state === \"holding\")",
     tests: ["pile"]
   },
@@ -772,14 +772,14 @@ const spawn = faultsOf("internal/spawn.ts", ["interruption", "slots", "context",
   },
   {
     name: "the end of a job is not told to its pile or its report",
-    find: "      this.receiver?.onExit(exit, this.context)\n",
+    find: "      this.listener?.onExit(exit, this.context)\n",
     replace: "",
     tests: ["pile", "reports"]
   },
   {
     name: "an ended job keeps what it had",
-    find: "      this.receiver?.onExit(exit, this.context)\n      this.release()",
-    replace: "      this.receiver?.onExit(exit, this.context)",
+    find: "      this.listener?.onExit(exit, this.context)\n      this.release()",
+    replace: "      this.listener?.onExit(exit, this.context)",
     tests: ["longlife", "imap-memory"]
   },
   {
@@ -1120,12 +1120,12 @@ const map = faultsOf(
     {
       name: "a pool forgets a closed map whose job goes on",
       find: "this.pool.forget(this)",
-      replace: "this.pool.parties.delete(this)",
+      replace: "this.pool.groups.delete(this)",
       tests: ["imap-scope"]
     },
     {
       name: "a pool does not know its maps",
-      find: "    pool.parties.add(this)\n",
+      find: "    pool.groups.add(this)\n",
       replace: ""
     },
     {
@@ -1147,7 +1147,7 @@ const map = faultsOf(
     },
     {
       name: "a resize does not rouse the window",
-      find: "  onResize(): void {\n    this.rouse()",
+      find: "  onResize(): void {\n    this.scheduleFill()",
       replace: "  onResize(): void {"
     },
     {
@@ -1223,13 +1223,13 @@ const map = faultsOf(
     },
     {
       name: "what was fetched is ignored",
-      find: "      this.fetched(exit)\n      this.rouse()",
+      find: "      this.fetched(exit)\n      this.scheduleFill()",
       replace: "      this.fetched(exit)"
     },
     {
       name: "a failure that was waited for is ignored",
-      find: "      this.fetched(exit)\n      this.rouse()",
-      replace: "      this.rouse()",
+      find: "      this.fetched(exit)\n      this.scheduleFill()",
+      replace: "      this.scheduleFill()",
       tests: ["imap-failure"]
     },
     {
@@ -1380,7 +1380,7 @@ const map = faultsOf(
     },
     {
       name: "an item is not told of its slot",
-      find: "    this.window?.rouse()\n",
+      find: "    this.window?.scheduleFill()\n",
       replace: ""
     }
   ]
@@ -1565,11 +1565,11 @@ const pile = faultsOf("GreenPile.ts", ["pile", "pile-interruption", "close"], [
   {
     name: "a pool forgets a closed pile whose job goes on",
     find: "this.pool.forget(this)",
-    replace: "this.pool.parties.delete(this)"
+    replace: "this.pool.groups.delete(this)"
   },
   {
     name: "a pool does not know its piles",
-    find: "    pool.parties.add(this)\n",
+    find: "    pool.groups.add(this)\n",
     replace: "",
     tests: ["close"]
   },

@@ -3,7 +3,7 @@
  */
 import { type Fault, faultsOf } from "./fault.ts"
 
-const tally = faultsOf("internal/tally.ts", ["slots", "imap", "bounds"], [
+const tally = faultsOf("internal/outcomes.ts", ["slots", "imap", "bounds"], [
   {
     name: "a failure counts as a success",
     find: "else this.failed++",
@@ -70,13 +70,13 @@ const changes = faultsOf("internal/changes.ts", ["changes"], [
   },
   {
     name: "a state is told again that has not changed",
-    find: "const isNew = !Equal.equals(reader.seen, present)",
+    find: "const isNew = !Equal.equals(reader.seen, stats)",
     replace: "const isNew = true"
   },
   {
     name: "states are compared by identity",
-    find: "!Equal.equals(reader.seen, present)",
-    replace: "reader.seen !== present"
+    find: "!Equal.equals(reader.seen, stats)",
+    replace: "reader.seen !== stats"
   },
   {
     name: "changes do not end",
@@ -90,8 +90,8 @@ const changes = faultsOf("internal/changes.ts", ["changes"], [
   },
   {
     name: "changes end without the last state",
-    find: "isNew ? present : undefined",
-    replace: "isLast ? undefined : present"
+    find: "isNew ? stats : undefined",
+    replace: "isLast ? undefined : stats"
   },
   {
     name: "a reader is told twice",
@@ -205,7 +205,7 @@ const meter = faultsOf("internal/meter.ts", ["metrics"], [
   },
   {
     name: "jobs that end are not counted by outcome",
-    find: "    this.tally.end(exit)\n",
+    find: "    this.outcomes.end(exit)\n",
     replace: ""
   },
   {
@@ -598,7 +598,7 @@ const options = faultsOf("GreenPoolOptions.ts", ["metrics", "tracing", "slow-wai
   }
 ])
 
-const alarm = faultsOf("internal/alarm.ts", ["slow-wait", "bounds"], [
+const alarm = faultsOf("internal/timers.ts", ["slow-wait", "bounds"], [
   {
     name: "a call at a time comes that much later",
     find: "new Call(this, time, ",

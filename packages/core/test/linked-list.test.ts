@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Line, Place } from "../src/internal/line.ts"
+import { LinkedList, Node } from "../src/internal/linked-list.ts"
 
-class Named extends Place {
+class Named extends Node {
   readonly name: string
 
   constructor(name: string) {
@@ -11,17 +11,17 @@ class Named extends Place {
 }
 
 const lineOf = (...names: ReadonlyArray<string>) => {
-  const line = new Line<Named>()
+  const line = new LinkedList<Named>()
   const places = names.map((name) => new Named(name))
   for (const place of places) line.push(place)
   return { line, places }
 }
 
-const names = (line: Line<Named>) => line.toArray().map((place) => place.name)
+const names = (line: LinkedList<Named>) => line.toArray().map((place) => place.name)
 
 describe("a line", () => {
   it("is empty at first (semantic 2)", () => {
-    const line = new Line<Named>()
+    const line = new LinkedList<Named>()
     expect(line.isEmpty).toBe(true)
     expect(line.first).toBeUndefined()
     expect(line.shift()).toBeUndefined()
@@ -90,9 +90,9 @@ describe("a line", () => {
 
   it("takes in an empty line, and can be empty when it takes one in (semantic 10)", () => {
     const { line: full } = lineOf("a")
-    full.append(new Line())
+    full.append(new LinkedList())
     expect(names(full)).toEqual(["a"])
-    const empty = new Line<Named>()
+    const empty = new LinkedList<Named>()
     empty.append(full)
     expect(names(empty)).toEqual(["a"])
     expect(full.isEmpty).toBe(true)

@@ -1,9 +1,9 @@
 /**
- * How jobs have ended, and how many callers were turned away.
+ * How jobs have ended, and how many callers were rejected.
  */
 import { Cause, type Exit } from "effect"
 
-export class Tally {
+export class Outcomes {
   succeeded = 0
   failed = 0
   interrupted = 0

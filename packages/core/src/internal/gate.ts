@@ -1,0 +1,150 @@
+/**
+ * The gate of a pool: which callers are let in, which may wait for a slot, and for how long.
+ *
+ * A call runs code of the user's on its way in: a weight, a bound, a tracer, a clock. That code may act on the pool, so
+ * each step checks again what the code before it may have changed.
+ */
+import { type Context, Duration, Effect } from "effect"
+import { PoolFull } from "../Admission.ts"
+import type { Ledger } from "./ledger.ts"
+import type { Job, Slots } from "./slots.ts"
+import type { SlowWait } from "./slow-wait.ts"
+import type { Timers } from "./timers.ts"
+import { beginSpan, Wait } from "./wait.ts"
+
+/** What bounds and shows the waits of a pool. Times are in milliseconds, `Infinity` where there is no bound. */
+export interface Bounds {
+  readonly name: string
+  readonly maxWaiting: (size: number) => number
+  readonly maxWait: number
+  readonly tracing: boolean
+}
+
+export class Gate {
+  /** Whether the pool is about to close, and refuses callers that aren't inside one of its jobs. */
+  draining = false
+  closed = false
+  /** Whether the close is over. */
+  hasClosed = false
+  private hasWarned = false
+  private readonly bounds: Bounds
+  private readonly slots: Slots
+  private readonly ledger: Ledger
+  private readonly timers: Timers
+  private readonly slowWait: SlowWait | undefined
+
+  constructor(bounds: Bounds, slots: Slots, ledger: Ledger, timers: Timers, slowWait: SlowWait | undefined) {
+    this.bounds = bounds
+    this.slots = slots
+    this.ledger = ledger
+    this.timers = timers
+    this.slowWait = slowWait
+  }
+
+  /** Whether callers inside `enclosing`, or outside of any job if it is undefined, are refused. */
+  refuses(enclosing: Job | undefined): boolean {
+    return this.closed || (this.draining && enclosing === undefined)
+  }
+
+  /** Interrupts a caller that the pool refuses. For the first one after the close, a warning in its own log says why. */
+  readonly refuse: Effect.Effect<never> = Effect.suspend(() => {
+    if (!this.hasClosed || this.hasWarned) return Effect.interrupt
+    this.hasWarned = true
+    const { name } = this.bounds
+    const warning = Effect.logWarning(
+      `Pool "${name}" was used after it had closed: the scope or layer that made it has ended. ` +
+        "Keep that scope open for as long as the pool is in use"
+    )
+    return Effect.andThen(Effect.exit(Effect.annotateLogs(warning, "pool", name)), Effect.interrupt)
+  })
+
+  /**
+   * Grants the job a slot, lends it one, or puts it into the queue. Otherwise returns the effect that ends the call.
+   * `context` is the caller's.
+   */
+  enter(job: Job, context: Context.Context<never>): Effect.Effect<never, PoolFull> | undefined {
+    const { slots } = this
+    const { semaphore } = slots
+    slots.prepare(job)
+    if (job.isRefused) return this.refuse
+    if (slots.takeOrBorrow(job)) {
+      job.onEnter()
+      return undefined
+    }
+    // The pool's bounds don't apply to nested jobs, whose enclosing jobs may wait for them.
+    const bounds = job.enclosing === undefined ? this.bounds : undefined
+    const asked = job.options?.maxWait
+    const maxWait = asked === undefined ? bounds?.maxWait ?? Infinity : Duration.toMillis(asked)
+    if (maxWait <= 0) return Effect.fail(this.reject("WaitTimeout"))
+    const longest = bounds?.maxWaiting(semaphore.permits) ?? Infinity
+    const isFull = () => semaphore.waiting + 1 > longest && !semaphore.isAvailable
+    if (isFull()) return Effect.fail(this.reject("QueueFull"))
+    const endSpan = this.bounds.tracing ? beginSpan(context, this.bounds.name, semaphore.permits) : undefined
+    const wait = endSpan === undefined && maxWait === Infinity ? undefined : new Wait(endSpan)
+    job.wait = wait
+    slots.prepareToWait()
+    if (job.isRefused) {
+      wait?.end(false)
+      return this.refuse
+    }
+    if (slots.takeOrBorrow(job)) {
+      job.onEnter()
+      // The tracer may close the pool and so end the job: callers check its state afterwards.
+      wait?.end(true)
+      return undefined
+    }
+    if (isFull()) {
+      const refusal = this.reject("QueueFull")
+      wait?.reject(refusal)
+      return Effect.fail(refusal)
+    }
+    slots.join(job)
+    job.onEnter()
+    this.slowWait?.start()
+    if (wait !== undefined && maxWait !== Infinity && job.state === "waiting") {
+      const timer = this.timers.after(maxWait, () => this.expire(job, wait))
+      // The clock may have acted on the pool and got the job a slot.
+      if (job.state === "waiting") wait.timer = timer
+      else timer.cancel()
+    }
+    return undefined
+  }
+
+  /** Like `enter`, for the jobs of maps, which have no bounds. Returns false if the job is refused. */
+  enterUnbounded(job: Job): boolean {
+    const { slots } = this
+    slots.prepare(job)
+    if (job.isRefused) return false
+    if (slots.takeOrBorrow(job)) return true
+    slots.prepareToWait()
+    if (job.isRefused) return false
+    if (slots.takeOrBorrow(job)) return true
+    slots.join(job)
+    this.slowWait?.start()
+    return true
+  }
+
+  /** Like `enter`, but only takes a free slot. Returns false if none is free or the job is refused. */
+  enterIfAvailable(job: Job): boolean {
+    const { slots } = this
+    if (!slots.semaphore.isAvailable) return false
+    slots.prepare(job)
+    if (job.isRefused || !slots.takeIfAvailable(job)) return false
+    job.onEnter()
+    return true
+  }
+
+  /** The job has waited as long as it may. */
+  private expire(job: Job, wait: Wait): void {
+    this.slots.cancel(job)
+    wait.refusal = this.reject("WaitTimeout")
+    job.onRefuse()
+  }
+
+  /** Rejects a caller that isn't in the queue (any more). */
+  private reject(reason: PoolFull["reason"]): PoolFull {
+    const { permits, waiting } = this.slots.semaphore
+    this.ledger.reject()
+    return new PoolFull({ reason, pool: this.bounds.name, size: permits, waiting })
+  }
+}
