@@ -10,73 +10,73 @@ class Named extends Node {
   }
 }
 
-const lineOf = (...names: ReadonlyArray<string>) => {
-  const line = new LinkedList<Named>()
-  const places = names.map((name) => new Named(name))
-  for (const place of places) line.push(place)
-  return { line, places }
+const listOf = (...names: ReadonlyArray<string>) => {
+  const list = new LinkedList<Named>()
+  const nodes = names.map((name) => new Named(name))
+  for (const node of nodes) list.push(node)
+  return { list, nodes }
 }
 
-const names = (line: LinkedList<Named>) => line.toArray().map((place) => place.name)
+const names = (list: LinkedList<Named>) => list.toArray().map((node) => node.name)
 
-describe("a line", () => {
+describe("a list", () => {
   it("is empty at first (semantic 2)", () => {
-    const line = new LinkedList<Named>()
-    expect(line.isEmpty).toBe(true)
-    expect(line.first).toBeUndefined()
-    expect(line.shift()).toBeUndefined()
-    expect(line.toArray()).toEqual([])
+    const list = new LinkedList<Named>()
+    expect(list.isEmpty).toBe(true)
+    expect(list.first).toBeUndefined()
+    expect(list.shift()).toBeUndefined()
+    expect(list.toArray()).toEqual([])
   })
 
   it("gives back first what came first (semantic 2)", () => {
-    const { line } = lineOf("a", "b", "c")
-    expect(line.first?.name).toBe("a")
-    expect([line.shift()?.name, line.shift()?.name, line.shift()?.name, line.shift()]).toEqual([
+    const { list } = listOf("a", "b", "c")
+    expect(list.first?.name).toBe("a")
+    expect([list.shift()?.name, list.shift()?.name, list.shift()?.name, list.shift()]).toEqual([
       "a",
       "b",
       "c",
       undefined
     ])
-    expect(line.isEmpty).toBe(true)
+    expect(list.isEmpty).toBe(true)
   })
 
   it.each([0, 1, 2])(
     "lets the one at position %i leave, and keeps the order of the others (semantic 4, T7)",
     (position) => {
-      const { line, places } = lineOf("a", "b", "c")
-      places[position]?.leave()
-      expect(names(line)).toEqual(["a", "b", "c"].filter((_, i) => i !== position))
-      line.push(new Named("d"))
-      expect(names(line).at(-1)).toBe("d")
+      const { list, nodes } = listOf("a", "b", "c")
+      nodes[position]?.leave()
+      expect(names(list)).toEqual(["a", "b", "c"].filter((_, i) => i !== position))
+      list.push(new Named("d"))
+      expect(names(list).at(-1)).toBe("d")
     }
   )
 
   it("is not harmed by one who leaves twice, or was never in it (semantic 7)", () => {
-    const { line, places } = lineOf("a", "b")
-    places[0]?.leave()
-    places[0]?.leave()
+    const { list, nodes } = listOf("a", "b")
+    nodes[0]?.leave()
+    nodes[0]?.leave()
     new Named("x").leave()
-    expect(names(line)).toEqual(["b"])
+    expect(names(list)).toEqual(["b"])
   })
 
   it("takes one back who has left, at the end (semantic 2)", () => {
-    const { line, places: [a] } = lineOf("a", "b")
-    if (a === undefined) throw new Error("no place")
+    const { list, nodes: [a] } = listOf("a", "b")
+    if (a === undefined) throw new Error("no node")
     a.leave()
-    line.push(a)
-    expect(names(line)).toEqual(["b", "a"])
+    list.push(a)
+    expect(names(list)).toEqual(["b", "a"])
   })
 
   it("takes one in before the first that comes after it (semantic 19)", () => {
-    const { line } = lineOf("a", "c", "e")
-    const insert = (name: string) => line.pushBefore(new Named(name), (other) => other.name > name)
+    const { list } = listOf("a", "c", "e")
+    const insert = (name: string) => list.pushBefore(new Named(name), (other) => other.name > name)
     for (const name of ["d", "b", "f", "0"]) insert(name)
-    expect(names(line)).toEqual(["0", "a", "b", "c", "d", "e", "f"])
+    expect(names(list)).toEqual(["0", "a", "b", "c", "d", "e", "f"])
   })
 
-  it("takes in all of another line, in order, which is empty then (semantic 10)", () => {
-    const { line: first } = lineOf("a", "b")
-    const { line: second } = lineOf("c", "d")
+  it("takes in all of another list, in order, which is empty then (semantic 10)", () => {
+    const { list: first } = listOf("a", "b")
+    const { list: second } = listOf("c", "d")
     first.append(second)
     expect(names(first)).toEqual(["a", "b", "c", "d"])
     expect(second.isEmpty).toBe(true)
@@ -88,8 +88,8 @@ describe("a line", () => {
     expect(names(first)).toEqual(["b", "c", "d"])
   })
 
-  it("takes in an empty line, and can be empty when it takes one in (semantic 10)", () => {
-    const { line: full } = lineOf("a")
+  it("takes in an empty list, and can be empty when it takes one in (semantic 10)", () => {
+    const { list: full } = listOf("a")
     full.append(new LinkedList())
     expect(names(full)).toEqual(["a"])
     const empty = new LinkedList<Named>()
@@ -110,16 +110,16 @@ describe("a line", () => {
     ["into none", "", "abc"],
     ["nobody", "abc", ""],
     ["nobody into none", "", ""]
-  ])("takes in another line in the order of both: %s (semantic 10)", (_, one, another) => {
-    const { line } = lineOf(...one)
-    const { line: other } = lineOf(...another)
-    line.merge(other, (first, second) => first.name < second.name)
+  ])("takes in another list in the order of both: %s (semantic 10)", (_, one, another) => {
+    const { list } = listOf(...one)
+    const { list: other } = listOf(...another)
+    list.merge(other, (first, second) => first.name < second.name)
     const sorted = [...one + another].sort()
-    expect(names(line)).toEqual(sorted)
+    expect(names(list)).toEqual(sorted)
     expect(other.isEmpty).toBe(true)
     const backwards: Array<string> = []
-    for (let place = line.first?.prev.prev; place !== line.first?.prev; place = place?.prev) {
-      backwards.push((place as Named).name)
+    for (let node = list.first?.prev.prev; node !== list.first?.prev; node = node?.prev) {
+      backwards.push((node as Named).name)
     }
     expect(backwards).toEqual(sorted.toReversed())
   })

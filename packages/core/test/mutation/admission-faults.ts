@@ -6,13 +6,13 @@ import { type Fault, faultsOf } from "./fault.ts"
 const heap = faultsOf("internal/heap.ts", ["heap", "shares", "priority"], [
   {
     name: "one who left a heap keeps his rank",
-    find: "    member.rank = -1\n",
+    find: "    member.index = -1\n",
     replace: "",
     tests: ["heap"]
   },
   {
     name: "a heap does not close the gap of one who left",
-    find: "    if (last !== member) {\n      this.put(last, member.rank)\n      this.moved(last)\n    }\n",
+    find: "    if (last !== member) {\n      this.put(last, member.index)\n      this.moved(last)\n    }\n",
     replace: ""
   },
   {
@@ -32,13 +32,13 @@ const heap = faultsOf("internal/heap.ts", ["heap", "shares", "priority"], [
   },
   {
     name: "who is in no heap is taken out of one",
-    find: "    if (this.members[member.rank] !== member) return\n",
+    find: "    if (this.members[member.index] !== member) return\n",
     replace: ""
   },
   {
     name: "a heap looks for who is above at the wrong place",
-    find: "(member.rank - 1) >> 1",
-    replace: "member.rank >> 1"
+    find: "(member.index - 1) >> 1",
+    replace: "member.index >> 1"
   },
   {
     name: "a heap looks to the left only",
@@ -266,8 +266,8 @@ const shares = faultsOf("internal/shares.ts", ["shares", "shares-property", "adm
   },
   {
     name: "a debtor who is served is still among the debtors",
-    find: "    const isInLine = claim.rank !== -1\n",
-    replace: "    const isInLine = true\n"
+    find: "    const isWaiting = claim.index !== -1\n",
+    replace: "    const isWaiting = true\n"
   },
   {
     name: "a key saves up what it does not use",
@@ -286,8 +286,8 @@ const shares = faultsOf("internal/shares.ts", ["shares", "shares-property", "adm
   },
   {
     name: "one who leaves the line stays among the claims",
-    find: "    this.drop(claim)\n    // It is",
-    replace: "    // It is"
+    find: "    this.drop(claim)\n    // Among",
+    replace: "    // Among"
   },
   {
     name: "a key whose last one left the line is kept",
@@ -296,7 +296,7 @@ const shares = faultsOf("internal/shares.ts", ["shares", "shares-property", "adm
   },
   {
     name: "one who is granted a slot stays among the claims",
-    find: "    if (isInLine) this.drop(claim)\n",
+    find: "    if (isWaiting) this.drop(claim)\n",
     replace: ""
   },
   {
@@ -311,7 +311,7 @@ const shares = faultsOf("internal/shares.ts", ["shares", "shares-property", "adm
   },
   {
     name: "what a key did not use is taken off its charge",
-    find: "flow.finishTag = isInLine ? flow.startTag : Math.max(this.virtualTime, flow.finishTag)",
+    find: "flow.finishTag = isWaiting ? flow.startTag : Math.max(this.virtualTime, flow.finishTag)",
     replace: "flow.finishTag = flow.finishTag"
   },
   {
@@ -367,7 +367,7 @@ const shares = faultsOf("internal/shares.ts", ["shares", "shares-property", "adm
   {
     name: "keys without a debt are debtors",
     find: "    if (flow.finishTag > this.virtualTime) this.debtors.push(flow)\n" +
-      "    else this.accounts.delete(account.key)\n",
+      "    else this.flows.delete(flow.key)\n",
     replace: "    this.debtors.push(flow)\n"
   },
   {
@@ -411,18 +411,18 @@ const alarm = faultsOf("internal/timers.ts", ["bounds", "drain"], [
   },
   {
     name: "a sleep that is over is still said to last",
-    find: "  private ring(until: number): void {\n    this.sleeping = undefined\n",
-    replace: "  private ring(until: number): void {\n"
+    find: "  private fire(until: number): void {\n    this.sleeping = undefined\n",
+    replace: "  private fire(until: number): void {\n"
   },
   {
     name: "after the first calls no others are made",
-    find: "    this.isRinging = false\n    this.set()\n",
-    replace: "    this.isRinging = false\n"
+    find: "    this.isFiring = false\n    this.sleep()\n",
+    replace: "    this.isFiring = false\n"
   },
   {
     name: "an interrupted sleep rings",
-    find: "if (exit._tag === \"Success\") this.ring(until)",
-    replace: "this.ring(until)"
+    find: "if (exit._tag === \"Success\") this.fire(until)",
+    replace: "this.fire(until)"
   },
   {
     name: "the sleep is until the end of all time",
@@ -477,8 +477,7 @@ const slots = faultsOf("internal/slots.ts", ["shares", "admission-corners", "pri
   },
   {
     name: "nobody has a place within his key",
-    find:
-      "    if (job.terms?.claim !== undefined) this.shares?.join(job.terms.claim, toMillis(job.since - this.began))\n",
+    find: "    if (claim !== undefined) this.shares?.join(claim, toMillis(job.since - this.began))\n",
     replace: ""
   },
   {
@@ -508,7 +507,7 @@ const slots = faultsOf("internal/slots.ts", ["shares", "admission-corners", "pri
   },
   {
     name: "the end of a job is charged to nobody",
-    find: "      if (job.terms?.claim !== undefined) this.shares?.end(job.terms.claim, toMillis(this.now))\n",
+    find: "      if (claim !== undefined) this.shares?.end(claim, toMillis(this.now))\n",
     replace: ""
   },
   {
@@ -530,12 +529,12 @@ const slots = faultsOf("internal/slots.ts", ["shares", "admission-corners", "pri
   },
   {
     name: "an idle pool keeps its keys",
-    find: "    if (this.shares !== undefined && this.isIdle) this.shares = this.semaphore.next = undefined\n",
+    find: "    if (this.shares !== undefined && this.semaphore.isIdle) this.shares = this.semaphore.next = undefined\n",
     replace: ""
   },
   {
     name: "keys are forgotten whenever a job has ended",
-    find: "this.shares !== undefined && this.isIdle",
+    find: "this.shares !== undefined && this.semaphore.isIdle",
     replace: "this.shares !== undefined"
   },
   {
@@ -594,14 +593,16 @@ const slots = faultsOf("internal/slots.ts", ["shares", "admission-corners", "pri
   },
   {
     name: "waitall ignores those who wait",
-    find: "return this.semaphore.taken === 0 && this.semaphore.waiting === 0",
-    replace: "return this.semaphore.taken === 0",
+    file: "internal/semaphore.ts",
+    find: "return this.taken === 0 && this.waiting === 0",
+    replace: "return this.taken === 0",
     tests: ["waitall"]
   },
   {
     name: "waitall ignores those who run",
-    find: "return this.semaphore.taken === 0 && this.semaphore.waiting === 0",
-    replace: "return this.semaphore.waiting === 0",
+    file: "internal/semaphore.ts",
+    find: "return this.taken === 0 && this.waiting === 0",
+    replace: "return this.waiting === 0",
     tests: ["waitall"]
   }
 ])
@@ -609,72 +610,84 @@ const slots = faultsOf("internal/slots.ts", ["shares", "admission-corners", "pri
 const pool = faultsOf("internal/pool.ts", ["bounds", "drain"], [
   {
     name: "a pool that drains lets outsiders in",
-    find: "return this.closed || (this.draining && running(enclosing) === undefined)",
+    file: "internal/gate.ts",
+    find: "return this.closed || (this.draining && enclosing === undefined)",
     replace: "return this.closed",
     tests: ["drain"]
   },
   {
     name: "a pool that drains refuses insiders",
-    find: "return this.closed || (this.draining && running(enclosing) === undefined)",
+    file: "internal/gate.ts",
+    find: "return this.closed || (this.draining && enclosing === undefined)",
     replace: "return this.closed || this.draining",
     tests: ["drain"]
   },
   {
     name: "a pool that is closed lets insiders in",
-    find: "return this.closed || (this.draining && running(enclosing) === undefined)",
-    replace: "return (this.closed || this.draining) && running(enclosing) === undefined",
+    file: "internal/gate.ts",
+    find: "return this.closed || (this.draining && enclosing === undefined)",
+    replace: "return (this.closed || this.draining) && enclosing === undefined",
     tests: ["close", "drain"]
   },
   {
     name: "the pool's bounds are for nested jobs too",
-    find: "job.enclosing === undefined ? this.settings : undefined",
-    replace: "this.settings",
+    file: "internal/gate.ts",
+    find: "job.enclosing === undefined ? this.bounds : undefined",
+    replace: "this.bounds",
     tests: ["bounds"]
   },
   {
     name: "maxWait of nested jobs is the pool's",
+    file: "internal/gate.ts",
     find: "bounds?.maxWait ?? Infinity",
     replace: "this.settings.maxWait",
     tests: ["bounds"]
   },
   {
     name: "maxWait of a call is ignored",
+    file: "internal/gate.ts",
     find: "asked === undefined ? bounds?.maxWait ?? Infinity : Duration.toMillis(asked)",
     replace: "bounds?.maxWait ?? Infinity",
     tests: ["bounds"]
   },
   {
     name: "maxWait of a call only shortens the pool's",
+    file: "internal/gate.ts",
     find: "asked === undefined ? bounds?.maxWait ?? Infinity : Duration.toMillis(asked)",
     replace: "Math.min(bounds?.maxWait ?? Infinity, asked === undefined ? Infinity : Duration.toMillis(asked))",
     tests: ["bounds"]
   },
   {
     name: "maxWait of the pool is ignored",
-    find: "else if (maxWait !== Infinity) {",
-    replace: "else if (asked !== undefined && maxWait !== Infinity) {",
+    file: "internal/gate.ts",
+    find: "asked === undefined ? bounds?.maxWait ?? Infinity :",
+    replace: "asked === undefined ? Infinity :",
     tests: ["bounds"]
   },
   {
     name: "maxWait of zero is none",
-    find: "    if (maxWait <= 0) return this.reject(\"WaitTimeout\", semaphore.waiting)\n",
+    file: "internal/gate.ts",
+    find: "    if (maxWait <= 0) return Effect.fail(this.reject(\"WaitTimeout\"))\n",
     replace: "    if (maxWait <= 0) {\n      this.slots.wait(job)\n      return undefined\n    }\n",
     tests: ["bounds"]
   },
   {
     name: "maxWait of zero is a turn in line",
-    find: "    if (maxWait <= 0) return this.reject(\"WaitTimeout\", semaphore.waiting)\n",
+    file: "internal/gate.ts",
+    find: "    if (maxWait <= 0) return Effect.fail(this.reject(\"WaitTimeout\"))\n",
     replace: "",
     tests: ["bounds"]
   },
   {
     name: "a line is one longer than maxWaiting",
+    file: "internal/gate.ts",
     find: "semaphore.waiting + 1 > longest",
     replace: "semaphore.waiting > longest",
     tests: ["bounds"]
   },
   {
     name: "a fraction of a caller is one",
+    file: "internal/gate.ts",
     find: "semaphore.waiting + 1 > longest",
     replace: "semaphore.waiting >= longest",
     tests: ["bounds"]
@@ -725,19 +738,22 @@ const pool = faultsOf("internal/pool.ts", ["bounds", "drain"], [
   },
   {
     name: "maxWaiting bounds those who run too",
+    file: "internal/gate.ts",
     find: "semaphore.waiting + 1 > longest",
     replace: "semaphore.taken + semaphore.waiting + 1 > longest",
     tests: ["bounds"]
   },
   {
     name: "a full line is told as a long wait",
-    find: "return this.reject(\"QueueFull\"",
-    replace: "return this.reject(\"WaitTimeout\"",
+    file: "internal/gate.ts",
+    find: "return Effect.fail(this.reject(\"QueueFull\")",
+    replace: "return Effect.fail(this.reject(\"WaitTimeout\")",
     tests: ["bounds"]
   },
   {
     name: "one whose time is over stays in line",
-    find: "        this.slots.cancel(job)\n",
+    file: "internal/gate.ts",
+    find: "    this.slots.cancel(job)\n",
     replace: "",
     tests: ["bounds"]
   },
@@ -749,44 +765,47 @@ const pool = faultsOf("internal/pool.ts", ["bounds", "drain"], [
   },
   {
     name: "one whose time is over is not told why",
-    find: "terms.refusal = this.reject(",
+    file: "internal/gate.ts",
+    find: "wait.refusal = this.reject(",
     replace: "this.reject(",
     tests: ["bounds"]
   },
   {
     name: "one whose time is over is not told",
-    find: "        this.slots.cancel(job)\n        job.onRefuse()\n",
-    replace: "        this.slots.cancel(job)\n",
+    file: "internal/gate.ts",
+    find: "    job.onRefuse()\n",
+    replace: "",
     tests: ["bounds"]
   },
   {
     name: "nobody counts who is turned away",
-    find: "    tally.rejected++\n",
+    file: "internal/ledger.ts",
+    find: "    this.outcomes.rejected++\n",
     replace: "",
     tests: ["bounds"]
   },
   {
     name: "every pool drains",
-    find: "this.settings.drain === 0 || this",
+    find: "this.drain === 0 || this",
     replace: "this",
     tests: ["close", "drain"]
   },
   {
     name: "a pool that is closed from inside drains",
-    find: "this.settings.drain === 0 || this.jobAround(fiber) !== undefined",
-    replace: "this.settings.drain === 0",
+    find: "this.drain === 0 || this.jobAround(fiber) !== undefined",
+    replace: "this.drain === 0",
     tests: ["drain"]
   },
   {
     name: "a pool that drains takes no note of it",
-    find: "    this.draining = true\n",
+    find: "    this.gate.draining = true\n",
     replace: "",
     tests: ["drain"]
   },
   {
     name: "maps are not told that the pool drains",
-    find: "    for (const group of this.groups) group.onDrain()\n",
-    replace: "",
+    find: "    this.gate.draining = true\n    for (const group of this.groups) group.lookAgain()\n",
+    replace: "    this.gate.draining = true\n",
     tests: ["drain"]
   },
   {
@@ -810,8 +829,8 @@ const pool = faultsOf("internal/pool.ts", ["bounds", "drain"], [
   },
   {
     name: "drainTimeout is ignored",
-    find: "this.settings.drain === Infinity",
-    replace: "this.settings.drain > 0",
+    find: "this.drain === Infinity",
+    replace: "this.drain > 0",
     tests: ["drain"]
   },
   {
@@ -837,7 +856,7 @@ const pool = faultsOf("internal/pool.ts", ["bounds", "drain"], [
 const run = faultsOf("internal/run.ts", ["available", "bounds", "drain"], [
   {
     name: "runIfAvailable borrows",
-    find: "this.slots.takeIfAvailable(this) ?",
+    find: "this.pool.gate.enterIfAvailable(this) ?",
     replace: "this.slots.takeOrBorrow(this) ?"
   },
   {
@@ -888,7 +907,7 @@ const run = faultsOf("internal/run.ts", ["available", "bounds", "drain"], [
   },
   {
     name: "run is interrupted when its time in line is over",
-    find: "    if (this.terms?.refusal !== undefined) return Effect.fail(this.terms.refusal)\n",
+    find: "    if (this.wait?.refusal !== undefined) return Effect.fail(this.wait.refusal)\n",
     replace: "",
     tests: ["bounds"]
   }
@@ -897,7 +916,7 @@ const run = faultsOf("internal/run.ts", ["available", "bounds", "drain"], [
 const spawn = faultsOf("internal/spawn.ts", ["available", "bounds", "drain"], [
   {
     name: "spawnIfAvailable borrows",
-    find: "return job.slots.takeIfAvailable(job) ?",
+    find: "return job.pool.gate.enterIfAvailable(job) ?",
     replace: "return job.slots.takeOrBorrow(job) ?"
   },
   {
@@ -914,8 +933,8 @@ const spawn = faultsOf("internal/spawn.ts", ["available", "bounds", "drain"], [
   },
   {
     name: "spawn lets outsiders into a pool that drains",
-    find: "this.pool.refuses(this.enclosing) ||",
-    replace: "this.pool.closed ||",
+    find: "this.pool.gate.refuses(this.enclosing) ||",
+    replace: "this.pool.gate.closed ||",
     tests: ["drain"]
   },
   {
@@ -934,7 +953,7 @@ const spawn = faultsOf("internal/spawn.ts", ["available", "bounds", "drain"], [
   },
   {
     name: "a spawner whose time in line is over is interrupted",
-    find: "resume(this.terms?.refusal === undefined ? Effect.interrupt : Effect.fail(this.terms.refusal))",
+    find: "resume(this.wait?.refusal === undefined ? Effect.interrupt : Effect.fail(this.wait.refusal))",
     replace: "resume(Effect.interrupt)",
     tests: ["bounds"]
   }
@@ -953,8 +972,9 @@ const map = faultsOf("internal/map.ts", ["drain", "imap"], [
   },
   {
     name: "a map from inside ends when the pool drains",
-    find: "return this.pool.refuses(this.enclosing) && this.inHand === 0 && this.ended === undefined",
-    replace: "return (this.pool.closed || this.pool.draining) && this.inHand === 0 && this.ended === undefined"
+    find: "return this.pool.gate.refuses(this.enclosing) && this.inFlight === 0 && this.ended === undefined",
+    replace:
+      "return (this.pool.gate.closed || this.pool.gate.draining) && this.inFlight === 0 && this.ended === undefined"
   },
   {
     name: "a map pulls on while the pool drains",
@@ -963,13 +983,13 @@ const map = faultsOf("internal/map.ts", ["drain", "imap"], [
   },
   {
     name: "a map ends at once when the pool drains",
-    find: "return this.pool.refuses(this.enclosing) && this.inHand === 0 && ",
-    replace: "return this.pool.refuses(this.enclosing) && "
+    find: "return this.pool.gate.refuses(this.enclosing) && this.inFlight === 0 && ",
+    replace: "return this.pool.gate.refuses(this.enclosing) && "
   },
   {
     name: "a map that has come to its end is interrupted",
-    find: "return this.pool.refuses(this.enclosing) && this.inHand === 0 && this.ended === undefined",
-    replace: "return this.pool.refuses(this.enclosing) && this.inHand === 0"
+    find: "return this.pool.gate.refuses(this.enclosing) && this.inFlight === 0 && this.ended === undefined",
+    replace: "return this.pool.gate.refuses(this.enclosing) && this.inFlight === 0"
   },
   {
     name: "a map that waits for its source is not woken by a drain",

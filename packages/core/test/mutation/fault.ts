@@ -13,8 +13,8 @@ export interface Fault {
   readonly equivalent?: string
 }
 
-/** A fault as it is listed: `tests` where others are likelier than those of its file. */
-export type Entry = Omit<Fault, "file" | "tests"> & { readonly tests?: ReadonlyArray<string> }
+/** A fault as it is listed: `tests` if others are likelier than those of its list, `file` if it is in another one. */
+export type Entry = Omit<Fault, "file" | "tests"> & { readonly file?: string; readonly tests?: ReadonlyArray<string> }
 
 /** The faults of one file. */
 export const faultsOf = (
@@ -22,4 +22,4 @@ export const faultsOf = (
   tests: ReadonlyArray<string>,
   entries: ReadonlyArray<Entry>
 ): ReadonlyArray<Fault> =>
-  entries.map((entry) => ({ ...entry, file, tests: (entry.tests ?? tests).map((name) => `${name}.test.ts`) }))
+  entries.map((entry) => ({ file, ...entry, tests: (entry.tests ?? tests).map((name) => `${name}.test.ts`) }))

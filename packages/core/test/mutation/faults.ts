@@ -60,7 +60,7 @@ const line = faultsOf("internal/linked-list.ts", ["linked-list", "semaphore"], [
   },
   {
     name: "the backward links of an insertion are forgotten",
-    find: "    next.prev = place\n",
+    find: "    next.prev = node\n",
     replace: ""
   }
 ])
@@ -197,8 +197,8 @@ const slots = faultsOf("internal/slots.ts", ["reentrancy", "slots", "close"], [
   },
   {
     name: "a slot is lent twice",
-    find: "if (around === undefined || around.borrower !== undefined) return false",
-    replace: "if (around === undefined) return false"
+    find: "      if (around.borrower === undefined) {",
+    replace: "      if (around !== undefined) {"
   },
   {
     name: "a slot is never lent",
@@ -269,13 +269,13 @@ const slots = faultsOf("internal/slots.ts", ["reentrancy", "slots", "close"], [
   },
   {
     name: "a borrower that outlives its lender stays counted as borrowed",
-    find: "      if (lender !== undefined) lender.borrower = borrower\n      this.borrowed--",
+    find: "      if (lender !== undefined) lender.borrower = borrower\n      this.ledger.borrowed--",
     replace: "      if (lender !== undefined) lender.borrower = borrower"
   },
   {
     name: "a lent slot is given back at the end of the lender",
-    find: "      if (lender !== undefined) lender.borrower = borrower\n      this.borrowed--",
-    replace: "      if (lender !== undefined) lender.borrower = borrower\n      this.borrowed--\n" +
+    find: "      if (lender !== undefined) lender.borrower = borrower\n      this.ledger.borrowed--",
+    replace: "      if (lender !== undefined) lender.borrower = borrower\n      this.ledger.borrowed--\n" +
       "      this.semaphore.release()"
   },
   {
@@ -285,18 +285,18 @@ const slots = faultsOf("internal/slots.ts", ["reentrancy", "slots", "close"], [
   },
   {
     name: "a borrower that ends stays counted",
-    find: "      this.borrowed--\n      this.lendOn(lender)",
+    find: "      this.ledger.borrowed--\n      this.lendOn(lender)",
     replace: "      this.lendOn(lender)"
   },
   {
     name: "a slot that comes back is not lent on",
-    find: "      this.borrowed--\n      this.lendOn(lender)",
-    replace: "      this.borrowed--"
+    find: "      this.ledger.borrowed--\n      this.lendOn(lender)",
+    replace: "      this.ledger.borrowed--"
   },
   {
     name: "a borrower that ends frees a slot of the pool",
-    find: "      this.borrowed--\n      this.lendOn(lender)",
-    replace: "      this.borrowed--\n      this.lendOn(lender)\n      this.semaphore.release()"
+    find: "      this.ledger.borrowed--\n      this.lendOn(lender)",
+    replace: "      this.ledger.borrowed--\n      this.lendOn(lender)\n      this.semaphore.release()"
   },
   {
     name: "the slot of a job that has ended is kept",
@@ -342,13 +342,14 @@ const slots = faultsOf("internal/slots.ts", ["reentrancy", "slots", "close"], [
   },
   {
     name: "an ended job keeps its seekers",
-    find: "    job.seekers = undefined\n",
+    find: "    job.waitingInside = undefined\n",
     replace: "",
     equivalent:
       "Nobody asks an ended job for them: with a job around it they have moved on, and without one each leaves by itself."
   },
   {
     name: "a started job is not counted",
+    file: "internal/ledger.ts",
     find: "    this.started++\n",
     replace: ""
   },
@@ -372,8 +373,8 @@ const slots = faultsOf("internal/slots.ts", ["reentrancy", "slots", "close"], [
   },
   {
     name: "an ended job stays in its group",
-    find: "    job.leave()\n    const { borrower",
-    replace: "    const { borrower"
+    find: "    job.leave()\n    this.retire(job)",
+    replace: "    this.retire(job)"
   },
   {
     name: "a job that runs is not in its group",
@@ -388,7 +389,7 @@ const slots = faultsOf("internal/slots.ts", ["reentrancy", "slots", "close"], [
   },
   {
     name: "a loan is not counted",
-    find: "    this.borrowed++\n",
+    find: "    this.ledger.borrowed++\n",
     replace: ""
   },
   {
@@ -411,23 +412,24 @@ const slots = faultsOf("internal/slots.ts", ["reentrancy", "slots", "close"], [
 const pool = faultsOf("internal/pool.ts", ["waitall", "close", "reentrancy"], [
   {
     name: "waitall does not die inside",
-    find: "if (!this.closed && this.jobAround(fiber) !== undefined) {",
+    find: "if (!this.gate.closed && this.jobAround(fiber) !== undefined) {",
     replace: "if (this.name === \"\") {"
   },
   {
     name: "waitall dies inside a closed pool",
-    find: "if (!this.closed && this.jobAround(fiber) !== undefined) {",
+    find: "if (!this.gate.closed && this.jobAround(fiber) !== undefined) {",
     replace: "if (this.jobAround(fiber) !== undefined) {"
   },
   {
     name: "waitall works on a closed pool",
-    find: "if (this.closed) return resume(Effect.interrupt)\n    if (this.slots.isIdle)",
-    replace: "if (this.slots.isIdle)",
+    find: "if (this.gate.closed) return resume(this.gate.refuse)\n    if (this.slots.semaphore.isIdle)",
+    replace: "if (this.slots.semaphore.isIdle)",
     tests: ["close"]
   },
   {
     name: "waitall does not look before it waits",
-    find: "    if (this.slots.isIdle) return resume(Effect.void)\n    const waiter = new IdleWaiter(resume)\n",
+    find:
+      "    if (this.slots.semaphore.isIdle) return resume(Effect.void)\n    const waiter = new IdleWaiter(resume)\n",
     replace: "    const waiter = new IdleWaiter(resume)\n"
   },
   {
@@ -438,29 +440,29 @@ const pool = faultsOf("internal/pool.ts", ["waitall", "close", "reentrancy"], [
   },
   {
     name: "waitall returns before all have left",
-    find: "    if (!this.slots.isIdle) return\n",
+    find: "    if (!this.slots.semaphore.isIdle) return\n",
     replace: ""
   },
   {
     name: "only one of those in waitall returns",
-    find: "      this.schedule(() => waiter.resume(effect))\n",
-    replace: "      this.schedule(() => waiter.resume(effect))\n      return\n"
+    find: "      this.tasks.schedule(() => waiter.resume(effect))\n",
+    replace: "      this.tasks.schedule(() => waiter.resume(effect))\n      return\n"
   },
   {
     name: "resize works on a closed pool",
-    find: "this.closed ? Effect.interrupt : checkPoolSize(size)",
+    find: "this.gate.closed ? this.gate.refuse : checkPoolSize(size)",
     replace: "checkPoolSize(size)",
     tests: ["close"]
   },
   {
     name: "resize does not reach the maps",
-    find: "        for (const group of this.groups) group.onResize()\n",
+    find: "        for (const group of this.groups) group.lookAgain()\n",
     replace: "",
     tests: ["imap", "resize"]
   },
   {
     name: "a closed pool goes on",
-    find: "    this.closed = true\n    this.wakeIdle",
+    find: "    this.gate.closed = true\n    this.wakeIdle",
     replace: "    this.wakeIdle",
     tests: ["close"]
   },
@@ -496,7 +498,7 @@ const pool = faultsOf("internal/pool.ts", ["waitall", "close", "reentrancy"], [
   },
   {
     name: "the close is not told to maps and piles",
-    find: "      group.onClose()\n",
+    find: "      group.lookAgain()\n",
     replace: "",
     tests: ["close"]
   },
@@ -508,7 +510,7 @@ const pool = faultsOf("internal/pool.ts", ["waitall", "close", "reentrancy"], [
   },
   {
     name: "the close knows only the innermost job of the closer",
-    find: "for (let job = this.jobAround(fiber); job !== undefined; job = running(job.enclosing)) around.add(job)",
+    find: "for (let job = this.jobAround(fiber); job !== undefined; job = job.enclosing) around.add(job)",
     replace: "for (let job = this.jobAround(fiber); job !== undefined; job = undefined) around.add(job)",
     tests: ["close"]
   },
@@ -538,26 +540,30 @@ const pool = faultsOf("internal/pool.ts", ["waitall", "close", "reentrancy"], [
   },
   {
     name: "wake-ups happen inside the step that asks for them",
-    find: "this.dispatcher.scheduleTask(task, 0)",
-    replace: "task()",
+    file: "internal/tasks.ts",
+    find: "    if (this.tasks.push(task) === 1) this.dispatcher.scheduleTask(this.run, 0)",
+    replace: "    task.run()",
     tests: ["slots", "reentrancy"]
   },
   {
     name: "turns are given in reverse",
-    find: "for (const turn of turns) turn.onTurn()",
-    replace: "for (const turn of turns.reverse()) turn.onTurn()",
+    file: "internal/tasks.ts",
+    find: "        tasks[next]?.run()\n",
+    replace: "        tasks[tasks.length - 1 - next]?.run()\n",
     tests: ["slots"]
   },
   {
     name: "turns are given again",
-    find: "    this.turns = []\n",
-    replace: "",
+    file: "internal/tasks.ts",
+    find: "    this.tasks = []\n    for",
+    replace: "    for",
     tests: ["slots"]
   },
   {
     name: "only the first turn is given",
-    find: "for (const turn of turns) turn.onTurn()",
-    replace: "turns[0]?.onTurn()",
+    file: "internal/tasks.ts",
+    find: "next < tasks.length",
+    replace: "next < 1",
     tests: ["slots"]
   },
   {
@@ -578,11 +584,13 @@ const pool = faultsOf("internal/pool.ts", ["waitall", "close", "reentrancy"], [
   },
   {
     name: "stats forget the loans",
-    find: "      borrowed,\n",
-    replace: "      borrowed: 0,\n"
+    file: "internal/ledger.ts",
+    find: "      borrowed,\n      started",
+    replace: "      borrowed: 0,\n      started"
   },
   {
     name: "stats take running for the size",
+    file: "internal/ledger.ts",
     find: "size: semaphore.permits,\n      running",
     replace: "size: semaphore.taken,\n      running",
     tests: ["schema", "slots"]
@@ -633,15 +641,15 @@ const run = faultsOf("internal/run.ts", ["interruption", "slots", "context", "cl
   },
   {
     name: "run goes on without a slot",
-    find: "return this.state === \"holding\" && !this.pool.closed ? this.effect : Effect.interrupt",
-    replace: "return !this.pool.closed ? this.effect : Effect.interrupt",
+    find: "return this.state === \"holding\" && !this.pool.gate.closed ? this.effect : Effect.interrupt",
+    replace: "return !this.pool.gate.closed ? this.effect : Effect.interrupt",
     equivalent:
       "Whoever asks has a slot, unless the pool has closed: only the close takes a waiting run out of the line " +
       "while its fiber is still to go on, and the other condition sees that."
   },
   {
     name: "run that was granted a slot starts on a closed pool",
-    find: "return this.state === \"holding\" && !this.pool.closed ? this.effect : Effect.interrupt",
+    find: "return this.state === \"holding\" && !this.pool.gate.closed ? this.effect : Effect.interrupt",
     replace: "return this.state === \"holding\" ? this.effect : Effect.interrupt",
     tests: ["close"]
   },
@@ -671,12 +679,12 @@ const run = faultsOf("internal/run.ts", ["interruption", "slots", "context", "cl
   },
   {
     name: "run is not woken by a grant",
-    find: "  onGrant(): void {\n    this.pool.enqueue(this)",
+    find: "  onGrant(): void {\n    this.pool.tasks.enqueue(this)",
     replace: "  onGrant(): void {"
   },
   {
     name: "run is not woken by the close",
-    find: "  onRefuse(): void {\n    this.pool.enqueue(this)",
+    find: "  onRefuse(): void {\n    this.pool.tasks.enqueue(this)",
     replace: "  onRefuse(): void {",
     tests: ["close"]
   },
@@ -709,19 +717,19 @@ const spawn = faultsOf("internal/spawn.ts", ["interruption", "slots", "context",
   },
   {
     name: "spawn joins the line of a closed pool",
-    find: "if (this.isRefused) return resume(Effect.interrupt)",
+    find: "if (this.isRefused) return resume(this.pool.gate.refuse)",
     replace: "",
     tests: ["close"]
   },
   {
     name: "spawn starts at once",
-    find: "    const fiber = this.launch()\n    this.pool.enqueue(this)",
+    find: "    const fiber = this.launch()\n    this.pool.tasks.enqueue(this)",
     replace: "    const fiber = this.launch()\n    this.onTurn()",
     tests: ["slots"]
   },
   {
     name: "spawn forgets the turn of the job",
-    find: "    const fiber = this.launch()\n    this.pool.enqueue(this)",
+    find: "    const fiber = this.launch()\n    this.pool.tasks.enqueue(this)",
     replace: "    const fiber = this.launch()",
     tests: ["slots"]
   },
@@ -825,7 +833,7 @@ const spawn = faultsOf("internal/spawn.ts", ["interruption", "slots", "context",
   },
   {
     name: "a job on a borrowed slot has no turn",
-    find: "      this.deliver(resume)\n      this.pool.enqueue(this)",
+    find: "      this.deliver(resume)\n      this.pool.tasks.enqueue(this)",
     replace: "      this.deliver(resume)",
     tests: ["reentrancy"]
   },
@@ -836,7 +844,7 @@ const spawn = faultsOf("internal/spawn.ts", ["interruption", "slots", "context",
   },
   {
     name: "an interrupted spawn keeps the place in its pile",
-    find: "      this.slots.cancel(this)\n      this.drop()\n",
+    find: "      this.slots.cancel(this)\n      this.listener?.onDrop()\n",
     replace: "      this.slots.cancel(this)\n",
     tests: ["pile", "pile-interruption"]
   },
@@ -867,14 +875,14 @@ const spawn = faultsOf("internal/spawn.ts", ["interruption", "slots", "context",
   },
   {
     name: "the refused are not woken",
-    find: "    this.drop()\n    this.pool.enqueue(this)",
-    replace: "    this.drop()",
+    find: "    this.listener?.onDrop()\n    this.pool.enqueue(this)",
+    replace: "    this.listener?.onDrop()",
     tests: ["close"]
   },
   {
     name: "the refused keep what they had",
-    find: "    this.drop()\n    this.pool.enqueue(this)",
-    replace: "    this.pool.enqueue(this)",
+    find: "    this.listener?.onDrop()\n    this.pool.tasks.enqueue(this)",
+    replace: "    this.pool.tasks.enqueue(this)",
     tests: ["gaps"]
   },
   {
@@ -885,13 +893,13 @@ const spawn = faultsOf("internal/spawn.ts", ["interruption", "slots", "context",
   },
   {
     name: "a job with a slot and without a fiber is not interrupted",
-    find: "    this.slots.end(this, Exit.interrupt(fiberId))\n    this.drop()",
+    find: "    this.slots.end(this, Exit.interrupt(fiberId))\n    this.listener?.onDrop()",
     replace: "",
     tests: ["close"]
   },
   {
     name: "a job that never started keeps what it had",
-    find: "    this.slots.end(this, Exit.interrupt(fiberId))\n    this.drop()",
+    find: "    this.slots.end(this, Exit.interrupt(fiberId))\n    this.listener?.onDrop()",
     replace: "    this.slots.end(this, Exit.interrupt(fiberId))",
     tests: ["pile-interruption", "pile"]
   },
@@ -964,7 +972,7 @@ const map = faultsOf(
     },
     {
       name: "a map goes on when its pool has closed",
-      find: "if (this.pool.closed) return Effect.interrupt\n",
+      find: "if (this.pool.gate.closed) return Effect.interrupt\n",
       replace: "",
       tests: ["close"]
     },
@@ -1021,7 +1029,7 @@ const map = faultsOf(
     },
     {
       name: "a map ends before the items in hand",
-      find: "(this.inHand === 0 ? this.ended : undefined)",
+      find: "(this.inFlight === 0 ? this.ended : undefined)",
       replace: "this.ended"
     },
     {
@@ -1083,8 +1091,8 @@ const map = faultsOf(
     },
     {
       name: "a map that is closed leaves its reader waiting",
-      find: "    this.inHand = 0\n    this.wakeConsumer()\n",
-      replace: "    this.inHand = 0\n",
+      find: "    this.inFlight = 0\n    this.wakeReader()\n",
+      replace: "    this.inFlight = 0\n",
       tests: ["imap-scope"]
     },
     {
@@ -1095,8 +1103,8 @@ const map = faultsOf(
     },
     {
       name: "a map that closes while its reader begins to wait does not wake it",
-      find: "this.pool.closed || this.over !== undefined || this.isDrained",
-      replace: "this.pool.closed || this.isDrained",
+      find: "this.pool.gate.closed || this.over !== undefined || this.isDrained",
+      replace: "this.pool.gate.closed || this.isDrained",
       tests: ["imap-scope"]
     },
     {
@@ -1130,36 +1138,36 @@ const map = faultsOf(
     },
     {
       name: "a window is roused once too often",
-      find: "    this.roused = true\n",
+      find: "    this.isFillDue = true\n",
       replace: "",
       tests: ["gaps"]
     },
     {
       name: "a window is roused once only",
-      find: "    this.roused = false\n",
+      find: "    this.isFillDue = false\n",
       replace: ""
     },
     {
       name: "a window is roused while nobody listens",
-      find: "    if (this.roused) this.pool.schedule(this.wakeWorker)\n",
+      find: "    if (this.isFillDue) this.pool.tasks.schedule(this.wakeWorker)\n",
       replace: "",
       tests: ["gaps"]
     },
     {
       name: "a resize does not rouse the window",
-      find: "  onResize(): void {\n    this.scheduleFill()",
-      replace: "  onResize(): void {"
+      find: "    this.scheduleFill()\n    if (this.isReady) this.wakeReader()",
+      replace: "    if (this.isReady) this.wakeReader()"
     },
     {
       name: "the reader of a map does not hear of the close",
-      find: "    this.stop()\n    this.wakeConsumer()",
+      find: "    this.stop()\n    this.wakeReader()",
       replace: "    this.stop()",
       tests: ["close"]
     },
     {
       name: "a map is not stopped by the close of its pool",
-      find: "    this.stop()\n    this.wakeConsumer()",
-      replace: "    this.wakeConsumer()",
+      find: "    this.stop()\n    this.wakeReader()",
+      replace: "    this.wakeReader()",
       tests: ["close", "gaps"]
     },
     {
@@ -1175,12 +1183,12 @@ const map = faultsOf(
     },
     {
       name: "an item is not counted as in hand",
-      find: "        this.inHand++\n",
+      find: "    this.inFlight++\n",
       replace: ""
     },
     {
       name: "an item that was emitted stays in hand",
-      find: "      this.inHand--\n",
+      find: "      this.inFlight--\n",
       replace: ""
     },
     {
@@ -1195,7 +1203,7 @@ const map = faultsOf(
     },
     {
       name: "the reader does not hear of the end of the source",
-      find: "    if (this.isReady) this.wakeConsumer()\n  }\n\n  private get canTake",
+      find: "    if (this.isReady) this.wakeReader()\n  }\n\n  private get canTake",
       replace: "  }\n\n  private get canTake"
     },
     {
@@ -1351,8 +1359,8 @@ const map = faultsOf(
     },
     {
       name: "an emitted result is kept",
-      find: "      this.inHand--\n      job.exit = job.after = undefined\n",
-      replace: "      this.inHand--\n",
+      find: "      this.inFlight--\n      job.exit = job.after = undefined\n",
+      replace: "      this.inFlight--\n",
       tests: ["gaps"]
     },
     {
@@ -1642,7 +1650,7 @@ const pile = faultsOf("GreenPile.ts", ["pile", "pile-interruption", "close"], [
   },
   {
     name: "a pile delivers inside the step of a job",
-    find: "    this.pool.schedule(() => {\n      this.delivering = false\n      this.serve()\n    })",
+    find: "    this.pool.tasks.schedule(() => {\n      this.delivering = false\n      this.serve()\n    })",
     replace: "    this.delivering = false\n    this.serve()"
   },
   {
@@ -1657,19 +1665,19 @@ const pile = faultsOf("GreenPile.ts", ["pile", "pile-interruption", "close"], [
   },
   {
     name: "a reader gets nothing while jobs are outstanding",
-    find: "if (!this.pool.closed && entry !== undefined && entry.exit === undefined) return\n",
+    find: "if (!this.pool.gate.closed && entry !== undefined && entry.exit === undefined) return\n",
     replace: ""
   },
   {
     name: "the readers of a closed pool read on",
-    find: "      if (this.pool.closed) {\n",
+    find: "      if (this.pool.gate.closed) {\n",
     replace: "      if (this.delivering) {\n",
     tests: ["close"]
   },
   {
     name: "readers do not hear of the close",
-    find: "  onClose(): void {\n    this.deliver()",
-    replace: "  onClose(): void {",
+    find: "  lookAgain(): void {\n    this.deliver()",
+    replace: "  lookAgain(): void {",
     tests: ["close"]
   },
   {

@@ -40,12 +40,12 @@ const changes = faultsOf("internal/changes.ts", ["changes"], [
   },
   {
     name: "nobody tells of changes that came while the reader was away",
-    find: "        this.pool.slots.onChange = this.notify\n        this.notify()\n",
-    replace: "        this.pool.slots.onChange = this.notify\n"
+    find: "        this.ledger.onChange = this.notify\n        this.notify()\n",
+    replace: "        this.ledger.onChange = this.notify\n"
   },
   {
     name: "nobody asks the pool to tell of changes",
-    find: "      this.pool.slots.onChange = this.notify\n",
+    find: "      this.ledger.onChange = this.notify\n",
     replace: ""
   },
   {
@@ -65,7 +65,7 @@ const changes = faultsOf("internal/changes.ts", ["changes"], [
   },
   {
     name: "a reader who leaves takes the news from the others",
-    find: "if (this.readers.isEmpty) this.pool",
+    find: "if (this.readers.isEmpty) this.ledger",
     replace: "this.pool"
   },
   {
@@ -80,12 +80,12 @@ const changes = faultsOf("internal/changes.ts", ["changes"], [
   },
   {
     name: "changes do not end",
-    find: "const isLast = this.pool.isOver",
+    find: "const isLast = this.isOver()",
     replace: "const isLast = false"
   },
   {
     name: "changes end before the last jobs of the pool have",
-    find: "const isLast = this.pool.isOver",
+    find: "const isLast = this.isOver()",
     replace: "const isLast = this.pool.closed"
   },
   {
@@ -100,7 +100,7 @@ const changes = faultsOf("internal/changes.ts", ["changes"], [
   },
   {
     name: "changes wait for the first",
-    find: "seen === undefined ? Effect.sync(() => this.pool.snapshot()) : this.after(seen)",
+    find: "seen === undefined ? Effect.sync(() => this.ledger.snapshot()) : this.after(seen)",
     replace: "this.after(seen as PoolStats)"
   }
 ])
@@ -233,27 +233,27 @@ const slowWait = faultsOf("internal/slow-wait.ts", ["slow-wait"], [
   },
   {
     name: "slowWait sets an alarm for everybody",
-    find: "    if (this.call !== undefined) return\n",
+    find: "    if (this.timer !== undefined) return\n",
     replace: ""
   },
   {
     name: "slowWait forgets the watch that began while it was asked for",
-    find: "    this.call ??= call\n",
-    replace: "    this.call = call\n"
+    find: "    this.timer ??= timer\n",
+    replace: "    this.timer = timer\n"
   },
   {
     name: "slowWait watches on when nobody is there",
-    find: "    this.call?.cancel()\n",
+    find: "    this.timer?.cancel()\n",
     replace: ""
   },
   {
     name: "slowWait watches nobody after a pause",
-    find: "    this.call?.cancel()\n    this.call = undefined\n",
-    replace: "    this.call?.cancel()\n"
+    find: "    this.timer?.cancel()\n    this.timer = undefined\n",
+    replace: "    this.timer?.cancel()\n"
   },
   {
     name: "slowWait watches nobody once the line was empty",
-    find: "    this.call = undefined\n    const oldest",
+    find: "    this.timer = undefined\n    const oldest",
     replace: "    const oldest"
   },
   {
@@ -268,14 +268,14 @@ const slowWait = faultsOf("internal/slow-wait.ts", ["slow-wait"], [
   },
   {
     name: "slowWait warns once",
-    find: "    this.call = this.alarm.callAt(this.due(since), this.check)\n",
+    find: "    this.timer = this.timers.at(this.due(since), this.check)\n",
     replace: ""
   },
   {
     name: "slowWait warns before it has set its alarm",
-    find: "    this.call = this.alarm.callAt(this.due(since), this.check)\n",
+    find: "    this.timer = this.timers.at(this.due(since), this.check)\n",
     replace:
-      "    if (isDue) this.warn(now - since)\n    this.call = this.alarm.callAt(this.due(since), this.check)\n    if (isDue) return\n"
+      "    if (isDue) this.warn(now - since)\n    this.timer = this.timers.at(this.due(since), this.check)\n    if (isDue) return\n"
   },
   {
     name: "slowWait says nothing",
@@ -307,41 +307,49 @@ const slowWait = faultsOf("internal/slow-wait.ts", ["slow-wait"], [
 const trace = faultsOf("internal/trace.ts", ["tracing"], [
   {
     name: "a span of a wait does not tell the pool",
+    file: "internal/wait.ts",
     find: "\"greenpool.pool\": pool, ",
     replace: ""
   },
   {
     name: "a span of a wait does not tell the size",
+    file: "internal/wait.ts",
     find: ", \"greenpool.size\": size",
     replace: ""
   },
   {
     name: "a span of a wait is under no other",
+    file: "internal/wait.ts",
     find: "Effect.runSyncWith(context)",
     replace: "Effect.runSync"
   },
   {
     name: "a span of a wait ends at no time",
+    file: "internal/wait.ts",
     find: "isTimed ? clock.currentTimeNanosUnsafe() : 0n",
     replace: "0n"
   },
   {
     name: "a span of a wait has a time where the caller wants none",
+    file: "internal/wait.ts",
     find: "isTimed ? clock.currentTimeNanosUnsafe() : 0n",
     replace: "clock.currentTimeNanosUnsafe()"
   },
   {
     name: "a span of a wait ends by another clock",
+    file: "internal/wait.ts",
     find: "Context.get(context, Clock.Clock)",
     replace: "Context.get(Context.empty(), Clock.Clock)"
   },
   {
     name: "a tracer that throws stops the pool",
+    file: "internal/wait.ts",
     find: "void Effect.runFork(Effect.sync(() => span.end(isTimed ? clock.currentTimeNanosUnsafe() : 0n, exit)))",
     replace: "span.end(isTimed ? clock.currentTimeNanosUnsafe() : 0n, exit)"
   },
   {
     name: "a span of a wait ends well, always",
+    file: "internal/wait.ts",
     find: "0n, exit)",
     replace: "0n, { _tag: \"Success\", value: undefined } as never)"
   }
@@ -356,50 +364,55 @@ const slots = faultsOf("internal/slots.ts", ["metrics", "tracing", "changes", "s
   },
   {
     name: "nobody is told of those who come into the line",
-    find: "    this.slowWait?.start()\n    this.onChange?.()\n",
-    replace: "    this.slowWait?.start()\n",
+    find: "    this.seek(job)\n    this.ledger.changed()\n",
+    replace: "    this.seek(job)\n",
     tests: ["changes"]
   },
   {
     name: "nobody is told of those who start",
-    find: "    this.started++\n    this.onChange?.()\n",
-    replace: "    this.started++\n",
+    file: "internal/ledger.ts",
+    find: "    this.meter?.start(toSeconds(now - since))\n    this.changed()\n",
+    replace: "    this.meter?.start(toSeconds(now - since))\n",
     tests: ["changes"]
   },
   {
     name: "nobody is told of those who leave",
-    find: "    this.onLeave()\n    this.onChange?.()\n",
+    find: "    this.onLeave()\n    this.ledger.changed()\n",
     replace: "    this.onLeave()\n",
     tests: ["changes"]
   },
   {
     name: "runs are not measured",
-    find: "    this.meter?.end(toSeconds(this.now - job.since), exit)\n",
+    file: "internal/ledger.ts",
+    find: "    this.meter?.end(toSeconds(now - since), exit)\n",
     replace: "",
     tests: ["metrics"]
   },
   {
     name: "waits are not measured",
-    find: "    if (this.meter !== undefined) this.measure(job, this.meter)\n",
+    file: "internal/ledger.ts",
+    find: "    this.meter?.start(toSeconds(now - since))\n",
     replace: "",
     tests: ["metrics"]
   },
   {
     name: "a job that need not wait has waited since the beginning",
-    find: "job.state === \"waiting\" ? toSeconds(now - job.since) : 0",
-    replace: "toSeconds(now - job.since)",
+    find: "const since = job.state === \"waiting\" ? job.since : now",
+    replace: "const since = job.since",
     tests: ["metrics"]
   },
   {
     name: "waits are in milliseconds",
-    find: "toSeconds(now - job.since)",
-    replace: "toMillis(now - job.since)",
+    file: "internal/ledger.ts",
+    find: "start(toSeconds(now - since))",
+    replace: "start(1000 * toSeconds(now - since))",
     tests: ["metrics"]
   },
   {
     name: "runs are in milliseconds",
-    find: "toSeconds(this.now - job.since)",
-    replace: "toMillis(this.now - job.since)",
+    file: "internal/ledger.ts",
+    find: "end(toSeconds(now - since), exit)",
+    replace: "end(1000 * toSeconds(now - since), exit)",
     tests: ["metrics"]
   },
   {
@@ -473,13 +486,14 @@ const pool = faultsOf("internal/pool.ts", ["metrics", "tracing", "changes", "slo
   },
   {
     name: "every pool is measured",
-    find: "if (settings.metrics) {",
-    replace: "{",
+    find: "settings.metrics ? Meter.of(this.name, context) : undefined",
+    replace: "Meter.of(this.name, context)",
     tests: ["metrics"]
   },
   {
     name: "the series are not there before the first job",
-    find: "      this.slots.meter.open(this.slots.semaphore)\n",
+    file: "internal/ledger.ts",
+    find: "    meter?.open(semaphore)\n",
     replace: "",
     tests: ["metrics"]
   },
@@ -491,20 +505,23 @@ const pool = faultsOf("internal/pool.ts", ["metrics", "tracing", "changes", "slo
   },
   {
     name: "every pool is traced",
-    find: "if (this.settings.tracing) termsOf(job)",
-    replace: "termsOf(job)",
+    file: "internal/gate.ts",
+    find: "this.bounds.tracing ? beginSpan(context, this.bounds.name, semaphore.permits) : undefined",
+    replace: "beginSpan(context, this.bounds.name, semaphore.permits)",
     tests: ["tracing"]
   },
   {
     name: "metrics do not tell who is turned away",
-    find: "    if (meter !== undefined) meter.tally.rejected++\n",
+    file: "internal/ledger.ts",
+    find: "    this.meter?.reject()\n",
     replace: "",
     tests: ["metrics"]
   },
   {
     name: "nobody is told who is turned away",
-    find: "    this.slots.onChange?.()\n    return new PoolFull",
-    replace: "    return new PoolFull",
+    file: "internal/ledger.ts",
+    find: "    this.meter?.reject()\n    this.changed()\n",
+    replace: "    this.meter?.reject()\n",
     tests: ["changes"]
   },
   {
@@ -521,32 +538,32 @@ const pool = faultsOf("internal/pool.ts", ["metrics", "tracing", "changes", "slo
   },
   {
     name: "gauges stay after the close",
-    find: "this.slots.meter?.close(this.slots.semaphore)",
-    replace: "void 0",
+    find: "        this.ledger.close()\n",
+    replace: "",
     tests: ["metrics"]
   },
   {
     name: "an idle pool watches its line",
-    find: "    this.slots.slowWait?.stop()\n",
+    find: "    this.slowWait?.stop()\n",
     replace: "",
     tests: ["slow-wait"]
   },
   {
     name: "a closed pool is over though a job runs",
-    find: "return this.closed && this.slots.isIdle",
-    replace: "return this.closed",
+    find: "this.gate.closed && semaphore.isIdle",
+    replace: "this.gate.closed",
     tests: ["changes"]
   },
   {
     name: "a resize on its way goes on when the pool has closed",
-    find: "        if (this.closed) return Effect.interrupt\n",
+    find: "        if (this.gate.closed) return this.gate.refuse\n",
     replace: "",
     tests: ["close"]
   },
   {
     name: "an idle pool is over",
-    find: "return this.closed && this.slots.isIdle",
-    replace: "return this.slots.isIdle",
+    find: "this.gate.closed && semaphore.isIdle",
+    replace: "semaphore.isIdle",
     tests: ["changes"]
   }
 ])
@@ -601,8 +618,8 @@ const options = faultsOf("GreenPoolOptions.ts", ["metrics", "tracing", "slow-wai
 const alarm = faultsOf("internal/timers.ts", ["slow-wait", "bounds"], [
   {
     name: "a call at a time comes that much later",
-    find: "new Call(this, time, ",
-    replace: "new Call(this, this.now + time, "
+    find: "new Timer(this, time, ",
+    replace: "new Timer(this, this.now + time, "
   }
 ])
 
