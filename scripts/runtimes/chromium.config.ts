@@ -14,6 +14,8 @@ export default defineConfig({
   // Named here, since a page that meets a new dependency is loaded again, in the middle of its tests.
   optimizeDeps: { include: ["effect", "effect/testing", "@effect/vitest", "@greenpool/core > fast-check"] },
   test: {
+    // Some tests compute for seconds, and the machine may be busy.
+    testTimeout: 30_000,
     testNamePattern: inBrowsers,
     browser: {
       enabled: true,

@@ -3,5 +3,7 @@ import { defineConfig } from "vitest/config"
 import { corePart } from "./core-part.ts"
 
 export default defineConfig({
-  test: { ...corePart, pool: "Bun" in globalThis ? "threads" : "forks", isolate: false }
+  test: {
+    // Some tests compute for seconds, and the machine may be busy.
+    testTimeout: 30_000, ...corePart, pool: "Bun" in globalThis ? "threads" : "forks", isolate: false }
 })
