@@ -233,7 +233,7 @@ export interface ServiceClass<Self, Id extends string, Rejected = never>
 }
 
 /** Gives the parameters of these functions their types, which inference of the options alone does not. */
-type FunctionOptions = Pick<GreenPoolOptions, "maxWaiting" | "weight">
+type FunctionOptions = Pick<GreenPoolOptions, "maxWaiting" | "weight" | "adaptive">
 
 const make = Effect.fnUntraced(function*<const O extends GreenPoolOptions = {}>(
   options?: O & FunctionOptions

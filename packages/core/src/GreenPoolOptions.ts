@@ -4,7 +4,9 @@
  * @since 0.1.0
  */
 import { Duration, Effect, Formatter, Schema } from "effect"
+import type { AdaptiveOptions } from "./AdaptiveSize.ts"
 import type { PoolFull } from "./Admission.ts"
+import type { AdaptiveSettings } from "./internal/adaptation.ts"
 import type { Settings } from "./internal/pool.ts"
 import { checkPoolSize, type InvalidPoolSize, PoolSize } from "./PoolSize.ts"
 
@@ -19,7 +21,10 @@ import { checkPoolSize, type InvalidPoolSize, PoolSize } from "./PoolSize.ts"
  * @since 0.1.0
  */
 export interface GreenPoolOptions {
-  /** How many jobs may hold a slot at once: an integer, 0 (paused) or more. Default 1000, as eventlet. */
+  /**
+   * How many jobs may hold a slot at once: an integer, 0 (paused) or more. Default 1000, as eventlet. Where the pool is
+   * adaptive, the size from which it starts; default then 4, or what of `min` and `max` is nearest to that.
+   */
   readonly size?: number | undefined
   /**
    * The name of the pool in errors, logs, stats, metrics and spans. Default `"default"`; of a key that `Service` makes,
@@ -80,6 +85,12 @@ export interface GreenPoolOptions {
    * wait is too long. `Infinity` or default: no warning.
    */
   readonly slowWait?: Duration.Input | undefined
+  /**
+   * Whether the pool finds its own size, within bounds and by the verdicts of the options: the size beyond which more
+   * slots bring little more goodput. `true` means all their defaults. `resize(0)` rests such a pool, and `resize(n)` has
+   * it search anew from n. Default false, which costs nothing; on, a job costs a reading of the clock.
+   */
+  readonly adaptive?: boolean | AdaptiveOptions | undefined
 }
 
 /**
@@ -112,7 +123,15 @@ export const GreenPoolOptions = Schema.Struct({
   drainTimeout: Schema.optional(Schema.DurationFromString),
   metrics: Schema.optional(Schema.Boolean),
   tracing: Schema.optional(Schema.Boolean),
-  slowWait: Schema.optional(Schema.DurationFromString)
+  slowWait: Schema.optional(Schema.DurationFromString),
+  adaptive: Schema.optional(Schema.Union([
+    Schema.Boolean,
+    Schema.Struct({
+      min: Schema.optional(Schema.Int.check(Schema.isGreaterThanOrEqualTo(1))),
+      max: Schema.optional(Schema.Int.check(Schema.isGreaterThanOrEqualTo(1))),
+      latencyTarget: Schema.optional(Schema.DurationFromString)
+    })
+  ]))
 })
 
 /**
@@ -135,6 +154,8 @@ export type RejectedBy<Options> = "maxWaiting" extends keyof Options ? PoolFull
   : never
 
 const DefaultSize = 1000
+/** Where an adaptive pool starts. */
+const DefaultStart = 4
 
 /** The value, if `isAllowed`, else a defect that says what is. */
 const check = <A>(what: string, allowed: string, value: A, isAllowed: boolean): A => {
@@ -151,38 +172,80 @@ const milliseconds = (what: string, duration: Duration.Input): number => {
 const checkMaxWaiting = (value: number): number =>
   check("maxWaiting", "a number of at least 0", value, typeof value === "number" && value >= 0)
 
+const adaptiveSettings = ({ classify, latencyTarget, max = 1000, min = 1 }: AdaptiveOptions): AdaptiveSettings => ({
+  min: check("adaptive.min", "an integer of at least 1", min, Number.isSafeInteger(min) && min >= 1),
+  max: check("adaptive.max", `an integer of at least ${min}`, max, Number.isSafeInteger(max) && max >= min),
+  target: latencyTarget === undefined
+    ? Infinity
+    : check(
+      "adaptive.latencyTarget",
+      "a duration above 0",
+      milliseconds("adaptive.latencyTarget", latencyTarget) / 1000,
+      milliseconds("adaptive.latencyTarget", latencyTarget) > 0
+    ),
+  classify: check("adaptive.classify", "a function", classify, classify === undefined || typeof classify === "function")
+})
+
+const checkAdaptive = (adaptive: GreenPoolOptions["adaptive"]): AdaptiveSettings | undefined => {
+  if (adaptive === undefined || adaptive === false) return undefined
+  const isObject = typeof adaptive === "object" && adaptive !== null
+  check("adaptive", "true, false, or its options", adaptive, adaptive === true || isObject)
+  return adaptiveSettings(adaptive === true ? {} : adaptive)
+}
+
+const defaultSize = (adaptive: AdaptiveSettings | undefined): number =>
+  adaptive === undefined ? DefaultSize : Math.max(adaptive.min, Math.min(adaptive.max, DefaultStart))
+
 /** @internal */
 export const toSettings = (options: GreenPoolOptions): Effect.Effect<Settings, InvalidPoolSize> =>
-  Effect.map(checkPoolSize(options.size === undefined ? DefaultSize : options.size), (size) => {
-    const { drainTimeout, maxWait, maxWaiting, metrics, priorityBoost = 1, slowWait, tracing, weight } = options
-    const { onClose = "interrupt" } = options
-    check("onClose", `"interrupt" or "drain"`, onClose, onClose === "interrupt" || onClose === "drain")
-    return {
-      name: options.name ?? "default",
-      size,
-      maxWaiting: typeof maxWaiting === "function"
-        ? (size) => checkMaxWaiting(maxWaiting(size))
-        : ((bound) => () => bound)(maxWaiting === undefined ? Infinity : checkMaxWaiting(maxWaiting)),
-      maxWait: maxWait === undefined ? Infinity : milliseconds("maxWait", maxWait),
-      weight: weight === undefined
-        ? () => 1
-        : (key) => {
-          const value = weight(key)
-          return check(`weight of key "${key}"`, "a finite number above 0", value, Number.isFinite(value) && value > 0)
-        },
-      priorityBoost: check(
-        "priorityBoost",
-        "a finite number of at least 0",
-        priorityBoost,
-        Number.isFinite(priorityBoost) && priorityBoost >= 0
-      ),
-      drain: onClose !== "drain"
-        ? 0
-        : drainTimeout === undefined
-        ? Infinity
-        : milliseconds("drainTimeout", drainTimeout),
-      metrics: metrics === true,
-      tracing: tracing === true,
-      slowWait: slowWait === undefined ? Infinity : milliseconds("slowWait", slowWait)
-    }
+  Effect.suspend(() => {
+    const adaptive = checkAdaptive(options.adaptive)
+    return Effect.map(
+      checkPoolSize(options.size === undefined ? defaultSize(adaptive) : options.size),
+      (size) => settingsOf(size, adaptive, options)
+    )
   })
+
+const settingsOf = (size: number, adaptive: AdaptiveSettings | undefined, options: GreenPoolOptions): Settings => {
+  if (adaptive !== undefined) {
+    const { max, min } = adaptive
+    check(
+      "size",
+      `0 or from ${min} to ${max}, where the pool adapts it`,
+      size,
+      size === 0 || (size >= min && size <= max)
+    )
+  }
+  const { drainTimeout, maxWait, maxWaiting, metrics, priorityBoost = 1, slowWait, tracing, weight } = options
+  const { onClose = "interrupt" } = options
+  check("onClose", `"interrupt" or "drain"`, onClose, onClose === "interrupt" || onClose === "drain")
+  return {
+    name: options.name ?? "default",
+    size,
+    maxWaiting: typeof maxWaiting === "function"
+      ? (size) => checkMaxWaiting(maxWaiting(size))
+      : ((bound) => () => bound)(maxWaiting === undefined ? Infinity : checkMaxWaiting(maxWaiting)),
+    maxWait: maxWait === undefined ? Infinity : milliseconds("maxWait", maxWait),
+    weight: weight === undefined
+      ? () => 1
+      : (key) => {
+        const value = weight(key)
+        return check(`weight of key "${key}"`, "a finite number above 0", value, Number.isFinite(value) && value > 0)
+      },
+    priorityBoost: check(
+      "priorityBoost",
+      "a finite number of at least 0",
+      priorityBoost,
+      Number.isFinite(priorityBoost) && priorityBoost >= 0
+    ),
+    drain: onClose !== "drain"
+      ? 0
+      : drainTimeout === undefined
+      ? Infinity
+      : milliseconds("drainTimeout", drainTimeout),
+    metrics: metrics === true,
+    tracing: tracing === true,
+    slowWait: slowWait === undefined ? Infinity : milliseconds("slowWait", slowWait),
+    adaptive
+  }
+}

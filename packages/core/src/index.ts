@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+export { type AdaptiveOptions, AdaptiveStats, type Verdict, verdictOf } from "./AdaptiveSize.ts"
 export { type JobOptions, PoolFull, type Rejection } from "./Admission.ts"
 export { GreenPile } from "./GreenPile.ts"
 export { GreenPool, GreenPoolLive, type Items, type ServiceClass } from "./GreenPool.ts"

@@ -7,8 +7,8 @@ import { forkNow } from "./support/forkNow.ts"
 import { makeLog } from "./support/logged.ts"
 import { makePool } from "./support/makePool.ts"
 import { countSleepers } from "./support/sleepers.ts"
-import { atRest } from "./support/turns.ts"
 import { Stage } from "./support/stage.ts"
+import { atRest } from "./support/turns.ts"
 import { VirtualClock } from "./support/virtual-clock.ts"
 
 /** A pool that warns after 10 seconds, and what it has logged. */

@@ -153,6 +153,10 @@ class Window implements Party {
   private resumeReader: ((pull: WindowPull) => void) | undefined = undefined
   private resumeWorker: (() => void) | undefined = undefined
   private isRoused = false
+  /** Whether it stands still, since its window is full of items that run. */
+  private stalled = false
+  /** What the window was when the map last looked. */
+  private width = 0
   private readonly worker: Fiber.Fiber<never>
 
   constructor(
@@ -325,13 +329,26 @@ class Window implements Party {
       this.end(Exit.die(defect))
     }
     this.filler = undefined
+    this.countStalled()
     if (this.isReady) this.wakeReader()
   }
 
   private get canTake(): boolean {
     return this.cursor !== undefined && !this.isRefused && this.ended === undefined && this.waiting === undefined &&
       !this.isPulling &&
-      this.active < this.limits.concurrency && this.inFlight < this.limits.window(this.pool.slots.semaphore.permits)
+      this.active < this.limits.concurrency &&
+      this.inFlight < (this.width = this.limits.window(this.pool.slots.semaphore.permits))
+  }
+
+  /** Tells an adaptive pool whether the map would use more slots. One whose reader is slow would not. */
+  private countStalled(): void {
+    const { adaptation } = this.pool.slots
+    if (adaptation === undefined) return
+    const stalled = this.state === "reading" && this.ended === undefined && this.waiting === undefined &&
+      this.active < this.limits.concurrency && this.inFlight >= this.width && this.first?.exit === undefined
+    if (stalled === this.stalled) return
+    this.stalled = stalled
+    adaptation.stalled += stalled ? 1 : -1
   }
 
   private get enclosing(): Job | undefined {
@@ -416,6 +433,7 @@ class Window implements Party {
       this.failed ??= exit
       this.stop()
     }
+    this.countStalled()
     if (this.isReady) this.wakeReader()
     // Where the window is wider than what runs, an ended job makes room without its result being read.
     if (this.filler === undefined && this.active + 1 === this.limits.concurrency) this.rouse()
@@ -478,6 +496,7 @@ class Window implements Party {
   /** Takes no further item; one that waits for its slot will not get it. */
   private stop(): void {
     this.state = "stopped"
+    this.countStalled()
     const waiting = this.waiting
     this.waiting = undefined
     if (waiting?.state === "waiting") this.pool.slots.cancel(waiting)

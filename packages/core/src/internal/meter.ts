@@ -5,7 +5,7 @@
  * additions.
  */
 import { Context, type Exit, Function, Metric } from "effect"
-import type { Semaphore } from "./semaphore.ts"
+import type { Slots } from "./slots.ts"
 import { Tally } from "./tally.ts"
 
 /** Upper bounds of the buckets, in seconds. */
@@ -61,7 +61,7 @@ export class Meter {
   private readonly pool: string
   private readonly context: Context.Context<never>
   /** Of the pools that are open. */
-  private readonly semaphores = new Set<Semaphore>()
+  private readonly pools = new Set<Slots>()
   private registrations: ReadonlyArray<Metric.Registration> = []
 
   /** The meter for pools of this name that are made in this context. */
@@ -88,12 +88,12 @@ export class Meter {
   }
 
   /** A pool has opened: its series are there from now on. */
-  open(semaphore: Semaphore): void {
-    this.semaphores.add(semaphore)
+  open(slots: Slots): void {
+    this.pools.add(slots)
     const attributes = { pool: this.pool }
     this.registrations = Object.entries(gauges).map(([name, [description, figure]]) =>
       this.register(Metric.gauge(name, { description, attributes }), () => ({
-        value: [...this.semaphores].reduce((sum, semaphore) => sum + semaphore[figure], 0)
+        value: [...this.pools].reduce((sum, { semaphore }) => sum + semaphore[figure], 0)
       }))
     )
     for (const [outcome, figure] of Object.entries(outcomes)) {
@@ -119,9 +119,9 @@ export class Meter {
   }
 
   /** A pool has closed: what it is like is no longer of interest, what it has done is. */
-  close(semaphore: Semaphore): void {
-    this.semaphores.delete(semaphore)
-    if (this.semaphores.size > 0) return
+  close(slots: Slots): void {
+    this.pools.delete(slots)
+    if (this.pools.size > 0) return
     for (const registration of this.registrations) registration.remove()
   }
 

@@ -9,6 +9,7 @@ import { PoolFull } from "../Admission.ts"
 import type { KeyStats } from "../KeyStats.ts"
 import { checkPoolSize, type InvalidPoolSize } from "../PoolSize.ts"
 import { PoolStats } from "../PoolStats.ts"
+import { Adaptation, type AdaptiveSettings } from "./adaptation.ts"
 import { Changes } from "./changes.ts"
 import { Line, Place } from "./line.ts"
 import { Meter } from "./meter.ts"
@@ -40,6 +41,8 @@ export interface Settings {
   readonly tracing: boolean
   /** How long somebody may be in line without a warning. */
   readonly slowWait: number
+  /** How it finds its size, if it does. */
+  readonly adaptive: AdaptiveSettings | undefined
 }
 
 /** Something to do outside of the step that asks for it. */
@@ -94,9 +97,12 @@ export class Pool {
     this.dispatcher = Context.get(context, Scheduler.Scheduler).makeDispatcher()
     this.slots = new Slots(settings.size, { ...settings, clock }, () => this.onLeave())
     this.timers = new Timers(clock, context, (task) => this.schedule(task))
+    if (settings.adaptive !== undefined) {
+      this.slots.adaptation = new Adaptation(this, settings.adaptive, settings.size, this.timers, context)
+    }
     if (settings.metrics) {
       this.slots.meter = Meter.of(this.name, context)
-      this.slots.meter.open(this.slots.semaphore)
+      this.slots.meter.open(this.slots)
     }
     this.slowWait = settings.slowWait === Infinity
       ? undefined
@@ -308,15 +314,22 @@ export class Pool {
       Effect.flatMap((size) => {
         // It may have closed in the meantime.
         if (this.closed) return this.refuse
-        this.slots.resize(size)
-        for (const party of this.parties) party.onResize()
+        if (this.slots.adaptation === undefined) this.setSize(size)
+        else this.slots.adaptation.resized(size)
         return Effect.void
       })
     )
   }
 
+  /** Changes the number of slots. */
+  setSize(size: number): void {
+    if (size === this.slots.semaphore.permits) return
+    this.slots.resize(size)
+    for (const party of this.parties) party.onResize()
+  }
+
   snapshot(): PoolStats {
-    const { borrowed, semaphore, started, tally } = this.slots
+    const { adaptation, borrowed, semaphore, started, tally } = this.slots
     return new PoolStats({
       name: this.name,
       size: semaphore.permits,
@@ -328,7 +341,8 @@ export class Pool {
       succeeded: tally.succeeded,
       failed: tally.failed,
       interrupted: tally.interrupted,
-      rejected: tally.rejected
+      rejected: tally.rejected,
+      ...(adaptation === undefined ? undefined : { adaptive: adaptation.stats })
     })
   }
 
@@ -364,6 +378,7 @@ export class Pool {
   /** Refuses everybody from here on, interrupts all that waits and runs, and waits for what ran. */
   private readonly shut: Effect.Effect<void> = Effect.suspend(() => {
     this.closed = true
+    this.slots.adaptation?.close()
     this.wakeIdlers(Effect.interrupt)
     this.slots.refuseAll()
     this.changes.notify()
@@ -376,7 +391,7 @@ export class Pool {
       this.interruptAll(jobs.flat()),
       Effect.sync(() => {
         this.hasClosed = true
-        this.slots.meter?.close(this.slots.semaphore)
+        this.slots.meter?.close(this.slots)
       })
     )
   })

@@ -10,6 +10,7 @@
  */
 import { type Clock, Exit, Formatter } from "effect"
 import type { JobOptions } from "../Admission.ts"
+import type { Adaptation } from "./adaptation.ts"
 import { Heap } from "./heap.ts"
 import type { Line } from "./line.ts"
 import type { Meter } from "./meter.ts"
@@ -148,6 +149,8 @@ export class Slots {
   shares: Shares<Job> | undefined = undefined
   /** Measures the jobs, where that is asked for. */
   meter: Meter | undefined = undefined
+  /** Finds the size, where that is asked for. */
+  adaptation: Adaptation | undefined = undefined
   /** Called after changes, while somebody wants to know of them. */
   onChange: (() => void) | undefined = undefined
   private readonly ranking: Ranking
@@ -252,6 +255,7 @@ export class Slots {
     this.startStep()
     // The clock may have ended it.
     if (job.state !== "holding") return
+    const { free, taken } = this.semaphore
     this.tally.end(exit)
     this.meter?.end(toSeconds(this.now - job.since), exit)
     const { borrower, claim, lender } = job
@@ -275,6 +279,7 @@ export class Slots {
     }
     if (job.watchers !== undefined) { for (const watcher of job.watchers) watcher() }
     this.left()
+    if (this.adaptation !== undefined) this.adaptation.ended(exit, taken, free)
   }
 
   /** A slot of the pool has come to a job in the queue. */
