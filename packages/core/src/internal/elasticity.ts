@@ -31,14 +31,17 @@ export interface Leg {
 
 /** The elasticity that is sought. */
 const Sought = 0.2
-/** The fewest jobs that make a leg. */
-const FewestEnds = 10
+/** The fewest jobs that make a leg: of fewer, small sizes could not be told apart. */
+const FewestEnds = 20
 /** The share of ends at which a slot may be free in a leg that teaches something. */
 const SpareShare = 0.15
 /** Legs go so far above and below the centre: this share, and this many slots at least. */
 const Dither = { share: 0.15, slots: 0.75 }
-/** The start doubles above this elasticity, which it presumes to be 1 with the weight of so much information. */
-const Start = { elasticity: 0.6, prior: 6 }
+/**
+ * The start doubles above this elasticity, which it presumes to be 1 with the weight of so much information; two legs with
+ * less information do not end it.
+ */
+const Start = { elasticity: 0.6, prior: 6, information: 5 }
 /** How the centre moves: a gain on the elasticity, and the largest step in ln(size). */
 const Step = { gain: 0.3, largest: 0.25, information: 1 }
 /** What a cut leaves of the size. */
@@ -100,7 +103,7 @@ class Fit {
   }
 }
 
-/** Times in the slot: the median of the last 5 legs, and the lowest such median of the last 300. */
+/** Times in the slot: the median of the last 5 legs (3 are enough at first), and the lowest such median of the last 300. */
 class Latencies {
   private readonly last: Array<number> = []
   private count = 0
@@ -112,7 +115,7 @@ class Latencies {
     const { last, lowest } = this
     if (last.push(latency) > 5) last.shift()
     this.count++
-    if (last.length < 5) return
+    if (last.length < 3) return
     const median = this.median
     while (lowest.length > 0 && lowest.at(-1)![1] >= median) lowest.pop()
     lowest.push([this.count, median])
@@ -128,6 +131,17 @@ class Latencies {
     if (target !== Infinity) return this.median / target
     return this.lowest.length === 0 ? 1 : this.median / this.lowest[0]![1]
   }
+}
+
+/** A leg of the start. */
+interface StartLeg {
+  readonly number: number
+  readonly size: number
+  readonly goodput: number
+  readonly latency: number
+  readonly weight: number
+  /** The lowest latency up to it. */
+  readonly lowest: number
 }
 
 export class Elasticity {
@@ -152,9 +166,7 @@ export class Elasticity {
   /** Of the legs without strain: jobs that ended, and the overloads among them. */
   private background = { ends: 0, overloads: 0 }
   /** The leg before, while starting. */
-  private previous:
-    | { readonly size: number; readonly goodput: number; readonly latency: number; readonly weight: number }
-    | undefined = undefined
+  private previous: StartLeg | undefined = undefined
   private kind: "low" | "high" | "probe" = "low"
   /** Legs near the ceiling since the last cut or probe, how many there have to be, and what a probe that holds brings. */
   private quiet = 0
@@ -169,6 +181,7 @@ export class Elasticity {
   /** Where no time in the slot is known yet, so many ends instead. */
   private skip = 0
   private opened: number | undefined = undefined
+  private last = 0
   private heard = 0
   private overloads = 0
   private ends = 0
@@ -204,26 +217,31 @@ export class Elasticity {
       }
     }
     if (now < this.opens || this.skip-- > 0) return
-    // From one end to another: the first one only opens the leg.
-    if (this.opened === undefined) {
-      this.opened = now
+    // From one moment to another: jobs that end together are all in the leg or all out of it.
+    this.opened ??= now
+    if (now === this.opened) return
+    if (this.ends >= this.planned && now > this.last) {
+      this.close()
+      this.begin(now)
       return
     }
+    this.last = now
     this.ends++
     this.taken += taken
     if (verdict === "ok") this.successes++
     if (!wanted) this.spare++
-    if (this.ends < this.planned || now === this.opened) return
-    const { ends, opened, overloads, spare, successes } = this
+  }
+
+  private close(): void {
+    const { ends, last, opened = last, overloads, spare, successes } = this
     this.learn({
       ends,
       successes,
       overloads,
-      seconds: now - opened,
+      seconds: last - opened,
       taken: this.taken / ends,
       wanted: spare <= SpareShare * ends
     })
-    this.begin(now)
   }
 
   /** The backend has said by itself that it has too much: cuts the size, unless it has just been cut. */
@@ -308,13 +326,15 @@ export class Elasticity {
       const information = distance * distance / (1 / weight + 1 / previous.weight)
       const slope = Math.log(goodput / previous.goodput) / distance
       this.elasticity = (information * slope + Start.prior) / (information + Start.prior)
-      if (this.elasticity <= Start.elasticity) {
-        return this.settle(clamp(goodput * previous.latency, previous.size, size))
-      }
+      // The first legs are short, and prove little.
+      const isEnough = this.elasticity <= Start.elasticity && information > Start.information
+      const isTooSlow = latency > Strained.to * previous.lowest && previous.number > 1
+      if (isEnough || isTooSlow) return this.settle(clamp(goodput * previous.latency, previous.size, size))
     }
     // Twice the slots may mean twice the time.
     if (size === bounds.max || latency * 2 > bounds.target) return this.settle(size)
-    this.previous = { size, goodput, latency, weight }
+    const { lowest = Infinity, number = 0 } = previous ?? {}
+    this.previous = { number: number + 1, size, goodput, latency, weight, lowest: Math.min(latency, lowest) }
     this.size = Math.min(size * 2, bounds.max)
   }
 

@@ -26,7 +26,7 @@ const saturating = (constant: number): Curve => ({
 })
 
 const legOf = (size: number, { goodput, latency = () => 1 }: Curve, leg?: Partial<Leg>): Leg => {
-  const ends = Math.max(size, 10)
+  const ends = Math.max(size, 20)
   const seconds = ends / goodput(size)
   return { ends, successes: ends, overloads: 0, seconds, taken: latency(size) * ends / seconds, wanted: true, ...leg }
 }
@@ -50,7 +50,7 @@ const steady = (size: number, bounds: Partial<Bounds> = {}): Elasticity => {
 const mean = (sizes: ReadonlyArray<number>): number => sizes.reduce((a, b) => a + b) / sizes.length
 
 /** All of these jobs are overloads. */
-const refused = (size: number): Partial<Leg> => ({ successes: 0, overloads: Math.max(size, 10) })
+const refused = (size: number): Partial<Leg> => ({ successes: 0, overloads: Math.max(size, 20) })
 
 describe("the start", () => {
   it("doubles while that brings much more, then goes to where the queue begins", () => {
@@ -216,7 +216,7 @@ describe("an overload", () => {
     const random = randomOf(1)
     const elasticity = new Elasticity(4, free)
     const chance = (size: number): Partial<Leg> => {
-      const ends = Math.max(size, 10)
+      const ends = Math.max(size, 20)
       const overloads = Array.from({ length: ends }, random).filter((value) => value < share).length
       return { ends, overloads, successes: ends - overloads }
     }
@@ -271,47 +271,49 @@ describe("strain", () => {
 })
 
 describe("a leg", () => {
-  /** Jobs of one second, `size` at a time; gives the times at which the size changed. */
-  const pass = (elasticity: Elasticity, seconds: number, from = 0): ReadonlyArray<readonly [number, number]> => {
-    const changes: Array<readonly [number, number]> = []
-    let now = from
-    let next = 0
-    while (now < from + seconds) {
-      const { size } = elasticity
-      if (next++ % size === 0) now += 1
-      elasticity.end(now, "ok", size, true)
-      if (elasticity.size !== size) {
-        changes.push([now, elasticity.size])
-        next = 0
+  it("waits a time in the slot, then counts as many ends as there are slots, 20 at least", () => {
+    for (const [size, ends] of [[16, 20], [32, 32]] as const) {
+      const elasticity = new Elasticity(size, free)
+      let now = 0
+      const end = (count: number) => {
+        const { size } = elasticity
+        for (let i = 0; i < count; i++) elasticity.end(now += 1 / size, "ok", size, true)
       }
+      // As many as there are slots, of which the leg knows no more, one that opens it, those that count, one after them.
+      end(size + 1 + ends)
+      expect([elasticity.size, elasticity.latency]).toEqual([size, 0])
+      end(1)
+      expect(elasticity.size).toBe(size * 2)
+      expect(elasticity.goodput).toBeCloseTo(size)
+      expect(elasticity.latency).toBeCloseTo(1)
+      // Then a time in the slot, in which twice as many end.
+      end(4 * size)
+      expect(elasticity.size).toBe(size * 2)
+      end(2)
+      expect(elasticity.size).toBe(size * 4)
     }
-    return changes
-  }
-
-  it("waits a time in the slot, then counts as many ends as there are slots, 10 at least", () => {
-    const elasticity = new Elasticity(16, free)
-    let now = 0
-    const end = () => elasticity.end(now += 1 / 16, "ok", 16, true)
-    // 16 that tell how long it takes, one that opens the leg, 16 that count
-    for (let i = 0; i < 32; i++) end()
-    expect([elasticity.size, elasticity.latency]).toEqual([16, 0])
-    end()
-    expect(elasticity.size).toBe(32)
-    expect(elasticity.goodput).toBeCloseTo(16)
-    expect(elasticity.latency).toBeCloseTo(1)
   })
 
-  it("finds goodput and latency of batches", () => {
-    const elasticity = new Elasticity(16, free)
-    expect(pass(elasticity, 10)[0]?.[1]).toBe(32)
-    expect(elasticity.latency).toBeGreaterThan(0.4)
+  it("has all of the jobs that end together, or none of them", () => {
+    // 32 workers, all in step: more slots than that end no more jobs.
+    const elasticity = new Elasticity(32, free)
+    const sizes: Array<number> = []
+    for (let second = 1; second < 200; second++) {
+      for (let i = 0; i < Math.min(32, elasticity.size); i++) elasticity.end(second, "ok", elasticity.size, true)
+      sizes.push(elasticity.size)
+    }
+    expect(elasticity.goodput).toBeLessThan(32.1)
+    expect(mean(sizes.slice(100))).toBeGreaterThan(28)
+    expect(mean(sizes.slice(100))).toBeLessThan(45)
   })
 
   it("without time does not end", () => {
     const elasticity = new Elasticity(4, free)
     for (let i = 0; i < 1000; i++) elasticity.end(0, "ok", 4, true)
     expect(elasticity.size).toBe(4)
-    elasticity.end(1, "ok", 4, true)
+    for (let i = 0; i < 20; i++) elasticity.end(1, "ok", 4, true)
+    expect(elasticity.size).toBe(4)
+    elasticity.end(2, "ok", 4, true)
     expect(elasticity.size).toBe(8)
   })
 
@@ -321,7 +323,7 @@ describe("a leg", () => {
     const end = (verdict: "ok" | "overload", count: number) => {
       for (let i = 0; i < count; i++) elasticity.end(now += 0.01, verdict, 100, true)
     }
-    end("ok", 201)
+    end("ok", 202)
     expect(elasticity).toMatchObject({ size: 200, latency: expect.closeTo(1) })
     // Of 200 jobs 14 may be overloads.
     end("ok", 50)
@@ -344,7 +346,7 @@ describe("a leg", () => {
   it("does not count what a slot was free at for more than 15 % of the ends", () => {
     const first = (spare: number) => {
       const elasticity = new Elasticity(20, free)
-      for (let i = 0; i <= 40; i++) elasticity.end(i / 20, "ok", 20, i <= 40 - spare)
+      for (let i = 0; i <= 41; i++) elasticity.end(i / 20, "ok", 20, i <= 40 - spare)
       return elasticity.size
     }
     expect([first(3), first(4)]).toEqual([40, 20])

@@ -40,7 +40,7 @@ export interface Outcome {
 }
 
 /** So many mean latencies are looked at together. */
-const Window = 25
+const Window = 10
 
 const outcomeOf = (steps: ReadonlyArray<Step>, unit: number, oracle: Oracle): Outcome => {
   const whole = figures(steps, unit)
