@@ -68,6 +68,9 @@ export interface GreenPoolOptions {
    * `interruption` or `rejection`. Histograms: `greenpool_wait_seconds`, one observation for each job that starts, 0 if
    * it had a slot at once, and `greenpool_run_seconds`, one for each that ends, to the end of its finalizers.
    *
+   * An adaptive pool also has the gauges `greenpool_goodput`, in successes per second, and `greenpool_elasticity`, and the
+   * counter `greenpool_cuts_total`.
+   *
    * Default false, which costs nothing; on, a job costs two readings of the clock at the most.
    */
   readonly metrics?: boolean | undefined

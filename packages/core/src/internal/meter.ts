@@ -52,6 +52,11 @@ const gauges = {
   greenpool_waiting: ["Callers that wait for a slot", "waiting"]
 } as const
 
+const adaptiveGauges = {
+  greenpool_goodput: ["Successes per second in the last leg", "goodput"],
+  greenpool_elasticity: ["Per cent more goodput for one per cent more slots", "elasticity"]
+} as const
+
 const meters = new WeakMap<Metric.MetricRegistry, Map<string, Meter>>()
 
 export class Meter {
@@ -63,6 +68,8 @@ export class Meter {
   /** Of the pools that are open. */
   private readonly pools = new Set<Slots>()
   private registrations: ReadonlyArray<Metric.Registration> = []
+  /** Cuts of the size, of pools that have closed. */
+  private cuts = 0
 
   /** The meter for pools of this name that are made in this context. */
   static of(pool: string, context: Context.Context<never>): Meter {
@@ -96,6 +103,7 @@ export class Meter {
         value: [...this.pools].reduce((sum, { semaphore }) => sum + semaphore[figure], 0)
       }))
     )
+    if (slots.adaptation !== undefined) this.openAdaptive(attributes)
     for (const [outcome, figure] of Object.entries(outcomes)) {
       const description = "Jobs that ended and callers that were turned away"
       const counter = { description, attributes: { ...attributes, outcome }, incremental: true }
@@ -114,6 +122,25 @@ export class Meter {
     histogram("run", this.runs)
   }
 
+  /** Adds what shows how pools find their size: their goodput together, and their mean elasticity. */
+  private openAdaptive(attributes: { readonly pool: string }): void {
+    const figures = (figure: "goodput" | "elasticity" | "cuts") =>
+      [...this.pools].flatMap(({ adaptation }) => adaptation === undefined ? [] : [adaptation.stats[figure]])
+    const sum = (values: ReadonlyArray<number>) => values.reduce((sum, value) => sum + value, 0)
+    const registrations = Object.entries(adaptiveGauges).map(([name, [description, figure]]) =>
+      this.register(Metric.gauge(name, { description, attributes }), () => {
+        const values = figures(figure)
+        return { value: figure === "elasticity" ? sum(values) / values.length : sum(values) }
+      })
+    )
+    this.registrations = [...this.registrations, ...registrations]
+    const counter = { description: "Cuts of the size for an overload", attributes, incremental: true }
+    this.register(Metric.counter("greenpool_cuts_total", counter), () => ({
+      count: this.cuts + sum(figures("cuts")),
+      incremental: true
+    }))
+  }
+
   private register<Input, State>(metric: Metric.Metric<Input, State>, get: () => State): Metric.Registration {
     return Metric.registerUnsafe(metric, this.context, { get, update: Function.constVoid, modify: Function.constVoid })
   }
@@ -121,6 +148,7 @@ export class Meter {
   /** A pool has closed: what it is like is no longer of interest, what it has done is. */
   close(slots: Slots): void {
     this.pools.delete(slots)
+    this.cuts += slots.adaptation?.stats.cuts ?? 0
     if (this.pools.size > 0) return
     for (const registration of this.registrations) registration.remove()
   }

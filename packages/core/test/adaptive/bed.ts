@@ -62,13 +62,15 @@ export const start = 4
 export const max = 512
 
 /**
- * Runs the scenario and gives what happened, in steps of `step` seconds. All randomness comes from the seed.
+ * Runs the scenario and gives what happened, in steps of `step` seconds. All randomness comes from the seed. After `most`
+ * jobs the rest of a phase is left out: refusals in no time are many.
  */
 export const run = <B extends Backend>(
   scenario: Scenario<B>,
   seed: number,
   sizing: Sizing,
-  step: number
+  step: number,
+  most = Infinity
 ): ReadonlyArray<ReadonlyArray<Step>> => {
   const random = randomOf(seed)
   const simulation = new Simulation()
@@ -113,9 +115,11 @@ export const run = <B extends Backend>(
     phase.change?.(backend)
     const steps: Array<Step> = []
     phases.push(steps)
-    for (let i = 1; began + i * step <= end + 1e-9; i++) {
+    let jobs = 0
+    for (let i = 1; began + i * step <= end + 1e-9 && jobs < most; i++) {
       counts = { successes: 0, errors: 0, busy: 0 }
       simulation.runUntil(began + i * step)
+      jobs += counts.successes + counts.errors
       const sizes = pools.map((pool) => Effect.runSync(pool.size))
       steps.push({ at: began + i * step, size: sizes.reduce((a, b) => a + b) / sizes.length, ...counts })
     }

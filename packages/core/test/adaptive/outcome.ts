@@ -64,8 +64,8 @@ const outcomeOf = (steps: ReadonlyArray<Step>, unit: number, oracle: Oracle): Ou
   }
 }
 
-export const outcomes = (entry: Entry, seed: number, sizing: Sizing): ReadonlyArray<Outcome> =>
-  run(entry.scenario, seed, sizing, entry.unit).map((steps, i) =>
+export const outcomes = (entry: Entry, seed: number, sizing: Sizing, most?: number): ReadonlyArray<Outcome> =>
+  run(entry.scenario, seed, sizing, entry.unit, most).map((steps, i) =>
     outcomeOf(steps, entry.unit, oracleOf(entry.scenario.name, entry.scenario.phases[i]!.name))
   )
 
