@@ -83,11 +83,11 @@ class Fit {
     if (this.weight > 0) {
       const residual = y - this.y - this.slope * (x - this.x)
       if (Math.abs(residual) > Math.max(0.5, 4 * Math.sqrt(this.variance / n))) {
-        // The backend is another one now.
+        // The backend is another one now; this leg may have been partly of the one before.
         this.weight = this.sxx = this.sxy = 0
-      } else {
-        this.variance = clamp(this.variance + 0.1 * (n * residual * residual - this.variance), 0.3, 10)
+        return
       }
+      this.variance = clamp(this.variance + 0.1 * (n * residual * residual - this.variance), 0.3, 10)
     }
     const fade = 1 / (1 + this.sxx / Fit.memory)
     const before = this.weight * fade

@@ -55,7 +55,7 @@ if (process.argv.includes("--peers")) {
   const held = ways.map(() => 0)
   let phases = 0
   for (const entry of scenarios) {
-    const cells = ways.map(([, sizing]) => seeds.slice(0, 3).map((seed) => outcomes(entry, seed, sizing, 300_000)))
+    const cells = ways.map(([, sizing]) => seeds.slice(0, 1).map((seed) => outcomes(entry, seed, sizing, 150_000)))
     entry.scenario.phases.forEach((phase, i) => {
       phases++
       const row = cells.map((runs, way) => {
