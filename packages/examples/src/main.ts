@@ -22,6 +22,10 @@ const examples: ReadonlyMap<string, Example> = new Map([
     description: "runs every line of a file through a shell command: imap, processes, live resize",
     start: () => import("./farm/main.ts")
   }],
+  ["adaptive", {
+    description: "an HTTP client whose pool finds out how much its server can take",
+    start: () => gallery(import("./gallery/adaptive.ts"))
+  }],
   ["echo", {
     description: "a TCP server that sends back what it gets; its connections run in the pool",
     start: () => gallery(import("./gallery/echo.ts"))
