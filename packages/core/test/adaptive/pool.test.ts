@@ -211,12 +211,11 @@ describe("classify", () => {
   it.effect("is called once for each job, after its slot has been passed on (A5)", () =>
     Effect.gen(function*() {
       const seen: Array<number> = []
-      let pool: GreenPool | undefined
       const classify = (): Verdict => {
-        seen.push(now(pool!.running))
+        seen.push(now(pool.running))
         return "ok"
       }
-      pool = yield* make({ size: 2, adaptive: { classify } })
+      const pool: GreenPool = yield* make({ size: 2, adaptive: { classify } })
       const gate = yield* Deferred.make<void>()
       for (let i = 0; i < 5; i++) yield* forkNow(pool.run(Deferred.await(gate)))
       yield* Deferred.succeed(gate, undefined)
@@ -254,14 +253,13 @@ describe("classify", () => {
 
   it.effect("may resize the pool (A5)", () =>
     Effect.gen(function*() {
-      let pool: GreenPool | undefined
       let calls = 0
       const classify = (): Verdict => {
-        now(Effect.orDie(pool!.resize(++calls % 5)))
+        now(Effect.orDie(pool.resize(++calls % 5)))
         return calls % 3 === 0 ? overload : "ok"
       }
-      pool = yield* make({ size: 2, adaptive: { classify } })
-      const workers = yield* Effect.forEach(Array.from({ length: 10 }), () => forkNow(pool!.run(Effect.sleep(1))))
+      const pool: GreenPool = yield* make({ size: 2, adaptive: { classify } })
+      const workers = yield* Effect.forEach(Array.from({ length: 10 }), () => forkNow(pool.run(Effect.sleep(1))))
       for (let i = 0; i < 30; i++) {
         yield* TestClock.adjust(1)
         if ((yield* pool.size) === 0) yield* pool.resize(1)

@@ -7,44 +7,10 @@ import type { Backend } from "./backends.ts"
 import { type Figures, figures, max, run, type Scenario, type Step } from "./bed.ts"
 import { scenarios } from "./scenarios.ts"
 
-const sizes = [
-  ...[
-    1,
-    2,
-    3,
-    4,
-    5,
-    6,
-    7,
-    8,
-    9,
-    10,
-    12,
-    14,
-    16,
-    18,
-    20,
-    22,
-    24,
-    26,
-    28,
-    30,
-    32,
-    34,
-    36,
-    38,
-    40,
-    44,
-    48,
-    52,
-    56,
-    64,
-    72,
-    80,
-    88
-  ],
-  ...[96, 104, 112, 128, 144, 160, 176, 192, 208, 224, 240, 256, 288, 320, 384, 448, max]
-]
+const sizes = (
+  "1 2 3 4 5 6 7 8 9 10 12 14 16 18 20 22 24 26 28 30 32 34 36 38 40 44 48 52 56 64 72 80 88 " +
+  `96 104 112 128 144 160 176 192 208 224 240 256 288 320 384 448 ${max}`
+).split(" ").map(Number)
 
 /** The scenario with one phase, in which the backend is what it is in phase `i`. */
 const only = (scenario: Scenario, i: number, seconds: number): Scenario => ({
