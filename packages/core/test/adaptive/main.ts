@@ -10,7 +10,7 @@ import { scenarios, shared } from "./scenarios.ts"
 const isQuick = process.argv.includes("--quick")
 const seeds = isQuick ? [1, 2, 3] : [1, 2, 3, 4, 5, 6, 7, 8, 9]
 /** Those that three seeds say little about, since few jobs end in a leg. */
-const slow = new Set(["4 workers", "imap", "workers 32, 8, 32", "timeouts and a loss", "200 workers"])
+const slow = new Set(["4 workers", "contention", "imap", "workers 32, 8, 32", "timeouts and a loss", "200 workers"])
 
 const text = (value: number): string => value.toFixed(2).padStart(8)
 
