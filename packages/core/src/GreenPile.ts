@@ -3,23 +3,39 @@
  *
  * @since 0.1.0
  */
-import { Array as Arr, Cause, Effect, Exit, type Fiber, Option, type Pull, Scope, Stream } from "effect"
-import type { JobOptions, Rejection } from "./Admission.ts"
+import { Array as Arr, Cause, type Duration, Effect, Exit, type Fiber, Option, type Pull, Scope, Stream } from "effect"
+import type { CallRejection, JobOptions } from "./Admission.ts"
 import { GreenPool, isGreenPool, toInternal } from "./GreenPool.ts"
 import { Line, Place } from "./internal/line.ts"
 import type { Party, Pool } from "./internal/pool.ts"
 import type { Job } from "./internal/slots.ts"
 import { type Receiver, spawn, SpawnJob } from "./internal/spawn.ts"
 import type { InvalidPoolSize } from "./PoolSize.ts"
+import { type DataLast, type Dual, dual } from "./Verbs.ts"
 
 /**
- * A pile: jobs go in, their results come out in the order of `spawn`.
+ * A pile: jobs go in, and their results come out in the order of `spawn`.
  *
- * A result is kept until somebody reads it, so a pile that is spawned into and never read grows; that is what it is
- * for. For inputs without end use `GreenPool.imap`, which keeps a window only.
+ * When to use: for a number of jobs that are started one by one, and whose results are needed in order. For inputs
+ * without an end use `imap`, which keeps a window only: a pile keeps each result until it is read, so a pile that is
+ * spawned into and never read grows. That is what it is for.
  *
- * A pile may be fed and read from any number of fibers: each result goes to one reader, readers are served in the
- * order in which they came. When its scope closes, its jobs are interrupted and awaited, and nobody else's.
+ * A pile can be fed and read from any number of fibers: each result goes to one reader, and readers are served in the
+ * order in which they came. When its scope closes, its jobs are interrupted and awaited; other jobs of its pool are not
+ * touched.
+ *
+ * ```ts import.meta.vitest
+ * import { GreenPile } from "@greenpool/core"
+ * import { Effect, Stream } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const pile = yield* GreenPile.make<number>(2)
+ *   yield* Effect.forEach([1, 2, 3], (n) => pile.spawn(Effect.succeed(n * n)))
+ *   return yield* Stream.runCollect(pile.results)
+ * })
+ *
+ * await Effect.runPromise(Effect.scoped(program)) // => [1, 4, 9]
+ * ```
  *
  * @category models
  * @since 0.1.0
@@ -27,31 +43,43 @@ import type { InvalidPoolSize } from "./PoolSize.ts"
 export interface GreenPile<in out A, in out E = never, out Rejected = never> {
   /**
    * Waits for a slot of the pool, then starts the job, whose result takes its place among those that are outstanding.
+   * Data-first (`pile.spawn(job, options)`) or data-last (`job.pipe(pile.spawn(options))`), as the verbs of a pool.
    *
-   * Inside a job of a full pool it borrows the slot of the job around it and returns when the new job has ended.
-   * When it is interrupted while it waits, or fails with `PoolFull`, it leaves the line, and its place in the pile is
-   * dropped. eventlet's `GreenPile.spawn`.
+   * Inside a job of a full pool, it borrows the slot of the job around it, and returns when the new job has ended.
+   * Interrupted while it waits, or rejected, it leaves the queue, and its place in the pile is dropped.
+   *
+   * Fails with `PoolFull` if the pool has bounds or the call has a `maxWait`; the failure of the job surfaces where its
+   * result is read. O(1); with keys or priorities O(log n) in the number of waiting callers. eventlet's
+   * `GreenPile.spawn`.
    */
-  readonly spawn: <R, const O extends JobOptions = {}>(
-    effect: Effect.Effect<A, E, R>,
-    options?: O
-  ) => Effect.Effect<void, Rejected | Rejection<O>, R>
+  readonly spawn: <
+    Arg extends Effect.Effect<A, E, unknown> | DataLast = DataLast,
+    MaxWait extends Duration.Input | undefined = never
+  >(
+    effectOrOptions: Arg | Effect.Effect<A, E> | JobOptions<MaxWait>,
+    options?: JobOptions<MaxWait> | number
+  ) => Dual<
+    Arg,
+    <R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<void, Rejected | CallRejection<JobOptions<MaxWait>>, R>,
+    Effect.Effect<void, Rejected | CallRejection<JobOptions<MaxWait>>, Effect.Services<Arg>>
+  >
 
   /**
-   * Waits for the next result in the order of `spawn`, and gives it; a failure comes in its place, and the next call
-   * goes on with the one after it. Gives none as soon as nothing is outstanding.
+   * Waits for the next result in the order of `spawn`, and returns it. Returns `Option.none()` as soon as nothing is
+   * outstanding.
    *
-   * Interruption loses nothing: the result stays for who reads next. eventlet's `GreenPile.next`.
+   * A failure of a job comes in its place; the next call goes on with the result after it. Interruption loses nothing:
+   * the result stays for the next reader. O(1). eventlet's `GreenPile.next`.
    */
   readonly next: Effect.Effect<Option.Option<A>, E>
 
   /**
-   * The results as a stream, up to the first failure; run again, it goes on with the rest. It takes one at a time, so
-   * that leaving it early leaves the rest to whoever reads next. eventlet's iteration over a `GreenPile`.
+   * The results as a stream, up to the first failure; run again, it goes on with the rest. It takes one result at a
+   * time, so leaving it early leaves the rest to the next reader. eventlet's iteration over a `GreenPile`.
    */
   readonly results: Stream.Stream<A, E>
 
-  /** The exits of all jobs as a stream, which a failing job does not end. It takes one at a time. */
+  /** The exits of all jobs as a stream, which a failing job doesn't end. It takes one at a time, as `results` does. */
   readonly exits: Stream.Stream<Exit.Exit<A, E>>
 }
 
@@ -64,36 +92,43 @@ export interface GreenPile<in out A, in out E = never, out Rejected = never> {
 export const GreenPile: {
   /**
    * Makes a pile that lives as long as the scope: on a pool that it shares with others, or on one of its own of the
-   * given size (default 1000). Fails with `InvalidPoolSize` when the size is no safe integer of at least 0.
+   * given size (default 1000).
    *
-   * On a pool with a bound, name what its calls can fail with: `GreenPile.make<string, never, PoolFull>(pool)`.
+   * On a pool it can't fail. For a pool of its own it fails with `InvalidPoolSize` if the size isn't a non-negative safe
+   * integer. On a pool with bounds, name what its calls can fail with: `GreenPile.make<string, never, PoolFull>(pool)`.
    */
-  readonly make: <A, E = never, Rejected = never>(
-    sizeOrPool?: number | GreenPool<Rejected>
-  ) => Effect.Effect<GreenPile<A, E, Rejected>, InvalidPoolSize, Scope.Scope>
+  readonly make: {
+    <A, E = never, Rejected = never>(
+      pool: GreenPool<Rejected>
+    ): Effect.Effect<GreenPile<A, E, Rejected>, never, Scope.Scope>
+    <A, E = never, Rejected = never>(
+      sizeOrPool?: number | GreenPool<Rejected>
+    ): Effect.Effect<GreenPile<A, E, Rejected>, InvalidPoolSize, Scope.Scope>
+  }
 } = {
   make: <A, E, Rejected>(sizeOrPool?: number | GreenPool<Rejected>) => {
     const pool = isGreenPool(sizeOrPool)
       ? Effect.succeed(sizeOrPool)
-      : GreenPool.make(sizeOrPool === undefined ? {} : { size: sizeOrPool as number })
+      : GreenPool.make({ size: sizeOrPool as number | undefined })
+    // With a pool it can't fail.
     return Effect.flatMap(pool, (pool) =>
       Effect.uninterruptible(Effect.flatMap(Effect.scope, (scope) => {
         const pile = new Pile<A, E>(toInternal(pool))
-        // In the context of who closes it, which says what jobs he is in; `acquireRelease` would give it the maker's.
+        // In the context of the closer, which says what jobs it is in; `acquireRelease` would give it the maker's.
         return Effect.as(Scope.addFinalizer(scope, pile.close), fromInternal<A, E, Rejected>(pile))
-      })))
+      }))) as Effect.Effect<GreenPile<A, E, Rejected>, never, Scope.Scope>
   }
 }
 
 const fromInternal = <A, E, Rejected>(pile: Pile<A, E>): GreenPile<A, E, Rejected> => ({
-  // `Rejected` says whether the pool has bounds: without them it fails no call.
-  spawn:
-    ((effect, options) =>
-      Effect.withFiber((fiber) => Effect.asVoid(spawn(new Entry(pile, fiber, effect, options).job!)))) as GreenPile<
-        A,
-        E,
-        Rejected
-      >["spawn"],
+  // What a job needs and whether the pool has bounds is known to the type only.
+  spawn: dual(
+    Effect.isEffect,
+    (effect, options) =>
+      Effect.withFiber((fiber) =>
+        Effect.asVoid(spawn(new Entry(pile).jobOf(fiber, effect as Effect.Effect<A, E, unknown>, options)))
+      )
+  ) as unknown as GreenPile<A, E, Rejected>["spawn"],
   next: pile.read((exit) => Exit.map(exit, Option.some), Effect.succeedNone),
   results: toStream(pile.read((exit) => Exit.map(exit, Arr.of), Cause.done())),
   exits: toStream<Exit.Exit<A, E>, never>(pile.read((exit) => Effect.succeed(Arr.of(exit)), Cause.done()))
@@ -105,21 +140,24 @@ const toStream = <A, E>(pull: Pull.Pull<Arr.NonEmptyReadonlyArray<A>, E>): Strea
 /** A result that is outstanding: from `spawn` until it is read. */
 class Entry<A, E> extends Place implements Receiver<A, E> {
   /** Until it has ended: a result that waits to be read keeps nothing else of it. */
-  job: SpawnJob<A, E> | undefined
+  job: SpawnJob<A, E> | undefined = undefined
   /** Its place in the order of `spawn`. */
   number = 0
   exit: Exit.Exit<A, E> | undefined = undefined
   private readonly pile: Pile<A, E>
 
-  constructor(
-    pile: Pile<A, E>,
+  constructor(pile: Pile<A, E>) {
+    super()
+    this.pile = pile
+  }
+
+  jobOf(
     spawner: Fiber.Fiber<unknown, unknown>,
     effect: Effect.Effect<A, E, unknown>,
     options?: JobOptions
-  ) {
-    super()
-    this.pile = pile
-    this.job = new SpawnJob(pile.pool, pile.jobs, spawner, effect, options, this)
+  ): SpawnJob<A, E> {
+    const { jobs, pool } = this.pile
+    return this.job = new SpawnJob(pool, jobs, spawner, effect, options, this)
   }
 
   get isRefused(): boolean {

@@ -23,7 +23,7 @@ export const PoolSize = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0)).pipe(
 export type PoolSize = typeof PoolSize.Type
 
 /**
- * Says that a value is no pool size: it is no safe integer, or below 0. The pool, if there is one, stays as it was.
+ * Says that a value isn't a pool size: it isn't a safe integer, or it is below 0. An existing pool stays as it was.
  *
  * @category errors
  * @since 0.1.0

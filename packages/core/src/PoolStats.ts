@@ -9,8 +9,8 @@ import { AdaptiveStats } from "./AdaptiveSize.ts"
 const Count = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
 
 /**
- * One consistent snapshot of a pool: all figures are of the same moment, so that
- * `free = size - running` and `started = succeeded + failed + interrupted + running + borrowed` hold in each.
+ * One consistent snapshot of a pool: all figures are of the same moment, so
+ * `free = size - running` and `started = succeeded + failed + interrupted + running + borrowed` hold in each snapshot.
  *
  * It encodes to plain JSON with `Schema.encodeEffect(PoolStats)`.
  *
@@ -20,13 +20,13 @@ const Count = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
 export class PoolStats extends Schema.Class<PoolStats>("@greenpool/core/PoolStats")({
   /** The pool's name. */
   name: Schema.String,
-  /** How many jobs may hold a slot at once. */
+  /** How many jobs may hold a slot concurrently. */
   size: Count,
   /** Jobs that hold a slot. More than `size` after a shrink, until enough have ended. */
   running: Count,
   /** `size - running`: slots that could be taken now; negative after a shrink below what runs. */
   free: Schema.Int,
-  /** Callers that wait for a slot. */
+  /** Callers in the queue. A map is one caller. */
   waiting: Count,
   /** Nested jobs that run on the borrowed slot of a job around them. */
   borrowed: Count,
@@ -38,7 +38,7 @@ export class PoolStats extends Schema.Class<PoolStats>("@greenpool/core/PoolStat
   failed: Count,
   /** Started jobs that were interrupted. */
   interrupted: Count,
-  /** Callers that were turned away with `PoolFull`: they never started. */
+  /** Callers rejected with `PoolFull`: they never started. */
   rejected: Count,
   /** What an adaptive pool has found. Absent where `adaptive` is off. */
   adaptive: Schema.optionalKey(AdaptiveStats)

@@ -1,13 +1,13 @@
 /**
- * What a map reads its items from.
+ * Where a map gets its items from.
  *
  * @since 0.1.0
  */
 import { Formatter, Schema, type Stream } from "effect"
 
 /**
- * A source of items for the maps of a pool: anything that can be iterated, at once or asynchronously, or a `Stream`.
- * A value that is both kinds of iterable is read asynchronously.
+ * A source of items for the maps of a pool: an iterable (a string too), an async iterable, or a `Stream`. A value that
+ * is iterable in both ways is read asynchronously. Anything else is a defect of the map.
  *
  * @category models
  * @since 0.1.0
@@ -27,7 +27,7 @@ export declare namespace Source {
    * @category models
    * @since 0.1.0
    */
-  export type Any = Source<unknown, unknown, unknown>
+  export type Any = AnySource
 
   /**
    * The type of a source's items.
@@ -41,7 +41,7 @@ export declare namespace Source {
     : never
 
   /**
-   * The failures of a source: a stream's own, `SourceError` for an async iterable, none for an iterable.
+   * The errors of a source: a stream's own, `SourceError` for an async iterable, `never` for an iterable.
    *
    * @category models
    * @since 0.1.0
@@ -51,7 +51,7 @@ export declare namespace Source {
     : never
 
   /**
-   * The services that a source needs: a stream's own.
+   * The services that a source needs: those of a stream, otherwise `never`.
    *
    * @category models
    * @since 0.1.0
@@ -59,8 +59,19 @@ export declare namespace Source {
   export type Services<S> = S extends Stream.Stream<infer _X, infer _E, infer R> ? R : never
 }
 
+/** The name that the compiler shows in its messages. */
+type AnySource = Source<unknown, unknown, unknown>
+
 /**
- * Says that an async iterable failed: its `next()` threw or rejected. It carries what was thrown.
+ * The items of several sources, as a tuple.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Items<S extends ReadonlyArray<unknown>> = { -readonly [K in keyof S]: Source.Item<S[K]> }
+
+/**
+ * Fails a map whose async iterable failed: its `next()` threw or rejected. It carries what was thrown.
  *
  * @category errors
  * @since 0.1.0

@@ -1,160 +1,612 @@
 /**
- * The verbs of a pool as statics of its key, for pipelines: each uses the pool that the context holds under that key.
+ * The verbs: what can be done with a pool, in one description for pools and for their keys.
  *
  * @since 0.1.0
  */
-import { type Context, Effect, type Exit, type Fiber, type Option, Stream } from "effect"
-import type { JobOptions, Rejection } from "./Admission.ts"
-import type { GreenPool, Items } from "./GreenPool.ts"
+import { type Duration, Effect, type Exit, type Fiber, type Option, type Scope, Stream } from "effect"
+import type { CallRejection, JobOptions, KeyOptions } from "./Admission.ts"
+import { map, type Mode } from "./internal/map.ts"
+import type { Pool } from "./internal/pool.ts"
+import { run, runIfAvailable } from "./internal/run.ts"
+import { type Receiver, reporter, spawn, spawnIfAvailable, SpawnJob } from "./internal/spawn.ts"
+import { runStream, takeScoped } from "./internal/take.ts"
+import type { KeyStats } from "./KeyStats.ts"
+import type { MapOptions } from "./MapOptions.ts"
 import type { InvalidPoolSize } from "./PoolSize.ts"
 import type { PoolStats } from "./PoolStats.ts"
-import type { Source, SourceError } from "./Source.ts"
+import type { Slot } from "./Slot.ts"
+import type { Items, Source } from "./Source.ts"
 
 /**
- * The verbs of a pool as statics of a key: data-first, or, with options alone or nothing but a function, data-last.
+ * The verbs of a pool, which are also the verbs of its key. A pool is `Verbs<never, Rejected>`. A key needs its pool
+ * from the context, so it is `Verbs<I, Rejected>` with its own identifier as `I`. `Rejected` is what the bounds of the
+ * pool can fail a call with: `PoolFull` or `never`.
+ *
+ * Verbs that take a job, a stream or a source are data-first (`pool.run(job, options)`) or data-last
+ * (`job.pipe(pool.run)`, `job.pipe(pool.run(options))`). They can be passed around unbound, also where the caller adds
+ * an index: `Effect.forEach(jobs, pool.run)`, `jobs.map(pool.run)`.
+ *
+ * All of them can be used from any number of fibers. On a closed pool they end with interruption immediately, except
+ * the counters, `stats`, `keys` and `changes`, which can still be read.
  *
  * @category models
  * @since 0.1.0
  */
-export interface Verbs<I, Rejected = never> {
-  readonly spawn: <Arg extends AnyEffect | JobOptions, const O extends JobOptions = {}>(
-    effectOrOptions: Arg,
-    options?: O
-  ) => [Arg] extends [Effect.Effect<infer A, infer E, infer R>]
-    ? Effect.Effect<Fiber.Fiber<A, E>, Rejected | Rejection<O>, R | I>
-    : <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<Fiber.Fiber<A, E>, Rejected | Rejection<Arg>, R | I>
-  readonly spawnN: <Arg extends AnyEffect | JobOptions, const O extends JobOptions = {}>(
-    effectOrOptions: Arg,
-    options?: O
-  ) => [Arg] extends [Effect.Effect<infer _A, infer _E, infer R>] ? Effect.Effect<void, Rejected | Rejection<O>, R | I>
-    : <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<void, Rejected | Rejection<Arg>, R | I>
-  readonly run: <Arg extends AnyEffect | JobOptions, const O extends JobOptions = {}>(
-    effectOrOptions: Arg,
-    options?: O
-  ) => [Arg] extends [Effect.Effect<infer A, infer E, infer R>] ? Effect.Effect<A, E | Rejected | Rejection<O>, R | I>
-    : <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E | Rejected | Rejection<Arg>, R | I>
-  readonly spawnIfAvailable: <Arg extends AnyEffect | KeyOption>(
-    effectOrOptions: Arg,
-    options?: KeyOption
-  ) => [Arg] extends [Effect.Effect<infer A, infer E, infer R>]
-    ? Effect.Effect<Option.Option<Fiber.Fiber<A, E>>, never, R | I>
-    : <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<Option.Option<Fiber.Fiber<A, E>>, never, R | I>
-  readonly runIfAvailable: <Arg extends AnyEffect | KeyOption>(
-    effectOrOptions: Arg,
-    options?: KeyOption
-  ) => [Arg] extends [Effect.Effect<infer A, infer E, infer R>] ? Effect.Effect<Option.Option<A>, E, R | I>
-    : <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<Option.Option<A>, E, R | I>
-  readonly imap: MapVerb<I>
-  readonly imapUnordered: MapVerb<I>
-  readonly imapExit: MapExitVerb<I>
-  readonly starmap: StarmapVerb<I>
+export interface Verbs<out I, out Rejected = never> {
+  /**
+   * Waits for a slot, runs the job in the caller's own fiber, and returns its result.
+   *
+   * When to use: by default, whenever the caller needs the result. To start a job and go on, use `spawn` or `spawnN`.
+   *
+   * The slot is kept until the effect and its finalizers are over. Inside a job of the same pool, when no slot is free,
+   * it borrows the slot of the job around it, so that jobs can nest at any size. Interruption while it waits leaves the
+   * queue and loses nothing; afterwards it interrupts the job and waits for its finalizers.
+   *
+   * Fails with the errors of the job, and with `PoolFull` if the pool has bounds or the call has a `maxWait`. O(1); with
+   * keys or priorities O(log n) in the number of waiting callers. Effect's `Semaphore.withPermit`; eventlet has no name
+   * for it.
+   *
+   * ```ts import.meta.vitest
+   * import { GreenPool } from "@greenpool/core"
+   * import { Effect } from "effect"
+   *
+   * const program = Effect.gen(function*() {
+   *   const pool = yield* GreenPool.make({ size: 2 })
+   *   const jobs = [1, 2, 3].map((n) => Effect.succeed(n * n))
+   *   // All jobs ask for a slot, and two run concurrently.
+   *   return yield* Effect.forEach(jobs, pool.run, { concurrency: "unbounded" })
+   * })
+   *
+   * await Effect.runPromise(Effect.scoped(program)) // => [1, 4, 9]
+   * ```
+   */
+  readonly run: <Arg extends AnyJob = DataLast, MaxWait extends Duration.Input | undefined = never>(
+    effectOrOptions: Arg | JobOptions<MaxWait>,
+    options?: JobOptions<MaxWait> | number
+  ) => Dual<
+    Arg,
+    <A, E, R>(
+      effect: Effect.Effect<A, E, R>
+    ) => Effect.Effect<A, E | Rejected | CallRejection<JobOptions<MaxWait>>, R | I>,
+    Effect.Effect<
+      Effect.Success<Arg>,
+      Effect.Error<Arg> | Rejected | CallRejection<JobOptions<MaxWait>>,
+      Effect.Services<Arg> | I
+    >
+  >
+
+  /**
+   * Waits for a slot, then starts the job in a fiber of its own, and returns that fiber.
+   *
+   * When to use: to go on while the job runs, and to join or interrupt it later. If nobody needs the result, use
+   * `spawnN`.
+   *
+   * The job starts when the spawning fiber yields next, after all jobs that were spawned before it. It inherits the
+   * spawner's services, log annotations and span, outlives the spawner, and ends at the latest when the pool closes. Its
+   * failure is the failure of its fiber: it surfaces where the fiber is joined.
+   *
+   * Inside a job of a full pool, the new job borrows the slot of the job around it, and `spawn` then returns when the
+   * new job has ended. Such a job must not wait for anything that its spawner does later.
+   *
+   * Interruption while it waits leaves the queue and loses nothing. While the new job runs on a borrowed slot, it
+   * interrupts the job and waits for its end. After `spawn` has returned, it doesn't touch the job.
+   *
+   * Fails with `PoolFull` if the pool has bounds or the call has a `maxWait`. O(1); with keys or priorities O(log n) in
+   * the number of waiting callers. eventlet's `GreenPool.spawn`.
+   */
+  readonly spawn: <Arg extends AnyJob = DataLast, MaxWait extends Duration.Input | undefined = never>(
+    effectOrOptions: Arg | JobOptions<MaxWait>,
+    options?: JobOptions<MaxWait> | number
+  ) => Dual<
+    Arg,
+    <A, E, R>(
+      effect: Effect.Effect<A, E, R>
+    ) => Effect.Effect<Fiber.Fiber<A, E>, Rejected | CallRejection<JobOptions<MaxWait>>, R | I>,
+    Effect.Effect<
+      Fiber.Fiber<Effect.Success<Arg>, Effect.Error<Arg>>,
+      Rejected | CallRejection<JobOptions<MaxWait>>,
+      Effect.Services<Arg> | I
+    >
+  >
+
+  /**
+   * Waits for a slot, then starts the job in a fiber of its own. The result can't be retrieved.
+   *
+   * When to use: for jobs that are run for their effects only, such as the pages that a crawler finds. A failure or
+   * defect of the job is logged exactly once, at level `Error`, with its cause, the log annotations of the spawner and
+   * the annotation `pool`. Its interruption isn't logged.
+   *
+   * In all other respects it is `spawn`: when it waits, when the job starts, what interruption does, and what it fails
+   * with. eventlet's `GreenPool.spawn_n`.
+   */
+  readonly spawnN: <Arg extends AnyJob = DataLast, MaxWait extends Duration.Input | undefined = never>(
+    effectOrOptions: Arg | JobOptions<MaxWait>,
+    options?: JobOptions<MaxWait> | number
+  ) => Dual<
+    Arg,
+    <A, E, R>(
+      effect: Effect.Effect<A, E, R>
+    ) => Effect.Effect<void, Rejected | CallRejection<JobOptions<MaxWait>>, R | I>,
+    Effect.Effect<void, Rejected | CallRejection<JobOptions<MaxWait>>, Effect.Services<Arg> | I>
+  >
+
+  /**
+   * Runs the job as `run` does if a slot is free and the queue is empty. Otherwise returns `Option.none()` immediately,
+   * and runs nothing.
+   *
+   * When to use: for work that can be skipped while the pool is busy, such as a refresh or a probe.
+   *
+   * It never waits and never borrows: inside a job of a full pool it returns `Option.none()`. That doesn't count as
+   * rejected. Fails with the errors of the job only. O(1). Effect's `Semaphore.withPermitsIfAvailable`; eventlet has no
+   * name for it.
+   *
+   * ```ts import.meta.vitest
+   * import { GreenPool } from "@greenpool/core"
+   * import { Effect, Option } from "effect"
+   *
+   * const program = Effect.gen(function*() {
+   *   const pool = yield* GreenPool.make({ size: 1 })
+   *   const probe = pool.runIfAvailable(Effect.succeed("up"))
+   *   return [yield* probe, yield* pool.run(probe)]
+   * })
+   *
+   * await Effect.runPromise(Effect.scoped(program)) // => [Option.some("up"), Option.none()]
+   * ```
+   */
+  readonly runIfAvailable: <Arg extends AnyJob = DataLast>(
+    effectOrOptions: Arg | KeyOptions,
+    options?: KeyOptions | number
+  ) => Dual<
+    Arg,
+    <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<Option.Option<A>, E, R | I>,
+    Effect.Effect<Option.Option<Effect.Success<Arg>>, Effect.Error<Arg>, Effect.Services<Arg> | I>
+  >
+
+  /**
+   * Starts the job as `spawn` does if a slot is free and the queue is empty. Otherwise returns `Option.none()`
+   * immediately, and starts nothing.
+   *
+   * When to use: for background work that can be skipped while the pool is busy.
+   *
+   * It never waits and never borrows: inside a job of a full pool it returns `Option.none()`. That doesn't count as
+   * rejected. It can't fail; the failure of the job surfaces where its fiber is joined. O(1). eventlet has no name for
+   * it.
+   */
+  readonly spawnIfAvailable: <Arg extends AnyJob = DataLast>(
+    effectOrOptions: Arg | KeyOptions,
+    options?: KeyOptions | number
+  ) => Dual<
+    Arg,
+    <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<Option.Option<Fiber.Fiber<A, E>>, never, R | I>,
+    Effect.Effect<
+      Option.Option<Fiber.Fiber<Effect.Success<Arg>, Effect.Error<Arg>>>,
+      never,
+      Effect.Services<Arg> | I
+    >
+  >
+
+  /**
+   * Waits for a slot and takes it, until the scope closes.
+   *
+   * When to use: for a resource that occupies a slot as long as it lives, such as a connection or a session. For one
+   * effect use `run`, for a stream `runStream`.
+   *
+   * It is a job like any other: it counts as started and running, and it ends with the exit with which the scope
+   * closes. The slot is taken in the same step as its release is added to the scope. What runs in `slot.within` is
+   * inside of the job, so its nested calls can borrow the slot. Interruption while it waits leaves the queue and loses
+   * nothing. Closing the pool interrupts the callers that wait and what runs within, takes the slot back, and doesn't
+   * wait for the scope.
+   *
+   * Fails with `PoolFull` if the pool has bounds or the call has a `maxWait`. O(1); with keys or priorities O(log n) in
+   * the number of waiting callers. Effect's `Semaphore.takeScoped`; eventlet has no name for it.
+   */
+  readonly takeScoped: <MaxWait extends Duration.Input | undefined = never>(
+    options?: JobOptions<MaxWait>
+  ) => Effect.Effect<Slot, Rejected | CallRejection<JobOptions<MaxWait>>, Scope.Scope | I>
+
+  /**
+   * The same stream, which holds a slot from its first pull to its end.
+   *
+   * When to use: for work that streams, such as a response body, the rows of a query or the output of a child process.
+   * `run` would return the slot as soon as the stream exists, before it has been read.
+   *
+   * The stream waits for a slot when it is first pulled, is pulled inside the job that holds the slot, and returns the
+   * slot when it has ended, failed or been left, after its finalizers. A stream that isn't read holds nothing. A slow
+   * reader keeps the slot. Interruption while it waits leaves the queue and loses nothing.
+   *
+   * Fails with the errors of the stream, and with `PoolFull` if the pool has bounds or the call has a `maxWait`. O(1)
+   * for the whole stream; with keys or priorities O(log n) in the number of waiting callers. eventlet has no name for
+   * it.
+   */
+  readonly runStream: <Arg extends AnyStream = DataLast, MaxWait extends Duration.Input | undefined = never>(
+    streamOrOptions: Arg | JobOptions<MaxWait>,
+    options?: JobOptions<MaxWait> | number
+  ) => Dual<
+    Arg,
+    <A, E, R>(
+      stream: Stream.Stream<A, E, R>
+    ) => Stream.Stream<A, E | Rejected | CallRejection<JobOptions<MaxWait>>, R | I>,
+    Stream.Stream<
+      Stream.Success<Arg>,
+      Stream.Error<Arg> | Rejected | CallRejection<JobOptions<MaxWait>>,
+      Stream.Services<Arg> | I
+    >
+  >
+
+  /**
+   * Maps the items of the sources, each in a job of the pool, to a stream of the results in the order of the items.
+   * Several sources are zipped; the shortest ends them. Options come last: `pool.imap(f, source, options)`. Without a
+   * source it is data-last, for one stream: `stream.pipe(pool.imap(f))`, `stream.pipe(pool.imap(f, options))`.
+   *
+   * When to use: for inputs of any length, even without an end, whose results are needed in order. For an array of
+   * jobs, `Effect.forEach(jobs, pool.run, { concurrency: "unbounded" })` does.
+   *
+   * Memory is constant: at most `window` items (default: `max(1, size)`) are in hand, from being taken out of the source
+   * until the result is emitted, in addition to what a stream delivers in one chunk. Results that are ready are emitted
+   * as one chunk. Nothing is taken before the stream is read, and a slow reader stops the taking.
+   *
+   * The first failure in order ends the stream, after all results before it; so does a failure of a source. Jobs in
+   * flight are then interrupted and awaited, as they are when the stream is left early or interrupted, and the sources
+   * are closed. An `f` that throws, an iterator that throws, and an argument that is neither a source nor options are
+   * defects.
+   *
+   * Its jobs are jobs like any other: they count as running, obey `resize`, and hold up `waitall`. The map has one place
+   * in the queue, to which the pool's bounds don't apply. O(1) per item. eventlet's `GreenPool.imap`, which runs on a
+   * hidden pool of its own.
+   *
+   * ```ts import.meta.vitest
+   * import { GreenPool } from "@greenpool/core"
+   * import { Effect, Stream } from "effect"
+   *
+   * const program = Effect.gen(function*() {
+   *   const pool = yield* GreenPool.make({ size: 2 })
+   *   const line = (n: number, text: string) => Effect.succeed(`${n} ${text}`)
+   *   return yield* Stream.runCollect(pool.imap(line, [1, 2], ["a", "b", "c"]))
+   * })
+   *
+   * await Effect.runPromise(Effect.scoped(program)) // => ["1 a", "2 b"]
+   * ```
+   */
+  readonly imap: <X, A, E, R, Args extends ReadonlyArray<unknown> = [MapOptions]>(
+    f: (...items: ItemsOf<Args, X>) => Effect.Effect<A, E, R>,
+    ...sourcesAndOptions: SourcesAndOptions<Args>
+  ) => MapResult<Args, X, A, E, R | I>
+
+  /**
+   * Maps as `imap` does, but emits the results as the jobs finish. The first failure to happen ends the stream.
+   *
+   * When to use: where the order doesn't matter, so that a slow item holds nothing up. eventlet has no name for it.
+   */
+  readonly imapUnordered: <X, A, E, R, Args extends ReadonlyArray<unknown> = [MapOptions]>(
+    f: (...items: ItemsOf<Args, X>) => Effect.Effect<A, E, R>,
+    ...sourcesAndOptions: SourcesAndOptions<Args>
+  ) => MapResult<Args, X, A, E, R | I>
+
+  /**
+   * Maps as `imap` does, but emits the exit of each job, so that a failing job doesn't end the stream. Only a failure of
+   * a source does.
+   *
+   * When to use: for batches that go on after a failed item, and need the results in order. eventlet has no name for it.
+   *
+   * ```ts import.meta.vitest
+   * import { GreenPool } from "@greenpool/core"
+   * import { Effect, Exit, Stream } from "effect"
+   *
+   * const program = Effect.gen(function*() {
+   *   const pool = yield* GreenPool.make({ size: 2 })
+   *   const half = (n: number) => n % 2 === 0 ? Effect.succeed(n / 2) : Effect.fail("odd")
+   *   return yield* Stream.runCollect(pool.imapExit(half, [1, 2]))
+   * })
+   *
+   * await Effect.runPromise(Effect.scoped(program)) // => [Exit.fail("odd"), Exit.succeed(1)]
+   * ```
+   */
+  readonly imapExit: <X, A, E, R, Args extends ReadonlyArray<unknown> = [MapOptions]>(
+    f: (...items: ItemsOf<Args, X>) => Effect.Effect<A, E, R>,
+    ...sourcesAndOptions: SourcesAndOptions<Args>
+  ) => MapResult<Args, X, Exit.Exit<A, E>, never, R | I>
+
+  /**
+   * Maps as `imapExit` does, but emits the exits as the jobs finish.
+   *
+   * When to use: for batches that go on after a failed item, where the order doesn't matter. eventlet has no name for
+   * it.
+   */
+  readonly imapExitUnordered: <X, A, E, R, Args extends ReadonlyArray<unknown> = [MapOptions]>(
+    f: (...items: ItemsOf<Args, X>) => Effect.Effect<A, E, R>,
+    ...sourcesAndOptions: SourcesAndOptions<Args>
+  ) => MapResult<Args, X, Exit.Exit<A, E>, never, R | I>
+
+  /**
+   * Maps as `imap` does, for one source whose items are tuples: each is spread over the parameters of `f`, which may
+   * have fewer parameters than the tuples have elements.
+   *
+   * When to use: where the arguments come in pairs or rows, such as the entries of a `Map`. eventlet's
+   * `GreenPool.starmap`.
+   *
+   * ```ts import.meta.vitest
+   * import { GreenPool } from "@greenpool/core"
+   * import { Effect, Stream } from "effect"
+   *
+   * const program = Effect.gen(function*() {
+   *   const pool = yield* GreenPool.make({ size: 2 })
+   *   const stock = new Map([["apples", 3], ["pears", 5]])
+   *   return yield* Stream.runCollect(pool.starmap((fruit, n) => Effect.succeed(`${n} ${fruit}`), stock))
+   * })
+   *
+   * await Effect.runPromise(Effect.scoped(program)) // => ["3 apples", "5 pears"]
+   * ```
+   */
+  readonly starmap: {
+    <Args extends ReadonlyArray<unknown>, A, E, R>(
+      f: (...args: Args) => Effect.Effect<A, E, R>
+    ): StarmapPipe<Args, A, E, R | I>
+    <Args extends ReadonlyArray<unknown>, A, E, R, S extends AnyTuples = DataLast>(
+      f: (...args: Dual<S, Args, Spread<Source.Item<S>>>) => Effect.Effect<A, E, R>,
+      sourceOrOptions: S | MapOptions,
+      options?: MapOptions
+    ): Dual<
+      S,
+      StarmapPipe<Args, A, E, R | I>,
+      Stream.Stream<A, E | Source.Error<S>, R | Source.Services<S> | I>
+    >
+  }
+
+  /**
+   * Waits for a moment in which no slot is held and nobody waits for one. It can be used any number of times.
+   *
+   * When to use: to know that everything that was started is done, such as a crawl.
+   *
+   * Results of maps and piles that haven't been read don't count. On a paused pool with callers in the queue it waits.
+   * Inside a job of the pool, also in fibers that the job forked, it could never return, so it is a defect immediately.
+   * Interruption loses nothing. O(1). eventlet's `GreenPool.waitall`.
+   *
+   * ```ts import.meta.vitest
+   * import { GreenPool } from "@greenpool/core"
+   * import { Effect } from "effect"
+   *
+   * const program = Effect.gen(function*() {
+   *   const pool = yield* GreenPool.make({ size: 2 })
+   *   const visited: Array<number> = []
+   *   const visit = (n: number): Effect.Effect<void> =>
+   *     Effect.suspend(() => {
+   *       visited.push(n)
+   *       return n < 3 ? pool.spawnN(visit(n + 1)) : Effect.void
+   *     })
+   *   yield* pool.spawnN(visit(1))
+   *   yield* pool.waitall
+   *   return visited
+   * })
+   *
+   * await Effect.runPromise(Effect.scoped(program)) // => [1, 2, 3]
+   * ```
+   */
   readonly waitall: Effect.Effect<void, never, I>
+
+  /**
+   * Changes the size of the pool.
+   *
+   * When to use: to follow what the other side can take, or to pause the pool (size 0) and go on later.
+   *
+   * Growing serves exactly as many callers from the queue as fit, in order, immediately. Shrinking never touches what
+   * runs: nobody gets a slot until fewer than the new size are held. At size 0 everybody waits, except that nested jobs
+   * go on borrowing. It doesn't wait.
+   *
+   * Fails with `InvalidPoolSize` if the size isn't a non-negative safe integer; the pool then stays as it was. O(1) for
+   * each caller that it serves. eventlet's `GreenPool.resize`.
+   */
   readonly resize: (size: number) => Effect.Effect<void, InvalidPoolSize, I>
+
+  /** How many jobs may hold a slot concurrently. O(1). eventlet's `GreenPool.size`. */
   readonly size: Effect.Effect<number, never, I>
+
+  /** `size - running`; negative after a shrink below what runs. O(1). eventlet's `GreenPool.free`. */
   readonly free: Effect.Effect<number, never, I>
+
+  /** How many jobs hold a slot, not counting nested jobs on borrowed slots. O(1). eventlet's `GreenPool.running`. */
   readonly running: Effect.Effect<number, never, I>
+
+  /** How many callers are in the queue; a map is one caller. O(1). eventlet's `GreenPool.waiting`. */
   readonly waiting: Effect.Effect<number, never, I>
+
+  /**
+   * All counters of the same moment.
+   *
+   * When to use: wherever two figures must agree. For one figure there is `size`, `free`, `running` and `waiting`. O(1).
+   */
   readonly stats: Effect.Effect<PoolStats, never, I>
+
+  /**
+   * The keys that have callers in the queue or jobs running, with what they use. An empty array while no keys are in
+   * use.
+   *
+   * When to use: to see which tenant occupies the pool, and which one waits. O(keys), and free while nobody asks.
+   */
+  readonly keys: Effect.Effect<ReadonlyArray<KeyStats>, never, I>
+
+  /**
+   * Emits the current stats, then each new state: at most one per turn of the event loop, each different from the one
+   * before. It ends after the last state of the closed pool.
+   *
+   * When to use: to watch the pool, as a progress bar or a dashboard does. For one look there is `stats`.
+   *
+   * Each run of the stream starts with the current stats. A slow reader skips to the newest state, and holds nobody up.
+   * It costs nothing while nobody waits for it. Read to its end inside a job, it holds up a close that drains, since
+   * that waits for the job. Interruption loses nothing. eventlet has no name for it.
+   */
   readonly changes: Stream.Stream<PoolStats, never, I>
+}
+
+declare const DataLast: unique symbol
+
+/**
+ * Stands for data that a pipe will bring. No value has this type.
+ *
+ * @internal
+ */
+export interface DataLast {
+  readonly [DataLast]: never
+}
+
+// The names of these types are what the compiler's messages show. Each allows `DataLast`, which is what inference falls
+// back to when the only argument is options.
+type AnyJob = Effect.Effect<unknown, unknown, unknown> | DataLast
+
+type AnyStream = Stream.Stream<unknown, unknown, unknown> | DataLast
+
+/**
+ * What a verb returns: `First` for data, `Last` for options alone. One signature, since overloads would lose the types
+ * in `effect.pipe(pool.run)`. It distributes over `Arg`, so that a generic `Arg extends Effect<any, any, any>` counts as
+ * data before it is known.
+ *
+ * @internal
+ */
+export type Dual<Arg, Last, First, All = Arg> = Arg extends DataLast ? Last : [DataLast] extends [All] ? never : First
+
+/** The arguments of a map as they should be: sources, then options. Wrong ones are reported against these types. */
+type SourcesAndOptions<Args extends ReadonlyArray<unknown>> = {
+  [K in keyof Args]: Args[K] extends Source.Any ? Args[K]
+    : K extends LastIndex<Args> ? Source.Any | MapOptions | (K extends "0" ? never : undefined)
+    : Source.Any
+}
+
+type LastIndex<Args extends ReadonlyArray<unknown>> = Args extends readonly [unknown, ...infer Rest]
+  ? `${Rest["length"] & number}`
+  : never
+
+type SourcesOf<Args extends ReadonlyArray<unknown>> = Args extends readonly [...infer Rest, infer Last]
+  ? [Last] extends [Source.Any] ? Args : Rest
+  : Args
+
+type ItemsOf<Args extends ReadonlyArray<unknown>, X> = SourcesOf<Args> extends readonly [] ? [item: X]
+  : Items<SourcesOf<Args>>
+
+type MapResult<Args extends ReadonlyArray<unknown>, X, A, E, R> = SourcesOf<Args> extends readonly []
+  ? <SE, SR>(source: Stream.Stream<X, SE, SR>) => Stream.Stream<A, E | SE, R | SR>
+  : Stream.Stream<A, E | Source.Error<SourcesOf<Args>[number]>, R | Source.Services<SourcesOf<Args>[number]>>
+
+// The empty tuple has array literals inferred as tuples.
+type AnyTuples = Source<ReadonlyArray<unknown> | readonly [], unknown, unknown> | DataLast
+
+/** A tuple as parameters. */
+type Spread<Tuple> = Tuple extends ReadonlyArray<unknown> ? { -readonly [K in keyof Tuple]: Tuple[K] } : never
+
+type StarmapPipe<Args extends ReadonlyArray<unknown>, A, E, R> = <SE, SR>(
+  source: Stream.Stream<Args | Longer<Args>, SE, SR>
+) => Stream.Stream<A, E | SE, R | SR>
+
+/** Tuples that start with these arguments. */
+type Longer<Args extends ReadonlyArray<unknown>> = number extends Args["length"] ? Readonly<Args>
+  : readonly [...Args, ...ReadonlyArray<unknown>]
+
+/**
+ * A pool as the verbs know it.
+ *
+ * @internal
+ */
+export interface Handle {
+  readonly pool: Pool
+  readonly reports: Receiver<unknown, unknown>
+}
+
+/** @internal */
+export const handleOf = (pool: Pool): Handle => ({ pool, reports: reporter(pool.name) })
+
+/** How verbs come to their pool: the pool itself is one, a key finds one in the context. */
+interface Access {
+  readonly effect: <A, E, R>(
+    use: (handle: Handle) => Effect.Effect<A, E, R>
+  ) => Effect.Effect<A, E, unknown>
+  readonly stream: <A, E, R>(use: (handle: Handle) => Stream.Stream<A, E, R>) => Stream.Stream<A, E, unknown>
 }
 
 type AnyEffect = Effect.Effect<unknown, unknown, unknown>
 
-type KeyOption = Pick<JobOptions, "key">
-
-/**
- * The type of `imap` and `imapUnordered` as statics: data-first for any sources, data-last for one stream.
- *
- * @category models
- * @since 0.1.0
- */
-export interface MapVerb<I> {
-  <X, A, E, R>(
-    f: (item: X) => Effect.Effect<A, E, R>
-  ): <SE, SR>(source: Stream.Stream<X, SE, SR>) => Stream.Stream<A, E | SE, R | SR | I>
-  <S extends readonly [Source.Any, ...ReadonlyArray<Source.Any>], A, E, R>(
-    f: (...items: Items<S>) => Effect.Effect<A, E, R>,
-    ...sources: S
-  ): Stream.Stream<A, E | Source.Error<S[number]>, R | Source.Services<S[number]> | I>
-}
-
-/**
- * The type of `imapExit` as a static.
- *
- * @category models
- * @since 0.1.0
- */
-export interface MapExitVerb<I> {
-  <X, A, E, R>(
-    f: (item: X) => Effect.Effect<A, E, R>
-  ): <SE, SR>(source: Stream.Stream<X, SE, SR>) => Stream.Stream<Exit.Exit<A, E>, SE, R | SR | I>
-  <S extends readonly [Source.Any, ...ReadonlyArray<Source.Any>], A, E, R>(
-    f: (...items: Items<S>) => Effect.Effect<A, E, R>,
-    ...sources: S
-  ): Stream.Stream<Exit.Exit<A, E>, Source.Error<S[number]>, R | Source.Services<S[number]> | I>
-}
-
-/**
- * The type of `starmap` as a static.
- *
- * @category models
- * @since 0.1.0
- */
-export interface StarmapVerb<I> {
-  <Args extends ReadonlyArray<unknown>, A, E, R>(
-    f: (...args: Args) => Effect.Effect<A, E, R>
-  ): <SE, SR>(source: Stream.Stream<Readonly<Args>, SE, SR>) => Stream.Stream<A, E | SE, R | SR | I>
-  <Args extends ReadonlyArray<unknown>, A, E, R>(
-    f: (...args: Args) => Effect.Effect<A, E, R>,
-    source: AsyncIterable<Readonly<Args>>
-  ): Stream.Stream<A, E | SourceError, R | I>
-  <Args extends ReadonlyArray<unknown>, A, E, R, SE = never, SR = never>(
-    f: (...args: Args) => Effect.Effect<A, E, R>,
-    source: Iterable<Readonly<Args>> | Stream.Stream<Readonly<Args>, SE, SR>
-  ): Stream.Stream<A, E | SE, R | SR | I>
-  <Args extends ReadonlyArray<unknown>, A, E, R, SE = never, SR = never>(
-    f: (...args: Args) => Effect.Effect<A, E, R>,
-    source: Source<Readonly<Args>, SE, SR>
-  ): Stream.Stream<A, E | SE | SourceError, R | SR | I>
-}
+type AnyFunction = (...args: ReadonlyArray<never>) => AnyEffect
 
 /** @internal */
-export const verbs = <I, Rejected>(key: Context.Service<I, GreenPool<Rejected>>): Verbs<I, Rejected> => {
-  const jobVerb = (verb: "spawn" | "spawnN" | "run" | "spawnIfAvailable" | "runIfAvailable") => {
-    const over = (effect: AnyEffect, options: JobOptions | undefined) =>
-      key.use((pool) => (pool[verb] as (effect: AnyEffect, options?: JobOptions) => AnyEffect)(effect, options))
-    return (effectOrOptions: AnyEffect | JobOptions, options?: JobOptions) =>
-      Effect.isEffect(effectOrOptions)
-        ? over(effectOrOptions, options)
-        : (effect: AnyEffect) => over(effect, effectOrOptions as JobOptions)
+export const verbs = <I, Rejected>(access: Access): Verbs<I, Rejected> => {
+  const jobVerb = (verb: (handle: Handle, effect: AnyEffect, options?: JobOptions) => AnyEffect) =>
+    dual(Effect.isEffect, (effect, options) => access.effect((handle) => verb(handle, effect, options)))
+  const mapVerb = (mode: Mode, callOf = byCount) => (f: AnyFunction, ...args: ReadonlyArray<unknown>) => {
+    const { options, sources } = toMapArguments(args)
+    const over = (sources: ReadonlyArray<Source.Any>) =>
+      access.stream(({ pool }) => map(pool, callOf(f, sources), sources, mode, options))
+    return sources.length === 0 ? (source: Source.Any) => over([source]) : over(sources)
   }
-  const mapVerb = (verb: "imap" | "imapUnordered" | "imapExit" | "starmap") => {
-    const over = (f: AnyFunction, sources: ReadonlyArray<Source.Any>) =>
-      Stream.unwrap(key.useSync((pool) => (pool[verb] as AnyMap)(f, ...sources)))
-    return (f: AnyFunction, ...sources: ReadonlyArray<Source.Any>) =>
-      sources.length === 0 ? (source: Source.Any) => over(f, [source]) : over(f, sources)
-  }
-  return {
-    spawn: jobVerb("spawn") as Verbs<I, Rejected>["spawn"],
-    spawnN: jobVerb("spawnN") as Verbs<I, Rejected>["spawnN"],
-    run: jobVerb("run") as Verbs<I, Rejected>["run"],
-    spawnIfAvailable: jobVerb("spawnIfAvailable") as Verbs<I, Rejected>["spawnIfAvailable"],
-    runIfAvailable: jobVerb("runIfAvailable") as Verbs<I, Rejected>["runIfAvailable"],
-    imap: mapVerb("imap") as MapVerb<I>,
-    imapUnordered: mapVerb("imapUnordered") as MapVerb<I>,
-    imapExit: mapVerb("imapExit") as MapExitVerb<I>,
-    starmap: mapVerb("starmap") as StarmapVerb<I>,
-    waitall: key.use((pool) => pool.waitall),
-    resize: (size) => key.use((pool) => pool.resize(size)),
-    size: key.use((pool) => pool.size),
-    free: key.use((pool) => pool.free),
-    running: key.use((pool) => pool.running),
-    waiting: key.use((pool) => pool.waiting),
-    stats: key.use((pool) => pool.stats),
-    changes: Stream.unwrap(key.useSync((pool) => pool.changes))
-  }
+  const all = {
+    run: jobVerb(({ pool }, effect, options) => run(pool, effect, options)),
+    spawn: jobVerb(({ pool }, effect, options) =>
+      Effect.withFiber((fiber) => spawn(new SpawnJob(pool, pool.jobs, fiber, effect, options)))
+    ),
+    spawnN: jobVerb(({ pool, reports }, effect, options) =>
+      Effect.withFiber((fiber) => Effect.asVoid(spawn(new SpawnJob(pool, pool.jobs, fiber, effect, options, reports))))
+    ),
+    runIfAvailable: jobVerb(({ pool }, effect, options) => runIfAvailable(pool, effect, options)),
+    spawnIfAvailable: jobVerb(({ pool }, effect, options) =>
+      Effect.withFiber((fiber) => spawnIfAvailable(new SpawnJob(pool, pool.jobs, fiber, effect, options)))
+    ),
+    takeScoped: (options?: JobOptions) => access.effect(({ pool }) => takeScoped(pool, options)),
+    runStream: dual(
+      Stream.isStream,
+      (stream, options) => access.stream(({ pool }) => runStream(pool, stream, options))
+    ),
+    imap: mapVerb({ ordered: true, exits: false }),
+    imapUnordered: mapVerb({ ordered: false, exits: false }),
+    imapExit: mapVerb({ ordered: true, exits: true }),
+    imapExitUnordered: mapVerb({ ordered: false, exits: true }),
+    starmap: mapVerb({ ordered: true, exits: false }, spread),
+    waitall: access.effect(({ pool }) => pool.waitall),
+    resize: (size: number) => access.effect(({ pool }) => pool.resize(size)),
+    size: access.effect(({ pool }) => Effect.sync(() => pool.slots.semaphore.permits)),
+    free: access.effect(({ pool }) => Effect.sync(() => pool.slots.semaphore.free)),
+    running: access.effect(({ pool }) => Effect.sync(() => pool.slots.semaphore.taken)),
+    waiting: access.effect(({ pool }) => Effect.sync(() => pool.slots.semaphore.waiting)),
+    stats: access.effect(({ pool }) => Effect.sync(() => pool.snapshot())),
+    keys: access.effect(({ pool }) => Effect.sync(() => pool.keys())),
+    changes: access.stream(({ pool }) => pool.changes.stream)
+  } satisfies Record<keyof Verbs<I>, unknown>
+  // What they need and fail with is known to their types only.
+  return all as unknown as Verbs<I, Rejected>
 }
 
-type AnyFunction = (...args: ReadonlyArray<never>) => Effect.Effect<unknown, unknown, unknown>
+/**
+ * A verb that is data-first, or data-last with options alone. A second argument that isn't an object is an index.
+ *
+ * @internal
+ */
+export const dual = <Data, Result>(
+  isData: (u: unknown) => u is Data,
+  over: (data: Data, options?: JobOptions) => Result
+) =>
+(dataOrOptions: Data | JobOptions, options?: JobOptions | number) =>
+  isData(dataOrOptions)
+    ? over(dataOrOptions, typeof options === "object" ? options : undefined)
+    : (data: Data) => over(data, dataOrOptions)
 
-type AnyMap = (f: AnyFunction, ...sources: ReadonlyArray<Source.Any>) => Stream.Stream<unknown, unknown, unknown>
+const spread = (f: AnyFunction, _sources: ReadonlyArray<Source.Any>) => (args: unknown) =>
+  f(...args as ReadonlyArray<never>)
+
+/** The items of one source come as they are, those of several in a tuple. */
+const byCount = (f: AnyFunction, sources: ReadonlyArray<Source.Any>) =>
+  sources.length === 1 ? f as (item: unknown) => AnyEffect : spread(f, sources)
+
+/** Options are the last argument: a plain object that isn't a source, or `undefined` after a source. */
+const toMapArguments = (
+  args: ReadonlyArray<unknown>
+): { readonly sources: ReadonlyArray<Source.Any>; readonly options?: MapOptions } => {
+  const sources = args as ReadonlyArray<Source.Any>
+  const last = args.at(-1)
+  if (isPlainObject(last) && !isSource(last)) return { sources: sources.slice(0, -1), options: last }
+  return { sources: last === undefined && args.length > 1 ? sources.slice(0, -1) : sources }
+}
+
+const isPlainObject = (u: unknown): u is object => {
+  if (typeof u !== "object" || u === null) return false
+  const prototype: unknown = Object.getPrototypeOf(u)
+  return prototype === Object.prototype || prototype === null
+}
+
+/** Whether an object is a source. */
+const isSource = (object: object): boolean =>
+  Symbol.iterator in object || Symbol.asyncIterator in object || Stream.isStream(object)

@@ -409,9 +409,9 @@ describe("maxWait", () => {
 describe("PoolFull", () => {
   it("survives JSON, and says what was full (semantic 23, surface)", () => {
     const error = new PoolFull({ reason: "QueueFull", pool: "api", size: 3, waiting: 7 })
-    expect(error.message).toBe("Pool \"api\" turned a caller away: its line is full (size 3, waiting 7)")
+    expect(error.message).toBe("Pool \"api\" rejected a call: its queue is full (size 3, waiting 7)")
     expect(timedOut(1, 0).message).toBe(
-      "Pool \"default\" turned a caller away: no slot came free in time (size 1, waiting 0)"
+      "Pool \"default\" rejected a call: no slot became free in time (size 1, waiting 0)"
     )
     const json = JSON.stringify(Schema.encodeSync(PoolFull)(error))
     const decoded = Schema.decodeSync(PoolFull)(JSON.parse(json))

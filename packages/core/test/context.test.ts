@@ -138,7 +138,7 @@ describe("run", () => {
       const pool = yield* makePool(1)
       const before = yield* Effect.context()
       for (const job of [Effect.void, Effect.fail("no"), pool.run(Effect.die("bug"))]) {
-        yield* Effect.exit(pool.run<void, string, never>(job))
+        yield* Effect.exit(pool.run(job))
         expect(yield* Effect.context()).toBe(before)
       }
     }))

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Context, Deferred, Effect, Exit, Fiber, Latch, Scope, Stream } from "effect"
-import { GreenPool, type Verbs } from "../src/index.ts"
+import { GreenPool, type Source, type Verbs } from "../src/index.ts"
 import { makeStorage, runWith } from "./support/async-storage.ts"
 import { CountedIterable, countedSources } from "./support/counted-sources.ts"
 import { counters, expectEmpty } from "./support/counters.ts"
@@ -160,7 +160,7 @@ describe.each(openSizes)("imap on a pool of size %i", (size) => {
     expect(jobs.started.slice(0, 1)).toEqual([0])
   })
 
-  it.each([
+  it.each<{ readonly title: string; readonly sources: ReadonlyArray<Source<number>> }>([
     { title: "an empty source", sources: [[]] },
     { title: "an empty stream", sources: [Stream.empty] },
     { title: "an empty source among others", sources: [[1, 2], [], [3]] }

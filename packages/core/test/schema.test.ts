@@ -1,6 +1,14 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Config, ConfigProvider, Duration, Effect, Exit, Schema } from "effect"
-import { GreenPool, GreenPoolOptions, InvalidPoolSize, PoolSize, PoolStats, SourceError } from "../src/index.ts"
+import {
+  GreenPool,
+  GreenPoolOptions,
+  InvalidPoolSize,
+  KeyStats,
+  PoolSize,
+  PoolStats,
+  SourceError
+} from "../src/index.ts"
 import { makePool } from "./support/makePool.ts"
 
 /** Out as JSON text, and in again. */
@@ -150,6 +158,19 @@ describe("PoolStats", () => {
     expect(encoded).toEqual(plain)
     expect(Object.getPrototypeOf(encoded)).toBe(Object.prototype)
   })
+})
+
+describe("KeyStats", () => {
+  it.effect.each([{ key: "k", weight: 0.5, running: 1, waiting: 2 }, { weight: 1, running: 0, waiting: 1 }])(
+    "survives JSON, with a key or without: %j (rule 38)",
+    (plain) =>
+      Effect.gen(function*() {
+        const received = yield* overTheWire(KeyStats, new KeyStats(plain))
+        expect(received.value).toBeInstanceOf(KeyStats)
+        expect(received.value).toEqual(new KeyStats(plain))
+        expect(JSON.parse(received.text)).toEqual(plain)
+      })
+  )
 })
 
 describe("InvalidPoolSize", () => {

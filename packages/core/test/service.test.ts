@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Config, ConfigProvider, Effect, Exit, Fiber, Layer, Scope, Stream } from "effect"
-import { GreenPool, GreenPoolLive, InvalidPoolSize } from "../src/index.ts"
+import { Config, ConfigProvider, Effect, Exit, Fiber, Layer, Option, Scope, Stream } from "effect"
+import { GreenPool, GreenPoolLive, GreenPoolOptions, InvalidPoolSize, type UnboundedOptions } from "../src/index.ts"
 import { Stage } from "./support/stage.ts"
 import { atRest } from "./support/turns.ts"
 
@@ -151,6 +151,84 @@ describe("GreenPool.Service", () => {
       const use = Effect.provide(Effect.andThen(ApiPool.spawnN(Effect.never), ApiPool.running), ApiPool.layer)
       expect([yield* use, yield* use]).toEqual([1, 1])
     }).pipe(Effect.orDie))
+})
+
+describe("the layerConfig of a key (rule 38)", () => {
+  class Plain extends GreenPool.Service<Plain>()("test/Plain", { size: 3, priorityBoost: 2 }) {}
+  class Bounded extends GreenPool.Service<Bounded>()("test/Bounded", { size: 1, maxWaiting: 0 }) {}
+
+  const withEnv = (env: Record<string, unknown>) => ConfigProvider.layer(ConfigProvider.fromUnknown(env))
+
+  const statsOf = <E>(layer: Layer.Layer<Plain, E>) =>
+    Effect.map(Plain.stats, ({ name, size }) => ({ name, size })).pipe(Effect.provide(layer))
+
+  const isFull = <E>(layer: Layer.Layer<Bounded, E>) =>
+    Effect.gen(function*() {
+      yield* Bounded.spawnN(Effect.never)
+      return yield* Effect.match(Bounded.spawn(Effect.never), {
+        onFailure: (error) => error.reason,
+        onSuccess: () => ""
+      })
+    }).pipe(Effect.timeoutOption("1 second"), Effect.provide(layer))
+
+  it.effect("replaces the options that the configuration gives", () =>
+    Effect.gen(function*() {
+      const sized = Plain.layerConfig({ size: Config.Int("SIZE") }).pipe(Layer.provide(withEnv({ SIZE: "7" })))
+      expect(yield* statsOf(sized)).toEqual({ name: "test/Plain", size: 7 })
+      const named = Plain.layerConfig({ name: Config.succeed("api") })
+      expect(yield* statsOf(named)).toEqual({ name: "api", size: 3 })
+    }))
+
+  it.effect("keeps the options to which the configuration gives no value", () =>
+    Effect.gen(function*() {
+      expect(yield* statsOf(Plain.layerConfig(Config.succeed({})))).toEqual({ name: "test/Plain", size: 3 })
+      const empty = Plain.layerConfig(Config.succeed({ size: undefined, name: undefined }))
+      expect(yield* statsOf(empty)).toEqual({ name: "test/Plain", size: 3 })
+      const weights: Array<string> = []
+      class Weighed extends GreenPool.Service<Weighed>()("test/Weighed", {
+        size: 5,
+        weight: (key) => weights.push(key)
+      }) {}
+      yield* Effect.gen(function*() {
+        yield* Weighed.spawnN(Effect.never)
+        yield* Effect.forkChild(Weighed.run(Effect.never, { key: "k" }))
+        yield* atRest
+      }).pipe(Effect.provide(Weighed.layerConfig({ size: Config.succeed(1) })))
+      expect(weights).toContain("k")
+    }))
+
+  it.effect("keeps the bounds of a key that has them, and may give them other values", () =>
+    Effect.gen(function*() {
+      expect(yield* isFull(Bounded.layer)).toEqual(Option.some("QueueFull"))
+      expect(yield* isFull(Bounded.layerConfig({ size: Config.succeed(1) }))).toEqual(Option.some("QueueFull"))
+      const timed = Bounded.layerConfig({ maxWaiting: Config.succeed(1), maxWait: Config.succeed(0) })
+      expect(yield* isFull(timed)).toEqual(Option.some("WaitTimeout"))
+    }))
+
+  it.effect("takes the schema of the options", () =>
+    Effect.gen(function*() {
+      const layer = Bounded.layerConfig(Config.schema(GreenPoolOptions, "api"))
+      const env = ConfigProvider.fromEnv({ env: { api_maxWaiting: "0", api_name: "bounded" } })
+      const stats = yield* Effect.provide(Bounded.stats, Layer.provide(layer, ConfigProvider.layer(env)))
+      expect([stats.name, stats.size]).toEqual(["bounded", 1])
+    }))
+
+  it.effect.each([{ maxWaiting: 3 }, { maxWait: 3 }])(
+    "is a defect where a key without bounds is given some: %j",
+    (bounds) =>
+      Effect.gen(function*() {
+        const exit = yield* Effect.exit(statsOf(Plain.layerConfig(Config.succeed(bounds as UnboundedOptions))))
+        expect(exit).toEqual(Exit.die(expect.objectContaining({ message: expect.stringContaining("key with bounds") })))
+      })
+  )
+
+  it.effect("fails with what is wrong in the configuration", () =>
+    Effect.gen(function*() {
+      const layer = Plain.layerConfig({ size: Config.Int("SIZE") })
+      const tagFor = (env: Record<string, unknown>) =>
+        Effect.map(Effect.flip(statsOf(Layer.provide(layer, withEnv(env)))), (error) => error._tag)
+      expect([yield* tagFor({}), yield* tagFor({ SIZE: "-1" })]).toEqual(["ConfigError", "InvalidPoolSize"])
+    }))
 })
 
 describe("the statics", () => {

@@ -286,7 +286,7 @@ describe("the fiber that fills the window", () => {
 })
 
 describe("a source that isn't one", () => {
-  it.effect.each<ReadonlyArray<unknown>>([[undefined], [undefined, [1]], [[1], undefined], [123], [null], [{}]])(
+  it.effect.each<ReadonlyArray<unknown>>([[undefined], [undefined, [1]], [[1], undefined, [1]], [123], [null], [{}]])(
     "is a defect: %j",
     (sources) =>
       Effect.gen(function*() {

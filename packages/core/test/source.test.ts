@@ -102,7 +102,7 @@ describe("a source", () => {
       Effect.gen(function*() {
         const pool = yield* GreenPool.make({ size: 2 })
         const closed = new CountedIterable()
-        const exit = yield* Effect.exit(collect(pool, closed, wrong as never))
+        const exit = yield* Effect.exit(collect(pool, closed, wrong as never, [1]))
         expect(exit).toEqual(Exit.die(expect.objectContaining({
           name: "TypeError",
           message: expect.stringContaining("a source is an Iterable, an AsyncIterable or a Stream")

@@ -218,7 +218,7 @@ describe("tracing", () => {
       yield* forkNow(pool.run(stage.job("a")))
       yield* forkNow(makeTracer().provide(pool.run(stage.job("b"))))
       const [b] = toInternal(pool).slots.semaphore.toArray() as Array<Job>
-      const kept = () => (b?.wait as unknown as { readonly endSpan: unknown }).endSpan
+      const kept = () => (b?.wait as unknown as { readonly endSpan: unknown } | undefined)?.endSpan
       expect(kept()).toBeDefined()
       yield* stage.finish("a")
       yield* atRest

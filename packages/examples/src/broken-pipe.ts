@@ -2,7 +2,7 @@
 import { Effect, Runtime, Schema } from "effect"
 
 /** The exit code is that of a program that SIGPIPE has ended. */
-class BrokenPipe extends Schema.TaggedError<BrokenPipe>()("BrokenPipe", {}) {
+export class BrokenPipe extends Schema.TaggedError<BrokenPipe>()("BrokenPipe", {}) {
   override readonly [Runtime.errorExitCode] = 141
   override readonly [Runtime.errorReported] = false
 }

@@ -76,6 +76,66 @@ describe("farm, as a program", { concurrent: true, timeout: 60_000 }, () => {
   )
 
   live(
+    "takes the options of parallel and xargs: -j and -P, and -0 for lines that end with a NUL byte",
+    Effect.gen(function*() {
+      const { path, write } = yield* folder
+      const log = `cd ${path}; echo begin >> log; sleep 0.1; echo end >> log; printf '<%s>'`
+      // The second line is not UTF-8, and ends with a newline.
+      writeFileSync(`${path}/lines`, "a\nb\0\xe9\n\0c", "latin1")
+      const one = yield* runExample("farm", "-0", "-j1", log, `${path}/lines`)
+      assert.deepStrictEqual(one, { code: 0, stdout: "<a\nb><\ufffd\n><c>", stderr: "" })
+      assert.strictEqual(readFileSync(`${path}/log`, "utf8"), "begin\nend\n".repeat(3))
+      const two = yield* runExample(
+        "farm",
+        "-P",
+        "2",
+        "test {} = 1 && until test -e go; do sleep 0.01; done; echo > go".replaceAll(
+          "go",
+          `${path}/go`
+        ),
+        write("two", "1\n2\n")
+      )
+      assert.strictEqual(two.code, 0)
+    })
+  )
+
+  live(
+    "waits with a job that cannot start for want of file descriptors until another ends, and says so",
+    Effect.gen(function*() {
+      const { path, read, write } = yield* folder
+      const lines = Array.from({ length: 40 }, (_, index) => `${index}\n`).join("")
+      write("lines", lines)
+      const main = fileURLToPath(new URL("../src/main.ts", import.meta.url))
+      const farm = `cd ${path}; ulimit -n 64; exec "$0" "$1" farm --quiet -j 40 --joblog log "$2" lines 2> said`
+      const job = "until test -s said || ! test -e lines; do sleep 0.1; done; echo"
+      const { stdout } = yield* Effect.promise(() =>
+        promisify(execFile)("sh", ["-c", farm, process.execPath, main, job])
+      )
+      assert.strictEqual(stdout, lines)
+      assert.strictEqual(read("said"), "farm: fewer jobs at once than there are slots: EMFILE: too many open files\n")
+      assert.strictEqual(read("log").match(/\t0\t0\tuntil/g)?.length, 40)
+    })
+  )
+
+  live(
+    "stops and continues its jobs with it at Ctrl-Z",
+    Effect.gen(function*() {
+      const { path, read, write } = yield* folder
+      const job = `cd ${path}; (echo $$ > pid; until test -e go; do sleep 0.01; done); echo {}`
+      const { child, ended } = yield* startExample("farm", job)
+      const state = (pid: unknown) =>
+        spawnSync("ps", ["-o", "stat=", "-p", `${pid}`.trim()]).stdout.toString().slice(0, 1)
+      child.stdin.end("done\n")
+      yield* eventually(() => read("pid").endsWith("\n"))
+      child.kill("SIGTSTP")
+      yield* eventually(() => state(child.pid) === "T" && state(read("pid")) === "T")
+      write("go", "")
+      child.kill("SIGCONT")
+      assert.deepStrictEqual(yield* ended, { code: 0, stdout: "done\n", stderr: "" })
+    })
+  )
+
+  live(
     "reads its lines from a pipe that has a name, and writes its log to one",
     Effect.gen(function*() {
       const { path } = yield* folder
@@ -112,11 +172,13 @@ describe("farm, as a program", { concurrent: true, timeout: 60_000 }, () => {
       ["--size 0 echo", "Invalid value for flag --size: \"0\". Expected an integer of at least 1"],
       [
         "echo /nonexistent/lines",
-        "farm: NotFound: FileSystem.stat (/nonexistent/lines): ENOENT: no such file or directory"
+        "farm: /nonexistent/lines: no such file or directory\n"
       ],
-      ["echo /", "farm: / is a directory"],
-      ["--joblog /nonexistent/log echo /dev/null", "farm: NotFound: FileSystem.open (/nonexistent/log): ENOENT"],
-      ["--joblog / echo /dev/null", "farm: BadResource: FileSystem.open (/): EISDIR: illegal operation on a directory"]
+      ["echo /", "farm: / is a directory\n"],
+      ["echo {}", "farm: there is no file {}. Quote the command: farm 'echo {}' FILE\n"],
+      ["echo\ufffd /dev/null", "Expected a command in UTF-8\nSee farm --help.\n"],
+      ["--joblog /nonexistent/log echo /dev/null", "farm: /nonexistent/log: no such file or directory\n"],
+      ["--joblog / echo /dev/null", "farm: /: illegal operation on a directory\n"]
     ] as const
   ) {
     live(
@@ -174,7 +236,7 @@ describe("farm, as a program", { concurrent: true, timeout: 60_000 }, () => {
     })
   )
 
-  for (const [signal, code] of [["SIGTERM", 130], ["SIGHUP", 129], ["SIGQUIT", 131]] as const) {
+  for (const [signal, code] of [["SIGTERM", 143], ["SIGHUP", 129], ["SIGQUIT", 131]] as const) {
     live(
       `ends at ${signal} with ${code}, with all that it has started`,
       Effect.gen(function*() {
@@ -198,6 +260,27 @@ describe("farm, as a program", { concurrent: true, timeout: 60_000 }, () => {
       const { code, stderr } = yield* ended
       assert.deepStrictEqual({ code, stderr }, { code: 141, stderr: "" })
     })
+  )
+
+  it.live.skipIf(!hasTerminals)(
+    "lets its jobs use the terminal when told to (needs script, of util-linux)",
+    () =>
+      Effect.gen(function*() {
+        const { write } = yield* folder
+        const main = fileURLToPath(new URL("../src/main.ts", import.meta.url))
+        const job = "stty -echo; echo password?; read word < /dev/tty; echo {} $word; test -t 1"
+        const farm = [process.execPath, main, "farm", "--tty", `'${job}'`, write("lines", "1\n2\n")].join(" ")
+        const terminal = spawn("script", ["-qefc", farm, "/dev/null"], { stdio: ["pipe", "pipe", "inherit"] })
+        let output = ""
+        terminal.stdout.setEncoding("utf8").on("data", (text: string) => void (output += text))
+        const ended = new Promise<number | null>((resolve) => terminal.on("close", resolve))
+        for (const [asked, word] of [["password?\r\n", "one"], ["1 one\r\npassword?\r\n", "two"]] as const) {
+          yield* eventually(() => output.endsWith(asked))
+          terminal.stdin.write(`${word}\n`)
+        }
+        assert.strictEqual(yield* Effect.promise(() => ended), 0)
+        assert.strictEqual(output, "password?\r\n1 one\r\npassword?\r\n2 two\r\n")
+      }).pipe(Effect.scoped, Effect.provide(NodeServices.layer))
   )
 
   it.live.skipIf(!hasTerminals)(

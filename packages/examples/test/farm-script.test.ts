@@ -98,7 +98,7 @@ const HOSTILE = [
   "\u001b[31m"
 ]
 
-describe("the script of a farm's job", () => {
+describe("the script of a farm's job", { timeout: 30_000 }, () => {
   it("has a line as one word, whatever is in it and wherever it stands", () => {
     for (const line of HOSTILE) {
       const bytes = Buffer.from(line)

@@ -75,6 +75,20 @@ describe("farm", { concurrent: true, timeout: 30_000 }, () => {
   )
 
   live(
+    "goes on behind a job that takes long, as far as the window reaches, and still prints in order",
+    Effect.gen(function*() {
+      const { output, rows, run } = yield* field
+      const lines = Array.from({ length: 20 }, (_, index) => `${index + 1}`)
+      // The last one begins when the first has been printed.
+      yield* run(`test {} = 1 && { ${until(16)}; }; test {} != 20 || echo x; echo {}`, lines, { size: 2 })
+      assert.strictEqual(output.stdout, [...lines.slice(0, -1), "x", "20", ""].join("\n"))
+      const order = (yield* rows).map(([seq]) => Number(seq))
+      assert.isAbove(order.indexOf(1), order.indexOf(16))
+      assert.isBelow(order.indexOf(1), order.indexOf(17))
+    })
+  )
+
+  live(
     "prints it as jobs end, when it need not be in order",
     Effect.gen(function*() {
       const { output, run } = yield* field
@@ -138,7 +152,7 @@ describe("farm", { concurrent: true, timeout: 30_000 }, () => {
       const { output, read, rows, run } = yield* field
       const command = `case {} in 1) sleep 60 & echo $! > pid; echo never; wait;; 2) echo two;; ` +
         `3) until test -s pid; do sleep 0.01; done; ${until(2)}; echo bad >&2; exit 7;; *) touch started;; esac`
-      const halted = yield* Effect.flip(run(command, ["1", "2", "3", "4"], { halt: true }))
+      const halted = yield* Effect.flip(run(command, ["1", "2", "3", "4"], { halt: true, window: 3 }))
       assert.instanceOf(halted, Halted)
       assert.deepInclude(halted, { exitCode: 7, signal: 0 })
       assert.strictEqual(output.stdout, "two\n")
@@ -217,7 +231,7 @@ describe("farm", { concurrent: true, timeout: 30_000 }, () => {
         { chunkSize: 1 }
       )
       const running = yield* Effect.forkChild(
-        run("test {} = 1 && until test -e go; do sleep 0.01; done; echo {}", [], { lines, size: 4 })
+        run("test {} = 1 && until test -e go; do sleep 0.01; done; echo {}", [], { lines, size: 4, window: 4 })
       )
       yield* has("log", /^4\t/m)
       // As long as some other jobs would take, if there were any.

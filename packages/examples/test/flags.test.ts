@@ -1,25 +1,17 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import { Console, Duration, Effect, Option, Stdio } from "effect"
+import { commands } from "../src/commands.ts"
 import { parseDuration } from "../src/flags.ts"
-import * as echo from "../src/gallery/echo.ts"
-import * as feedscraper from "../src/gallery/feedscraper.ts"
-import * as importer from "../src/gallery/importer.ts"
-import * as llmBatch from "../src/gallery/llm-batch.ts"
-import * as metrics from "../src/gallery/metrics.ts"
-import * as producerConsumer from "../src/gallery/producer-consumer.ts"
-import * as recursiveCrawler from "../src/gallery/recursive-crawler.ts"
-import type { GalleryExample } from "../src/gallery/run.ts"
-import * as tenants from "../src/gallery/tenants.ts"
-import * as traces from "../src/gallery/traces.ts"
+import { layerPresenter } from "../src/run.ts"
 
 /** What an example says to arguments that it refuses. */
-const refusal = Effect.fnUntraced(function*({ main }: GalleryExample, args: string) {
+const refusal = Effect.fnUntraced(function*(name: string, args: string) {
   const said: Array<unknown> = []
   const error = (...message: ReadonlyArray<unknown>) => void said.push(...message)
-  yield* main.pipe(
+  yield* commands[name]!("").pipe(
     Effect.provideService(Console.Console, { ...globalThis.console, log: () => {}, error }),
-    Effect.provide([NodeServices.layer, Stdio.layerTest({ args: Effect.succeed(args.split(" ")) })]),
+    Effect.provide([NodeServices.layer, layerPresenter, Stdio.layerTest({ args: Effect.succeed(args.split(" ")) })]),
     Effect.flip
   )
   return said.join("\n")
@@ -31,36 +23,40 @@ const PATH = "Expected the path of a file"
 const HTTP = "Expected an http or https URL, such as https://example.com"
 
 describe("the flags of the examples", () => {
-  const refused: ReadonlyArray<readonly [GalleryExample, args: string, why: string]> = [
-    [echo, "--port 99999", PORT],
-    [echo, "--port -1", PORT],
-    [echo, "--size 0", POSITIVE],
-    [feedscraper, "--port 65536", PORT],
-    [feedscraper, "--size 0", POSITIVE],
-    [metrics, "--port -1", PORT],
-    [metrics, "--peak -1", "Expected an integer of at least 0"],
-    [tenants, "--port 65536", PORT],
-    [tenants, "--seconds 0", POSITIVE],
-    [traces, "--requests 0", POSITIVE],
-    [traces, "--requests -3", POSITIVE],
-    [traces, "--collector nonsense", HTTP],
-    [recursiveCrawler, "--pages 0", POSITIVE],
-    [recursiveCrawler, "ftp://example.com", HTTP],
-    [producerConsumer, "--pages -2", POSITIVE],
-    [producerConsumer, "nonsense", HTTP],
-    [importer, "--batch 0", POSITIVE],
-    [importer, "--db=", PATH],
-    [llmBatch, "--out=", PATH],
-    [llmBatch, "--rate 0", POSITIVE],
-    [llmBatch, "--url file:///etc/hosts --model m", HTTP],
-    [llmBatch, "--url http://127.0.0.1:1", "--url needs --model"]
+  const refused: ReadonlyArray<readonly [name: string, args: string, why: string]> = [
+    ["adaptive", "--workers 0", POSITIVE],
+    ["adaptive", "--lose-after 0", POSITIVE],
+    ["echo", "--port 99999", PORT],
+    ["echo", "--port -1", PORT],
+    ["echo", "--size 0", POSITIVE],
+    ["feedscraper", "--port 65536", PORT],
+    ["feedscraper", "--size 0", POSITIVE],
+    ["metrics", "--port -1", PORT],
+    ["metrics", "--peak -1", "Expected an integer of at least 0"],
+    ["tenants", "--port 65536", PORT],
+    ["tenants", "--seconds 0", POSITIVE],
+    ["traces", "--requests 0", POSITIVE],
+    ["traces", "--requests -3", POSITIVE],
+    ["traces", "--collector nonsense", HTTP],
+    ["recursive-crawler", "--pages 0", POSITIVE],
+    ["recursive-crawler", "ftp://example.com", HTTP],
+    ["producer-consumer", "--pages -2", POSITIVE],
+    ["producer-consumer", "nonsense", HTTP],
+    ["importer", "--batch 0", POSITIVE],
+    ["importer", "--db=", PATH],
+    ["llm-batch", "--out=", PATH],
+    ["llm-batch", "--rate 0", POSITIVE],
+    ["llm-batch", "--url file:///etc/hosts --model m", HTTP],
+    ["llm-batch", "--url http://127.0.0.1:1", "--url needs --model"]
   ]
 
   it.live("are refused where they make no sense, each for its reason", () =>
     Effect.forEach(
       refused,
-      Effect.fnUntraced(function*([example, args, why]) {
-        assert.include(yield* refusal(example, args), why, args)
+      Effect.fnUntraced(function*([name, args, why]) {
+        const [first, second, ...rest] = (yield* refusal(name, args)).split("\n")
+        assert.include(first, why, args)
+        assert.deepStrictEqual([second, rest], [`See ${name} --help.`, []], args)
       })
     ))
 

@@ -1,7 +1,7 @@
-import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { assert, describe, it } from "@effect/vitest"
 import { GreenPool } from "@greenpool/core"
 import { Effect, Schedule } from "effect"
+import { FetchHttpClient } from "effect/http"
 import { ask, startServer } from "../src/gallery/adaptive.ts"
 import { runExample } from "./example.ts"
 
@@ -38,7 +38,7 @@ describe("adaptive", () => {
         assert.isBelow(after.failed / (after.failed + after.succeeded), 0.4)
       }).pipe(
         Effect.scoped,
-        Effect.provide([GreenPool.layer({ adaptive: { max: 100 } }), NodeHttpClient.layerNodeHttp])
+        Effect.provide([GreenPool.layer({ adaptive: { max: 100 } }), FetchHttpClient.layer])
       ),
     60_000
   )

@@ -2,8 +2,11 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import { GreenPool } from "@greenpool/core"
 import { Console, Effect, FileSystem, Schedule, Stream } from "effect"
+import { writeFileSync } from "node:fs"
 import { DatabaseSync } from "node:sqlite"
-import { importOrders, importRows, openDatabase, readRows } from "../src/gallery/importer.ts"
+import { openDatabase } from "../src/gallery/import-database.ts"
+import { readRows } from "../src/gallery/import-rows.ts"
+import { importOrders, importRows } from "../src/gallery/importer.ts"
 import { generateOrders } from "../src/gallery/orders.ts"
 import { runExample, startExample } from "./example.ts"
 
@@ -115,13 +118,37 @@ describe("importer", { timeout: 60_000 }, () => {
         `7: Expected a string matching the … at ["id"]`,
         `8: Expected a string matching the … at ["amount"]`,
         "9: the id 1 is there already",
-        `12: Expected a date, as 2026-01-31 at ["day"]`,
-        `13: Expected a date, as 2026-01-31 at ["day"]`,
-        `15: Expected a date, as 2026-01-31 at ["day"]`
+        `12: Expected a date such as 2026-01-31 at ["day"]`,
+        `13: Expected a date such as 2026-01-31 at ["day"]`,
+        `15: Expected a date such as 2026-01-31 at ["day"]`
       ])
       assert.deepStrictEqual(query(db, "SELECT fields FROM rejects WHERE line = 4"), [
         { fields: `["2","a@b.c","1.50","2026-01-31"]` }
       ])
+    }).pipe(Effect.provide(NodeServices.layer), Effect.scoped))
+
+  it.live("rejects rows that are not UTF-8, and imports the others", () =>
+    Effect.gen(function*() {
+      const { db, file } = yield* csv("")
+      const row = (id: number, note: string) => `${id},a@b.c,1.50,2026-01-31,${note}\n`
+      const text = head + row(1, "plain") + row(2, "caf\u00e9") + row(3, "\"two\nlines of caf\u00e9\"") + row(4, "end")
+      writeFileSync(file, text, "latin1")
+      assert.deepStrictEqual(yield* importing(file, db, 2), { orders: 2, rejects: 2 })
+      const reason = "not UTF-8: the file may be in Latin-1"
+      assert.deepStrictEqual(query(db, "SELECT line, reason, fields FROM rejects"), [
+        { line: 3, reason, fields: `["2","a@b.c","1.50","2026-01-31","caf\u00e9"]` },
+        { line: 4, reason, fields: `["3","a@b.c","1.50","2026-01-31","two\\nlines of caf\u00e9"]` }
+      ])
+      // What is UTF-8 is imported as it is, the replacement character too.
+      const utf8 = yield* csv(head + row(1, "caf\u00e9 \ufffd"))
+      yield* importing(utf8.file, utf8.db)
+      assert.deepStrictEqual(query(utf8.db, "SELECT note FROM orders"), [{ note: "caf\u00e9 \ufffd" }])
+      const utf16 = yield* csv("")
+      writeFileSync(utf16.file, `\ufeff${head}`, "utf16le")
+      assert.match(
+        (yield* Effect.flip(importing(utf16.file, utf16.db))).message,
+        /in\.csv, line 1: .*, or it is not UTF-8$/
+      )
     }).pipe(Effect.provide(NodeServices.layer), Effect.scoped))
 
   it.live("has few rows in hand, however long the file and however slow the writing", () =>
@@ -174,10 +201,11 @@ describe("importer", { timeout: 60_000 }, () => {
       const row = (id: number) => ({ id, email: "a@b.c", amount: 1, day: "2026-01-31", note: "" })
       const batch = (id: number) => {
         const end = { bytes: id, lines: id }
-        return { orders: [{ ...row(id), row: { fields: [], start: end, end } }], rejects: [], end }
+        return { orders: [{ ...row(id), row: { fields: [], isUtf8: true, start: end, end } }], rejects: [], end }
       }
       assert.deepStrictEqual(yield* one.write(batch(1)), { orders: 1, rejects: 0 })
-      assert.deepInclude(yield* Effect.flip(two.write(batch(2))), { reason: "Database" })
+      assert.match((yield* Effect.flip(two.write(batch(1)))).message, /another process is importing in\.csv/)
+      assert.match((yield* Effect.flip(two.write(batch(2)))).message, /another process is importing in\.csv/)
       const twice = { line: 1, reason: "", fields: [] }
       assert.deepInclude(yield* Effect.flip(one.write({ ...batch(3), rejects: [twice, twice] })), {
         reason: "Database"
@@ -197,7 +225,7 @@ describe("importer", { timeout: 60_000 }, () => {
       )
       database.close()
       const error = yield* Effect.flip(importing(file, db))
-      assert.deepInclude(error, { reason: "Database", message: "Error: database or disk is full" })
+      assert.deepInclude(error, { reason: "Database", message: `${db}: database or disk is full` })
       assert.deepStrictEqual(everything(db).slice(0, 2), [[], []])
     }).pipe(Effect.provide(NodeServices.layer), Effect.scoped))
 })

@@ -1,13 +1,15 @@
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
-import { Console, Effect, Fiber, FileSystem, Layer, Schedule } from "effect"
+import { Console, Effect, Fiber, FileSystem, Layer, Result, Schedule } from "effect"
 import { RateLimiter } from "effect/persistence"
 import { TestClock } from "effect/testing"
 import { setImmediate } from "node:timers/promises"
 import { startApi } from "../src/gallery/llm-api.ts"
-import { llmBatch, readPrompts } from "../src/gallery/llm-batch.ts"
+import { llmBatch } from "../src/gallery/llm-batch.ts"
+import { readPrompts } from "../src/gallery/llm-prompts.ts"
 import { runExample, startExample } from "./example.ts"
+import { respond, serveRaw } from "./raw-server.ts"
 
 const services = Layer.mergeAll(
   NodeServices.layer,
@@ -88,7 +90,7 @@ describe("llm-batch", { timeout: 30_000 }, () => {
 
       const interrupted = yield* endAt(40, "SIGINT")
       assert.strictEqual(interrupted.code, 130)
-      assert.match(interrupted.stderr, /\n\d+ of 400 answered\n$/)
+      assert.match(interrupted.stderr, /^\d+ of 400 answered\n$/m)
       const first = idsOf(yield* read(out))
       assert.isBelow(first.length, 400)
       assert.strictEqual(first.length, answered.size)
@@ -99,7 +101,7 @@ describe("llm-batch", { timeout: 30_000 }, () => {
       yield* fs.writeFileString(out, `{"id":"399","prompt":"What`, { flag: "a" })
 
       const last = yield* runExample(...args)
-      assert.deepInclude(last, { code: 0, stdout: "" })
+      assert.deepInclude(last, { code: 0, stdout: `400 answers in ${out}; another --out asks again\n` })
       assert.deepStrictEqual(idsOf(yield* read(out)), numbers(400))
       // Only what was in flight at the kill was asked again.
       const twice = [...answered.values()].filter((times) => times > 1)
@@ -112,9 +114,9 @@ describe("llm-batch", { timeout: 30_000 }, () => {
       const out = yield* fileOf("")
       const api = { url, model: "m", rate: 100, size: 2 }
       const error = yield* Effect.flip(llmBatch(prompts(3), out, { ...api, url: `${url}/nowhere` }))
-      assert.deepInclude(error, { message: "3 prompts got no answer; run it again to ask what is left" })
+      assert.deepInclude(error, { message: "no answer to 3 of the prompts; run it again to ask them again" })
       const last = yield* Effect.flip(llmBatch(prompts(1), out, { ...api, url: `${url}/nowhere` }))
-      assert.match(last.message, /^1 prompt got no answer;/)
+      assert.match(last.message, /^no answer to 1 of/)
       assert.strictEqual(yield* read(out), "")
       yield* llmBatch(prompts(3), out, api)
       yield* llmBatch(prompts(4), out, api)
@@ -146,4 +148,100 @@ describe("llm-batch", { timeout: 30_000 }, () => {
       }
       assert.strictEqual(counters.requests, 0)
     }).pipe(Effect.provide(services), Effect.scoped))
+
+  /** Runs the batch, and returns what it says on the error stream. */
+  const saying = Effect.fnUntraced(function*<A, E, R>(batch: Effect.Effect<A, E, R>) {
+    const said: Array<string> = []
+    const error = (...text: ReadonlyArray<string>) => void said.push(...text)
+    const exit = yield* batch.pipe(
+      Effect.provideService(Console.Console, { ...globalThis.console, error }),
+      Effect.result
+    )
+    return { exit, said: said.join("\n") }
+  })
+
+  const completion = (content: string) => JSON.stringify({ choices: [{ message: { content } }] })
+
+  it.live("asks again what got an answer that was cut off", () =>
+    Effect.gen(function*() {
+      let requests = 0
+      const { origin } = yield* serveRaw((socket) => {
+        const whole = respond("200 OK", completion("whole"))
+        socket.end(requests++ === 0 ? whole.slice(0, -10) : whole)
+      })
+      const out = yield* fileOf("")
+      yield* llmBatch(prompts(1), out, { url: origin, model: "m", rate: 100, size: 1 })
+      assert.strictEqual(yield* read(out), `{"id":"1","prompt":"prompt 1","answer":"whole"}\n`)
+      assert.strictEqual(requests, 2)
+    }).pipe(silent, Effect.provide(services), Effect.scoped))
+
+  it.live("says why the API refuses a prompt, in the API's own words", () =>
+    Effect.gen(function*() {
+      const body = `{"error":{"message":"The model m does not exist","type":"invalid_request_error"}}`
+      const { origin } = yield* serveRaw((socket) => socket.end(respond("404 Not Found", body)))
+      const { exit, said } = yield* saying(
+        llmBatch(prompts(1), yield* fileOf(""), { url: origin, model: "m", rate: 100, size: 1 })
+      )
+      assert.isTrue(Result.isFailure(exit))
+      assert.include(said, "1: 404: The model m does not exist")
+    }).pipe(Effect.provide(services), Effect.scoped))
+
+  it.effect("says how long a pause is that the API asks for, and ends when that is too long", () =>
+    Effect.gen(function*() {
+      let requests = 0
+      const { origin } = yield* serveRaw((socket) => {
+        const wait = requests++ === 0 ? 30 : 86_400
+        socket.end(respond("429 Too Many Requests", `{"error":{"message":"Quota"}}`, `Retry-After: ${wait}`))
+      })
+      const batch = saying(
+        llmBatch(prompts(9), yield* fileOf(""), { url: origin, model: "m", rate: 100, size: 1 })
+      )
+      const running = yield* Effect.forkChild(batch)
+      while (running.pollUnsafe() === undefined) {
+        for (let turn = 0; turn < 10; turn++) yield* Effect.promise(() => setImmediate())
+        yield* TestClock.adjust("100 millis")
+      }
+      const { exit, said } = yield* Fiber.join(running)
+      assert.include(said, "the API asks for a pause of 30s")
+      assert.isTrue(Result.isFailure(exit))
+      if (Result.isFailure(exit)) {
+        assert.strictEqual(exit.failure.message, "the API asks for a pause of 1d (429: Quota); run it again then")
+      }
+      assert.strictEqual(requests, 2)
+    }).pipe(Effect.provide(services), Effect.scoped))
+
+  it.live("keeps a second run off the file for the answers, until the first has ended", () =>
+    Effect.gen(function*() {
+      const { answered, url } = yield* startApi({ rate: 10_000, burst: 10_000 })
+      const out = yield* fileOf("")
+      const args = ["llm-batch", "--url", url, "--model", "m", "--out", out, "--prompts", "100"]
+      const first = yield* startExample(...args, "--rate", "2")
+      yield* Effect.repeat(Effect.sync(() => answered.size > 0), {
+        until: (begun) => begun,
+        schedule: Schedule.spaced("5 millis")
+      })
+      const second = yield* runExample(...args)
+      assert.deepStrictEqual(second, { code: 1, stdout: "", stderr: `another run writes to ${out}\n` })
+      first.child.kill("SIGKILL")
+      yield* first.ended
+      assert.deepInclude(yield* runExample(...args), { code: 0 })
+      assert.deepStrictEqual(idsOf(yield* read(out)), numbers(100))
+
+      const last = yield* runExample(...args)
+      assert.deepStrictEqual(last, {
+        code: 0,
+        stdout: `100 answers in ${out}; another --out asks again\n`,
+        stderr: `${out} has 100 of the answers; 0 are left to ask\n100 of 100 answered\n`
+      })
+    }).pipe(Effect.provide(services), Effect.scoped))
+
+  it.live("passes over blank lines and the zeros that a power failure leaves", () =>
+    Effect.gen(function*() {
+      const { url } = yield* startApi({ rate: 100, burst: 100 })
+      const answer = (id: number) => `{"id":"${id}","prompt":"prompt ${id}","answer":"x"}\n`
+      const out = yield* fileOf(`${answer(1)}\n  \n\0\0\0${answer(2)}\0\0`)
+      yield* llmBatch(prompts(3), out, { url, model: "m", rate: 100, size: 2 })
+      const lines = (yield* read(out)).replaceAll("\0", "").split("\n").filter((line) => line.trim() !== "")
+      assert.deepStrictEqual(lines.map((line) => JSON.parse(line).id), ["1", "2", "3"])
+    }).pipe(silent, Effect.provide(services), Effect.scoped))
 })

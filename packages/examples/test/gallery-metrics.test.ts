@@ -1,10 +1,10 @@
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Data, Deferred, Effect, Fiber, Layer, Metric, Schedule, Schema } from "effect"
-import { HttpClient, HttpServer } from "effect/http"
+import { Data, Deferred, Effect, Fiber, Metric, Schedule, Schema } from "effect"
+import { HttpClient } from "effect/http"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
-import { Api, clients, layerServer } from "../src/gallery/metrics.ts"
+import { Api, clients, startServer } from "../src/gallery/metrics.ts"
 import { startExample } from "./example.ts"
 import { observing, prometheus, type Sample, startPrometheus } from "./prometheus.ts"
 
@@ -24,10 +24,7 @@ const by = (label: string, samples: ReadonlyArray<Sample>) =>
   Object.fromEntries(samples.map(({ labels, value }) => [labels[label], value]))
 
 /** The example's server in this process, and its address. */
-const serve = Effect.gen(function*() {
-  const context = yield* Layer.build(layerServer(0))
-  return HttpServer.formatAddress(Context.get(context, HttpServer.HttpServer).address)
-})
+const serve = startServer(0)
 
 /** Each test has metrics of its own. */
 const services = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
@@ -59,20 +56,22 @@ const ofPage = [...read("../observing.md").matchAll(/^```promql\n([^]*?)^```$/gm
 const ofDashboard = dashboard.panels.flatMap(({ targets }) => targets.map(({ expr }) => expr))
 
 /** As Grafana fills it in. */
-const filledIn = (query: string) => query.replaceAll("$pool", "api").replaceAll("$__rate_interval", "2s")
+const filledIn = (query: string) =>
+  query.replaceAll("$pool", "api").replaceAll("$instance", ".*").replaceAll("$__rate_interval", "2s")
 
 const metricsIn = (text: string) => new Set(text.match(/\bgreenpool_\w+/g))
 
 describe("the dashboard of the metrics", () => {
-  it("has a variable for the data source and one for the pools, which every query uses", () => {
+  it("has variables for the data source, the pools and the instances, which every query uses", () => {
     assert.deepStrictEqual(dashboard.templating.list, [
       { name: "datasource" },
-      { name: "pool", definition: "label_values(greenpool_size, pool)" }
+      { name: "pool", definition: "label_values(greenpool_size, pool)" },
+      { name: "instance", definition: `label_values(greenpool_size{pool=~"$pool"}, instance)` }
     ])
     for (const query of ofDashboard) {
       const selectors = query.match(/greenpool_\w+(\{[^}]*\})?/g) ?? []
       assert.isNotEmpty(selectors)
-      for (const selector of selectors) assert.include(selector, `{pool=~"$pool"`)
+      for (const selector of selectors) assert.include(selector, `{pool=~"$pool", instance=~"$instance"`)
     }
     assert.strictEqual(new Set(dashboard.panels.map(({ id }) => id)).size, dashboard.panels.length)
   })
@@ -165,7 +164,7 @@ describe("metrics", { timeout: 30_000, concurrent: true }, () => {
       yield* Effect.orDie(Api.resize(0))
       const { headers, status, text } = yield* HttpClient.get(`${address}/work`)
       assert.deepStrictEqual([status, headers["retry-after"]], [503, "1"])
-      assert.match(yield* text, /its line is full/)
+      assert.match(yield* text, /its queue is full/)
       const metrics = yield* HttpClient.get(`${address}/metrics`)
       assert.match(metrics.headers["content-type"] ?? "", /^text\/plain; version=0\.0\.4/)
       assert.include(yield* metrics.text, `greenpool_jobs_total{pool="api",outcome="rejection"} 1\n`)

@@ -1,7 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { type Outcome, overload } from "../src/overload/bounds.ts"
-import { compete, type Share } from "../src/overload/tenants.ts"
+import { existsSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+import { type Outcome, overload } from "../benchmark/overload/bounds.ts"
+import { compete, type Share } from "../benchmark/overload/tenants.ts"
 import { runExample } from "./example.ts"
 
 /** Nine in ten took at most so many milliseconds: what a machine that is busy for a moment leaves alone. */
@@ -13,29 +15,28 @@ const shareOf = (name: string, shares: ReadonlyArray<Share>): number =>
 
 // They measure time: one after the other, and again where the machine was busy with something else.
 describe("overload", { timeout: 60_000, retry: 2 }, () => {
-  it.live("at twice the capacity a bound of the line keeps the goodput up, which is lost without", () =>
+  it.live("at twice the capacity a bound of the queue keeps the goodput up, which is lost without", () =>
     Effect.gen(function*() {
-      // Without a bound, the wait reaches the deadline of the clients after two seconds.
-      const unbounded = yield* overload("none", 2, 4)
-      const bounded = yield* overload("maxWaiting", 2, 4)
+      const unbounded = yield* overload("none", 2, 2)
+      const bounded = yield* overload("maxWaiting", 2, 2)
 
       assert.strictEqual(unbounded.answers.refused, 0)
       assert.isAbove(bounded.answers.refused, 0)
       assert.strictEqual(bounded.answers.retryAfter, bounded.answers.refused)
       assert.strictEqual(unbounded.answers.other + bounded.answers.other, 0)
       assert.isAbove(bounded.goodput, unbounded.goodput)
-      // Two in line for each slot: 100 ms in line and 50 ms of work.
+      // Two in the queue for each slot: 100 ms in the queue and 50 ms of work.
       assert.isBelow(mostTook(bounded), 400)
     }))
 
-  it.live("maxWait turns away who has waited for so long, and nobody who is served waits longer", () =>
+  it.live("maxWait rejects callers that have waited for so long, and none that is served waits longer", () =>
     Effect.gen(function*() {
       const outcome = yield* overload("maxWait", 2, 2)
       assert.isAbove(outcome.answers.good.length, 0)
       assert.isAbove(outcome.answers.refused, 0)
       assert.strictEqual(outcome.answers.retryAfter, outcome.answers.refused)
       assert.strictEqual(outcome.answers.other, 0)
-      // 500 ms in line and 50 ms of work.
+      // 500 ms in the queue and 50 ms of work.
       assert.isBelow(mostTook(outcome), 800)
     }))
 
@@ -49,23 +50,26 @@ describe("overload", { timeout: 60_000, retry: 2 }, () => {
 })
 
 describe("the list of examples", { timeout: 60_000 }, () => {
-  it.live("is what is printed without a name", () =>
+  it.live("is what is printed without a name and for --help, with source files that exist", () =>
     Effect.gen(function*() {
-      const { code, stderr, stdout } = yield* runExample()
-      assert.match(stdout, /^ {2}linkcheck +\S/m)
-      assert.match(stdout, /^ {2}overload +\S/m)
-      assert.match(stdout, /^ {2}producer-consumer {2}\S/m)
-      assert.deepStrictEqual({ code, stderr }, { code: 0, stderr: "" })
+      const [bare, help] = yield* Effect.all([runExample(), runExample("--help")], { concurrency: 2 })
+      assert.deepInclude(bare, { code: 0, stderr: "" })
+      assert.deepStrictEqual(bare, help)
+      const lines = [...bare.stdout.matchAll(/^ {2}(\S+) +(src\/\S+) +\S/gm)]
+      assert.includeMembers(lines.map(([, name]) => name), ["linkcheck", "overload", "farm", "producer-consumer"])
+      for (const [, , file] of lines) {
+        assert.isTrue(existsSync(fileURLToPath(new URL(`../${file}`, import.meta.url))), file)
+      }
     }))
 
-  it.live("comes with exit code 1 for a name that it does not have", () =>
+  it.live("is referred to where a name is not on it, with exit code 1", () =>
     Effect.gen(function*() {
-      const { code, stderr, stdout } = yield* runExample("nothing")
-      assert.match(stderr, /^There is no example "nothing"\.\n[^]*^ {2}overload /m)
-      assert.deepStrictEqual({ code, stdout }, { code: 1, stdout: "" })
+      const ended = yield* runExample("nothing")
+      const stderr = `There is no example "nothing". See pnpm example --help.\n`
+      assert.deepStrictEqual(ended, { code: 1, stdout: "", stderr })
     }))
 
-  it.live("gives an example the arguments that follow its name", () =>
+  it.live("passes the arguments that follow a name to the example", () =>
     Effect.gen(function*() {
       const { code, stdout } = yield* runExample("overload", "--help")
       assert.include(stdout, "--seconds")

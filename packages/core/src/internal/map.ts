@@ -29,6 +29,8 @@ export interface Mode {
 interface Limits {
   readonly concurrency: number
   readonly window: (size: number) => number
+  /** What the window can grow to with the size. */
+  readonly widest: number
   /** The key and the priority of its place in the queue. */
   readonly job: JobOptions | undefined
 }
@@ -46,6 +48,7 @@ const toLimits = ({ concurrency, key, priority, window }: MapOptions): Limits =>
     window: typeof window === "function"
       ? (size) => checkLimit("window", window(size))
       : (size) => fixed ?? Math.max(1, Math.min(most, size)),
+    widest: fixed ?? (typeof window === "function" ? Infinity : most),
     job: key === undefined && priority === undefined ? undefined : { key, priority }
   }
 }
@@ -62,7 +65,7 @@ export const map = (
   Stream.fromChannel(
     Channel.fromTransform((_, scope) =>
       Effect.uninterruptible(Effect.withFiber((reader) => {
-        if (pool.refuses(pool.jobAround(reader))) return Effect.interrupt
+        if (pool.refuses(pool.jobAround(reader))) return pool.refuse
         const window = new Window(pool, call, sources, mode, toLimits(options), reader)
         // A scope that has closed in the meantime closes it immediately.
         return Effect.as(Scope.addFinalizerExit(scope, window.close), window.pull)
@@ -345,7 +348,8 @@ class Window implements Party {
     const { adaptation } = this.pool.slots
     if (adaptation === undefined) return
     const stalled = this.state === "reading" && this.ended === undefined && this.waiting === undefined &&
-      this.active < this.limits.concurrency && this.inFlight >= this.width && this.first?.exit === undefined
+      this.active < this.limits.concurrency && this.inFlight >= this.width && this.width < this.limits.widest &&
+      this.first?.exit === undefined
     if (stalled === this.stalled) return
     this.stalled = stalled
     adaptation.stalled += stalled ? 1 : -1

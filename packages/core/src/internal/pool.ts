@@ -4,7 +4,7 @@
  * Nobody is woken inside another fiber's step: wake-ups go through the pool's one dispatcher, in order, so that
  * callers go on and spawned jobs start in the order of their grants, and no chain of them can grow the native stack.
  */
-import { Clock, Context, Duration, Effect, Exit, type Fiber, Scheduler } from "effect"
+import { Clock, Context, Duration, Effect, type Fiber, Scheduler } from "effect"
 import { PoolFull } from "../Admission.ts"
 import type { KeyStats } from "../KeyStats.ts"
 import { checkPoolSize, type InvalidPoolSize } from "../PoolSize.ts"
@@ -15,7 +15,7 @@ import { Line, Place } from "./line.ts"
 import { Meter } from "./meter.ts"
 import { innermost, type Job, type JobRef, Slots } from "./slots.ts"
 import { SlowWait } from "./slow-wait.ts"
-import { type Timer, Timers } from "./timers.ts"
+import { Timers } from "./timers.ts"
 import { beginSpan, Wait } from "./wait.ts"
 
 /** A part of a pool with jobs of its own: a map or a pile. */
@@ -357,22 +357,22 @@ export class Pool {
   /** Waits for the pool to be idle, as long as a drain may take. As all of a close it is not interrupted. */
   private readonly drained: Effect.Effect<void> = Effect.callback((resume) => {
     if (this.slots.isIdle) return resume(Effect.void)
-    let timer: Timer | undefined
+    const wait = new Wait()
     let isOver = false
     const end = (): void => {
       isOver = true
-      timer?.cancel()
+      wait.stopTimer()
       resume(Effect.void)
     }
     const idler = new Idler(end)
     this.idlers.push(idler)
     if (this.settings.drain === Infinity) return
-    timer = this.timers.after(this.settings.drain, () => {
+    wait.timer = this.timers.after(this.settings.drain, () => {
       idler.leave()
       this.schedule(end)
     })
     // The clock may have ended the last job.
-    if (isOver) timer.cancel()
+    if (isOver) wait.stopTimer()
   })
 
   /** Refuses everybody from here on, interrupts all that waits and runs, and waits for what ran. */

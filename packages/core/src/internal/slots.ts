@@ -8,7 +8,7 @@
  * A step is synchronous and runs nothing of the user's: the clock and the weight of a key are asked before it, spans end
  * and fibers go on after it.
  */
-import { type Clock, Exit, Formatter } from "effect"
+import { type Clock, type Exit, Formatter } from "effect"
 import type { JobOptions } from "../Admission.ts"
 import type { Adaptation } from "./adaptation.ts"
 import { Heap } from "./heap.ts"

@@ -24,7 +24,9 @@ import {
   GreenPool,
   GreenPoolOptions,
   InvalidPoolSize,
+  type MapOptions,
   PoolStats,
+  type UnboundedOptions,
   type Verdict
 } from "../../src/index.ts"
 import { expectConsistent, expectEmpty } from "../support/counters.ts"
@@ -48,9 +50,8 @@ const now = <A>(effect: Effect.Effect<A>): A => Effect.runSync(effect)
 const soon = (effect: Effect.Effect<void>) => Effect.runFork(effect)
 
 /** A pool that is known to be right. */
-const make = (
-  options: Omit<GreenPoolOptions, "maxWaiting" | "maxWait">
-): Effect.Effect<GreenPool, never, Scope.Scope> => Effect.orDie(GreenPool.make(options))
+const make = (options: UnboundedOptions): Effect.Effect<GreenPool, never, Scope.Scope> =>
+  Effect.orDie(GreenPool.make(options))
 
 /** Jobs that take some time, as many fibers at once. */
 const work = (pool: GreenPool, fibers: number, seconds: number) =>
@@ -419,13 +420,21 @@ describe("a map", () => {
       return yield* pool.size
     })
   const numbers = Array.from({ length: 10_000 }, (_, i) => i)
+  /** Every fifth takes 8 seconds, and those after it wait to be emitted. */
+  const uneven = (i: number) => Effect.sleep(i % 5 === 0 ? "8 seconds" : "100 millis")
 
   it.effect("whose window is full behind a slow head wants more slots (A9)", () =>
     Effect.gen(function*() {
-      // Every fifth takes 8 seconds, and those after it wait to be emitted.
-      const uneven = (i: number) => Effect.sleep(i % 5 === 0 ? "8 seconds" : "100 millis")
       expect(yield* grow((pool) => Stream.runDrain(pool.imap(uneven, numbers)))).toBeGreaterThan(4)
     }))
+
+  it.effect.each<MapOptions>([{ window: 4 }, { concurrency: 4 }])(
+    "whose window does not follow the size does not: %j (A9)",
+    (options) =>
+      Effect.gen(function*() {
+        expect(yield* grow((pool) => Stream.runDrain(pool.imap(uneven, numbers, options)))).toBeLessThan(6)
+      })
+  )
 
   it.effect("whose reader is slow does not (A9)", () =>
     Effect.gen(function*() {

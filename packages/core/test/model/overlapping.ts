@@ -116,6 +116,8 @@ class Watch {
   }
 
   #onStatus(actor: string, status: string): void {
+    // A job that interrupts itself takes the fibers that its own has forked with it.
+    if (status === "over: interrupted") this.#line.onInterruption()
     const pool = this.#pools.get(actor.includes(".") ? `map ${actor.split(".")[0]}` : actor)
     if (pool === undefined) return
     if (status === "started") this.#live[pool]!.add(actor)
@@ -210,18 +212,12 @@ class FirstComeFirstServed {
   }
 
   onStep(step: Step): void {
-    if ("interrupt" in step || "tick" in step) {
-      // It may unwind slowly, and others with it: who of them still waits is not known any more.
-      for (const caller of this.#callers.values()) caller.state = "gone"
-      return
-    }
+    if ("interrupt" in step || "tick" in step) return this.onInterruption()
     if (!("to" in step)) return
     const { order, to } = step
     if (step.isNew) this.#outside.set(to, to)
     const fiber = this.#outside.get(to)
-    if (order.op === "end" || order.op === "close") {
-      for (const caller of this.#callers.values()) caller.state = "gone"
-    }
+    if (order.op === "end" || order.op === "close") this.onInterruption()
     if (fiber === undefined) return
     if (order.op === "map" || order.op === "pile") this.#outside.set(order.body.id, fiber)
     if (order.op === "fork" || order.op === "detach") this.#outside.set(order.body.id, order.body.id)
@@ -233,6 +229,11 @@ class FirstComeFirstServed {
     const group = `${order.ask?.key} ${order.ask?.priority ?? 0}`
     for (const caller of this.#callers.values()) if (caller.fiber === fiber) caller.state = "gone"
     this.#callers.set(order.body.id, { body: order.body.id, actor: to, group, kind, fiber, pool, state: "coming" })
+  }
+
+  /** A fiber may unwind slowly, and its children with it: which of them still wait is not known any more. */
+  onInterruption(): void {
+    for (const caller of this.#callers.values()) caller.state = "gone"
   }
 
   /** Before an operation of a fiber: what its last one, or that of the one before it, has done to the lines. */

@@ -1148,46 +1148,22 @@ const errors = faultsOf("Admission.ts", ["bounds"], [
   }
 ])
 
-const verbs = faultsOf("Verbs.ts", ["service", "bounds", "available"], [
+const verbs = faultsOf("Verbs.ts", ["verbs", "service", "bounds", "available"], [
   {
-    name: "the verbs of a key use another verb",
-    find: "spawnN: jobVerb(\"spawnN\") as",
-    replace: "spawnN: jobVerb(\"spawn\") as",
-    tests: ["reports"]
+    name: "the maps are never data-last",
+    find: "sources.length === 0 ? (source: Source.Any) => over([source]) : over(sources)",
+    replace: "over(sources)"
   },
   {
-    name: "the maps of a key are never data-last",
-    find: "sources.length === 0 ? (source: Source.Any) => over(f, [source]) : over(f, sources)",
-    replace: "over(f, sources)",
-    tests: ["service"]
+    name: "the verbs lose options that come last",
+    find: "typeof options === \"object\" ? options : undefined",
+    replace: "undefined"
   },
   {
-    name: "the verbs of a key lose options that come last",
-    find: "? over(effectOrOptions, options)",
-    replace: "? over(effectOrOptions, undefined)",
-    tests: ["bounds", "available"]
+    name: "the verbs lose options that come first",
+    find: "over(data, dataOrOptions)",
+    replace: "over(data)"
   },
-  {
-    name: "the verbs of a key lose options that come first",
-    find: "over(effect, effectOrOptions as JobOptions)",
-    replace: "over(effect, undefined)",
-    tests: ["bounds", "available"]
-  },
-  {
-    name: "runIfAvailable of a key is run",
-    find: "jobVerb(\"runIfAvailable\") as",
-    replace: "jobVerb(\"run\") as",
-    tests: ["available"]
-  },
-  {
-    name: "spawnIfAvailable of a key is spawn",
-    find: "jobVerb(\"spawnIfAvailable\") as",
-    replace: "jobVerb(\"spawn\") as",
-    tests: ["available"]
-  }
-])
-
-const surface = faultsOf("GreenPool.ts", ["shares", "available", "bounds", "service"], [
   {
     name: "spawnN takes no note of what it is asked",
     find: "effect, options, reports)",
@@ -1197,18 +1173,28 @@ const surface = faultsOf("GreenPool.ts", ["shares", "available", "bounds", "serv
   {
     name: "spawnIfAvailable takes no note of its key",
     find: "spawnIfAvailable(new SpawnJob(pool, pool.jobs, fiber, effect, options))",
-    replace: "spawnIfAvailable(new SpawnJob(pool, pool.jobs, fiber, effect))"
+    replace: "spawnIfAvailable(new SpawnJob(pool, pool.jobs, fiber, effect))",
+    tests: ["shares", "available"]
   },
   {
+    name: "runIfAvailable waits",
+    find: "runIfAvailable(pool, effect, options)",
+    replace: "Effect.asSome(run(pool, effect, options))",
+    tests: ["available"]
+  }
+])
+
+const surface = faultsOf("GreenPool.ts", ["bounds", "service"], [
+  {
     name: "the common key may have maxWaiting",
-    find: "options.maxWaiting === undefined && options.maxWait === undefined",
-    replace: "options.maxWait === undefined",
+    find: "options.maxWaiting !== undefined || options.maxWait !== undefined",
+    replace: "options.maxWait !== undefined",
     tests: ["bounds"]
   },
   {
     name: "the common key may have maxWait",
-    find: "options.maxWaiting === undefined && options.maxWait === undefined",
-    replace: "options.maxWaiting === undefined",
+    find: "options.maxWaiting !== undefined || options.maxWait !== undefined",
+    replace: "options.maxWaiting !== undefined",
     tests: ["bounds"]
   }
 ])
@@ -1216,8 +1202,8 @@ const surface = faultsOf("GreenPool.ts", ["shares", "available", "bounds", "serv
 const piles = faultsOf("GreenPile.ts", ["bounds", "pile", "priority"], [
   {
     name: "a pile's spawn takes no note of what it is asked",
-    find: "new Entry(pile, fiber, effect, options)",
-    replace: "new Entry(pile, fiber, effect)"
+    find: "effect as Effect.Effect<A, E, unknown>, options)",
+    replace: "effect as Effect.Effect<A, E, unknown>)"
   }
 ])
 

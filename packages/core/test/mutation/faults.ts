@@ -1699,44 +1699,49 @@ const pile = faultsOf("GreenPile.ts", ["pile", "pile-interruption", "close"], [
   }
 ])
 
-const greenPool = faultsOf("GreenPool.ts", ["service", "imap-unordered", "imap-exit", "starmap", "source"], [
-  {
-    name: "a pool does not end with its scope",
-    find: "(pool) => pool.close)",
-    replace: "() => Effect.void)"
-  },
+const verbs = faultsOf("Verbs.ts", ["verbs", "service", "imap-unordered", "imap-exit", "starmap", "source"], [
   {
     name: "imapUnordered is ordered",
-    find: "imapUnordered: mapOver(pool, { ordered: false,",
-    replace: "imapUnordered: mapOver(pool, { ordered: true,"
+    find: "imapUnordered: mapVerb({ ordered: false,",
+    replace: "imapUnordered: mapVerb({ ordered: true,"
   },
   {
     name: "imapExit fails",
-    find: "imapExit: mapOver(pool, { ordered: true, exits: true })",
-    replace: "imapExit: mapOver(pool, { ordered: true, exits: false })"
+    find: "imapExit: mapVerb({ ordered: true, exits: true })",
+    replace: "imapExit: mapVerb({ ordered: true, exits: false })"
   },
   {
     name: "imapExit is unordered",
-    find: "imapExit: mapOver(pool, { ordered: true, exits: true })",
-    replace: "imapExit: mapOver(pool, { ordered: false, exits: true })",
+    find: "imapExit: mapVerb({ ordered: true, exits: true })",
+    replace: "imapExit: mapVerb({ ordered: false, exits: true })",
     tests: ["imap-exit"]
   },
   {
+    name: "imapExitUnordered is ordered",
+    find: "imapExitUnordered: mapVerb({ ordered: false,",
+    replace: "imapExitUnordered: mapVerb({ ordered: true,"
+  },
+  {
+    name: "imapExitUnordered fails",
+    find: "imapExitUnordered: mapVerb({ ordered: false, exits: true })",
+    replace: "imapExitUnordered: mapVerb({ ordered: false, exits: false })"
+  },
+  {
     name: "imap is unordered",
-    find: "const imap = mapOver(pool, { ordered: true, exits: false })",
-    replace: "const imap = mapOver(pool, { ordered: false, exits: false })",
+    find: "imap: mapVerb({ ordered: true, exits: false })",
+    replace: "imap: mapVerb({ ordered: false, exits: false })",
     tests: ["imap"]
   },
   {
     name: "starmap is unordered",
-    find: "mapStream(pool, spread(f), [source], { ordered: true,",
-    replace: "mapStream(pool, spread(f), [source], { ordered: false,",
+    find: "mapVerb({ ordered: true, exits: false }, spread)",
+    replace: "mapVerb({ ordered: false, exits: false }, spread)",
     tests: ["starmap"]
   },
   {
     name: "starmap gives the tuple as one argument",
-    find: "mapStream(pool, spread(f), [source],",
-    replace: "mapStream(pool, f as never, [source],",
+    find: "mapVerb({ ordered: true, exits: false }, spread)",
+    replace: "mapVerb({ ordered: true, exits: false })",
     tests: ["starmap"]
   },
   {
@@ -1753,24 +1758,82 @@ const greenPool = faultsOf("GreenPool.ts", ["service", "imap-unordered", "imap-e
   },
   {
     name: "free does not count what is taken",
-    find: "free: Effect.sync(() => semaphore.free)",
-    replace: "free: Effect.sync(() => semaphore.permits)",
+    find: "pool.slots.semaphore.free)",
+    replace: "pool.slots.semaphore.permits)",
     tests: ["slots"]
   },
   {
+    name: "any object in the last place is options",
+    find: "prototype === Object.prototype || prototype === null",
+    replace: "prototype !== Array.prototype"
+  },
+  {
+    name: "an object without a prototype is no options",
+    find: "prototype === Object.prototype || prototype === null",
+    replace: "prototype === Object.prototype"
+  },
+  {
+    name: "a plain object that can be iterated is options",
+    find: "isPlainObject(last) && !isSource(last)",
+    replace: "isPlainObject(last)"
+  },
+  {
+    name: "undefined after the sources is a source",
+    find: "last === undefined && args.length > 1",
+    replace: "false"
+  },
+  {
+    name: "undefined alone is no source",
+    find: "last === undefined && args.length > 1",
+    replace: "last === undefined"
+  },
+  {
+    name: "a map takes no note of its options",
+    find: "sources, mode, options)",
+    replace: "sources, mode)"
+  }
+])
+
+const greenPool = faultsOf("GreenPool.ts", ["service"], [
+  {
+    name: "a pool does not end with its scope",
+    find: "(pool) => pool.close)",
+    replace: "() => Effect.void)"
+  },
+  {
     name: "a service key's own name wins over the options",
-    find: "name: options?.name ?? id }",
-    replace: "name: id }"
+    find: "{ name: id, ...given(options) }",
+    replace: "{ ...given(options), name: id }"
   },
   {
     name: "a service key does not name its pool",
-    find: "name: options?.name ?? id }",
-    replace: "name: options?.name }"
+    find: "{ name: id, ...given(options) }",
+    replace: "given(options)"
   },
   {
     name: "the configuration is ignored",
     find: "Effect.flatMap(Config.unwrap(config), makeUnbounded)",
     replace: "Effect.flatMap(Config.unwrap(config), () => makeUnbounded())"
+  },
+  {
+    name: "a service key ignores its configuration",
+    find: "makeOwn({ ...own, ...given(options) })",
+    replace: "makeOwn(own)"
+  },
+  {
+    name: "the configuration of a service key replaces all of its options",
+    find: "makeOwn({ ...own, ...given(options) })",
+    replace: "makeOwn(options)"
+  },
+  {
+    name: "the configuration of a service key takes options away by undefined",
+    find: "makeOwn({ ...own, ...given(options) })",
+    replace: "makeOwn({ ...own, ...options })"
+  },
+  {
+    name: "the configuration of a service key may give it bounds",
+    find: "isBounded(own) ? make : makeUnbounded",
+    replace: "make"
   }
 ])
 
@@ -1828,6 +1891,7 @@ export const faults: ReadonlyArray<Fault> = [
   ...map,
   ...source,
   ...pile,
+  ...verbs,
   ...greenPool,
   ...schemas,
   ...admission,

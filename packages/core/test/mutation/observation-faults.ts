@@ -608,9 +608,9 @@ const alarm = faultsOf("internal/alarm.ts", ["slow-wait", "bounds"], [
 
 const surface = faultsOf("Verbs.ts", ["changes"], [
   {
-    name: "a key has no changes",
-    find: "Stream.unwrap(key.useSync((pool) => pool.changes))",
-    replace: "Stream.empty as never"
+    name: "a pool has no changes",
+    find: "access.stream(({ pool }) => pool.changes.stream)",
+    replace: "Stream.empty"
   }
 ])
 

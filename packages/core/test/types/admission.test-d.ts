@@ -81,8 +81,7 @@ describe("PoolFull in the type of a call (semantic 24)", () => {
   })
 
   it("follows the pool of a pile", () => {
-    type Made<Rejected> = Effect.Effect<GreenPile<1, "E", Rejected>, InvalidPoolSize, Scope.Scope>
-    expectTypeOf(GreenPile.make<1, "E">(3)).toEqualTypeOf<Made<never>>()
+    type Made<Rejected> = Effect.Effect<GreenPile<1, "E", Rejected>, never, Scope.Scope>
     expectTypeOf(GreenPile.make<1, "E">(plain)).toEqualTypeOf<Made<never>>()
     expectTypeOf(GreenPile.make<1, "E", PoolFull>(bounded)).toEqualTypeOf<Made<PoolFull>>()
     const pile = null as unknown as GreenPile<1, "E", PoolFull>

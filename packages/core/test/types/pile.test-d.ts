@@ -7,6 +7,7 @@ import { GreenPile, type GreenPool, type InvalidPoolSize } from "../../src/index
 class Job extends Context.Service<Job, { readonly job: true }>()("types/Job") {}
 
 declare const pool: GreenPool
+declare const sizeOrPool: number | GreenPool
 declare const pile: GreenPile<number, "failed">
 declare const job: Effect.Effect<number, "failed", Job>
 
@@ -17,8 +18,10 @@ describe("a pile", () => {
     expectTypeOf(GreenPile.make<number>(3)).toEqualTypeOf<
       Effect.Effect<GreenPile<number>, InvalidPoolSize, Scope.Scope>
     >()
-    expectTypeOf(GreenPile.make<number>(pool))
-      .toEqualTypeOf<Effect.Effect<GreenPile<number>, InvalidPoolSize, Scope.Scope>>()
+    expectTypeOf(GreenPile.make<number>(pool)).toEqualTypeOf<Effect.Effect<GreenPile<number>, never, Scope.Scope>>()
+    expectTypeOf(GreenPile.make<number>(sizeOrPool)).toEqualTypeOf<
+      Effect.Effect<GreenPile<number>, InvalidPoolSize, Scope.Scope>
+    >()
   })
 
   it("needs for a spawn what the job needs, and fails where results are read", () => {

@@ -121,10 +121,6 @@ describe("the maps of a pool", () => {
       .toEqualTypeOf<Stream.Stream<readonly [number, string]>>()
   })
 
-  it("take no source at all", () => {
-    expectTypeOf(pool.imap(() => Effect.succeed(1))).toEqualTypeOf<Stream.Stream<number>>()
-  })
-
   it("of tuples take the parameters from the function", () => {
     const onPair = (n: number, _text: string) => Effect.as(job, n)
     expectTypeOf(pool.starmap(onPair, [[1, "a"], [2, "b"]])).toEqualTypeOf<Stream.Stream<number, JobError, Job>>()

@@ -3,11 +3,13 @@ import { GreenPool } from "@greenpool/core"
 import { Console, Effect, FileSystem, Option, Runtime, Schema, Stdio } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { availableParallelism } from "node:os"
+import { BrokenPipe } from "../broken-pipe.ts"
 import { atLeast, duration, integer } from "../flags.ts"
-import { messageOf } from "../message.ts"
+import { messageOf, systemErrorOf } from "../message.ts"
 import { farm, Halted } from "./farm.ts"
 import { splitLines } from "./lines.ts"
 import { readPipe } from "./pipe.ts"
+import { openFile } from "./store.ts"
 
 /** Jobs have failed: the exit code is their number, and 101 beyond 100. */
 export class JobsFailed extends Schema.TaggedError<JobsFailed>()("JobsFailed", { count: Schema.Int }) {
@@ -15,43 +17,48 @@ export class JobsFailed extends Schema.TaggedError<JobsFailed>()("JobsFailed", {
   override readonly [Runtime.errorReported] = false
 }
 
-/** The farm itself cannot go on: exit code 255, or that of a broken pipe where nobody reads its output any more. */
-export class CannotGoOn extends Schema.TaggedError<CannotGoOn>()("CannotGoOn", { code: Schema.Int }) {
-  override readonly [Runtime.errorExitCode] = this.code
+/** The farm itself cannot go on. */
+class CannotGoOn extends Schema.TaggedError<CannotGoOn>()("CannotGoOn", {}) {
+  override readonly [Runtime.errorExitCode] = 255
   override readonly [Runtime.errorReported] = false
 }
 
-class NoFile extends Schema.TaggedError<NoFile>()("NoFile", { path: Schema.String }) {
-  override get message() {
-    return `${this.path} is a directory`
-  }
-}
+class BadFile extends Schema.TaggedError<BadFile>()("BadFile", { message: Schema.String }) {}
 
 const cannotGoOn = Effect.fnUntraced(function*(error: unknown) {
-  if (/\bEPIPE\b/.test(String(error instanceof Error ? error.cause : error))) {
-    return yield* new CannotGoOn({ code: 141 })
-  }
+  if (systemErrorOf(error)?.code === "EPIPE") return yield* new BrokenPipe()
   yield* Console.error(`farm: ${messageOf(error)}`)
-  return yield* new CannotGoOn({ code: 255 })
+  return yield* new CannotGoOn()
 })
+
+const flag = (name: string, description: string) =>
+  Flag.Boolean(name).pipe(Flag.withDescription(description), Flag.withDefault(false))
 
 const input = {
   command: Argument.String("COMMAND").pipe(
     Argument.withDescription("A command for /bin/sh; {} in it is the line. Without {}, the line comes last"),
-    Argument.filter((command) => command.trim() !== "", () => "Expected a command")
+    Argument.filter((command) => command.trim() !== "", () => "Expected a command"),
+    // What Node makes of other bytes. They may be in a line, or in a script that the command runs.
+    Argument.filter((command) => !command.includes("\ufffd"), () => "Expected a command in UTF-8")
   ),
   file: Argument.String("FILE").pipe(
     Argument.withDescription("Where the lines are; without it, or as -, on the standard input"),
     Argument.optional
   ),
   size: Flag.Int("size").pipe(
-    Flag.withDescription("How many jobs run at once (default: as many as there are processors)"),
+    Flag.withAlias("j"),
+    Flag.withAlias("P"),
+    Flag.withDescription("How many jobs run concurrently (default: as many as there are processors; with --tty 1)"),
     atLeast(1),
-    Flag.withDefault(availableParallelism())
+    Flag.optional
   ),
-  unordered: Flag.Boolean("unordered").pipe(
-    Flag.withDescription("Print what a job has written when it ends, not in the order of the lines"),
-    Flag.withDefault(false)
+  nul: flag("null", "-0: lines end with a NUL byte and not with a newline, as those of find -print0"),
+  tty: flag("tty", "Jobs use the terminal: for input and output, which is not kept, and for its signals"),
+  unordered: flag("unordered", "Print what a job has written when it ends, not in the order of the lines"),
+  window: Flag.Int("window").pipe(
+    Flag.withDescription("How many jobs may have begun whose output is not printed yet (default: 8 times the size)"),
+    atLeast(1),
+    Flag.optional
   ),
   retries: integer("retries", "How often a job that failed is tried again", 0, 0),
   timeout: Flag.String("timeout").pipe(
@@ -59,26 +66,23 @@ const input = {
     duration,
     Flag.optional
   ),
-  halt: Flag.Boolean("halt").pipe(
-    Flag.withDescription("End at the first job that fails: kill what runs, start nothing more"),
-    Flag.withDefault(false)
-  ),
+  halt: flag("halt", "End at the first job that fails: kill what runs, start nothing more"),
   joblog: Flag.String("joblog").pipe(
     Flag.withDescription("Write a row for each job that has ended to this file, as GNU parallel does"),
     Flag.optional
   ),
-  quiet: Flag.Boolean("quiet").pipe(
-    Flag.withDescription("No progress, and no messages about jobs"),
-    Flag.withDefault(false)
-  )
+  quiet: flag("quiet", "No progress, and no messages about jobs")
 }
 
 /** Where the lines come from, and how many bytes there are, as far as that is known. */
 const open = Effect.fnUntraced(function*(path: string | undefined) {
   if (path === undefined || path === "-") return { bytes: (yield* Stdio.Stdio).stdin, total: undefined }
   const fs = yield* FileSystem.FileSystem
+  if (path.includes("{}") && !(yield* fs.exists(path))) {
+    return yield* new BadFile({ message: `there is no file ${path}. Quote the command: farm 'echo {}' FILE` })
+  }
   const { size, type } = yield* fs.stat(path)
-  if (type === "Directory") return yield* new NoFile({ path })
+  if (type === "Directory") return yield* new BadFile({ message: `${path} is a directory` })
   if (type === "FIFO") return { bytes: readPipe(path), total: undefined }
   return { bytes: fs.stream(path), total: type === "File" ? Number(size) : undefined }
 })
@@ -87,25 +91,28 @@ export const farmCommand = Command.make(
   "farm",
   input,
   Effect.fn("farm")(
-    function*({ file, joblog, size, timeout, ...options }) {
+    function*({ file, joblog, nul, size, timeout, tty, window, ...options }) {
       const { bytes, total } = yield* open(Option.getOrUndefined(file))
-      const { failed } = yield* farm(splitLines(bytes), {
+      const slots = Option.getOrElse(size, () => tty ? 1 : availableParallelism())
+      const { failed } = yield* farm(splitLines(bytes, nul ? 0 : 0x0a), {
         ...options,
         joblog: Option.getOrUndefined(joblog),
+        terminal: tty ? yield* openFile("/dev/tty", "r+") : undefined,
         timeout: Option.getOrUndefined(timeout),
+        window: Option.getOrUndefined(window),
         total
-      }).pipe(Effect.provide(GreenPool.layer({ size, name: "farm" })))
+      }).pipe(Effect.provide(GreenPool.layer({ size: slots, name: "farm" })))
       if (failed > 0) return yield* new JobsFailed({ count: failed })
     },
+    Effect.scoped,
     Effect.catchIf(
       (error) => !(error instanceof JobsFailed || error instanceof Halted),
       cannotGoOn
-    ),
-    Effect.catchDefect(cannotGoOn)
+    )
   )
 ).pipe(
   Command.withDescription(
-    "Runs every line of a file through a shell command, several at once. SIGUSR1 adds one to how many, SIGUSR2 takes " +
+    "Runs every line of a file through a shell command, several concurrently. SIGUSR1 adds one to how many, SIGUSR2 takes " +
       "one away. Exit codes: the number of jobs that failed, 101 if more than 100; 255 bad input, 130 interrupted."
   )
 )

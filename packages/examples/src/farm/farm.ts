@@ -1,21 +1,30 @@
-// The farm: every line is a job of the pool, which decides how many run at once.
+// The farm: every line is a job of the pool, which decides how many run concurrently.
 import { GreenPool } from "@greenpool/core"
 import { Deferred, type Duration, Effect, Runtime, Schema, Stream } from "effect"
-import { type Ended, hasFailed, runOnce } from "./job.ts"
+import { type Ended, hasFailed, type Jobs, runOnce } from "./job.ts"
 import { openJobLog } from "./joblog.ts"
-import { resizeOnSignals } from "./resize.ts"
 import { makeScreen, type Tally } from "./screen.ts"
 import { abridge, toCommand, toScript } from "./script.ts"
+import { makeShells } from "./shell.ts"
+import { resizeOnSignals, suspendOnSignals } from "./signals.ts"
+import { makeStore } from "./store.ts"
+
+/** So much of what jobs have written is kept in memory at most. */
+const MEMORY = 64 * 1024 * 1024
 
 export interface FarmOptions {
   /** `{}` in it is the line. */
   readonly command: string
   readonly unordered: boolean
+  /** How many jobs may have begun whose output is not printed yet, where it is in order. Default: 8 times the size. */
+  readonly window?: number | undefined
   readonly retries: number
   readonly timeout?: Duration.Duration | undefined
   readonly halt: boolean
   readonly joblog?: string | undefined
   readonly quiet: boolean
+  /** The descriptor of the terminal, for jobs that use it. */
+  readonly terminal?: number | undefined
   /** Size of the input in bytes, where it is known. */
   readonly total?: number | undefined
 }
@@ -28,18 +37,26 @@ export class Halted extends Schema.TaggedError<Halted>()("Halted", { exitCode: S
 
 /**
  * Runs the lines, and prints what the jobs write, each job's as a whole: in the order of the lines, or as they finish.
- * A job that fails ends nothing, unless `halt` is set. Gives how many did what.
+ * A job that fails ends nothing, unless `halt` is set. Returns how many did what.
  *
- * Lines are taken as they are needed. What a job has written is kept until it is its turn: of twice as many jobs as the
- * pool has slots at the most, those in the hands of the map and those that are being printed.
+ * Lines are taken as they are needed. What a job has written is kept until its turn comes to be printed.
  */
 export const farm = Effect.fn("farm")(function*<E, R>(lines: Stream.Stream<Buffer, E, R>, options: FarmOptions) {
   const tally: Tally = { done: 0, failed: 0, bytes: 0 }
-  const script = toScript(options.command)
-  const screen = yield* makeScreen({ ...options, tally })
+  const store = yield* makeStore(MEMORY)
+  const screen = yield* makeScreen({ ...options, store, tally })
   const log = options.joblog === undefined ? undefined : yield* openJobLog(options.joblog)
   const halted = yield* Deferred.make<never, Halted>()
   yield* resizeOnSignals(screen.say)
+
+  let isShort = false
+  const { groups, start } = yield* makeShells(options.terminal, (reason) => {
+    if (isShort) return Effect.void
+    isShort = true
+    return Effect.ignore(screen.warn(`fewer jobs at once than there are slots: ${reason}`))
+  })
+  yield* suspendOnSignals(groups)
+  const jobs: Jobs = { script: toScript(options.command), timeout: options.timeout, store, start }
 
   /** What has ended and is not printed yet. */
   const unprinted = new Map<number, Ended>()
@@ -68,22 +85,22 @@ export const farm = Effect.fn("farm")(function*<E, R>(lines: Stream.Stream<Buffe
 
   const job = ([line, index]: readonly [Buffer, number]) =>
     Effect.uninterruptibleMask(Effect.fnUntraced(function*(restore) {
-      const attempt = runOnce(script, line, options.timeout)
-      const ended = yield* attempt.pipe(
-        Effect.filterOrFail((ended) => !hasFailed(ended), (ended) => ended),
-        // In its slot, at once; the output of the last time counts.
-        Effect.retry({ times: options.retries }),
-        Effect.catch((ended) => Effect.succeed(ended)),
-        restore
-      )
+      // Tries follow each other in the same slot. The output of the last one counts.
+      let ended = yield* restore(runOnce(jobs, line))
+      for (let retries = options.retries; retries > 0 && hasFailed(ended); retries--) {
+        store.drop([...ended.stdout, ...ended.stderr])
+        ended = yield* restore(runOnce(jobs, line))
+      }
       // A job that has ended is in the log and in the output, whatever happens to the farm.
       yield* conclude(index + 1, line, ended)
       return index + 1
     }))
 
-  const imap = options.unordered ? GreenPool.imapUnordered : GreenPool.imap
-  yield* Stream.zipWithIndex(lines).pipe(
-    imap(job),
+  const numbered = Stream.zipWithIndex(lines)
+  const { window = (size: number) => 8 * size } = options
+  // Behind a long job the others go on, as far as the window reaches.
+  const ended = options.unordered ? GreenPool.imapUnordered(job, numbered) : GreenPool.imap(job, numbered, { window })
+  yield* ended.pipe(
     Stream.runForEach(print),
     // Not a failure of the map, whose turn would come in order only.
     Effect.raceFirst(Deferred.await(halted)),

@@ -1,9 +1,10 @@
-// One line through the command, in a shell and a process group of its own.
-import { Clock, Duration, Effect, Option, type PlatformError, Stream } from "effect"
-import { ChildProcess, type ChildProcessSpawner } from "effect/process"
+// One line through the command.
+import { Clock, Duration, Effect, Option } from "effect"
 import { constants } from "node:os"
 import { LINE_LIMIT } from "./lines.ts"
 import { bind } from "./script.ts"
+import type { makeShells } from "./shell.ts"
+import type { Piece, Store } from "./store.ts"
 
 /** How a job ended. */
 export interface Outcome {
@@ -17,70 +18,48 @@ export interface Outcome {
 
 /** A job that has ended: its outcome, and all that it has written. */
 export interface Ended extends Outcome {
-  readonly stdout: ReadonlyArray<Uint8Array>
-  readonly stderr: ReadonlyArray<Uint8Array>
+  readonly stdout: ReadonlyArray<Piece>
+  readonly stderr: ReadonlyArray<Piece>
   /** Milliseconds since 1970. */
   readonly startedAt: number
   readonly millis: number
+}
+
+/** What the jobs of a farm have in common. */
+export interface Jobs {
+  readonly script: string
+  readonly timeout?: Duration.Duration | undefined
+  readonly store: Store
+  readonly start: Effect.Success<ReturnType<typeof makeShells>>["start"]
 }
 
 export const hasFailed = ({ exitCode, signal }: Outcome): boolean => exitCode !== 0 || signal !== 0
 
 const notStarted = (reason: string): Outcome => ({ exitCode: 126, signal: 0, reason })
 
-/** A shell that a signal has killed has no exit code; the error names the signal. */
-const exitOf = (shell: ChildProcessSpawner.ChildProcessHandle): Effect.Effect<Outcome, PlatformError.PlatformError> =>
-  shell.exitCode.pipe(
-    Effect.map((exitCode) => ({ exitCode, signal: 0 })),
-    Effect.catch((error) => {
-      const [, name = ""] = /'(SIG\w+)'/.exec(String(error.cause)) ?? []
-      const signal = Object.entries(constants.signals).find(([signal]) => signal === name)?.[1]
-      return signal === undefined ? Effect.fail(error) : Effect.succeed({ exitCode: 0, signal })
-    })
-  )
-
-const keep = (stream: Stream.Stream<Uint8Array, PlatformError.PlatformError>, chunks: Array<Uint8Array>) =>
-  Stream.runForEachArray(stream, (some) => Effect.sync(() => void chunks.push(...some)))
-
-/**
- * Runs a line once. The job is over when its shell has ended and nobody holds its output any more. When it takes too
- * long or is interrupted, its whole process group is told to end, and killed after a second. So is what it has left
- * behind at its end.
- */
-export const runOnce = Effect.fnUntraced(function*(script: string, line: Buffer, timeout?: Duration.Duration) {
-  const stdout: Array<Uint8Array> = []
-  const stderr: Array<Uint8Array> = []
+/** Runs a line once. When it takes too long or is interrupted, all that it has started is ended. */
+export const runOnce = Effect.fnUntraced(function*({ script, start, store, timeout }: Jobs, line: Buffer) {
+  const stdout: Array<Piece> = []
+  const stderr: Array<Piece> = []
+  let startedAt = yield* Clock.currentTimeMillis
 
   const run = Effect.gen(function*() {
     if (line.length > LINE_LIMIT) return notStarted(`the line is longer than ${LINE_LIMIT} bytes`)
     if (line.includes(0)) return notStarted("the line has a NUL byte")
     const bound = bind(script, line)
-    const shell = yield* ChildProcess.make("/bin/sh", ["-c", bound.script], {
-      env: { FARM_LINE: bound.variable },
-      extendEnv: true,
-      // The standard input may be the one that the lines come from.
-      stdin: "ignore",
-      forceKillAfter: "1 second"
+    const closed = yield* start({
+      text: bound.script,
+      line: bound.variable,
+      onStdout: (bytes) => stdout.push(store.put(bytes)),
+      onStderr: (bytes) => stderr.push(store.put(bytes))
     })
-    const [outcome] = yield* Effect.all([exitOf(shell), keep(shell.stdout, stdout), keep(shell.stderr, stderr)], {
-      concurrency: "unbounded"
-    })
-    return outcome
-  }).pipe(
-    Effect.scoped,
-    // The system may refuse: too many processes, or files, or too long a line. Some of that Node throws.
-    Effect.catch(({ reason }) => Effect.succeed(notStarted(reason.message))),
-    Effect.catchDefect((defect) => Effect.succeed(notStarted(String(defect))))
-  )
+    startedAt = yield* Clock.currentTimeMillis
+    const ended = yield* (timeout === undefined ? Effect.asSome(closed) : Effect.timeoutOption(closed, timeout))
+    if (Option.isSome(ended)) return { exitCode: ended.value[0], signal: ended.value[1] }
+    const reason = `it took longer than ${Duration.format(timeout ?? Duration.zero)}`
+    return { exitCode: -1, signal: constants.signals.SIGTERM, reason }
+  }).pipe(Effect.scoped, Effect.catchTag("CannotStart", ({ message }) => Effect.succeed(notStarted(message))))
 
-  const startedAt = yield* Clock.currentTimeMillis
-  const outcome = timeout === undefined ? yield* run : Option.getOrElse(
-    yield* Effect.timeoutOption(run, timeout),
-    (): Outcome => ({
-      exitCode: -1,
-      signal: constants.signals.SIGTERM,
-      reason: `it took longer than ${Duration.format(timeout)}`
-    })
-  )
+  const outcome: Outcome = yield* run
   return { ...outcome, stdout, stderr, startedAt, millis: (yield* Clock.currentTimeMillis) - startedAt } satisfies Ended
 })

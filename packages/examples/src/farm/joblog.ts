@@ -4,7 +4,7 @@ import type { Ended } from "./job.ts"
 
 const HEAD = "Seq\tHost\tStarttime\tJobRuntime\tSend\tReceive\tExitval\tSignal\tCommand\n"
 
-const length = (chunks: ReadonlyArray<Uint8Array>) => chunks.reduce((sum, chunk) => sum + chunk.length, 0)
+const length = (pieces: Ended["stdout"]) => pieces.reduce((sum, piece) => sum + piece.length, 0)
 
 /** A job's row. `:` is the host; nothing is sent to it; received is what it wrote to its standard output. */
 const row = (seq: number, job: Ended, command: Buffer): Buffer =>

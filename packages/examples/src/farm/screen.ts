@@ -2,6 +2,7 @@
 import { GreenPool } from "@greenpool/core"
 import { Clock, Effect, Schedule, Semaphore, Stdio, Stream, Terminal } from "effect"
 import type { Ended } from "./job.ts"
+import type { Store } from "./store.ts"
 
 const BAR = 20
 const CLEAR = "\r\u001b[K"
@@ -27,14 +28,20 @@ export const progressLine = (
   return `${bar}${done} done, ${failed} failed, ${running} of ${size} running, ${rate}/s`
 }
 
-/** Makes the screen. `quiet` leaves out progress and messages. It is cleared when the scope closes. */
+/** Makes the screen. `quiet` leaves out progress and what is said of jobs. It is cleared when the scope closes. */
 export const makeScreen = Effect.fnUntraced(function*(
-  { quiet, tally, total }: { readonly quiet: boolean; readonly tally: Tally; readonly total?: number | undefined }
+  { quiet, store, tally, terminal, total }: {
+    readonly quiet: boolean
+    readonly store: Store
+    readonly tally: Tally
+    readonly terminal?: number | undefined
+    readonly total?: number | undefined
+  }
 ) {
   const pool = yield* GreenPool
   const stdio = yield* Stdio.Stdio
-  const terminal = yield* Terminal.Terminal
-  const showsProgress = !quiet && (yield* stdio.stderrIsTerminal)
+  const { columns: width } = yield* Terminal.Terminal
+  const showsProgress = !quiet && terminal === undefined && (yield* stdio.stderrIsTerminal)
   const began = yield* Clock.currentTimeMillis
   // One at a time: progress stays out of the output.
   const one = yield* Semaphore.make(1)
@@ -49,23 +56,30 @@ export const makeScreen = Effect.fnUntraced(function*(
     Effect.gen(function*() {
       if (stdout.length + stderr.length === 0) return
       yield* clear
-      if (stdout.length > 0) yield* Stream.run(Stream.fromIterable(stdout), stdio.stdout())
-      if (stderr.length > 0) yield* write(stderr)
-      midLine = [stdout, stderr].some((chunks) => chunks.length > 0 && chunks.at(-1)?.at(-1) !== 0x0a)
+      midLine = false
+      for (const [pieces, sink] of [[stdout, stdio.stdout()], [stderr, stdio.stderr()]] as const) {
+        let last = 0x0a
+        yield* Stream.fromIterable(store.take(pieces), { chunkSize: 1 }).pipe(
+          Stream.tap((bytes) => Effect.sync(() => void (last = bytes.at(-1) ?? last))),
+          Stream.run(sink)
+        )
+        midLine ||= last !== 0x0a
+      }
     }).pipe(one.withPermit)
 
-  const say = (text: string) => quiet ? Effect.void : one.withPermit(Effect.andThen(clear, write([`farm: ${text}\n`])))
+  const warn = (text: string) => one.withPermit(Effect.andThen(clear, write([`farm: ${text}\n`])))
+  const say = (text: string) => quiet ? Effect.void : warn(text)
 
   if (showsProgress) {
     const draw = Effect.gen(function*() {
       if (midLine) return
       const seconds = ((yield* Clock.currentTimeMillis) - began) / 1000
       // A line that wraps could not be drawn over.
-      const columns = (yield* terminal.columns) || 80
+      const columns = (yield* width) || 80
       yield* write([CLEAR + progressLine(tally, yield* pool.stats, seconds, total).slice(0, columns - 1)])
     }).pipe(one.withPermit, Effect.ignore)
     yield* Effect.addFinalizer(() => midLine ? Effect.void : Effect.ignore(clear))
     yield* Effect.forkScoped(Effect.repeat(draw, Schedule.spaced("100 millis")))
   }
-  return { print, say }
+  return { print, say, warn }
 })

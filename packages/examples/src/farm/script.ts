@@ -52,8 +52,9 @@ const withPlace = (command: string): string => command.includes("{}") ? command 
 /** The variable for a line, and the script to run with it. */
 export const bind = (script: string, line: Buffer): { readonly script: string; readonly variable: string } =>
   isUtf8(line) ? { script, variable: line.toString() } : {
-    // Environments of Node are UTF-8. Other bytes are spelled out, and put together again by the shell.
-    script: `FARM_LINE=$(printf %b "$FARM_LINE")\n${script}`,
+    // Environments of Node are UTF-8. Other bytes are spelled out, and put together again by the shell. It drops newlines
+    // at the end of what it puts together; hence the dot.
+    script: `FARM_LINE=$(printf %b. "$FARM_LINE")\nFARM_LINE=\${FARM_LINE%.}\n${script}`,
     variable: line.toString("latin1").replace(/[\\\x80-\xff]/g, (byte) => `\\0${byte.charCodeAt(0).toString(8)}`)
   }
 

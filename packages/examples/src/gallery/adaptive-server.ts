@@ -1,41 +1,24 @@
-// The server of the example `adaptive`, a process of its own: some workers that take 20 to 60 ms for a request, a queue as
-// long again, and 503 for everything beyond. Its parent tells it how many workers it has, at first and later.
-import { createServer, type ServerResponse } from "node:http"
+// The server of the example `adaptive`, as a process of its own. Its pool has as many slots as there are workers, which the
+// parent process says at the start and may change. The queue is as long again, and what comes beyond it is answered 503.
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import { GreenPool } from "@greenpool/core"
+import { Effect, Random } from "effect"
+import { HttpRouter, HttpServerResponse } from "effect/http"
+import { serve } from "./serve.ts"
 
-let workers = 0
-let busy = 0
-const queue: Array<ServerResponse> = []
-
-const serve = (): void => {
-  while (busy < workers) {
-    const response = queue.shift()
-    if (response === undefined) return
-    busy++
-    setTimeout(() => {
-      busy--
-      response.end("done\n")
-      serve()
-    }, 20 + Math.random() * 40)
-  }
-}
-
-const server = createServer((_, response) => {
-  if (queue.length >= workers) {
-    response.statusCode = 503
-    response.end("too much\n")
-    return
-  }
-  queue.push(response)
-  serve()
+const program = Effect.gen(function*() {
+  const pool = yield* GreenPool.make({ size: Number(process.argv[2]), maxWaiting: (size) => size })
+  const answer = Effect.flatMap(Random.nextBetween(20, 60), (millis) => Effect.sleep(millis)).pipe(
+    pool.run,
+    Effect.as(HttpServerResponse.text("done\n")),
+    Effect.catchTag("PoolFull", () => Effect.succeed(HttpServerResponse.text("too much\n", { status: 503 })))
+  )
+  const address = yield* serve(HttpRouter.add("GET", "/", answer))
+  const runFork = Effect.runForkWith(yield* Effect.context())
+  process.on("message", (workers) => void runFork(pool.resize(Number(workers))))
+  process.on("disconnect", () => process.exit())
+  process.send?.(address)
+  return yield* Effect.never
 })
 
-server.listen(0, "127.0.0.1", () => {
-  const address = server.address()
-  if (address !== null && typeof address === "object") process.send?.(address.port)
-})
-
-process.on("message", (count: number) => {
-  workers = count
-  serve()
-})
-process.on("disconnect", () => process.exit())
+NodeRuntime.runMain(Effect.scoped(program))

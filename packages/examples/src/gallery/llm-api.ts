@@ -1,7 +1,6 @@
-import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { Clock, Effect, Schema } from "effect"
-import { HttpServer, HttpServerRequest, HttpServerResponse } from "effect/http"
-import { createServer } from "node:http"
+import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
+import { serve } from "./serve.ts"
 
 /** What a request for a chat completion has, of all that the API of OpenAI and those like it allow. */
 export const Chat = Schema.Struct({
@@ -19,9 +18,7 @@ export const Completion = Schema.Struct({
  * with 429 for as long as it says in `Retry-After`; then the bucket is full. Every so many requests fail with 500.
  */
 export const startApi = Effect.fn("startApi")(
-  function*(options: { readonly rate: number; readonly burst: number; readonly failEvery?: number }) {
-    const { burst, failEvery = Infinity, rate } = options
-    const server = yield* NodeHttpServer.make(createServer, { host: "127.0.0.1", port: 0, gracefulShutdownTimeout: 0 })
+  function*({ burst, failEvery = Infinity, rate }: { rate: number; burst: number; failEvery?: number }) {
     /**
      * `pauses`: how often the bucket ran dry. `early`: prompts that were refused, and came again before their time.
      * `strays`: other prompts that came so long after a pause had begun that their client knew of it.
@@ -58,32 +55,26 @@ export const startApi = Effect.fn("startApi")(
       return seconds
     }
 
-    yield* server.serve(
-      Effect.gen(function*() {
-        const request = yield* HttpServerRequest.HttpServerRequest
-        if (request.method !== "POST" || request.url !== "/v1/chat/completions") {
-          return HttpServerResponse.empty({ status: 404 })
-        }
-        const prompt = (yield* HttpServerRequest.schemaBodyJson(Chat)).messages[0].content
-        counters.requests++
-        const seconds = take(prompt, yield* Clock.currentTimeMillis)
-        if (seconds > 0) {
-          counters.refused++
-          return HttpServerResponse.empty({ status: 429, headers: { "retry-after": String(seconds) } })
-        }
-        const fails = counters.requests % failEvery === 0
-        yield* Effect.sleep("5 millis")
-        if (fails) {
-          counters.failed++
-          return HttpServerResponse.empty({ status: 500 })
-        }
-        answered.set(prompt, (answered.get(prompt) ?? 0) + 1)
-        return yield* HttpServerResponse.schemaJson(Completion)({
-          choices: [{ message: { content: `${prompt.length} characters: ${prompt}` } }]
-        })
-      }).pipe(Effect.catchTag("SchemaError", () => Effect.succeed(HttpServerResponse.empty({ status: 400 }))))
-    )
-
-    return { url: `${HttpServer.formatAddress(server.address)}/v1`, counters, answered }
+    const complete = Effect.gen(function*() {
+      const prompt = (yield* HttpServerRequest.schemaBodyJson(Chat)).messages[0].content
+      counters.requests++
+      const seconds = take(prompt, yield* Clock.currentTimeMillis)
+      if (seconds > 0) {
+        counters.refused++
+        return HttpServerResponse.empty({ status: 429, headers: { "retry-after": String(seconds) } })
+      }
+      const fails = counters.requests % failEvery === 0
+      yield* Effect.sleep("5 millis")
+      if (fails) {
+        counters.failed++
+        return HttpServerResponse.empty({ status: 500 })
+      }
+      answered.set(prompt, (answered.get(prompt) ?? 0) + 1)
+      return yield* HttpServerResponse.schemaJson(Completion)({
+        choices: [{ message: { content: `${prompt.length} characters: ${prompt}` } }]
+      })
+    }).pipe(Effect.catchTag("SchemaError", () => Effect.succeed(HttpServerResponse.empty({ status: 400 }))))
+    const address = yield* serve(HttpRouter.add("POST", "/v1/chat/completions", complete))
+    return { url: `${address}/v1`, counters, answered }
   }
 )

@@ -1,16 +1,12 @@
-// An HTTP server whose requests are jobs of a pool that is measured: /metrics gives the figures in the text format of
-// Prometheus. Clients of its own keep it busy, more and fewer of them in turn, so that there is something to see.
-import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
-import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+// An HTTP server whose requests are jobs of a measured pool: /metrics has the figures in the text format of Prometheus.
+// Clients of its own keep it busy, more and fewer of them in turn, so that there is something to see.
 import { GreenPool, type PoolFull } from "@greenpool/core"
 import { Clock, Console, Effect, Layer, Random, Schema } from "effect"
-import { Command, Flag } from "effect/cli"
-import { HttpClient, HttpRouter, HttpServer, HttpServerResponse } from "effect/http"
+import { FetchHttpClient, HttpClient, HttpRouter, HttpServerResponse } from "effect/http"
 import { PrometheusMetrics } from "effect/observability"
-import { createServer } from "node:http"
-import { integer, port } from "../flags.ts"
+import { serve } from "./serve.ts"
 
-/** The pool of all requests. Its name is the label `pool` of all that Prometheus gets. */
+/** The pool of all requests. Its name is the label `pool` of all that Prometheus reads. */
 export class Api extends GreenPool.Service<Api>()("api", {
   size: 4,
   maxWaiting: (size) => 4 * size,
@@ -32,23 +28,22 @@ const inPool = (job: Effect.Effect<void, WorkFailed>) =>
     })
   )
 
-const routes = Layer.mergeAll(
-  HttpRouter.add("GET", "/work", inPool(work)),
-  HttpRouter.add("GET", "/fail", inPool(Effect.andThen(work, new WorkFailed()))),
-  PrometheusMetrics.layerHttp()
-)
-
-/** The server, on a port of this machine; 0 is any that is free. */
-export const layerServer = (port: number) =>
-  HttpRouter.serve(routes, { disableLogger: true, disableListenLog: true }).pipe(
-    Layer.provideMerge(NodeHttpServer.layer(createServer, { host: "127.0.0.1", port, gracefulShutdownTimeout: 0 }))
+/** Starts the server, and returns its address. */
+export const startServer = (port: number) =>
+  serve(
+    Layer.mergeAll(
+      HttpRouter.add("GET", "/work", inPool(work)),
+      HttpRouter.add("GET", "/fail", inPool(Effect.andThen(work, new WorkFailed()))),
+      PrometheusMetrics.layerHttp()
+    ),
+    port
   )
 
 /** Clients that come at random: so many a second as half the peak, the peak, half, next to none, in each minute. */
 export const clients = Effect.fnUntraced(function*(address: string, peak: number) {
   const client = Effect.gen(function*() {
     const path = (yield* Random.next) < 0.02 ? "/fail" : "/work"
-    // One that has waited too long hangs up, and its job is interrupted or leaves the line.
+    // One that has waited too long hangs up, and its job is interrupted or leaves the queue.
     yield* HttpClient.get(address + path).pipe(Effect.timeout("300 millis"), Effect.ignore)
   })
   const start = yield* Clock.currentTimeMillis
@@ -69,24 +64,10 @@ What it shows:  curl -s ${address}/metrics | grep greenpool_
 In Prometheus:  prometheus --config.file docs/observing/prometheus.yml   (it reads from port 9464)
 In Grafana:     import docs/observing/grafana-dashboard.json`
 
-const command = Command.make(
-  "metrics",
-  {
-    port: port("Where to listen; 0: any free port (default: 9464)").pipe(Flag.withDefault(9464)),
-    peak: integer("peak", "Requests a second of its own at the most, of which it can do 80; 0: none", 160, 0)
-  },
-  Effect.fn("metrics")(function*({ peak, port }) {
-    const serving = Effect.gen(function*() {
-      const address = HttpServer.formatAddress((yield* HttpServer.HttpServer).address)
-      yield* Console.log(howTo(address))
-      return peak > 0 ? yield* clients(address, peak) : yield* Effect.never
-    })
+export const main = ({ peak, port }: { readonly peak: number; readonly port: number }) =>
+  Effect.gen(function*() {
+    const address = yield* startServer(port)
+    yield* Console.log(howTo(address))
+    return peak > 0 ? yield* clients(address, peak) : yield* Effect.never
     // The server ends before its pool.
-    return yield* serving.pipe(
-      Effect.provide(layerServer(port)),
-      Effect.provide([Api.layer, NodeHttpClient.layerNodeHttp])
-    )
-  })
-).pipe(Command.withDescription("An HTTP server whose requests are jobs of a pool that Prometheus can look into."))
-
-export const main = Command.run(command, { version: "0.1.0" })
+  }).pipe(Effect.scoped, Effect.provide([Api.layer, FetchHttpClient.layer]))

@@ -31,9 +31,10 @@ const blocks = function*(count: number) {
 /** Writes a CSV of so many orders. The file is there when it is complete. */
 export const generateOrders = Effect.fn("generateOrders")(function*(file: string, count: number) {
   const fs = yield* FileSystem.FileSystem
+  const part = `${file}.${process.pid}.part`
   yield* Stream.fromIterable(blocks(count), { chunkSize: 1 }).pipe(
     Stream.encodeText,
-    Stream.run(fs.sink(`${file}.part`))
+    Stream.run(fs.sink(part))
   )
-  yield* fs.rename(`${file}.part`, file)
+  yield* fs.rename(part, file)
 })

@@ -1,17 +1,16 @@
-import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { Effect, Schema } from "effect"
-import { HttpClient, HttpClientResponse, HttpServer, HttpServerRequest, HttpServerResponse } from "effect/http"
+import { HttpClient, HttpClientResponse, HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { Parser } from "htmlparser2"
-import { createServer } from "node:http"
+import { serve } from "./serve.ts"
 
-/** The first page could not be had, so that there is nothing to follow. */
+/** The first page could not be fetched, so there is nothing to follow. */
 export class NoStartPage extends Schema.TaggedError<NoStartPage>()("NoStartPage", { url: Schema.String }) {
   override get message() {
-    return `The start page cannot be had: ${this.url}`
+    return `The start page cannot be fetched: ${this.url}`
   }
 }
 
-/** Reads a page, and gives its links to pages of the same origin, each once and without its fragment. */
+/** Reads a page, and returns its links to pages of the same origin, each once and without its fragment. */
 export const readLinks = Effect.fnUntraced(function*(url: string) {
   const response = yield* HttpClient.get(url).pipe(Effect.flatMap(HttpClientResponse.filterStatusOk))
   const links = new Set<string>()
@@ -43,12 +42,9 @@ const site: ReadonlyMap<string, ReadonlyArray<string>> = new Map([
 
 /** Serves a small site on the loopback interface, for examples that are given no URL. */
 export const startSite = Effect.gen(function*() {
-  const server = yield* NodeHttpServer.make(createServer, { host: "127.0.0.1", port: 0, gracefulShutdownTimeout: 0 })
-  const origin = HttpServer.formatAddress(server.address)
-  /** How often each path was asked for. */
+  /** How often each path was requested. */
   const hits = new Map<string, number>()
-  yield* server.serve(Effect.gen(function*() {
-    const { url } = yield* HttpServerRequest.HttpServerRequest
+  const page = Effect.map(HttpServerRequest.HttpServerRequest, ({ url }) => {
     hits.set(url, (hits.get(url) ?? 0) + 1)
     const links = site.get(url)
     if (links === undefined) return HttpServerResponse.empty({ status: 404 })
@@ -56,6 +52,7 @@ export const startSite = Effect.gen(function*() {
       `<!doctype html><title>${url}</title>${links.map((link) => `<a href="${link}">${link}</a>`).join(" ")}`,
       { contentType: "text/html; charset=utf-8" }
     )
-  }))
+  })
+  const origin = yield* serve(HttpRouter.add("GET", "/*", page))
   return { start: `${origin}/`, urls: [...site.keys()].map((path) => origin + path), hits }
 })

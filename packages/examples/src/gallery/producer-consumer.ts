@@ -2,9 +2,7 @@
 // ones out of it, until nothing new comes. Unlike in recursive-crawler, only one place starts jobs.
 import { GreenPool } from "@greenpool/core"
 import { Console, Effect, Option, Queue } from "effect"
-import { Argument, Command } from "effect/cli"
 import { FetchHttpClient } from "effect/http"
-import { expectedUrl, integer, parseUrl } from "../flags.ts"
 import { NoStartPage, readLinks, startSite } from "./pages.ts"
 
 /** A consumer: what it finds goes into the queue. What fails is reported, and ends nothing else. */
@@ -17,7 +15,7 @@ const consume = (url: string, found: Queue.Enqueue<string>, missing: Set<string>
     })
   )
 
-/** Visits all pages of a site, at most `limit`, and gives those of each round. */
+/** Visits all pages of a site, at most `limit`, and returns those of each round. */
 export const producerConsumer = Effect.fn("producerConsumer")(function*(start: string, limit = Infinity) {
   // Unbounded: a consumer that waited for room in the queue would keep its slot, while the producer waits for one.
   const queue = yield* Queue.unbounded<string>()
@@ -44,25 +42,12 @@ export const producerConsumer = Effect.fn("producerConsumer")(function*(start: s
   return rounds
 })
 
-const command = Command.make(
-  "producer-consumer",
-  {
-    start: Argument.String("URL").pipe(
-      Argument.withDescription("The page to start from; without it, that of an embedded site"),
-      Argument.filterMap(parseUrl, expectedUrl),
-      Argument.optional
-    ),
-    pages: integer("pages", "Visit so many pages at most", 100)
+export const main = Effect.fn("producer-consumer")(
+  function*({ pages, start }: { readonly pages: number; readonly start: Option.Option<URL> }) {
+    const url = Option.isSome(start) ? start.value.href : (yield* startSite).start
+    const rounds = yield* producerConsumer(url, pages)
+    yield* Effect.forEach(rounds, (round, index) => Console.log(`round ${index + 1}: ${round.join(" ")}`))
   },
-  Effect.fn("producer-consumer")(
-    function*({ pages, start }) {
-      const url = Option.isSome(start) ? start.value.href : (yield* startSite).start
-      const rounds = yield* producerConsumer(url, pages)
-      yield* Effect.forEach(rounds, (round, index) => Console.log(`round ${index + 1}: ${round.join(" ")}`))
-    },
-    Effect.scoped,
-    Effect.provide([GreenPool.layer({ size: 10 }), FetchHttpClient.layer])
-  )
-).pipe(Command.withDescription("Visits the pages of a site, ten at once: a queue feeds the pool."))
-
-export const main = Command.run(command, { version: "0.1.0" })
+  Effect.scoped,
+  Effect.provide([GreenPool.layer({ size: 10 }), FetchHttpClient.layer])
+)

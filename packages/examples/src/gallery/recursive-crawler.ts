@@ -1,12 +1,10 @@
 // Follows the links of a site from page to page, each page once: every page is a job, which starts jobs for its links.
 import { GreenPool } from "@greenpool/core"
 import { Console, Effect, Option } from "effect"
-import { Argument, Command } from "effect/cli"
 import { FetchHttpClient, type HttpClient } from "effect/http"
-import { expectedUrl, integer, parseUrl } from "../flags.ts"
 import { NoStartPage, readLinks, startSite } from "./pages.ts"
 
-/** Crawls the site of a page, and gives all its pages that it has found, at most `limit`. */
+/** Crawls the site of a page, and returns all its pages that it has found, at most `limit`. */
 export const recursiveCrawler = Effect.fn("recursiveCrawler")(function*(start: string, limit = Infinity) {
   const seen = new Set<string>()
   const missing = new Set<string>()
@@ -36,25 +34,12 @@ export const recursiveCrawler = Effect.fn("recursiveCrawler")(function*(start: s
   return seen
 })
 
-const command = Command.make(
-  "recursive-crawler",
-  {
-    start: Argument.String("URL").pipe(
-      Argument.withDescription("The page to start from; without it, that of an embedded site"),
-      Argument.filterMap(parseUrl, expectedUrl),
-      Argument.optional
-    ),
-    pages: integer("pages", "Visit so many pages at most", 100)
+export const main = Effect.fn("recursive-crawler")(
+  function*({ pages, start }: { readonly pages: number; readonly start: Option.Option<URL> }) {
+    const url = Option.isSome(start) ? start.value.href : (yield* startSite).start
+    const seen = yield* recursiveCrawler(url, pages)
+    yield* Console.log(seen.size === 1 ? "1 page" : `${seen.size} pages`)
   },
-  Effect.fn("recursive-crawler")(
-    function*({ pages, start }) {
-      const url = Option.isSome(start) ? start.value.href : (yield* startSite).start
-      const seen = yield* recursiveCrawler(url, pages)
-      yield* Console.log(seen.size === 1 ? "1 page" : `${seen.size} pages`)
-    },
-    Effect.scoped,
-    Effect.provide([GreenPool.layer({ size: 10 }), FetchHttpClient.layer])
-  )
-).pipe(Command.withDescription("Follows the links of a site, ten pages at once, each once."))
-
-export const main = Command.run(command, { version: "0.1.0" })
+  Effect.scoped,
+  Effect.provide([GreenPool.layer({ size: 10 }), FetchHttpClient.layer])
+)

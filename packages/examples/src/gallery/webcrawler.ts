@@ -1,16 +1,15 @@
-// Fetches many URLs at once, and prints the size of each page, in the order of the URLs.
+// Fetches many URLs concurrently, and prints the size of each page, in the order of the URLs.
 import { GreenPool } from "@greenpool/core"
 import { Console, Effect, Stream } from "effect"
-import { Argument, Command } from "effect/cli"
 import { FetchHttpClient, HttpClient, HttpClientResponse } from "effect/http"
 import { startSite } from "./pages.ts"
 
-/** A job: it fetches a page and says how long it is. A page that cannot be had is a line too, and ends nothing. */
+/** A job: fetches a page and says how long it is. A page that cannot be fetched is a line too, and ends nothing. */
 const measure = (url: string) =>
   HttpClient.get(url).pipe(
     Effect.flatMap(HttpClientResponse.filterStatusOk),
     Effect.flatMap((response) => response.arrayBuffer),
-    // On the job, so that the time in line does not count.
+    // On the job, so that the time in the queue does not count.
     Effect.timeout("10 seconds"),
     Effect.match({
       onSuccess: (body) => `${url}: ${body.byteLength} bytes`,
@@ -22,22 +21,11 @@ const measure = (url: string) =>
 export const webcrawler = (urls: Iterable<string>): Stream.Stream<string, never, GreenPool | HttpClient.HttpClient> =>
   GreenPool.imap(measure, urls)
 
-const command = Command.make(
-  "webcrawler",
-  {
-    urls: Argument.String("URL").pipe(
-      Argument.withDescription("What to fetch; without any, the pages of an embedded site"),
-      Argument.variadic()
-    )
+export const main = Effect.fn("webcrawler")(
+  function*({ urls }: { readonly urls: ReadonlyArray<string> }) {
+    const list = urls.length > 0 ? urls : (yield* startSite).urls
+    yield* Stream.runForEach(webcrawler(list), (line) => Console.log(line))
   },
-  Effect.fn("webcrawler")(
-    function*({ urls }) {
-      const list = urls.length > 0 ? urls : (yield* startSite).urls
-      yield* Stream.runForEach(webcrawler(list), (line) => Console.log(line))
-    },
-    Effect.scoped,
-    Effect.provide([GreenPool.layer({ size: 10 }), FetchHttpClient.layer])
-  )
-).pipe(Command.withDescription("Fetches URLs, ten at once, and prints the size of each, in their order."))
-
-export const main = Command.run(command, { version: "0.1.0" })
+  Effect.scoped,
+  Effect.provide([GreenPool.layer({ size: 10 }), FetchHttpClient.layer])
+)

@@ -1,20 +1,27 @@
-import { GreenPile, GreenPool } from "@greenpool/core"
-import { Cache, Duration, Effect, Result, Runtime, Schema, Stream } from "effect"
+import { GreenPool } from "@greenpool/core"
+import { Cache, Clock, Data, Effect, FiberSet, Result, Runtime, Schema } from "effect"
 import { CliError } from "effect/cli"
-import { type Links, withoutFragment } from "./links.ts"
-import { type Answer, checkOnly, LinkError, readPage, type RequestOptions } from "./request.ts"
-import { fetchPolicy } from "./robots.ts"
+import { Cookies, type HttpClient } from "effect/http"
+import { CookieJar } from "./cookies.ts"
+import { Disallowed, fetchRobots, Pace, type WaitOptions, Waits } from "./host.ts"
+import { type Links, placeOf, withoutCredentials, withoutFragment } from "./links.ts"
+import { type Answer, credentials, exchange, getText, isRedirect, LinkError, type RequestOptions } from "./request.ts"
+import { ROBOTS_LIMIT } from "./robots.ts"
 
 /** So many redirects are followed from a link, as browsers do. */
 const MAX_REDIRECTS = 20
 
-export interface CrawlOptions extends RequestOptions {
+export interface CrawlOptions extends RequestOptions, WaitOptions {
   /** How many pages of the site are read for links. Default: all. Links on them are checked in any case. */
   readonly maxPages?: number | undefined
+  /** Links that match one of these are neither requested nor followed. */
+  readonly skip?: ReadonlyArray<RegExp>
+  /** Sent with each request to the site, and to no other. */
+  readonly headers?: Readonly<Record<string, string>>
 }
 
-/** The robots.txt of the link's origin does not allow this program to follow it. */
-export class Disallowed extends Schema.TaggedError<Disallowed>()("Disallowed", {}) {}
+/** The link matches `--skip`. */
+export class Skipped extends Data.TaggedError("Skipped") {}
 
 /** The crawl cannot begin: the start page gives no HTTP answer, or robots.txt forbids it. */
 export class StartError extends Schema.TaggedError<StartError>()("StartError", {
@@ -30,12 +37,16 @@ export class StartError extends Schema.TaggedError<StartError>()("StartError", {
   }
 }
 
+export type Outcome = Result.Result<Answer, LinkError | Disallowed | Skipped>
+
 /** What became of one link. */
 export interface Checked {
   readonly url: string
   /** Where the link leads from redirect to redirect; the last one is its end. */
   readonly redirects: ReadonlyArray<string>
-  readonly outcome: Result.Result<Answer, LinkError | Disallowed>
+  /** The place in the page that a redirect names, which counts before the link's own. */
+  readonly place?: string | undefined
+  readonly outcome: Outcome
   readonly millis: number
 }
 
@@ -44,6 +55,10 @@ export class Ledger {
   /** All links found, each with the pages that hold it; of links that work these are not kept. */
   readonly found = new Map<string, Set<string>>()
   readonly checked: Array<Checked> = []
+  /** Links to a place in a page, as found with their fragments; and the places of the pages that were read to the end. */
+  readonly fragments = new Map<string, Set<string>>()
+  readonly places = new Map<string, ReadonlySet<string>>()
+  readonly waits = new Waits()
   pagesRead = 0
   pagesUnread = 0
 
@@ -53,6 +68,12 @@ export class Ledger {
     if (pages === undefined) this.found.set(link, new Set([page]))
     else if (pages !== WORKS) pages.add(page)
     return pages === undefined
+  }
+
+  noteFragment(link: string, page: string): void {
+    const pages = this.fragments.get(link)
+    if (pages === undefined) this.fragments.set(link, new Set([page]))
+    else pages.add(page)
   }
 
   record(checked: Checked): void {
@@ -66,117 +87,198 @@ const WORKS: Set<string> = new Set()
 /**
  * Checks a site: reads it from its start page, follows links within the site, and checks each link to elsewhere once.
  *
- * It is a recursion of jobs on the one pool: a job that reads a page spawns a job for each new link. That no job waits
- * for ever on a full pool is the pool's business, and that nothing is forgotten is `waitall`'s.
+ * Each link has a fiber, and all their requests share one pool. A slot is held for the time of a request and for no
+ * other: links that wait for their host (`Crawl-delay`, `Retry-After`, the time between two attempts) hold none.
  *
- * What a job finds goes into the ledger at once. It is the caller's, who has it even if the crawl is interrupted.
+ * What is found goes into the ledger immediately. It is the caller's, who has it even if the crawl is interrupted.
  */
 export const crawl = Effect.fn("crawl")(function*(start: URL, ledger: Ledger, options: CrawlOptions) {
   const pool = yield* GreenPool
-  const pile = yield* GreenPile.make<void, StartError>(pool)
-  const { maxPages = Number.POSITIVE_INFINITY } = options
+  const { headers = {}, maxPages = Number.POSITIVE_INFINITY, skip = [] } = options
   let site = start.origin
 
-  const policies = yield* Cache.make({
+  const own = { ...credentials(start.href), ...headers }
+
+  /** Waits until a request may be made, and makes it with a slot of the pool. */
+  const ask = <A, E>(pace: Pace, request: Effect.Effect<A, E, HttpClient.HttpClient>) =>
+    pace.inTurn(pool.run(Effect.andThen(pace.start, request)))
+
+  const headersFor = (origin: string): Readonly<Record<string, string>> =>
+    origin === site || origin === start.origin ? own : {}
+
+  const hosts = yield* Cache.make({
     capacity: Number.POSITIVE_INFINITY,
-    lookup: (origin: string) =>
-      Effect.mapError(
-        fetchPolicy(origin, options),
-        ({ detail, reason }) => new LinkError({ reason, detail: `robots.txt: ${detail}` })
+    lookup: Effect.fnUntraced(function*(origin: string) {
+      const pace = new Pace(origin, ledger.waits, options)
+      const robots = yield* fetchRobots(
+        origin,
+        (url) => pace.patiently(ask(pace, getText(url, headersFor(new URL(url).origin), ROBOTS_LIMIT, options.timeout)))
       )
+      pace.keepApart(robots.delay)
+      return { pace, robots }
+    })
   })
 
-  // The links of pages that were fetched, as the end of a redirect perhaps, and not followed yet.
-  const unread = new Map<string, Links>()
+  // Origins that answer HEAD badly: they are asked by GET from then on.
+  const headless = new Set<string>()
 
-  const request = Effect.fnUntraced(function*(url: string) {
+  // The links of pages that were fetched, as the end of a redirect perhaps; undefined once they are followed.
+  const pages = new Map<string, Links | undefined>()
+
+  const request = Effect.fnUntraced(function*(url: string, watch: Stopwatch, jar?: CookieJar) {
+    if (skip.some((pattern) => pattern.test(url))) return yield* new Skipped()
     const { origin } = new URL(url)
-    const policy = yield* Cache.get(policies, origin)
-    if (!policy.allows(url)) return yield* new Disallowed()
-    yield* policy.turn
-    const { answer, links } = yield* origin === site ? readPage(url, options) : checkOnly(url, options)
-    if (links !== undefined) unread.set(url, links)
+    const { pace, robots } = yield* Cache.get(hosts, origin)
+    if (!robots.allows(url)) return yield* new Disallowed({ detail: "forbidden by robots.txt" })
+
+    const read = origin === site
+    const sent = jar === undefined ? headersFor(origin) : jar.addTo(headersFor(origin), url)
+    let method: "GET" | "HEAD" = "GET"
+    let trustsHead = !read && jar === undefined
+    const send = ask(
+      pace,
+      watch.time(Effect.suspend(() => {
+        method = trustsHead && !headless.has(origin) ? "HEAD" : "GET"
+        return exchange(method, url, sent, { ...options, read })
+      }))
+    )
+    // Many servers fail at HEAD, so that a link isn't called broken on its word alone: GET is tried, in its own time.
+    const attempt = Effect.catchTag(send, "LinkError", (error) => {
+      if (method === "GET") return Effect.fail(error)
+      trustsHead = false
+      if (error.reason !== "Status") headless.add(origin)
+      return pace.grants(error) ? Effect.fail(error) : send
+    })
+    const { answer, links } = yield* pace.patiently(attempt).pipe(
+      Effect.catchTag("CutOff", ({ page }) => Effect.succeed(page))
+    )
+    if (links !== undefined && !pages.has(url)) pages.set(url, links)
     return answer
   })
+
+  const requestTimed = (url: string, jar?: CookieJar) => {
+    const watch = new Stopwatch()
+    return Effect.map(Effect.result(request(url, watch, jar)), (outcome) => ({ outcome, millis: watch.millis }))
+  }
 
   // Each URL is requested once, however many links and redirects lead to it.
   const answers = yield* Cache.make({
     capacity: Number.POSITIVE_INFINITY,
-    lookup: (url: string) => Effect.timed(Effect.result(request(url)))
+    lookup: (url: string) => requestTimed(url)
   })
 
-  const follow = Effect.fnUntraced(function*(url: string, entering: boolean) {
+  const follow = Effect.fnUntraced(function*(
+    url: string,
+    entering: boolean,
+    jar?: CookieJar
+  ): Effect.fn.Return<Checked, never, HttpClient.HttpClient> {
     const redirects: Array<string> = []
     let millis = 0
+    let place: string | undefined
     let at = url
-    const end = (outcome: Checked["outcome"]): Checked => ({ url, redirects, outcome, millis: Math.round(millis) })
+    let setsCookies = false
+    const end = (outcome: Outcome) =>
+      // Some servers redirect in a circle until their cookie comes back.
+      Result.isFailure(outcome) && setsCookies && jar === undefined
+        ? follow(url, entering, new CookieJar())
+        : Effect.succeed({ url, redirects, place, outcome, millis: Math.round(millis) })
     while (true) {
-      const [time, outcome] = yield* Cache.get(answers, at)
-      millis += Duration.toMillis(time)
-      if (Result.isFailure(outcome)) return end(outcome)
-      const { location, status } = outcome.success
-      if (!isRedirect(status)) return end(outcome)
+      const { millis: time, outcome } = yield* jar === undefined ? Cache.get(answers, at) : requestTimed(at, jar)
+      millis += time
+      if (Result.isFailure(outcome)) return yield* end(outcome)
+      const { bytes, cookies, location, status } = outcome.success
+      setsCookies ||= !Cookies.isEmpty(cookies)
+      jar?.store(at, cookies)
+      // A browser shows the body of a redirect to nowhere.
+      if (!isRedirect(status) || location === undefined && bytes !== 0) return yield* end(outcome)
 
       const broken = (reason: LinkError["reason"], detail: string) =>
         end(Result.fail(new LinkError({ reason, detail, status })))
       const next = location === undefined ? null : URL.parse(location, at)
-      if (next === null || !next.protocol.startsWith("http")) {
-        return broken("InvalidRedirect", `redirect to ${location ?? "nowhere"}`)
+      if (next === null || NOWHERE.has(next.protocol)) {
+        return yield* broken("InvalidRedirect", `redirect to ${location ?? "nowhere"}`)
       }
       const target = withoutFragment(next)
       const seen = target === url || redirects.includes(target)
       redirects.push(target)
-      if (seen) return broken("RedirectLoop", `redirected in a circle, back to ${target}`)
-      if (redirects.length > MAX_REDIRECTS) return broken("TooManyRedirects", `more than ${MAX_REDIRECTS} redirects`)
+      // Such as `mailto:`, which isn't a link to check either.
+      if (!next.protocol.startsWith("http")) return yield* end(outcome)
+      if (seen && jar === undefined) {
+        return yield* broken("RedirectLoop", `redirected in a circle, back to ${target}`)
+      }
+      if (redirects.length > MAX_REDIRECTS) {
+        return yield* broken("TooManyRedirects", `more than ${MAX_REDIRECTS} redirects`)
+      }
       if (entering) site = next.origin
+      place = placeOf(next) ?? place
       at = target
     }
   })
 
-  const spread = Effect.fnUntraced(function*({ redirects, url }: Checked) {
+  /** Records what a page holds, and returns those of its links that are new. */
+  const read = ({ outcome, redirects, url }: Checked): ReadonlyArray<string> => {
     const page = redirects.at(-1) ?? url
-    const links = unread.get(page)
-    if (links === undefined || new URL(page).origin !== site) return
-    unread.delete(page)
+    const links = pages.get(page)
+    if (Result.isFailure(outcome) || links === undefined || new URL(page).origin !== site) return []
+    pages.set(page, undefined)
+    if (outcome.success.cut === undefined) ledger.places.set(page, links.places)
     if (ledger.pagesRead >= maxPages) {
       ledger.pagesUnread++
-      return
+      return []
     }
     ledger.pagesRead++
     for (const link of links.malformed) {
       if (!ledger.note(link, page)) continue
-      const outcome = Result.fail(new LinkError({ reason: "InvalidUrl", detail: "this is no URL" }))
-      ledger.record({ url: link, redirects: [], outcome, millis: 0 })
+      const error = skip.some((pattern) => pattern.test(link))
+        ? new Skipped()
+        : new LinkError({ reason: "InvalidUrl", detail: "this isn't a URL" })
+      ledger.record({ url: link, redirects: [], outcome: Result.fail(error), millis: 0 })
     }
-    for (const link of links.urls) {
-      if (ledger.note(link, page)) yield* pile.spawn(visit(link))
-    }
-  })
+    for (const link of links.fragments) ledger.noteFragment(link, page)
+    return [...links.urls].filter((link) => ledger.note(link, page))
+  }
 
-  const visit = (url: string, entering = false): Effect.Effect<void, StartError> =>
-    Effect.gen(function*() {
-      const checked = yield* follow(url, entering)
-      if (entering) yield* mustBegin(checked)
-      ledger.record(checked)
-      yield* spread(checked)
-    })
+  const visits = yield* FiberSet.make<void, never>()
+  const visit = (checked: Checked): Effect.Effect<void, never, HttpClient.HttpClient> => {
+    ledger.record(checked)
+    return Effect.forEach(
+      read(checked),
+      (link) => FiberSet.run(visits, Effect.flatMap(follow(link, false), visit)),
+      { discard: true }
+    )
+  }
 
-  const first = withoutFragment(start)
+  const first = withoutFragment(withoutCredentials(start))
   ledger.found.set(first, new Set())
-  yield* pile.spawn(visit(first, true))
-  yield* pool.waitall
-  // Broken links are no failures of their jobs: what comes to light here is a start that failed, and any defect.
-  yield* Stream.runDrain(pile.results)
+  const entered = yield* follow(first, true)
+  yield* mustBegin(entered)
+  yield* visit(entered)
+  // A broken link isn't a failure of its fiber, so that only defects surface here.
+  yield* Effect.raceFirst(FiberSet.join(visits), FiberSet.awaitEmpty(visits))
 }, Effect.scoped)
 
-const isRedirect = (status: number): boolean => [301, 302, 303, 307, 308].includes(status)
+/** How long requests take, without the waits between them. */
+class Stopwatch {
+  millis = 0
+
+  time<A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
+    return Effect.flatMap(Clock.monotonicTimeNanos, (began) =>
+      Effect.ensuring(
+        effect,
+        Effect.map(Clock.monotonicTimeNanos, (ended) => void (this.millis += Number(ended - began) / 1e6))
+      ))
+  }
+}
+
+/** A browser doesn't follow a redirect to one of these. */
+const NOWHERE: ReadonlySet<string> = new Set(["about:", "blob:", "data:", "file:", "ftp:", "javascript:"])
 
 const mustBegin = ({ outcome, url }: Checked): Effect.Effect<void, StartError> => {
   if (Result.isSuccess(outcome)) return Effect.void
   const error = outcome.failure
-  if (error._tag === "Disallowed") {
-    return Effect.fail(new StartError({ url, reason: "its robots.txt does not allow it" }))
-  }
-  const silent = ["Unreachable", "Closed", "Garbage", "Timeout"].includes(error.reason)
-  return silent ? Effect.fail(new StartError({ url, reason: error.detail })) : Effect.void
+  const reason = error._tag === "Skipped" ? "it matches --skip" : error.detail
+  const isSilent = error._tag !== "LinkError" || SILENT.has(error.reason)
+  return isSilent ? new StartError({ url, reason }) : Effect.void
 }
+
+const SILENT: ReadonlySet<string> = new Set(["Unreachable", "Closed", "Garbage", "Timeout"])

@@ -14,10 +14,7 @@ class BadUsage extends Schema.TaggedError<BadUsage>()("BadUsage", {}) {
 const layerPresenter = CliOutput.layerPresenter({
   present: (event) =>
     event._tag === "InvalidInvocation"
-      ? Effect.flatMap(
-        CliOutput.Formatter,
-        (formatter) => Console.error(`${formatter.formatErrors(event.errors)}\nSee linkcheck --help.`)
-      )
+      ? Console.error(`${event.errors.map(({ message }) => message).join("\n")}\nSee linkcheck --help.`)
       : CliOutput.defaultPresenter.present(event)
 })
 

@@ -1,24 +1,35 @@
 import { GreenPool, type PoolStats } from "@greenpool/core"
 import { Clock, Effect, Schedule, Stdio, Stream, Terminal } from "effect"
 import type { Ledger } from "./crawl.ts"
+import { seconds } from "./host.ts"
 
 const BAR = 20
 const CLEAR = "\r\u001b[K"
 
-/** What the progress of a crawl shows at a moment; `seconds` since it began. */
+export interface Progress {
+  readonly done: number
+  readonly found: number
+  /** How many wait for their host, outside of the pool. */
+  readonly delayed: number
+  /** Since the crawl began. */
+  readonly seconds: number
+}
+
+/** What the progress of a crawl shows at a moment. */
 export const progressLine = (
-  { done, found, seconds }: { readonly done: number; readonly found: number; readonly seconds: number },
+  { delayed, done, found, seconds }: Progress,
   { running, waiting }: Pick<PoolStats, "running" | "waiting">
 ): string => {
   const filled = found === 0 ? 0 : Math.floor(BAR * done / found)
   const rate = seconds > 0 ? Math.round(done / seconds) : 0
   return `[${"#".repeat(filled)}${".".repeat(BAR - filled)}] ${done} of ${found} links done, ` +
-    `${running} running, ${waiting} waiting, ${rate}/s`
+    `${running} running, ${waiting} waiting, ` +
+    `${delayed > 0 ? `${delayed} delayed by their host, ` : ""}${rate}/s`
 }
 
 /**
  * Shows the progress of a crawl on the standard error stream until the scope closes: a line that is drawn over and
- * over on a terminal, else a plain line every second.
+ * over on a terminal, else a plain line every second, and more often in the first one.
  */
 export const showProgress = Effect.fn("showProgress")(function*(ledger: Ledger) {
   const pool = yield* GreenPool
@@ -27,16 +38,33 @@ export const showProgress = Effect.fn("showProgress")(function*(ledger: Ledger) 
   const isTerminal = yield* stdio.stderrIsTerminal
   const began = yield* Clock.currentTimeMillis
 
+  const announced = new Set<string>()
   const print = (text: string) => Effect.ignore(Stream.run(Stream.succeed(text), stdio.stderr()))
   const draw = Effect.gen(function*() {
-    const seconds = ((yield* Clock.currentTimeMillis) - began) / 1000
-    const crawl = { done: ledger.checked.length, found: ledger.found.size, seconds }
+    const elapsed = (yield* Clock.currentTimeMillis) - began
+    const crawl = {
+      done: ledger.checked.length,
+      found: ledger.found.size,
+      delayed: ledger.waits.now,
+      seconds: elapsed / 1000
+    }
     const line = progressLine(crawl, yield* pool.stats)
+    for (const [origin, { crawlDelay }] of ledger.waits.origins) {
+      if (crawlDelay === 0 || announced.has(origin)) continue
+      announced.add(origin)
+      yield* print(
+        `${isTerminal ? CLEAR : ""}${origin} asks for ${seconds(crawlDelay)} between requests (Crawl-delay)\n`
+      )
+    }
     // A line that wraps could not be drawn over.
     const columns = (yield* terminal.columns) || 80
     yield* print(isTerminal ? CLEAR + line.slice(0, columns - 1) : `${line}\n`)
   })
 
   yield* Effect.addFinalizer(() => isTerminal ? print(CLEAR) : draw)
-  yield* Effect.forkScoped(Effect.repeat(draw, Schedule.spaced(isTerminal ? "100 millis" : "1 second")))
+  const times = Schedule.min([
+    Schedule.exponential("125 millis"),
+    Schedule.spaced(isTerminal ? "100 millis" : "1 second")
+  ])
+  yield* Effect.forkScoped(Effect.repeat(draw, times))
 })

@@ -1,5 +1,7 @@
 import { Result, Schema } from "effect"
 import type { Ledger } from "./crawl.ts"
+import { seconds } from "./host.ts"
+import { hasPlace, placeOf, withoutCredentials, withoutFragment } from "./links.ts"
 import { Reason } from "./request.ts"
 
 const Count = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
@@ -16,11 +18,14 @@ const Working = Schema.Struct({
   url: Schema.String,
   status: Schema.Int,
   ...measures,
-  truncated: Schema.Boolean.annotate({ description: "The page was too long to be read to its end" })
+  cut: Schema.NullOr(Schema.String).annotate({ description: "Why the page was not read to its end; null if it was" })
 })
 
 /** A link that works by redirects; the last one is its end. */
 const Redirected = Schema.Struct({ ...Working.fields, ...Link.fields, redirects: Urls })
+
+/** A link that isn't followed, and why. */
+const Disallowed = Schema.Struct({ ...Link.fields, detail: Schema.String })
 
 /** A link that leads nowhere. */
 const Broken = Schema.Struct({
@@ -32,51 +37,80 @@ const Broken = Schema.Struct({
   redirects: Urls
 })
 
+/** What a host has made the crawl wait for, in milliseconds; 0 for what it hasn't. */
+const Wait = Schema.Struct({
+  origin: Schema.String,
+  crawlDelay: Schema.Finite.annotate({ description: "The time between two requests that its robots.txt asks for" }),
+  retryAfter: Schema.Finite.annotate({ description: "How long it was left alone because of Retry-After" })
+})
+
+/** How the crawl was made, by the options of the command line; times in milliseconds. */
+export const Options = Schema.Struct({
+  size: Schema.Int,
+  maxPages: Schema.NullOr(Schema.Int),
+  timeout: Schema.Finite,
+  retries: Schema.Int,
+  maxWait: Schema.Finite,
+  skip: Schema.Array(Schema.String),
+  headers: Schema.Array(Schema.String).annotate({ description: "Names only: values may be secret" }),
+  userAgent: Schema.String,
+  insecure: Schema.Boolean,
+  fragments: Schema.Boolean
+})
+
 /**
- * What a crawl has found. Each link is in exactly one of the lists, all of them sorted by URL; only what was measured
- * (`millis`) and the words of `detail` differ from run to run.
+ * What a crawl has found. Each link is in exactly one of the lists from `broken` to `unchecked`, all of them sorted by
+ * URL; only what was measured (`millis`, `waits`) and the words of `detail` and `cut` differ from run to run.
  */
 export class Report extends Schema.Class<Report>("Report")({
   start: Schema.String,
+  options: Options,
   complete: Schema.Boolean.annotate({ description: "false when the crawl was stopped before its end" }),
-  pagesRead: Count,
+  pagesRead: Count.annotate({ description: "Pages and style sheets" }),
   pagesUnread: Count.annotate({ description: "Pages whose links were not followed because of --max-pages" }),
   millis: Count,
   broken: Schema.Array(Broken),
   redirected: Schema.Array(Redirected),
   ok: Schema.Array(Working),
-  disallowed: Schema.Array(Link).annotate({ description: "Links that robots.txt does not allow to follow" }),
-  unchecked: Schema.Array(Link).annotate({ description: "Links that were found, and not checked before the stop" })
+  disallowed: Schema.Array(Disallowed).annotate({ description: "Links that their host does not allow to follow" }),
+  skipped: Schema.Array(Link).annotate({ description: "Links that match --skip" }),
+  unchecked: Schema.Array(Link).annotate({ description: "Links that were found, and not checked before the stop" }),
+  fragments: Schema.Array(Link).annotate({ description: "Links to a place (#id) that their page does not have" }),
+  waits: Schema.Array(Wait)
 }) {}
 
 export const makeReport = (
   start: URL,
   ledger: Ledger,
-  run: { readonly complete: boolean; readonly millis: number }
+  run: { readonly complete: boolean; readonly millis: number; readonly options: typeof Options.Type }
 ): Report => {
   const broken: Array<typeof Broken.Type> = []
   const redirected: Array<typeof Redirected.Type> = []
   const ok: Array<typeof Working.Type> = []
-  const disallowed: Array<typeof Link.Type> = []
+  const disallowed: Array<typeof Disallowed.Type> = []
+  const skipped: Array<typeof Link.Type> = []
   const unchecked = new Set(ledger.found.keys())
   const link = (url: string) => ({ url, pages: [...(ledger.found.get(url) ?? [])].sort() })
 
   for (const { millis, outcome, redirects, url } of ledger.checked) {
     unchecked.delete(url)
     if (Result.isSuccess(outcome)) {
-      const { bytes = null, status, truncated } = outcome.success
-      const working = { url, status, millis, bytes, truncated }
+      const { bytes = null, cut = null, status } = outcome.success
+      const working = { url, status, millis, bytes, cut }
       if (redirects.length === 0) ok.push(working)
       else redirected.push({ ...working, ...link(url), redirects })
     } else if (outcome.failure._tag === "Disallowed") {
-      disallowed.push(link(url))
+      disallowed.push({ ...link(url), detail: outcome.failure.detail })
+    } else if (outcome.failure._tag === "Skipped") {
+      skipped.push(link(url))
     } else {
       const { bytes = null, detail, reason, status = null } = outcome.failure
       broken.push({ ...link(url), reason, detail, status, millis, bytes, redirects })
     }
   }
   return new Report({
-    start: start.href,
+    start: withoutCredentials(start).href,
+    options: run.options,
     complete: run.complete,
     pagesRead: ledger.pagesRead,
     pagesUnread: ledger.pagesUnread,
@@ -85,7 +119,24 @@ export const makeReport = (
     redirected: byUrl(redirected),
     ok: byUrl(ok),
     disallowed: byUrl(disallowed),
-    unchecked: byUrl([...unchecked].map(link))
+    skipped: byUrl(skipped),
+    unchecked: byUrl([...unchecked].map(link)),
+    fragments: byUrl(missingPlaces(ledger)),
+    waits: [...ledger.waits.origins].map(([origin, waits]) => ({ origin, ...waits }))
+      .sort((a, b) => a.origin < b.origin ? -1 : 1)
+  })
+}
+
+/** The links to a place that isn't in their page, or in the one where redirects end. */
+const missingPlaces = ({ checked, fragments, places }: Ledger): Array<typeof Link.Type> => {
+  const ends = new Map(checked.map((link) => [link.url, link]))
+  return [...fragments].flatMap(([url, pages]) => {
+    const page = withoutFragment(new URL(url))
+    const { place = placeOf(new URL(url)), redirects = [] } = ends.get(page) ?? {}
+    const known = places.get(redirects.at(-1) ?? page)
+    return place === undefined || known === undefined || hasPlace(known, place)
+      ? []
+      : [{ url, pages: [...pages].sort() }]
   })
 }
 
@@ -100,22 +151,28 @@ const PAGES_SHOWN = 10
 
 /** The report for people. */
 export const toText = (report: Report): string => {
-  const { broken, disallowed, ok, redirected, unchecked } = report
-  const truncated = [...ok, ...redirected].filter((link) => link.truncated)
+  const { broken, disallowed, fragments, ok, redirected, skipped, unchecked, waits } = report
+  const cut = [...ok, ...redirected].filter((link) => link.cut !== null)
   return [
     ...section("Broken", broken, (link) => [
       ...chain(link),
       `  ${link.status ?? link.reason}: ${link.detail}${measured(link)}`,
       ...pages(link)
     ]),
+    ...section("No such place in the page", fragments, pages),
     ...section(
       "Redirected",
       redirected,
       (link) => [...chain(link), `  ${link.status}${measured(link)}`, ...pages(link)]
     ),
-    ...section("Not followed, by robots.txt", disallowed, pages),
-    ...section("Too long, not read to the end", truncated, (link) => [`  ${link.status}${measured(link)}`]),
+    ...section("Not followed", disallowed, (link) => [`  ${link.detail}`, ...pages(link)]),
+    ...section("Skipped", skipped, pages),
+    ...section("Not read to the end", cut, (link) => [`  ${link.status}: ${link.cut}${measured(link)}`]),
     ...section("Found and not checked", unchecked, pages),
+    ...section("Waited for", waits.map((wait) => ({ ...wait, url: wait.origin })), ({ crawlDelay, retryAfter }) => [
+      ...(crawlDelay > 0 ? [`  Crawl-delay: ${seconds(crawlDelay)} between requests`] : []),
+      ...(retryAfter > 0 ? [`  Retry-After: ${seconds(Math.round(retryAfter / 100) * 100)}`] : [])
+    ]),
     summary(report)
   ].join("\n")
 }
@@ -149,18 +206,18 @@ const size = (bytes: number): string =>
   bytes < 1000 ? `${bytes} B` : bytes < 1e6 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`
 
 const summary = (
-  { broken, complete, disallowed, millis, ok, pagesRead, pagesUnread, redirected, unchecked }: Report
+  { broken, complete, disallowed, fragments, millis, ok, pagesRead, pagesUnread, redirected, skipped, unchecked }:
+    Report
 ) => {
   const bytes = [...ok, ...redirected, ...broken].reduce((sum, link) => sum + (link.bytes ?? 0), 0)
-  const parts = [
-    `${ok.length} ok`,
-    `${broken.length} broken`,
-    `${redirected.length} redirected`,
-    `${disallowed.length} not allowed`,
-    ...(unchecked.length > 0 ? [`${unchecked.length} not checked`] : [])
-  ]
-  const links = ok.length + broken.length + redirected.length + disallowed.length + unchecked.length
-  return `${complete ? "" : "Stopped before the end. "}${links} links on ${pagesRead} pages: ${parts.join(", ")}`
-    + `; ${size(bytes)}, ${(millis / 1000).toFixed(1)} s`
-    + (pagesUnread > 0 ? `\n${pagesUnread} more pages were checked, but not read (--max-pages)` : "")
+  const lists = { ok, broken, redirected, "not followed": disallowed, skipped, "not checked": unchecked }
+  const counts = Object.entries(lists).map(([name, links]) => ({ name, count: links.length }))
+  const parts = counts.filter(({ count, name }) => count > 0 || name === "ok" || name === "broken")
+  const links = counts.reduce((sum, { count }) => sum + count, 0)
+  return `${complete ? "" : "Stopped before the end. "}${links} links on ${pagesRead} pages: ` +
+    `${parts.map(({ count, name }) => `${count} ${name}`).join(", ")}; ${size(bytes)}, ${
+      (millis / 1000).toFixed(1)
+    } s` +
+    (fragments.length > 0 ? `\n${fragments.length} links to a place that their page does not have` : "") +
+    (pagesUnread > 0 ? `\n${pagesUnread} more pages were checked, but not read (--max-pages)` : "")
 }

@@ -1,12 +1,10 @@
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
-import * as NodeStream from "@effect/platform-node/NodeStream"
-import { Duration, Effect, Layer, Schedule, Schema, Stream } from "effect"
-import { HttpClient, type HttpClientError, HttpClientRequest, type HttpClientResponse } from "effect/http"
-import type { Duplex } from "node:stream"
+import { Clock, Data, Duration, Effect, Layer, Option, Schema, Stream } from "effect"
+import { type Cookies, HttpClient, type HttpClientError, HttpClientRequest, type HttpClientResponse } from "effect/http"
 import { TextDecoder } from "node:util"
-import { createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from "node:zlib"
 import { contentType } from "../charset.ts"
-import { type Links, makeLinkReader } from "./links.ts"
+import { decoded } from "./encoding.ts"
+import { decodePercent, type Links, makeLinkReader, type Markup } from "./links.ts"
 
 /** The name that robots.txt files and servers know this program by. */
 export const USER_AGENT = "greenpool-linkcheck"
@@ -30,190 +28,261 @@ export class LinkError extends Schema.TaggedError<LinkError>()("LinkError", {
   reason: Reason,
   detail: Schema.String,
   status: Schema.optionalKey(Schema.Int),
-  bytes: Schema.optionalKey(Schema.Int)
+  bytes: Schema.optionalKey(Schema.Int),
+  /** How many milliseconds the server asks to wait before the next request. */
+  retryAfter: Schema.optionalKey(Schema.Finite)
 }) {
   override get message() {
     return this.detail
   }
 }
 
-/** What a server says about a URL that is not broken. */
+/** What a server says about a URL that isn't broken. */
 export interface Answer {
   readonly status: number
   /** `Location` of a redirect, as the server wrote it. */
   readonly location: string | undefined
+  readonly cookies: Cookies.Cookies
   /** Size of the body as it travels, declared or counted; undefined when it is neither declared nor read to its end. */
   readonly bytes: number | undefined
-  /** Whether the page goes on beyond `pageLimit`, so that not all its links are known. */
-  readonly truncated: boolean
+  /** Why the page wasn't read to its end, so that not all its links are known. */
+  readonly cut: string | undefined
 }
 
-/** A page of the site: what the server says about it, and the links it holds if it is HTML. */
+/** What the server says about a URL, and the links it holds if it was read for them. */
 export interface Page {
   readonly answer: Answer
   readonly links: Links | undefined
 }
 
+/** The body of a page breaks off. A browser shows what has come until then. */
+export class CutOff extends Data.TaggedError("CutOff")<{ readonly page: Page }> {}
+
 export interface RequestOptions {
-  /** Longest time for an attempt, body included. */
+  /** Longest time for a request, body included. */
   readonly timeout: Duration.Duration
-  /** Attempts after the first, made where another one may help. */
-  readonly retries: number
   /** How many bytes of a page are read for links. */
   readonly pageLimit: number
 }
 
-/** So much of a body that is not read for links is taken off the wire, to keep the connection; more is cut off. */
-const SKIM_LIMIT = 64 * 1024
+export interface ClientOptions {
+  readonly timeout: Duration.Duration
+  readonly userAgent?: string | undefined
+  /** Whether to accept certificates that can't be verified. */
+  readonly insecure?: boolean | undefined
+}
 
-const decoders = new Map<string, () => Duplex>([
-  ["gzip", createGunzip],
-  ["deflate", createInflate],
-  ["br", createBrotliDecompress],
-  ["zstd", createZstdDecompress]
-])
-
-/** The HTTP client: Undici, which follows no redirects, with no time limits of its own and nothing added for tracing. */
-export const layerClient: Layer.Layer<HttpClient.HttpClient> = Layer.effect(
-  HttpClient.HttpClient,
-  Effect.map(
+/** The HTTP client: Undici, which follows no redirects, and nothing added for tracing. */
+export const layerClient = ({ insecure = false, timeout, userAgent = USER_AGENT }: ClientOptions) =>
+  Layer.effect(
     HttpClient.HttpClient,
-    HttpClient.mapRequest(HttpClientRequest.setHeaders({
-      "user-agent": USER_AGENT,
-      "accept": "text/html,application/xhtml+xml,*/*;q=0.8",
-      // Not deflate: servers do not agree on what it means.
-      "accept-encoding": "gzip, br, zstd"
-    }))
-  )
-).pipe(
-  Layer.provide(NodeHttpClient.layerUndiciOptions({ connect: { timeout: 0 } })),
-  Layer.merge(Layer.succeed(HttpClient.TracerPropagationEnabled, false))
-)
-
-type Request<A> = Effect.Effect<A, LinkError, HttpClient.HttpClient>
-
-/** Requests a page of the site and reads its links. */
-export const readPage = (url: string, options: RequestOptions): Request<Page> =>
-  attempts(exchange("GET", url, options.pageLimit), options)
-
-/** Requests a URL elsewhere. Many servers fail at HEAD, so that a link is not called broken on its word alone. */
-export const checkOnly = (url: string, options: RequestOptions): Request<Page> =>
-  attempts(
-    Effect.catchIf(exchange("HEAD", url, 0), (error) => error.reason === "Status", () => exchange("GET", url, 0)),
-    options
-  )
-
-/** Requests a small text file, by redirects too; what it holds beyond `limit` is cut off. */
-export const readText = (url: string, limit: number, options: RequestOptions): Request<string> =>
-  attempts(
-    Effect.gen(function*() {
-      const client = HttpClient.followRedirects(yield* HttpClient.HttpClient, 5)
-      const response = yield* client.get(url).pipe(Effect.mapError((error) => failure(error, "Unreachable")))
-      const chunks: Array<Uint8Array> = []
-      yield* readBody(response, limit, (chunk) => chunks.push(chunk))
-      if (response.status >= 400) return yield* refused(response.status, undefined)
-      return new TextDecoder().decode(Buffer.concat(chunks))
-    }),
-    options
+    Effect.map(
+      HttpClient.HttpClient,
+      HttpClient.mapRequest((request) =>
+        // What the request itself has comes last, so that `--header` overrides it.
+        HttpClientRequest.setHeaders(request, {
+          "user-agent": userAgent,
+          "accept": "text/html,application/xhtml+xml,*/*;q=0.8",
+          "accept-language": "en,*;q=0.5",
+          // Not deflate: servers don't agree on what it means.
+          "accept-encoding": "gzip, br, zstd",
+          ...request.headers
+        })
+      )
+    )
+  ).pipe(
+    Layer.provide(NodeHttpClient.layerUndiciOptions({
+      // As much as Chromium takes; Undici's own limit is 16 KiB.
+      maxHeaderSize: 256 * 1024,
+      // It comes before the time limit of the request, to tell a host that can't be reached from one that doesn't answer.
+      connect: { timeout: Duration.toMillis(timeout) * 0.7, rejectUnauthorized: !insecure }
+    })),
+    Layer.merge(Layer.succeed(HttpClient.TracerPropagationEnabled, false))
   )
 
-/** Waits between attempts: 0.2 s, 0.4 s, … at most 5 s. */
-const backOff = Schedule.min([Schedule.exponential("200 millis"), Schedule.spaced("5 seconds")])
+/** A body that isn't read for links is drained, to keep the connection open; one that is larger or slower is cut off. */
+const SKIM = { bytes: 64 * 1024, time: Duration.seconds(1) }
 
-const attempts = <A, R>(
-  attempt: Effect.Effect<A, LinkError, R>,
-  { retries, timeout }: RequestOptions
-): Effect.Effect<A, LinkError, R> =>
-  attempt.pipe(
-    Effect.timeoutOrElse({
-      duration: timeout,
-      orElse: () =>
-        Effect.fail(new LinkError({ reason: "Timeout", detail: `no answer within ${Duration.format(timeout)}` }))
-    }),
-    Effect.retry({ times: retries, while: mayPass, schedule: backOff })
-  )
-
-/** Whether a failure may pass: all but a definite answer of the server. */
-const mayPass = ({ reason, status = 0 }: LinkError): boolean =>
-  reason === "Status" ? status === 408 || status === 429 || status >= 500 && status < 600 : reason !== "InvalidUrl"
-
-const exchange = Effect.fnUntraced(function*(method: "GET" | "HEAD", url: string, pageLimit: number) {
-  const response = yield* HttpClient.execute(HttpClientRequest.make(method)(url)).pipe(
-    Effect.mapError((error) => failure(error, "Unreachable"))
-  )
+/** Makes one request. A page is read for its links if `read` is set. */
+export const exchange = Effect.fnUntraced(function*(
+  method: "GET" | "HEAD",
+  url: string,
+  headers: Readonly<Record<string, string>>,
+  { pageLimit, read, timeout }: RequestOptions & { readonly read: boolean }
+) {
+  const [elapsed, response] = yield* send(method, url, headers, timeout)
   const { status } = response
   const { charset, type = "text/html" } = contentType(response.headers["content-type"])
-  const xml = type === "application/xhtml+xml"
-  const reader = pageLimit > 0 && status >= 200 && status < 300 && (xml || type === "text/html")
-    ? makeLinkReader(new URL(url), { charset, xml })
-    : undefined
-
-  const body = yield* readBody(response, reader === undefined ? SKIM_LIMIT : pageLimit, reader?.write)
-  const declared = Number(response.headers["content-length"] ?? -1)
-  const counted = method === "GET" && body.complete ? body.bytes : undefined
-  const bytes = Number.isSafeInteger(declared) && declared >= 0 ? declared : counted
-  if (status >= 400) return yield* refused(status, bytes)
-  const page: Page = {
-    answer: {
-      status,
-      location: utf8(response.headers["location"]),
-      bytes,
-      truncated: reader !== undefined && !body.complete
-    },
-    links: reader?.end()
+  const markup = read && status >= 200 && status < 400 ? MARKUP.get(type) : undefined
+  const answer = {
+    status,
+    location: utf8(response.headers["location"]) || undefined,
+    cookies: response.cookies,
+    bytes: declared(response),
+    cut: undefined
   }
-  return page
+  if (status >= 400 || markup === undefined) {
+    const skimmed = yield* skim(response)
+    const bytes = answer.bytes ?? (method === "GET" ? skimmed : undefined)
+    return status >= 400 ? yield* refused(response, bytes) : { answer: { ...answer, bytes }, links: undefined }
+  }
+
+  const reader = makeLinkReader(new URL(url), { charset, markup })
+  const body = yield* readBody(response, pageLimit, Duration.subtract(timeout, elapsed), reader.write)
+  const page = (cut: string | undefined): Page => ({
+    answer: { ...answer, bytes: answer.bytes ?? (cut === undefined ? body.bytes : undefined), cut },
+    links: reader.end()
+  })
+  if (body.failure === undefined) return page(body.isLong ? `longer than ${pageLimit} bytes` : undefined)
+  return yield* body.read > 0 ? new CutOff({ page: page(body.failure.detail) }) : body.failure
 })
+
+const MARKUP: ReadonlyMap<string, Markup> = new Map([
+  ["text/html", "html"],
+  ["application/xhtml+xml", "xhtml"],
+  ["text/css", "css"]
+])
+
+export const isRedirect = (status: number): boolean => [301, 302, 303, 307, 308].includes(status)
+
+/** A small text file, or where it is instead. */
+export interface Text {
+  readonly status: number
+  readonly location: string | undefined
+  readonly text: string
+}
+
+/** Requests a small text file; what it holds beyond `limit` is cut off at the end of a line. */
+export const getText = Effect.fnUntraced(function*(
+  url: string,
+  headers: Readonly<Record<string, string>>,
+  limit: number,
+  timeout: Duration.Duration
+) {
+  const [elapsed, response] = yield* send("GET", url, headers, timeout)
+  if (response.status >= 400) return yield* refused(response, yield* skim(response))
+  const chunks: Array<Uint8Array> = []
+  const { failure, isLong } = yield* readBody(
+    response,
+    limit,
+    Duration.subtract(timeout, elapsed),
+    (chunk) => chunks.push(chunk)
+  )
+  if (failure !== undefined) return yield* failure
+  const text = new TextDecoder().decode(Buffer.concat(chunks))
+  return {
+    status: response.status,
+    location: utf8(response.headers["location"]) || undefined,
+    text: isLong ? text.slice(0, 1 + Math.max(text.lastIndexOf("\n"), text.lastIndexOf("\r"))) : text
+  }
+})
+
+/** The response as soon as its headers are there, and how long they took. */
+const send = (
+  method: "GET" | "HEAD",
+  url: string,
+  headers: Readonly<Record<string, string>>,
+  timeout: Duration.Duration
+) =>
+  HttpClient.execute(
+    HttpClientRequest.make(method)(url).pipe(HttpClientRequest.setHeaders({ ...credentials(url), ...headers }))
+  ).pipe(
+    Effect.mapError((error) => failure(error, "Unreachable")),
+    Effect.timeoutOrElse({ duration: timeout, orElse: () => Effect.fail(timedOut(timeout)) }),
+    Effect.timed
+  )
+
+/** What `http://name:password@host/` asks to send. */
+export const credentials = (url: string): Readonly<Record<string, string>> => {
+  const { password, username } = new URL(url)
+  if (username === "" && password === "") return {}
+  const bytes = Buffer.from(`${decodePercent(username)}:${decodePercent(password)}`)
+  return { authorization: `Basic ${bytes.toString("base64")}` }
+}
+
+const timedOut = (timeout: Duration.Duration): LinkError =>
+  new LinkError({ reason: "Timeout", detail: `no answer within ${Duration.format(timeout)}` })
 
 /** Headers are read as Latin-1; where servers write other letters they mean UTF-8. */
 const utf8 = (header: string | undefined): string | undefined =>
   header === undefined ? undefined : Buffer.from(header, "latin1").toString("utf8")
 
-const refused = (status: number, bytes: number | undefined): LinkError =>
-  new LinkError({
+const declared = (response: HttpClientResponse.HttpClientResponse): number | undefined => {
+  const length = Number(response.headers["content-length"] ?? -1)
+  return Number.isSafeInteger(length) && length >= 0 ? length : undefined
+}
+
+const refused = Effect.fnUntraced(function*(
+  response: HttpClientResponse.HttpClientResponse,
+  bytes: number | undefined
+) {
+  const { status } = response
+  const retryAfter = status === 429 || status === 503 ? waitOf(response, yield* Clock.currentTimeMillis) : undefined
+  const asks = retryAfter === undefined ? "" : `, and asks to wait ${Duration.format(Duration.millis(retryAfter))}`
+  return yield* new LinkError({
     reason: "Status",
-    detail: `the server answered ${status}`,
+    detail: `the server answered ${status}${asks}`,
     status,
-    ...(bytes === undefined ? {} : { bytes })
+    ...(bytes === undefined ? {} : { bytes }),
+    ...(retryAfter === undefined ? {} : { retryAfter })
   })
+})
+
+/** `Retry-After` in milliseconds: it has seconds, or a date, which is by the server's own clock. */
+const waitOf = ({ headers }: HttpClientResponse.HttpClientResponse, now: number): number | undefined => {
+  const header = headers["retry-after"] ?? ""
+  const millis = /^\d+$/.test(header)
+    ? Number(header) * 1000
+    : Date.parse(header) - (Date.parse(headers["date"] ?? "") || now)
+  return Number.isNaN(millis) ? undefined : Math.min(Math.max(millis, 200), Number.MAX_SAFE_INTEGER)
+}
+
+/** Drains a body, and returns its size if it was small. Whether that works says nothing about the link. */
+const skim = (response: HttpClientResponse.HttpClientResponse): Effect.Effect<number | undefined> => {
+  let bytes = 0
+  return Stream.runForEachWhile(response.stream, (chunk) => {
+    bytes += chunk.length
+    return Effect.succeed(bytes <= SKIM.bytes)
+  }).pipe(
+    Effect.timeoutOption(SKIM.time),
+    Effect.map((inTime) => Option.isSome(inTime) && bytes <= SKIM.bytes ? bytes : undefined),
+    Effect.orElseSucceed(() => undefined)
+  )
+}
 
 /** Reads a body up to a limit and closes the connection if there is more. */
 const readBody = Effect.fnUntraced(function*(
   response: HttpClientResponse.HttpClientResponse,
   limit: number,
-  write?: (chunk: Uint8Array) => void
+  timeout: Duration.Duration,
+  write: (chunk: Uint8Array) => void
 ) {
   let bytes = 0
   let read = 0
-  const counted = Stream.map(response.stream, (chunk) => {
-    bytes += chunk.length
-    return chunk
-  }).pipe(Stream.mapError((error) => failure(error, "Truncated")))
-  yield* Stream.runForEachWhile(
-    write === undefined ? counted : decompressed(counted, response.headers["content-encoding"]),
+  const body = response.stream.pipe(
+    Stream.mapError((error) => failure(error, "Truncated")),
+    Stream.tap((chunk) => Effect.sync(() => bytes += chunk.length))
+  )
+  const garbage = (encoding: string) =>
+    new LinkError({ reason: "Garbage", detail: `the body is not valid ${encoding}`, status: response.status })
+  const cause = yield* Stream.runForEachWhile(
+    decoded(body, response.headers["content-encoding"], garbage),
     (chunk) =>
       Effect.sync(() => {
-        write?.(chunk.subarray(0, limit - read))
+        write(chunk.subarray(0, limit - read))
         read += chunk.length
         return read <= limit
       })
+  ).pipe(
+    Effect.timeoutOrElse({
+      duration: timeout,
+      orElse: () => Effect.fail(new LinkError({ reason: "Timeout", detail: "the body did not end in time" }))
+    }),
+    Effect.flip,
+    Effect.option
   )
-  return { bytes, complete: read <= limit }
+  return { bytes, read, isLong: read > limit, failure: Option.getOrUndefined(cause) }
 })
-
-const decompressed = (
-  body: Stream.Stream<Uint8Array, LinkError>,
-  encodings: string | undefined
-): Stream.Stream<Uint8Array, LinkError> => {
-  const names = (encodings ?? "").toLowerCase().split(",").map((name) => name.trim().replace(/^x-/, ""))
-  return names.filter((name) => name !== "" && name !== "identity").reduceRight((body, name) => {
-    const evaluate = decoders.get(name)
-    const onError = () => new LinkError({ reason: "Garbage", detail: `the body is no valid ${name}` })
-    return evaluate === undefined
-      ? Stream.fail(onError())
-      : NodeStream.pipeThroughDuplex(body, { evaluate, onError })
-  }, body)
-}
 
 const failure = (error: HttpClientError.HttpClientError, otherwise: LinkError["reason"]): LinkError => {
   const { code, message, name } = origin(error)

@@ -1,26 +1,55 @@
-import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
-import type { PoolFull } from "@greenpool/core"
-import { Effect, type Scope } from "effect"
-import { HttpServer, type HttpServerError, HttpServerRequest, HttpServerResponse } from "effect/http"
-import { createServer } from "node:http"
+// An HTTP server under more load than it can serve: every request is a job of a pool, which bounds its queue, and each
+// tenant has a key, so that one with many or long requests does not crowd out another.
+import { GreenPool, type GreenPoolOptions, type PoolFull } from "@greenpool/core"
+import { Effect } from "effect"
+import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
+import { serve } from "../gallery/serve.ts"
 
-/**
- * Starts a server on the loopback interface whose every request does what `handle` says for its tenant, and gives its
- * address. Who is turned away gets a 503 that says when to try again.
- */
-export const serve = Effect.fnUntraced(function*(
-  handle: (tenant: string) => Effect.Effect<void, PoolFull>
-): Effect.fn.Return<string, HttpServerError.ServeError, Scope.Scope> {
-  const server = yield* NodeHttpServer.make(createServer, { host: "127.0.0.1", port: 0, gracefulShutdownTimeout: 0 })
-  // A bare handler cannot be interrupted: a client that has given up would keep its place in line.
-  yield* server.serve(Effect.interruptible(Effect.gen(function*() {
-    const { headers } = yield* HttpServerRequest.HttpServerRequest
-    return yield* handle(headers["x-tenant"] ?? "").pipe(
-      Effect.as(HttpServerResponse.text("done")),
-      Effect.catchTag("PoolFull", () => Effect.succeed(unavailable))
-    )
-  })))
-  return HttpServer.formatAddress(server.address)
+/** How many requests are worked on concurrently, and how long one takes, in milliseconds. */
+export const SIZE = 10
+export const SERVICE_TIME = 50
+
+/** How many requests a second the pool can do at most. */
+export const CAPACITY = SIZE * 1000 / SERVICE_TIME
+
+/** The ways to bound the queue that are compared. */
+export const bounds = {
+  none: {},
+  maxWaiting: { maxWaiting: (size) => 2 * size },
+  maxWait: { maxWait: "500 millis" }
+} satisfies Record<string, GreenPoolOptions>
+
+/** The name of one of them. */
+export type Bound = keyof typeof bounds
+
+/** The server with such a bound: starts it, and returns its address. */
+export const startServer = Effect.fnUntraced(function*(bound: Bound) {
+  const options: GreenPoolOptions = bounds[bound]
+  const pool = yield* GreenPool.make({ ...options, size: SIZE, name: bound })
+  return yield* listen(() => pool.run(Effect.sleep(SERVICE_TIME)))
 })
 
-const unavailable = HttpServerResponse.text("too busy", { status: 503, headers: { "retry-after": "1" } })
+/** The server with tenants, whose requests take different times. */
+export const startSharedServer = Effect.fnUntraced(function*(
+  size: number,
+  keys: boolean,
+  work: (tenant: string) => Effect.Effect<void>
+) {
+  const pool = yield* GreenPool.make({ size })
+  return yield* listen((tenant) => keys ? pool.run(work(tenant), { key: tenant }) : pool.run(work(tenant)))
+})
+
+/** Does for each request what `handle` says for its tenant. A rejected one gets a 503 that says when to try again. */
+const listen = (handle: (tenant: string) => Effect.Effect<void, PoolFull>) => {
+  const answer = Effect.gen(function*() {
+    const { headers } = yield* HttpServerRequest.HttpServerRequest
+    yield* handle(headers["x-tenant"] ?? "")
+    return HttpServerResponse.text("done")
+  }).pipe(
+    Effect.catchTag(
+      "PoolFull",
+      () => Effect.succeed(HttpServerResponse.text("too busy", { status: 503, headers: { "retry-after": "1" } }))
+    )
+  )
+  return serve(HttpRouter.add("GET", "/", answer))
+}

@@ -26,14 +26,19 @@ const setupClient = (client: EventEmitter): void => {
 }
 
 const load: Load = workerData
+const warmup = load.kind === "Open" ? load.warmup : 0
 const options = {
   url: load.url,
   setupClient,
   // Longer than the load: it ends when it is read off below.
-  duration: load.seconds + 10,
+  duration: warmup + load.seconds + 10,
   timeout: DEADLINE / 1000
 }
-const end = setTimeout(load.seconds * 1000)
+const counted = setTimeout(warmup * 1000).then(() => {
+  good.length = 0
+  Object.assign(counts, { sent: 0, refused: 0, retryAfter: 0, other: 0 })
+})
+const end = setTimeout((warmup + load.seconds) * 1000)
 
 if (load.kind === "Closed") {
   for (const tenant of load.tenants) {
@@ -48,6 +53,7 @@ if (load.kind === "Closed") {
   }
 }
 
+await counted
 await end
 const answers: Answers = { ...counts, good }
 // A port of a thread has no origin to name.

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { makeLinkReader } from "../src/linkcheck/links.ts"
+import { cssLinks } from "../../src/linkcheck/css.ts"
+import { hasPlace, makeLinkReader, placeOf } from "../../src/linkcheck/links.ts"
 
 const page = new URL("http://site.test/dir/page.html?q=1#here")
 
@@ -94,7 +95,7 @@ describe("links of a page", () => {
   })
 
   it("are found in XHTML, where an empty script does not swallow the page", () => {
-    assert.deepStrictEqual(urls("<script src='s'/><a href='a'/>", { xml: true }), [
+    assert.deepStrictEqual(urls("<script src='s'/><a href='a'/>", { markup: "xhtml" }), [
       "http://site.test/dir/s",
       "http://site.test/dir/a"
     ])
@@ -111,6 +112,131 @@ describe("links of a page", () => {
     )
     const expected = ["http://site.test/%E6%97%A5%E6%9C%AC?a=1&b=2", "http://site.test/x", "http://site.test/y"]
     for (const chunk of [1, 7, 1023, 1024, 1025, bytes.length]) assert.deepStrictEqual(urls(bytes, {}, chunk), expected)
+  })
+})
+
+describe("more links of a page", () => {
+  it("are what it shows of itself where it is linked to", () => {
+    assert.deepStrictEqual(
+      urls(`<meta property="og:image" content="/1"><meta property="og:image:secure_url" content="/2">
+        <meta name="twitter:image" content="/3"><meta property="og:video:url" content="/4"><meta property="og:url" content="/5">
+        <meta property="og:image:alt" content="/no"><meta name="description" content="/no"><meta content="/no">`),
+      ["1", "2", "3", "4", "5"].map((path) => `http://site.test/${path}`)
+    )
+  })
+
+  it("come from its styles, in elements and attributes", () => {
+    assert.deepStrictEqual(
+      urls(`<style>a { background: url(/1) }</style>text url(/no)<p style="background: url(&quot;/2&quot;)">
+        <style>b { background: url(3) }`),
+      ["http://site.test/1", "http://site.test/2", "http://site.test/dir/3"]
+    )
+  })
+
+  it("come from a link in a picture, and not from a template, which isn't a part of the page", () => {
+    assert.deepStrictEqual(
+      urls(`<svg><a xlink:href="/1"></a></svg><template><a href="/{{no}}"></a><style>a { background: url(/no) }</style>
+        <template><a href="/no"></a></template><a href="/no"></a></template><a href="/2"></a>
+        <template shadowrootmode="open"><a href="/3"></a></template>`),
+      ["http://site.test/1", "http://site.test/2", "http://site.test/3"]
+    )
+  })
+
+  it("to hosts in other scripts, and in capitals, are as browsers write them", () => {
+    assert.deepStrictEqual(
+      urls("<a href='//B\u00fccher.Example:80/'><a href='HTTP://\u4f8b\u3048.test'><a href='//exa\u00admple.test.'>"),
+      [
+        "http://xn--bcher-kva.example/",
+        "http://xn--r8jz45g.test/",
+        "http://example.test./"
+      ]
+    )
+  })
+
+  it("that are for scripts, programs and the browser itself are left out, however they are written", () => {
+    assert.deepStrictEqual(
+      read(
+        `<a href=" JavaScript:f()"><a href="java&#10;script:f()"><a href="MAILTO:a@b"><a href="sms:1"><a href="blob:x">
+        <a href="about:blank"><a href="intent://x#Intent;end"><a href="whatsapp://send?text=x"><a href="file:///x">`
+      ),
+      { malformed: [], urls: [] }
+    )
+  })
+})
+
+describe("a place in a page", () => {
+  const places = (body: string) => {
+    const reader = makeLinkReader(page)
+    reader.write(Buffer.from(body))
+    return reader.end()
+  }
+
+  it("is what a fragment names, but for those of browsers and scripts", () => {
+    const place = (fragment: string) => placeOf(new URL(`http://site.test/${fragment}`))
+    assert.strictEqual(place("#part"), "part")
+    assert.strictEqual(place("#part:~:text=word"), "part")
+    for (const none of ["", "#", "#top", "#ToP", "#:~:text=a%20word", "#/route", "#!hashbang"]) {
+      assert.isUndefined(place(none))
+    }
+  })
+
+  it("is every id, and the name of an anchor, percent-encoded or not", () => {
+    const { places: known } = places(
+      `<h2 id="caf\u00e9">x</h2><a name=anchor></a><p name=no></p><svg><g id=G /></svg><i id="50%"></i>`
+    )
+    assert.deepStrictEqual([...known], ["caf\u00e9", "anchor", "G", "50%"])
+    assert.isTrue(hasPlace(known, "caf%C3%A9"))
+    assert.isTrue(hasPlace(known, "50%"))
+    assert.isFalse(hasPlace(known, "g"))
+    assert.isFalse(hasPlace(known, "no"))
+  })
+
+  it("is kept of links that name one", () => {
+    assert.deepStrictEqual([...places("<a href='#a'><a href='/b#c'><a href='/d#'><a href='/e#top'>").fragments], [
+      "http://site.test/dir/page.html?q=1#a",
+      "http://site.test/b#c"
+    ])
+  })
+})
+
+describe("the links of a style sheet", () => {
+  it("are its urls and imports, quoted or not, with what is escaped in them", () => {
+    assert.deepStrictEqual(
+      cssLinks(String.raw`@import "a.css"; @IMPORT 'b.css' screen; @import url(c.css);
+        a { background: URL( d.png ), url("e (1).png"), url('f\'.png'); src: url(g.eot?#iefix) format("eot") }
+        b { background: url(h\ i.png); cursor: url("\6a .cur") }`),
+      ["a.css", "b.css", "c.css", "d.png", "e (1).png", "f'.png", "g.eot?#iefix", "h i.png", "j.cur"]
+    )
+  })
+
+  it("aren't in comments, strings, namespaces, parts of the page, or nothing", () => {
+    assert.deepStrictEqual(
+      cssLinks(
+        `/* url(no) */ @namespace svg url(http://www.w3.org/2000/svg); a::before { content: "url(no)"; filter: url(#no) }
+        b { background: url(); background: url("") } c { content: '/*' } d { background: url(yes) } /* url(no)`
+      ),
+      ["yes"]
+    )
+  })
+
+  it("are found in time in what is no style sheet", () => {
+    for (const part of ["url(", "url( ", "\"", "'a", "/*", "@import ", "\\", "@namespace", "url(\"a"]) {
+      const began = performance.now()
+      cssLinks(part.repeat(100_000))
+      assert.isBelow(performance.now() - began, 2000, part)
+    }
+    const began = performance.now()
+    cssLinks(`url(${" ".repeat(1_000_000)}x y`)
+    assert.isBelow(performance.now() - began, 2000)
+  })
+
+  it("are read as its encoding says", () => {
+    assert.deepStrictEqual(
+      urls(Buffer.from("a { background: url(/\u00e9) }", "latin1"), { markup: "css", charset: "windows-1252" }),
+      [
+        "http://site.test/%C3%A9"
+      ]
+    )
   })
 })
 

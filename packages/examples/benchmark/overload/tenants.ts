@@ -1,16 +1,15 @@
-import { GreenPool } from "@greenpool/core"
 import { Effect } from "effect"
+import { startSharedServer } from "../../src/overload/server.ts"
+import { p99 } from "./bounds.ts"
 import { generate } from "./load.ts"
-import { p99 } from "./percentile.ts"
-import { serve } from "./server.ts"
 
-/** How many requests are worked on at once. */
+/** How many requests are worked on concurrently. */
 export const SIZE = 4
 
 /** How long a request of each tenant takes, in milliseconds. */
 export const tenants: Readonly<Record<string, number>> = { long: 100, short: 2 }
 
-/** So many clients has each tenant; each sends its next request as soon as the last is answered: always too many. */
+/** How many clients each tenant has. Each sends its next request when the last is answered: always too many. */
 export const CONNECTIONS = 20
 
 /** What a tenant got. */
@@ -27,22 +26,22 @@ export interface Share {
 /** Puts both tenants on one pool, with or without their names as keys. */
 export const compete = Effect.fn("compete")(
   function*(keys: boolean, seconds: number) {
-    const pool = yield* GreenPool.make({ size: SIZE })
     const meters = new Map(Object.keys(tenants).map((tenant) => [tenant, { slotTime: 0, waits: Array<number>() }]))
-    const url = yield* serve(Effect.fnUntraced(function*(tenant) {
+    const work = (tenant: string) => {
       const meter = meters.get(tenant)
-      if (meter === undefined) return
       const arrived = performance.now()
-      const work = Effect.suspend(() => {
+      return Effect.suspend(() => {
         const started = performance.now()
-        meter.waits.push(started - arrived)
+        meter?.waits.push(started - arrived)
         return Effect.ensuring(
           Effect.sleep(tenants[tenant] ?? 0),
-          Effect.sync(() => void (meter.slotTime += performance.now() - started))
+          Effect.sync(() => {
+            if (meter !== undefined) meter.slotTime += performance.now() - started
+          })
         )
       })
-      yield* keys ? pool.run(work, { key: tenant }) : pool.run(work)
-    }))
+    }
+    const url = yield* startSharedServer(SIZE, keys, work)
     yield* generate({ kind: "Closed", url, tenants: [...meters.keys()], connections: CONNECTIONS, seconds })
     const total = [...meters.values()].reduce((sum, { slotTime }) => sum + slotTime, 0)
     return [...meters].map(([tenant, { slotTime, waits }]): Share => ({

@@ -1,12 +1,14 @@
 import { Console, Effect } from "effect"
 import { Command } from "effect/cli"
-import { integer } from "../flags.ts"
-import { type Bound, bounds, CAPACITY, overload, SERVICE_TIME, SIZE } from "./bounds.ts"
+import { integer } from "../../src/flags.ts"
+import { type Bound, bounds, CAPACITY, SERVICE_TIME, SIZE } from "../../src/overload/server.ts"
+import { run } from "../../src/run.ts"
+import { overload } from "./bounds.ts"
 import { DEADLINE } from "./load.ts"
 import { outcomeHead, outcomeRow, shareHead, shareRow } from "./report.ts"
 import { compete, CONNECTIONS, SIZE as SHARED_SIZE, tenants } from "./tenants.ts"
 
-const input = { seconds: integer("seconds", "How long each of the eight loads lasts", 3) }
+const input = { seconds: integer("seconds", "How long each of the eight loads is measured", 3) }
 
 /** Loads beyond the capacity, in multiples of it. */
 const LOADS = [1.3, 2]
@@ -35,8 +37,7 @@ const compareKeys = Effect.fnUntraced(function*(seconds: number) {
   }
 })
 
-/** The command line of the example. */
-export const overloadCommand = Command.make(
+const command = Command.make(
   "overload",
   input,
   Effect.fn("overload")(function*({ seconds }) {
@@ -46,6 +47,8 @@ export const overloadCommand = Command.make(
 ).pipe(
   Command.withDescription(
     "Drives an HTTP server, whose requests are jobs of a pool, beyond its capacity: " +
-      "with and without bounds of the line, and with and without keys."
+      "with and without bounds of the queue, and with and without keys."
   )
 )
+
+run(Command.run(command, { version: "0.1.0" }))

@@ -1,17 +1,24 @@
 import { Effect } from "effect"
 import { Worker } from "node:worker_threads"
 
-/** The clients wait so long for an answer: 1 second. A later one is good for nothing. */
+/** How long the clients wait for an answer: 1 second. A later one is of no use. */
 export const DEADLINE = 1000
 
 /**
  * What the load generator is to do.
  *
- * `Open`: so many requests a second, at even distances, whether or not the ones before are answered.
+ * `Open`: so many requests a second, at even distances, whether or not the ones before are answered. The first seconds,
+ * the `warmup`, do not count.
  * `Closed`: so many connections for each tenant, each of which sends its next request when the last is answered.
  */
 export type Load =
-  | { readonly kind: "Open"; readonly url: string; readonly rate: number; readonly seconds: number }
+  | {
+    readonly kind: "Open"
+    readonly url: string
+    readonly rate: number
+    readonly warmup: number
+    readonly seconds: number
+  }
   | {
     readonly kind: "Closed"
     readonly url: string
@@ -32,7 +39,7 @@ export interface Answers {
   readonly other: number
 }
 
-/** Puts the load on a server, from a thread of its own, so that the generator and the server do not wait for each other. */
+/** Puts the load on a server, from a thread of its own, so that the generator and the server don't wait for each other. */
 export const generate = (load: Load): Effect.Effect<Answers> =>
   Effect.acquireUseRelease(
     Effect.sync(() =>

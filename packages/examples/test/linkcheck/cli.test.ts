@@ -2,10 +2,10 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
 import { spawn } from "node:child_process"
 import { fileURLToPath } from "node:url"
-import { Report } from "../src/linkcheck/report.ts"
-import { respond, serveRaw } from "./raw-server.ts"
+import { Report } from "../../src/linkcheck/report.ts"
+import { respond, serveRaw } from "../raw-server.ts"
 
-const main = fileURLToPath(new URL("../src/linkcheck/main.ts", import.meta.url))
+const main = fileURLToPath(new URL("../../src/linkcheck/main.ts", import.meta.url))
 
 interface Ended {
   readonly code: number | null
@@ -46,14 +46,20 @@ const pages = (content: Readonly<Record<string, string>>) =>
     socket.end(body === undefined ? respond("404 Not Found", "") : respond("200 OK", body))
   })
 
-describe("linkcheck", { concurrent: true, timeout: 60_000 }, () => {
+// By itself: the time limit of the embedded site isn't meant for dozens of processes at the same time.
+describe("linkcheck of the embedded site", { timeout: 60_000 }, () => {
   it.live("without a URL checks the embedded site, agrees with what it holds, and ends well", () =>
     Effect.gen(function*() {
       const { code, stderr, stdout } = yield* run()
       assert.include(stderr, "The report agrees with what the site is known to hold.")
-      assert.match(stderr, /^\[[#.]{20}\] \d+ of \d+ links done, \d+ running, \d+ waiting, \d+\/s$/m)
+      assert.match(stderr, /^\[[#.]{20}\] \d+ of \d+ links done, \d+ running, \d+ waiting, .*\d+\/s$/m)
       assert.match(stdout, /^Broken \(11\)$/m)
-      assert.match(stdout, /324 links on 275 pages: 307 ok, 11 broken, 4 redirected, 2 not allowed; /)
+      assert.match(stdout, /350 links on 284 pages: 330 ok, 11 broken, 5 redirected, 4 not followed; /)
+      // There is a queue to be seen, and what it was like at most is said in the end.
+      assert.match(stderr, /, 32 running, [1-9]\d* waiting, /)
+      assert.match(stderr, /asks for 0.2 s between requests \(Crawl-delay\)/)
+      assert.match(stderr, /^At most 32 requests ran concurrently \(--size 32\), and up to [1-9]\d* waited/m)
+      assert.match(stderr, /docs\/start-here\.md/)
       assert.strictEqual(code, 0)
     }))
 
@@ -70,12 +76,14 @@ describe("linkcheck", { concurrent: true, timeout: 60_000 }, () => {
       assert.include(stderr, "not compared")
       assert.strictEqual(code, 0)
     }))
+})
 
+describe("linkcheck", { concurrent: true, timeout: 60_000 }, () => {
   it.live("ends with 0 when all links work, and prints nothing but the report when it is quiet", () =>
     Effect.gen(function*() {
       const { origin } = yield* pages({ "/": "<a href=/a>", "/a": "fine" })
       const { code, stderr, stdout } = yield* run(origin, "--quiet")
-      assert.match(stdout, /^2 links on 2 pages: 2 ok, 0 broken, 0 redirected, 0 not allowed; 15 B, .* s\n$/)
+      assert.match(stdout, /^2 links on 2 pages: 2 ok, 0 broken; 15 B, .* s\n$/)
       assert.deepStrictEqual({ code, stderr }, { code: 0, stderr: "" })
     }).pipe(Effect.scoped))
 
@@ -88,6 +96,42 @@ describe("linkcheck", { concurrent: true, timeout: 60_000 }, () => {
       assert.deepStrictEqual([report.ok.length, report.broken.length, report.complete], [2, 1, true])
       assert.strictEqual(code, 1)
     }).pipe(Effect.scoped))
+
+  it.live("says in its JSON how it was made, without what may be secret", () =>
+    Effect.gen(function*() {
+      const { origin } = yield* pages({ "/": "<a href=/a><a href='/b#x'>", "/b": "" })
+      const args = "--json --quiet --skip /a$ --skip nothing --user-agent Me/1 --insecure --max-wait 2s --timeout 5 " +
+        "--retries 0 --max-pages 9 --size 3"
+      const { code, stdout } = yield* run(origin, ...args.split(" "), "--header", "X-Token: secret")
+      const { fragments, options, skipped } = yield* decode(stdout)
+      assert.deepStrictEqual({ ...options }, {
+        size: 3,
+        maxPages: 9,
+        timeout: 5000,
+        retries: 0,
+        maxWait: 2000,
+        skip: ["/a$", "nothing"],
+        headers: ["x-token"],
+        userAgent: "Me/1",
+        insecure: true,
+        fragments: false
+      })
+      assert.notInclude(stdout, "secret")
+      assert.deepStrictEqual(skipped.map(({ url }) => url), [`${origin}/a`])
+      assert.deepStrictEqual(fragments, [{ url: `${origin}/b#x`, pages: [`${origin}/`] }])
+      assert.strictEqual(code, 0)
+      // A place that is missing is a reason to fail only for those that say so.
+      assert.strictEqual((yield* run(origin, "--quiet", "--skip", "/a$", "--fragments")).code, 1)
+    }).pipe(Effect.scoped))
+
+  it.live("lists its options", () =>
+    Effect.gen(function*() {
+      const { code, stdout } = yield* run("--help")
+      for (const name of ["max-wait", "skip", "header", "user-agent", "insecure", "fragments"]) {
+        assert.include(stdout, `--${name}`)
+      }
+      assert.strictEqual(code, 0)
+    }))
 
   for (
     const [args, says] of [
@@ -104,9 +148,14 @@ describe("linkcheck", { concurrent: true, timeout: 60_000 }, () => {
       ["--retries -1", "Expected an integer of at least 0"],
       ["--timeout soon", "Expected a duration of more than 0, such as 10, 500ms or 1m"],
       ["--depth 3", "Unrecognized flag: --depth"],
+      ["--max-wait never", "Expected a duration of more than 0"],
+      ["--skip (", "Expected a regular expression"],
+      ["--header Cookie", "Expected a header, such as"],
+      ["--header Bad@Name:x", "Expected a header, such as"],
+      ["--user-agent \u00e9", "Expected printable ASCII"],
       [
         "http://127.0.0.1:1/ --retries 0",
-        "cannot check http://127.0.0.1:1/: robots.txt: connect ECONNREFUSED 127.0.0.1:1"
+        "cannot check http://127.0.0.1:1/: connect ECONNREFUSED 127.0.0.1:1"
       ],
       ["http://no-such-host.invalid/ --retries 0", "cannot check http://no-such-host.invalid/: "]
     ] as const
@@ -115,6 +164,9 @@ describe("linkcheck", { concurrent: true, timeout: 60_000 }, () => {
       Effect.gen(function*() {
         const { code, stderr, stdout } = yield* run(...args.split(" "))
         assert.include(stderr, says)
+        if (!args.startsWith("http://1") && !args.startsWith("http://no")) {
+          assert.match(stderr, /^.+\nSee linkcheck --help\.\n$/)
+        }
         assert.deepStrictEqual({ code, stdout }, { code: 2, stdout: "" })
       }))
   }

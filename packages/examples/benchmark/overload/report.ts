@@ -1,4 +1,5 @@
-import { type Bound, CAPACITY, type Outcome } from "./bounds.ts"
+import { type Bound, CAPACITY } from "../../src/overload/server.ts"
+import type { Outcome } from "./bounds.ts"
 import type { Share } from "./tenants.ts"
 
 /** A line of a table in plain text: the first column to the left, the others to the right. */

@@ -1,0 +1,51 @@
+import { Clock, Config, Effect, Option, Schema } from "effect"
+import { HttpClient, HttpClientRequest, type HttpClientResponse } from "effect/http"
+import { Chat, Completion } from "./llm-api.ts"
+
+/** How an API is asked: where, which model, and how many times a second. */
+export interface Api {
+  readonly url: string
+  readonly model: string
+  readonly rate: number
+}
+
+/** The API does not answer the prompt, and says why in its own words. */
+export class Refused extends Schema.TaggedError<Refused>()("Refused", {
+  status: Schema.Int,
+  message: Schema.String,
+  retryAfter: Schema.UndefinedOr(Schema.Finite)
+}) {}
+
+const ErrorBody = Schema.fromJsonString(Schema.Struct({ error: Schema.Struct({ message: Schema.String }) }))
+
+const toRefused = Effect.fnUntraced(function*({ headers, status, text }: HttpClientResponse.HttpClientResponse) {
+  const body = yield* Effect.orElseSucceed(text, () => "")
+  const said = Option.match(Schema.decodeOption(ErrorBody)(body), {
+    onNone: () => body.slice(0, 200),
+    onSome: ({ error }) => error.message
+  })
+  const after = headers["retry-after"] ?? ""
+  const seconds = /^\d+$/.test(after) ? Number(after) : (Date.parse(after) - (yield* Clock.currentTimeMillis)) / 1000
+  const retryAfter = seconds > 0 ? seconds : undefined
+  return yield* new Refused({ status, message: `${status}${said && ": "}${said}`, retryAfter })
+})
+
+/** Makes the request for a prompt, which is the work of a job. */
+export const makeRequest = Effect.fnUntraced(function*({ model, url }: Api) {
+  const key = yield* Config.option(Config.Redacted("API_KEY"))
+  const client = HttpClient.mapRequest(
+    yield* HttpClient.HttpClient,
+    Option.match(key, { onNone: () => (request) => request, onSome: (key) => HttpClientRequest.bearerToken(key) })
+  )
+  return Effect.fnUntraced(function*(prompt: string) {
+    // The time limit is on all of the request, its body included: an answer that is cut off is an error here.
+    const json = yield* HttpClientRequest.post(`${url}/chat/completions`).pipe(
+      HttpClientRequest.schemaBodyJson(Chat)({ model, messages: [{ role: "user", content: prompt }] }),
+      Effect.flatMap(client.execute),
+      Effect.flatMap((response) => response.status === 200 ? Effect.succeed(response) : toRefused(response)),
+      Effect.flatMap(({ json }) => json),
+      Effect.timeout("1 minute")
+    )
+    return (yield* Schema.decodeUnknownEffect(Completion)(json)).choices[0].message.content
+  })
+})

@@ -1,0 +1,15 @@
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import { Context, Effect, Layer } from "effect"
+import { HttpRouter, HttpServer } from "effect/http"
+import { createServer } from "node:http"
+
+/**
+ * Serves routes on this machine until the scope closes, and returns the address. Port 0 is any free one. When a client
+ * leaves, the router interrupts its request: it leaves the queue of the pool, or ends its job.
+ */
+export const serve = <E, R>(routes: Layer.Layer<never, E, R>, port = 0) =>
+  HttpRouter.serve(routes, { disableLogger: true, disableListenLog: true }).pipe(
+    Layer.provideMerge(NodeHttpServer.layer(createServer, { host: "127.0.0.1", port, gracefulShutdownTimeout: 0 })),
+    Layer.build,
+    Effect.map((context) => HttpServer.formatAddress(Context.get(context, HttpServer.HttpServer).address))
+  )

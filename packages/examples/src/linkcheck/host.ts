@@ -1,0 +1,199 @@
+import { Clock, Data, Duration, Effect, Schedule, Semaphore } from "effect"
+import { isRedirect, LinkError, type Text } from "./request.ts"
+import { parseRobots, type Robots } from "./robots.ts"
+
+/** What the requests of a crawl wait for outside of the pool. */
+export class Waits {
+  /** How many wait at the moment. */
+  now = 0
+  /** By origin, in milliseconds: its `Crawl-delay`, and how long it has paused the crawl by `Retry-After`. */
+  readonly origins = new Map<string, { readonly crawlDelay: number; readonly retryAfter: number }>()
+
+  /** Counts a wait from now on, until the effect it returns has run. */
+  begin(): Effect.Effect<void> {
+    this.now++
+    let ended = false
+    return Effect.sync(() => {
+      if (!ended) this.now--
+      ended = true
+    })
+  }
+}
+
+/** A link isn't followed: its host doesn't allow it, or not within the longest wait. */
+export class Disallowed extends Data.TaggedError("Disallowed")<{ readonly detail: string }> {}
+
+/** The host has asked for a pause while the request waited for its slot. */
+export class Paused extends Data.TaggedError("Paused") {}
+
+export interface WaitOptions {
+  /** Attempts after the first, made where another one may help. */
+  readonly retries: number
+  /** Longest time that a link waits because of `Crawl-delay` or `Retry-After`. */
+  readonly maxWait: Duration.Duration
+}
+
+/** When requests to an origin may start, by its `Crawl-delay` and its `Retry-After`; in monotonic time. */
+export class Pace {
+  private delay = 0
+  private started = -Infinity
+  private pausedUntil = -Infinity
+  private queued = 0
+  /** With a `Crawl-delay`, requests follow one another. */
+  private readonly lock = Semaphore.makeUnsafe(1)
+  private readonly origin: string
+  private readonly waits: Waits
+  private readonly options: WaitOptions
+
+  constructor(origin: string, waits: Waits, options: WaitOptions) {
+    this.origin = origin
+    this.waits = waits
+    this.options = options
+  }
+
+  /** Makes a request when its time has come. It may wait longer elsewhere, and has to run `start` when it starts. */
+  inTurn<A, E, R>(request: Effect.Effect<A, E | Paused, R>): Effect.Effect<A, E | Disallowed, R> {
+    const attempt: Effect.Effect<A, E, R> = Effect.andThen(this.ready, request).pipe(
+      Effect.catchIf((error) => error instanceof Paused, () => attempt)
+    )
+    return Effect.flatMap(now, (at): Effect.Effect<A, E | Disallowed, R> => {
+      if (this.delay === 0) return attempt
+      const wait = Math.max(0, this.started + this.delay - at) + this.queued * this.delay
+      if (wait > Duration.toMillis(this.options.maxWait)) {
+        return new Disallowed({ detail: `its turn is too late, by a Crawl-delay of ${seconds(this.delay)}` })
+      }
+      return Effect.acquireUseRelease(
+        Effect.sync(() => {
+          this.queued++
+          return this.waits.begin()
+        }),
+        (ended) => this.lock.withPermit(Effect.andThen(ended, attempt)),
+        (ended) => Effect.andThen(ended, Effect.sync(() => this.queued--))
+      )
+    })
+  }
+
+  /** Waits until a request may start. */
+  private readonly ready: Effect.Effect<void> = Effect.flatMap(now, (at) => {
+    const wait = Math.max(this.pausedUntil, this.started + this.delay) - at
+    if (wait <= 0) return Effect.void
+    return Effect.acquireUseRelease(
+      Effect.sync(() => this.waits.begin()),
+      () => Effect.sleep(wait),
+      (ended) => ended
+    )
+  })
+
+  /** Marks the start of a request. Fails if the host has asked for a pause since its time had come. */
+  readonly start: Effect.Effect<void, Paused> = Effect.flatMap(now, (at) => {
+    if (at < this.pausedUntil) return new Paused()
+    this.started = at
+    return Effect.void
+  })
+
+  /** No request to the origin starts within this time. */
+  pause(millis: number): Effect.Effect<void> {
+    return Effect.map(now, (at) => {
+      const until = at + millis
+      this.note({ retryAfter: Math.max(0, until - Math.max(at, this.pausedUntil)) })
+      this.pausedUntil = Math.max(this.pausedUntil, until)
+    })
+  }
+
+  /** Keeps requests to the origin apart from now on. */
+  keepApart(millis: number): void {
+    if (millis === 0) return
+    this.delay = millis
+    // The request for robots.txt doesn't count.
+    this.started = -Infinity
+    this.note({ crawlDelay: millis })
+  }
+
+  private note({ crawlDelay, retryAfter = 0 }: { readonly crawlDelay?: number; readonly retryAfter?: number }) {
+    const known = this.waits.origins.get(this.origin) ?? { crawlDelay: 0, retryAfter: 0 }
+    this.waits.origins.set(this.origin, {
+      crawlDelay: crawlDelay ?? known.crawlDelay,
+      retryAfter: known.retryAfter + retryAfter
+    })
+  }
+
+  /** Whether it waits as long as a server asks to in its error. */
+  grants(error: LinkError): boolean {
+    return waitAfter(error, 0) <= Duration.toMillis(this.options.maxWait)
+  }
+
+  /**
+   * Repeats an attempt: whenever the server says when to come back, up to the longest wait, and otherwise where that may
+   * help. The waits are between attempts, so each attempt has to take a slot of its own.
+   */
+  patiently<A, E extends { readonly _tag: string }, R>(
+    attempt: Effect.Effect<A, E | LinkError, R>
+  ): Effect.Effect<A, E | LinkError, R> {
+    const asTold = (waited: number, times: number): Effect.Effect<A, E | LinkError, R> =>
+      Effect.catch(attempt, (error) => {
+        const wait = error instanceof LinkError ? waitAfter(error, times) : Infinity
+        return waited + wait > Duration.toMillis(this.options.maxWait)
+          ? Effect.fail(error)
+          : Effect.andThen(this.pause(wait), asTold(waited + wait, times + 1))
+      })
+    return Effect.retry(asTold(0, 0), { times: this.options.retries, while: mayPass, schedule: backOff })
+  }
+}
+
+/** How long an error asks to wait: by `Retry-After`, else after "too many requests" 1 s, 2 s, 4 s, … */
+const waitAfter = ({ retryAfter, status }: LinkError, times: number): number =>
+  retryAfter ?? (status === 429 ? 1000 * 2 ** times : Infinity)
+
+/** Waits between attempts: 0.2 s, 0.4 s, … at most 5 s. */
+const backOff = Schedule.min([Schedule.exponential("200 millis"), Schedule.spaced("5 seconds")])
+
+/** Whether a failure may pass: all but a definite answer of the server. */
+const mayPass = (error: { readonly _tag: string }): boolean => {
+  if (!(error instanceof LinkError)) return error._tag === "CutOff"
+  const { reason, retryAfter, status = 0 } = error
+  return reason === "Status"
+    ? retryAfter === undefined && (status === 408 || status >= 500 && status < 600)
+    : reason !== "InvalidUrl"
+}
+
+const now = Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos) / 1e6)
+
+export const seconds = (millis: number): string => `${millis / 1000} s`
+
+/** RFC 9309 asks for at least five. */
+const ROBOTS_REDIRECTS = 5
+
+/**
+ * The rules of an origin, by RFC 9309: without the file (4xx, too many redirects) everything is allowed; while it can't
+ * be read (5xx, a broken answer or none) nothing is. Fails where the host can't be reached at all.
+ */
+export const fetchRobots = <R>(
+  origin: string,
+  get: (url: string) => Effect.Effect<Text, LinkError | Disallowed, R>
+): Effect.Effect<Robots, LinkError | Disallowed, R> => {
+  const read = (url: string, redirects: number): Effect.Effect<Robots, LinkError | Disallowed, R> =>
+    Effect.flatMap(get(url), ({ location, status, text }) => {
+      if (!isRedirect(status)) return Effect.succeed(parseRobots(origin, text))
+      const next = location === undefined ? null : URL.parse(location, url)
+      return next === null || !next.protocol.startsWith("http") || redirects === ROBOTS_REDIRECTS
+        ? Effect.succeed(parseRobots(origin, ""))
+        : Effect.catchIf(
+          read(next.href, redirects + 1),
+          (error) => error._tag === "LinkError" && error.reason === "Unreachable",
+          unreadable
+        )
+    })
+  return read(`${origin}/robots.txt`, 0).pipe(
+    Effect.catchIf(
+      (error): error is LinkError =>
+        error._tag === "LinkError" && error.reason !== "Unreachable" && error.reason !== "InvalidUrl",
+      (error) =>
+        (error.status ?? 500) < 500 && error.reason === "Status"
+          ? Effect.succeed(parseRobots(origin, ""))
+          : unreadable(error)
+    )
+  )
+}
+
+const unreadable = ({ message }: Error) =>
+  Effect.fail(new Disallowed({ detail: `robots.txt cannot be read: ${message}` }))

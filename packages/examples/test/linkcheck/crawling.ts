@@ -1,0 +1,50 @@
+import { assert } from "@effect/vitest"
+import { GreenPool } from "@greenpool/core"
+import { Duration, Effect } from "effect"
+import { crawl, type CrawlOptions, Ledger } from "../../src/linkcheck/crawl.ts"
+import { makeReport, type Options } from "../../src/linkcheck/report.ts"
+import { layerClient } from "../../src/linkcheck/request.ts"
+
+/** How tests crawl, if they don't say otherwise. */
+export const defaults: CrawlOptions = {
+  timeout: Duration.seconds(10),
+  retries: 1,
+  maxWait: Duration.minutes(1),
+  pageLimit: 100_000
+}
+
+/** What a report says of its options; these are of no crawl in particular. */
+export const options: typeof Options.Type = {
+  size: 4,
+  maxPages: null,
+  timeout: 2000,
+  retries: 1,
+  maxWait: 10_000,
+  skip: [],
+  headers: [],
+  userAgent: "test",
+  insecure: false,
+  fragments: false
+}
+
+/** Crawls a site, which has to leave nothing in the pool, and returns the report. */
+export const check = (
+  start: string | URL,
+  { insecure, size = 4, userAgent, ...more }: Partial<CrawlOptions> & {
+    readonly size?: number
+    readonly insecure?: boolean
+    readonly userAgent?: string
+  } = {}
+) =>
+  Effect.gen(function*() {
+    const ledger = new Ledger()
+    const url = new URL(start)
+    yield* crawl(url, ledger, { ...defaults, ...more })
+    assert.deepInclude(yield* GreenPool.stats, { running: 0, waiting: 0, borrowed: 0, interrupted: 0 })
+    return makeReport(url, ledger, { complete: true, millis: 0, options })
+  }).pipe(
+    Effect.provide([
+      GreenPool.layer({ size }),
+      layerClient({ timeout: more.timeout ?? defaults.timeout, insecure, userAgent })
+    ])
+  )
