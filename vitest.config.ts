@@ -20,6 +20,15 @@ export default defineConfig({
       },
       {
         test: {
+          name: "dashboard",
+          include: ["packages/dashboard/test/**/*.test.ts"],
+          globalSetup: "packages/dashboard/test/support/assets.ts",
+          // Pages of a real browser, which take more of a machine than other tests.
+          maxConcurrency: 2
+        }
+      },
+      {
+        test: {
           name: "examples",
           include: ["packages/examples/test/**/*.test.ts"]
         }

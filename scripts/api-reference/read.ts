@@ -17,13 +17,13 @@ import type { Export, Member, Module } from "./model.ts"
 
 const root = join(import.meta.dirname, "../..")
 
-/** Reads the public modules of the library: those that `index.ts` exports from, in its order. */
-export const readModules = (): ReadonlyArray<Module> => {
+/** Reads the public modules of a package: those that `index.ts` exports from, in its order. */
+export const readModules = (folder: string): ReadonlyArray<Module> => {
   const api = new API({ cwd: root })
   try {
-    const config = join(root, "packages/core/tsconfig.src.json")
+    const config = join(root, folder, "tsconfig.src.json")
     const project = api.updateSnapshot({ openProjects: [config] }).getProject(config)
-    const index = project?.program.getSourceFile(join(root, "packages/core/src/index.ts"))
+    const index = project?.program.getSourceFile(join(root, folder, "src/index.ts"))
     const symbol = index && project?.checker.getSymbolAtLocation(index)
     if (project === undefined || symbol === undefined) throw new Error(`${config} does not open`)
     const { checker } = project

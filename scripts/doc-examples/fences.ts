@@ -9,8 +9,8 @@ export const root = join(import.meta.dirname, "../..")
  * comments, between signatures that are no programs.
  */
 export const documents: ReadonlyArray<string> = globSync(
-  ["*.md", "docs/**/*.md", "packages/examples/*.md", "packages/core/src/*.ts"],
-  { cwd: root, exclude: ["docs/reference.md"] }
+  ["*.md", "docs/**/*.md", "packages/{dashboard,examples}/*.md", "packages/{core,dashboard}/src/*.ts"],
+  { cwd: root, exclude: ["docs/reference.md", "docs/dashboard-reference.md", "**/CHANGELOG.md"] }
 ).toSorted()
 
 /** A block of code in a document. */

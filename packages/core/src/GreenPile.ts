@@ -257,15 +257,14 @@ class Pile<A, E> implements Party {
       if (reader === undefined) return
       if (!this.pool.closed && entry !== undefined && entry.exit === undefined) return
       reader.leave()
-      if (this.pool.closed) {
-        reader.give("closed")
-      } else if (entry?.exit === undefined) {
-        reader.give("none")
-      } else {
-        entry.leave()
+      let given: Exit.Exit<A, E> | "none" | "closed" = "closed"
+      if (!this.pool.closed) {
+        given = entry?.exit ?? "none"
+        entry?.leave()
         reader.entry = entry
-        reader.give(entry.exit)
       }
+      // In a turn of its own: what an observer of its fiber throws costs no other reader its result.
+      this.pool.schedule(() => reader.give(given))
     }
   }
 

@@ -218,13 +218,16 @@ describe("what a callback throws", () => {
     return Effect.void
   })
 
-  it.live("in the fiber of an item leaves the map at work", () =>
+  it.live.each([
+    { when: "in its first step", bad: observed },
+    { when: "later", bad: Effect.andThen(observed, Effect.sleep(1)) }
+  ])("in the fiber of an item, $when, leaves the map at work", ({ bad }) =>
     Effect.scoped(Effect.gen(function*() {
       const pool = yield* makePool(2)
       let read: ReadonlyArray<number> = []
       const errors = yield* uncaught(Effect.gen(function*() {
         read = yield* Stream.runCollect(
-          pool.imap((item: number) => Effect.as(item === 2 ? observed : Effect.void, item), [1, 2, 3, 4])
+          pool.imap((item: number) => Effect.as(item === 2 ? bad : Effect.void, item), [1, 2, 3, 4])
         )
         yield* Effect.sleep(20)
       }))

@@ -1,6 +1,8 @@
 // The command lines of the gallery. Each of its files exports `main`, which takes the values of these flags.
 import type { Effect } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
+import * as dashboardPassword from "./dashboard-password.ts"
+import * as dashboard from "./dashboard.ts"
 import { atLeast, expectedUrl, integer, parseUrl, path, port } from "./flags.ts"
 import * as adaptive from "./gallery/adaptive.ts"
 import * as echo from "./gallery/echo.ts"
@@ -16,6 +18,8 @@ import * as traces from "./gallery/traces.ts"
 import * as webcrawler from "./gallery/webcrawler.ts"
 
 const listenOn = port("Where to listen (default: any free port)").pipe(Flag.withDefault(0))
+
+const page = port("Where to listen; 0: any free port (default: 3000)").pipe(Flag.withDefault(3000))
 
 const url = (name: string, description: string) =>
   Flag.String(name).pipe(Flag.withDescription(description), Flag.filterMap(parseUrl, expectedUrl), Flag.optional)
@@ -53,6 +57,8 @@ export const commands: Readonly<Record<string, ReturnType<typeof gallery>>> = {
       Flag.optional
     )
   }, adaptive.main),
+  dashboard: gallery("dashboard", { port: page }, dashboard.main),
+  "dashboard-password": gallery("dashboard-password", { port: page }, dashboardPassword.main),
   echo: gallery(
     "echo",
     { port: listenOn, size: integer("size", "How many connections are served concurrently", 1000) },

@@ -76,7 +76,8 @@ export class Changes {
       const isNew = !Equal.equals(reader.seen, present)
       if (!isNew && !isLast) continue
       reader.leave()
-      reader.resume(Effect.succeed(isNew ? present : undefined))
+      // In a turn of its own: what an observer of its fiber throws costs no other reader the news.
+      reader.fiber.currentDispatcher.scheduleTask(() => reader.resume(Effect.succeed(isNew ? present : undefined)), 0)
     }
     this.rest()
   }

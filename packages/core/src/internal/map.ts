@@ -28,8 +28,8 @@ export interface Mode {
 /** What bounds a map. */
 interface Limits {
   readonly concurrency: number
-  readonly window: (size: number) => number
-  /** What the window can grow to with the size. */
+  readonly window: ((size: number) => number) | undefined
+  /** What the window can grow to with the size of the pool. */
   readonly widest: number
   /** The key and the priority of its place in the queue. */
   readonly job: JobOptions | undefined
@@ -47,8 +47,10 @@ const toLimits = ({ concurrency, key, priority, window }: MapOptions): Limits =>
     concurrency: most,
     window: typeof window === "function"
       ? (size) => checkLimit("window", window(size))
-      : (size) => fixed ?? Math.max(1, Math.min(most, size)),
-    widest: fixed ?? (typeof window === "function" ? Infinity : most),
+      : fixed === undefined
+      ? undefined
+      : () => fixed,
+    widest: fixed ?? (window === undefined ? most : Infinity),
     job: key === undefined && priority === undefined ? undefined : { key, priority }
   }
 }
@@ -78,7 +80,7 @@ class MapJob extends Job {
   exit: Exit.Exit<unknown, unknown> | undefined = undefined
   /** The job to be emitted after this one. */
   after: MapJob | undefined = undefined
-  /** Set as the first step of the fiber, before anything of the user's runs in it. */
+  /** Set in the first operation of the fiber. */
   fiber: Fiber.Fiber<unknown, unknown> | undefined = undefined
   private readonly window: Window
   private interruptor: number | undefined = undefined
@@ -99,7 +101,10 @@ class MapJob extends Job {
 
   onRefuse(): void {}
 
-  /** The job has its fiber: an interruption that came before is made up for. */
+  /**
+   * The job has its fiber, before anything of the user's runs in it: the observer is the first, and what other observers
+   * throw loses no slot. An interruption that came before is made up for.
+   */
   begin(fiber: Fiber.Fiber<unknown, unknown>): void {
     if (this.fiber !== undefined || this.state === "ended") return
     this.fiber = fiber
@@ -339,8 +344,14 @@ class Window implements Party {
   private get canTake(): boolean {
     return this.cursor !== undefined && !this.isRefused && this.ended === undefined && this.waiting === undefined &&
       !this.isPulling &&
-      this.active < this.limits.concurrency &&
-      this.inFlight < (this.width = this.limits.window(this.pool.slots.semaphore.permits))
+      this.active < this.limits.concurrency && this.inFlight < (this.width = this.size)
+  }
+
+  /** How many items may be in flight. */
+  private get size(): number {
+    const { concurrency, window } = this.limits
+    const { permits } = this.pool.slots.semaphore
+    return window === undefined ? Math.max(1, Math.min(concurrency, permits)) : window(permits)
   }
 
   /** Tells an adaptive pool whether the map would use more slots. One whose reader is slow would not. */
@@ -413,7 +424,7 @@ class Window implements Party {
       job.begin(fiber)
       spend(filler, fiber.currentOpCount)
     } catch (error) {
-      // An observer that the job added to its own fiber.
+      // An observer that the job has added to its own fiber.
       this.pool.rethrow(error)
     }
   }

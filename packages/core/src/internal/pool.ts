@@ -208,12 +208,13 @@ export class Pool {
   enterUnbounded(job: Job): boolean {
     const { slots } = this
     slots.prepare(job)
+    if (job.isRefused) return false
+    if (slots.takeOrBorrow(job)) return true
     slots.prepareToWait()
     if (job.isRefused) return false
-    if (!slots.takeOrBorrow(job)) {
-      slots.join(job)
-      this.slowWait?.start()
-    }
+    if (slots.takeOrBorrow(job)) return true
+    slots.join(job)
+    this.slowWait?.start()
     return true
   }
 

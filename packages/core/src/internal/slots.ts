@@ -384,13 +384,13 @@ export class Slots {
 
   /** What waits inside a job that has ended waits inside the one around it; fibers that outlive it keep neither. */
   private retire(job: Job): void {
-    const around = job.enclosing
+    const inside = job.waitingInside
     job.ref.job = undefined
-    const waiting = job.waitingInside?.first === undefined ? undefined : job.waitingInside.toArray()
+    if (inside?.first === undefined) return
     job.waitingInside = undefined
-    if (waiting === undefined) return
-    around?.waitingInside?.remove(job)
-    for (const inner of waiting) around?.waitingInside?.push(inner)
+    const around = job.enclosing?.waitingInside
+    around?.remove(job)
+    for (const inner of inside.toArray()) around?.push(inner)
   }
 
   /** What the job, which gets a slot or joins the queue, is among the keys, if there are any or it brings one. */

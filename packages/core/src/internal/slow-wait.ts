@@ -30,12 +30,13 @@ export class SlowWait {
 
   /** A caller has joined the queue: none in it is due before the timer, if there is one. */
   start(): void {
-    if (this.timer !== undefined) return
-    const timer = this.timers.after(this.bound, this.check)
-    // If the sleep returned immediately, `check` has already run.
-    this.timer ??= timer
-    // The clock may have served the caller.
-    if (this.slots.isIdle) this.stop()
+    if (this.timer === undefined) this.set(this.timers.after(this.bound, this.check))
+  }
+
+  /** The clock, which was asked on the way, may have had the timer fire, set another, or left no caller to watch. */
+  private set(timer: Timer): void {
+    if (this.timer === undefined && !this.slots.isIdle) this.timer = timer
+    else timer.cancel()
   }
 
   /** There is no caller to watch. */
@@ -51,7 +52,7 @@ export class SlowWait {
     const since = toMillis(oldest.since)
     const isDue = now >= this.due(since)
     if (isDue) this.warned = now
-    this.timer = this.timers.at(this.due(since), this.check)
+    this.set(this.timers.at(this.due(since), this.check))
     // Last: a logger may use the pool.
     if (isDue) this.warn(now - since)
   }

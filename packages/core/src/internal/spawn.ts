@@ -137,12 +137,15 @@ export class SpawnJob<A, E> extends Job implements Task {
     const { resume } = this
     this.resume = undefined
     // The fiber is made inside the spawner's, whose asynchronous context it takes over; then, when the spawner has
-    // gone on as far as it could, the job starts.
-    resume?.(Effect.callback((resume) => {
-      if (this.state === "holding") this.deliver(resume)
-      else resume(this.wait?.refusal === undefined ? Effect.interrupt : Effect.fail(this.wait.refusal))
-    }))
-    this.begin()
+    // gone on as far as it could, also if one of its observers throws, the job starts.
+    try {
+      resume?.(Effect.callback((resume) => {
+        if (this.state === "holding") this.deliver(resume)
+        else resume(this.wait?.refusal === undefined ? Effect.interrupt : Effect.fail(this.wait.refusal))
+      }))
+    } finally {
+      this.begin()
+    }
   }
 
   /** Takes the job out of the line, if it is there, and interrupts its spawner's wait. */

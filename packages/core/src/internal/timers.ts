@@ -34,7 +34,8 @@ export class Timers {
   private readonly schedule: (task: () => void) => void
   private readonly timers = new Heap<Timer>((a, b) => a.at < b.at || (a.at === b.at && a.number < b.number))
   private count = 0
-  private isFiring = false
+  /** Whether it fires timers, or sets its sleep, at the moment. */
+  private isBusy = false
   private sleeping: { readonly until: number; readonly fiber: Fiber.Fiber<void> } | undefined = undefined
 
   constructor(clock: Clock.Clock, context: Context.Context<never>, schedule: (task: () => void) => void) {
@@ -68,16 +69,22 @@ export class Timers {
     if (this.timers.first === undefined) this.schedule(() => this.sleep())
   }
 
-  /** Has the fiber sleep until the first timer, or not at all. */
+  /** Has the fiber sleep until the first timer, or not at all. The clock may set and cancel timers inside this. */
   private sleep(): void {
-    if (this.isFiring) return
-    const until = this.timers.first?.at
-    if (until !== undefined && this.sleeping !== undefined && this.sleeping.until <= until) return
-    const { sleeping } = this
-    this.sleeping = undefined
-    sleeping?.fiber.interruptUnsafe()
-    // The clock may have set another timer, which sleeps by itself.
-    if (until === undefined || this.sleeping !== undefined) return
+    if (this.isBusy) return
+    this.isBusy = true
+    for (;;) {
+      const until = this.timers.first?.at
+      const { sleeping } = this
+      if (until === undefined ? sleeping === undefined : sleeping !== undefined && sleeping.until <= until) break
+      this.sleeping = undefined
+      sleeping?.fiber.interruptUnsafe()
+      if (until !== undefined) this.sleepUntil(until)
+    }
+    this.isBusy = false
+  }
+
+  private sleepUntil(until: number): void {
     const sleep = this.clock.sleep(Duration.millis(until - this.now))
     const fiber = Effect.runForkWith(this.context)(sleep)
     this.sleeping = { until, fiber }
@@ -88,14 +95,15 @@ export class Timers {
 
   /** It is that time, since the clock has slept until then; a clock may count its time otherwise than its sleep. */
   private fire(until: number): void {
+    const { isBusy } = this
     this.sleeping = undefined
-    this.isFiring = true
+    this.isBusy = true
     const now = Math.max(until, this.now)
     for (let timer = this.timers.first; timer !== undefined && timer.at <= now; timer = this.timers.first) {
       this.timers.remove(timer)
       timer.onTime(now)
     }
-    this.isFiring = false
+    this.isBusy = isBusy
     this.sleep()
   }
 }

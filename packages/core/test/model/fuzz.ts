@@ -1,8 +1,10 @@
 /**
  * Runs the proof with ever new programs: `pnpm fuzz [--minutes N] [--seed S]`, and `--path P` to replay what it found.
- * `--admission`: programs with bounds, keys, priorities, times and draining.
+ * `--admission`: programs with bounds, keys, priorities, times and draining. `--acting`: programs whose users' functions
+ * act on the pool or throw, one for each seed.
  */
 import { parseArgs } from "node:util"
+import { actOut } from "./acting.ts"
 import { prove, Schedules } from "./proof.ts"
 import type { Tally } from "./side-by-side.ts"
 
@@ -11,7 +13,8 @@ const { values } = parseArgs({
     minutes: { type: "string", default: "1" },
     seed: { type: "string", default: String(Date.now() % 1_000_000_000) },
     path: { type: "string" },
-    admission: { type: "boolean", default: false }
+    admission: { type: "boolean", default: false },
+    acting: { type: "boolean", default: false }
   }
 })
 
@@ -37,7 +40,17 @@ const check = async (seed: number, path?: string): Promise<void> => {
   process.exit(1)
 }
 
-if (values.path !== undefined) {
+if (values.acting) {
+  const first = Number(values.seed)
+  let seed = first
+  for (; performance.now() < end; seed++) {
+    const problems = actOut(seed)
+    if (problems.length === 0) continue
+    console.error([...problems, `Replay: node packages/core/test/model/fuzz.ts --acting --seed ${seed}`].join("\n"))
+    process.exit(1)
+  }
+  console.log(`seeds ${first} to ${seed - 1}: nothing is wrong`)
+} else if (values.path !== undefined) {
   await check(Number(values.seed), values.path)
   console.log("nothing is wrong with that program any more")
 } else {

@@ -1,0 +1,296 @@
+/**
+ * Random programs whose users' functions act on the pool, or throw, whenever the pool calls them: its clock, tracer,
+ * logger, bound and weights, the sources, functions and windows of maps, and the observers of fibers.
+ *
+ * There is no model of what comes of it. What must hold is checked when all has come to rest: no slot and no place in the
+ * queue is lost, every caller ends, and the counters add up.
+ */
+import {
+  Clock,
+  Context,
+  Deferred,
+  type Duration,
+  Effect,
+  Exit,
+  type Fiber,
+  Logger,
+  Scope,
+  Stream,
+  Tracer
+} from "effect"
+import { toInternal } from "../../src/GreenPool.ts"
+import { GreenPile, GreenPool, type JobOptions } from "../../src/index.ts"
+import { VirtualClock } from "../support/virtual-clock.ts"
+import { World } from "../support/world.ts"
+import { Random } from "./random.ts"
+
+/** What a callback throws. */
+class Bug extends Error {}
+
+/** How many actions callbacks may set off in all, and inside each other. */
+const Budget = 60
+const MaxDepth = 3
+
+class ActingProgram {
+  readonly #random: Random
+  readonly #world = new World()
+  readonly #scope = Scope.makeUnsafe()
+  readonly #pool: GreenPool
+  readonly #context: Context.Context<never>
+  readonly #callers: Array<readonly [kind: string, Fiber.Fiber<unknown, unknown>]> = []
+  readonly #gates: Array<Deferred.Deferred<void>> = []
+  readonly #clock: VirtualClock
+  #isClosed = false
+  #depth = 0
+  #budget = 0
+
+  constructor(seed: number) {
+    this.#random = new Random(seed)
+    const clock = this.#clock = this.#actingClock()
+    this.#context = Context.make(Clock.Clock, clock).pipe(
+      Context.add(Tracer.Tracer, this.#tracer()),
+      Context.add(Logger.CurrentLoggers, new Set([Logger.make(() => this.#act("throws"))]))
+    )
+    const make = GreenPool.make({
+      size: 1 + this.#below(3),
+      tracing: true,
+      metrics: this.#below(2) === 0,
+      slowWait: 1 + this.#below(3),
+      maxWaiting: () => {
+        this.#act("throws")
+        return 1 + this.#below(20)
+      },
+      weight: () => {
+        this.#act("throws")
+        return 1 + this.#below(3)
+      },
+      onClose: this.#below(4) === 0 ? "drain" : "interrupt",
+      drainTimeout: 5
+    })
+    this.#pool = this.#world.get(
+      Effect.provideContext(Scope.provide(Effect.orDie(make), this.#scope), this.#context)
+    ) as GreenPool<never>
+  }
+
+  /** Runs it. Says what is wrong in the end. */
+  run(): ReadonlyArray<string> {
+    this.#budget = Budget
+    for (let step = 0; step < 30; step++) {
+      this.#survive(() => this.#action())
+      if (this.#below(3) === 0) this.#survive(() => this.#clock.advance(1))
+      if (this.#below(2) === 0) this.#settle()
+    }
+    this.#budget = 0
+    if (!this.#isClosed) this.#fork("resize", this.#pool.resize(3))
+    for (let round = 0; round < 40; round++) {
+      for (const gate of this.#gates.splice(0)) this.#survive(() => Deferred.doneUnsafe(gate, Exit.void))
+      this.#survive(() => this.#clock.advance(1))
+      this.#settle()
+    }
+    return this.#problems()
+  }
+
+  #problems(): ReadonlyArray<string> {
+    const { semaphore } = toInternal(this.#pool).slots
+    const stats = Effect.runSync(this.#pool.stats)
+    const { borrowed, failed, interrupted, running, started, succeeded, waiting } = stats
+    const problems: Array<string> = []
+    if (semaphore.toArray().length !== waiting) problems.push(`${semaphore.toArray().length} are in the queue`)
+    if (running + waiting + borrowed > 0) problems.push("it is not at rest")
+    if (started !== succeeded + failed + interrupted + running + borrowed) problems.push("the counters do not add up")
+    if (Effect.runSync(this.#pool.keys).length > 0) problems.push("it keeps keys")
+    const waitingCallers = this.#callers.flatMap(([kind, fiber]) => fiber.pollUnsafe() === undefined ? [kind] : [])
+    if (waitingCallers.length > 0) problems.push(`these have not ended: ${waitingCallers.join(", ")}`)
+    if (this.#clock.sleeping > 0) problems.push("somebody sleeps")
+    return problems.map((problem) => `${problem} (${this.#isClosed ? "closed" : "open"}, ${JSON.stringify(stats)})`)
+  }
+
+  #below(limit: number): number {
+    return this.#random.below(limit)
+  }
+
+  /** Whatever a callback throws is an uncaught exception, after which the process goes on. */
+  #survive(step: () => void): boolean {
+    try {
+      step()
+      return true
+    } catch (error) {
+      if (error instanceof Bug) return false
+      throw error
+    }
+  }
+
+  /** Runs until nothing is left to do. */
+  #settle(): void {
+    while (!this.#survive(() => this.#world.run())) {
+      // It goes on with the next task.
+    }
+  }
+
+  /** What a callback does: mostly nothing, else one of the actions; where it may, it throws now and then. */
+  #act(ending?: "throws"): void {
+    if (this.#depth >= MaxDepth || this.#budget <= 0 || this.#below(4) !== 0) return
+    this.#budget--
+    this.#depth++
+    this.#survive(() => this.#action())
+    this.#depth--
+    if (ending === "throws" && this.#below(6) === 0) throw new Bug()
+  }
+
+  #action(): void {
+    const pool = this.#pool
+    const actions: ReadonlyArray<() => void> = [
+      () => this.#fork("run", pool.run(this.#nested(this.#below(3)), this.#options())),
+      () => this.#fork("spawn", pool.spawn(this.#nested(this.#below(2)), this.#options())),
+      () => this.#fork("spawnN", pool.spawnN(this.#below(4) === 0 ? Effect.die("no") : this.#body())),
+      () => this.#fork("runIfAvailable", pool.runIfAvailable(this.#body(), this.#below(2) === 0 ? {} : this.#key())),
+      () => this.#fork("takeScoped", this.#taken()),
+      () => this.#fork("runStream", Stream.runDrain(pool.runStream(this.#items(), this.#options()))),
+      () => this.#fork("map", this.#map()),
+      () => this.#fork("pile", this.#pile()),
+      () => this.#fork("waitall", pool.waitall),
+      () => this.#fork("resize", pool.resize(this.#below(4))),
+      () => this.#callers[this.#below(Math.max(1, this.#callers.length))]?.[1].interruptUnsafe(),
+      () => {
+        const [gate] = this.#gates.splice(this.#below(Math.max(1, this.#gates.length)), 1)
+        if (gate !== undefined) Deferred.doneUnsafe(gate, Exit.void)
+      },
+      () => {
+        if (this.#isClosed || this.#below(6) !== 0) return
+        this.#isClosed = true
+        this.#fork("close", Scope.close(this.#scope, Exit.void))
+      }
+    ]
+    actions[this.#below(actions.length)]?.()
+  }
+
+  #fork(kind: string, effect: Effect.Effect<unknown, unknown>): void {
+    const fiber = this.#world.fork(Effect.provideContext(effect, this.#context))
+    this.#callers.push([kind, fiber])
+    if (fiber.pollUnsafe() === undefined) fiber.addObserver(() => this.#act("throws"))
+  }
+
+  #key(): { readonly key: string } {
+    return { key: this.#random.pick(["a", "b", "c"]) }
+  }
+
+  #options(): JobOptions {
+    return {
+      ...this.#below(2) === 0 ? {} : this.#key(),
+      ...this.#below(3) === 0 ? { priority: this.#below(3) } : {},
+      ...this.#below(3) === 0 ? { maxWait: 1 + this.#below(3) } : {}
+    }
+  }
+
+  #body(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const which = this.#below(4)
+      if (which === 0) return Effect.void
+      if (which === 1) return Effect.yieldNow
+      if (which === 2) {
+        return Effect.withFiber((fiber) => {
+          fiber.addObserver(() => this.#act("throws"))
+          return Effect.yieldNow
+        })
+      }
+      const gate = Deferred.makeUnsafe<void>()
+      this.#gates.push(gate)
+      return Deferred.await(gate)
+    })
+  }
+
+  #nested(depth: number): Effect.Effect<void, unknown> {
+    return depth === 0
+      ? this.#body()
+      : Effect.andThen(this.#pool.run(this.#nested(depth - 1), this.#options()), this.#body())
+  }
+
+  #items(): Stream.Stream<number> {
+    return Stream.range(1, 1 + this.#below(4)).pipe(Stream.rechunk(1), Stream.tap(() => this.#body()))
+  }
+
+  #taken(): Effect.Effect<unknown, unknown> {
+    return Effect.scoped(Effect.flatMap(this.#pool.takeScoped(this.#options()), (slot) => slot.within(this.#nested(1))))
+  }
+
+  #map(): Effect.Effect<unknown, unknown> {
+    const act = (): void => this.#act("throws")
+    const count = this.#below(5)
+    const iterable = {
+      *[Symbol.iterator]() {
+        for (let item = 0; item < count; item++) {
+          act()
+          yield item
+        }
+      }
+    }
+    const verb = this.#random.pick(["imap", "imapUnordered", "imapExit", "imapExitUnordered"] as const)
+    const source: Iterable<number> | Stream.Stream<number> = this.#below(3) === 0 ? this.#items() : iterable
+    const stream = (this.#pool[verb] as GreenPool["imap"])(
+      () => {
+        act()
+        return this.#nested(this.#below(2))
+      },
+      source as Iterable<number>,
+      {
+        ...this.#below(3) === 0 ? this.#key() : {},
+        ...this.#below(3) === 0 ? { concurrency: 1 + this.#below(2) } : {},
+        ...this.#below(3) === 0
+          ? {
+            window: (size: number) => {
+              act()
+              return size + 1
+            }
+          }
+          : {}
+      }
+    )
+    return this.#below(4) === 0 ? Stream.runHead(stream) : Stream.runDrain(stream)
+  }
+
+  #pile(): Effect.Effect<unknown, unknown> {
+    return Effect.scoped(
+      Effect.flatMap(GreenPile.make<void, unknown>(this.#pool), (pile) =>
+        Effect.andThen(
+          Effect.andThen(pile.spawn(this.#nested(1)), pile.spawn(this.#body(), this.#key())),
+          Effect.andThen(pile.next, pile.next)
+        ))
+    )
+  }
+
+  #actingClock(): VirtualClock {
+    const act = (): void => this.#act()
+    return new class extends VirtualClock {
+      override monotonicTimeNanosUnsafe(): bigint {
+        act()
+        return super.monotonicTimeNanosUnsafe()
+      }
+
+      override sleep(duration: Duration.Duration): Effect.Effect<void> {
+        return Effect.suspend(() => {
+          act()
+          return Effect.onInterrupt(super.sleep(duration), () => Effect.sync(act))
+        })
+      }
+    }()
+  }
+
+  #tracer(): Tracer.Tracer {
+    return Tracer.make({
+      span: (options) => {
+        this.#act("throws")
+        const span = new Tracer.NativeSpan(options)
+        const end = span.end.bind(span)
+        return Object.assign(span, {
+          end: (time: bigint, exit: Exit.Exit<unknown, unknown>) => {
+            end(time, exit)
+            this.#act("throws")
+          }
+        })
+      }
+    })
+  }
+}
+
+/** Runs the program of this seed. Says what is wrong in the end. */
+export const actOut = (seed: number): ReadonlyArray<string> => new ActingProgram(seed).run()

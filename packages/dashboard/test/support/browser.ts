@@ -1,0 +1,85 @@
+import { Effect } from "effect"
+import { type Browser, type BrowserContextOptions, chromium, type Locator, type Page } from "playwright-core"
+import { afterAll, assert } from "vitest"
+import { findChromium } from "../../../../scripts/runtimes/chromium.ts"
+
+export const executablePath = findChromium()
+
+if (executablePath === undefined) {
+  console.log("Left out: the tests of the page need a Chromium or Chrome on the path, as by apt-get install chromium.")
+}
+
+/** Launches the installed Chromium, which is closed after the tests of the file. */
+const launch = (args: ReadonlyArray<string> = []): Promise<Browser> => {
+  // Its sandbox refuses to run as root.
+  const sandbox = process.getuid?.() === 0 ? ["--no-sandbox"] : []
+  const browser = chromium.launch({ executablePath: executablePath!, args: [...sandbox, ...args] })
+  afterAllOnce(browser)
+  return browser
+}
+
+const launched = new Set<Promise<Browser>>()
+const afterAllOnce = (browser: Promise<Browser>) => void launched.add(browser)
+afterAll(() => Promise.all([...launched].map(async (browser) => (await browser).close())))
+
+let shared: Promise<Browser> | undefined
+
+export interface PageOptions extends BrowserContextOptions {
+  /** Where names lead, as Chromium's `--host-resolver-rules` has it: these need a browser of their own. */
+  readonly hostRules?: string
+  /** Console messages and failed requests that the test is about. */
+  readonly expects?: RegExp
+  /** Hosts beside that of the page which the test is about. */
+  readonly hosts?: ReadonlyArray<string>
+}
+
+/**
+ * Opens a page until the scope closes. No test may see an error on the page, a violation of its policy, or a request
+ * to another host, unless it expects that.
+ */
+export const openPage = (url: string, { expects, hostRules, hosts = [], ...options }: PageOptions = {}) =>
+  Effect.acquireRelease(
+    Effect.promise(async () => {
+      const browser = await (hostRules === undefined
+        ? shared ??= launch()
+        : launch([`--host-resolver-rules=${hostRules}`]))
+      const context = await browser.newContext({ locale: "en-GB", viewport: { width: 1360, height: 900 }, ...options })
+      const page = await context.newPage()
+      const problems: Array<string> = []
+      page.on("pageerror", ({ message }) => problems.push(message))
+      page.on("console", (message) => {
+        if (message.type() === "error" || message.type() === "warning") problems.push(message.text())
+      })
+      page.on("request", (request) => {
+        const { host, protocol } = new URL(request.url())
+        if (protocol !== "data:" && host !== new URL(url).host && !hosts.includes(host)) problems.push(request.url())
+      })
+      await page.goto(url, { waitUntil: "commit" })
+      return { context, page, problems }
+    }),
+    ({ context, problems }) =>
+      Effect.promise(async () => {
+        await context.close()
+        assert.deepStrictEqual(problems.filter((problem) => expects?.test(problem) !== true), [])
+      })
+  ).pipe(Effect.map(({ page }) => page))
+
+/** Waits until it is there: a loaded machine takes its time, so only where time is the point is it short. */
+export const see = (locator: Locator, seconds = 15) =>
+  Effect.promise(() => locator.first().waitFor({ timeout: seconds * 1000 }))
+
+/** Waits until it is gone. */
+export const seeNot = (locator: Locator, seconds = 15) =>
+  Effect.promise(() => locator.first().waitFor({ state: "hidden", timeout: seconds * 1000 }))
+
+/** What only acts on a page. */
+export const act = <A>(action: () => Promise<A>): Effect.Effect<A> => Effect.promise(action)
+
+export const status = (page: Page, text: string) =>
+  page.getByRole("status").filter({ hasText: new RegExp(`^${text}$`) })
+
+/** The texts of the cells of a pool's row. */
+export const rowOf = (page: Page, name: string) =>
+  page.getByRole("table", { name: "Pools" }).getByRole("row").filter({
+    has: page.getByRole("rowheader", { name, exact: true })
+  })
