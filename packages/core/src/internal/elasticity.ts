@@ -7,6 +7,8 @@
  *
  * It is pure: numbers in, a size out. It has no clock, and nothing in it is random. Times are in seconds.
  */
+import { clamp, Fit, weightOf } from "./fit.ts"
+import { Latencies } from "./latencies.ts"
 
 /** What the controller has to keep to. */
 export interface Bounds {
@@ -53,86 +55,6 @@ const Background = { least: 0.02, memory: 0.9 }
 /** From here on strain allows less growth, and from there on none. */
 const Strained = { from: 2, to: 3 }
 
-const clamp = (value: number, least: number, most: number): number => Math.max(least, Math.min(most, value))
-
-/** The weight of an observation of ln X from `n` successes, whose variance is `v / n`: above some 1000 more tells little more. */
-const weightOf = (n: number, v: number): number => n / (v + n / 1000)
-
-/** Regression of ln X on ln L: newer legs count for more, and where little is known the slope is what is sought. */
-class Fit {
-  /** The variance of the residuals, times the number of successes. */
-  private variance = 1
-  private weight = 0
-  private x = 0
-  private y = 0
-  private sxx = 0
-  private sxy = 0
-  private static readonly prior = 4
-  private static readonly memory = 30
-
-  /** How much is known: the weighted variance of ln L. */
-  get information(): number {
-    return this.sxx
-  }
-
-  get slope(): number {
-    return (this.sxy + Fit.prior * Sought) / (this.sxx + Fit.prior)
-  }
-
-  add(x: number, y: number, n: number): void {
-    if (this.weight > 0) {
-      const residual = y - this.y - this.slope * (x - this.x)
-      if (Math.abs(residual) > Math.max(0.5, 4 * Math.sqrt(this.variance / n))) {
-        // The backend is another one now; this leg may have been partly of the one before.
-        this.weight = this.sxx = this.sxy = 0
-        return
-      }
-      this.variance = clamp(this.variance + 0.1 * (n * residual * residual - this.variance), 0.3, 10)
-    }
-    const fade = 1 / (1 + this.sxx / Fit.memory)
-    const before = this.weight * fade
-    const added = weightOf(n, this.variance)
-    this.weight = before + added
-    const dx = x - this.x
-    const dy = y - this.y
-    const common = before * added / this.weight
-    this.sxx = this.sxx * fade + common * dx * dx
-    this.sxy = this.sxy * fade + common * dx * dy
-    this.x += dx * added / this.weight
-    this.y += dy * added / this.weight
-  }
-}
-
-/** Times in the slot: the median of the last 5 legs (3 are enough at first), and the lowest such median of the last 300. */
-class Latencies {
-  private readonly last: Array<number> = []
-  private count = 0
-  /** Medians that may be the lowest one day, in order of time, each lower than those after it. */
-  private readonly lowest: Array<readonly [leg: number, median: number]> = []
-  private static readonly memory = 300
-
-  add(latency: number): void {
-    const { last, lowest } = this
-    if (last.push(latency) > 5) last.shift()
-    this.count++
-    if (last.length < 3) return
-    const median = this.median
-    while (lowest.length > 0 && lowest.at(-1)![1] >= median) lowest.pop()
-    lowest.push([this.count, median])
-    if (lowest[0]![0] <= this.count - Latencies.memory) lowest.shift()
-  }
-
-  get median(): number {
-    return this.last.toSorted((a, b) => a - b)[this.last.length >> 1] ?? 0
-  }
-
-  /** The median over the lowest one, or over the target where there is one. */
-  strain(target: number): number {
-    if (target !== Infinity) return this.median / target
-    return this.lowest.length === 0 ? 1 : this.median / this.lowest[0]![1]
-  }
-}
-
 /** A leg of the start. */
 interface StartLeg {
   readonly number: number
@@ -159,7 +81,7 @@ export class Elasticity {
   private readonly bounds: Bounds
   /** The size around which the legs go. */
   private centre: number
-  private fit = new Fit()
+  private fit = new Fit(Sought)
   private latencies = new Latencies()
   /** The centre may not go above this, since the strain is too high. */
   private strained = Infinity
