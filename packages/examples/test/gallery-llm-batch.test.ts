@@ -58,17 +58,6 @@ describe("llm-batch", { timeout: 30_000 }, () => {
       assert.deepInclude(counters, { early: 0, strays: 0, requests: 120 + counters.refused + counters.failed })
     }).pipe(silent, Effect.provide(services), Effect.scoped))
 
-  it.live("starts low where the pool is adaptive, with the size as its bound", () =>
-    Effect.gen(function*() {
-      const { answered, counters, url } = yield* startApi({ rate: 10_000, burst: 10_000 })
-      const out = yield* fileOf("")
-      const api = { url, model: "m", rate: 10_000, size: 60, adaptive: true }
-      assert.strictEqual(yield* llmBatch(prompts(20), out, api), 20)
-      assert.deepStrictEqual([answered.size, counters.requests], [20, 20])
-      // Too few jobs to grow: the size alone would let them all in.
-      assert.isAtMost(counters.peak, 4)
-    }).pipe(silent, Effect.provide(services), Effect.scoped))
-
   it.live("loses no answer to Ctrl-C, and after a kill goes on with what has no answer", () =>
     Effect.gen(function*() {
       const fs = yield* FileSystem.FileSystem

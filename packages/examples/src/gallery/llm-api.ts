@@ -21,14 +21,12 @@ export const startApi = Effect.fn("startApi")(
   function*({ burst, failEvery = Infinity, rate }: { rate: number; burst: number; failEvery?: number }) {
     /**
      * `pauses`: how often the bucket ran dry. `early`: prompts that were refused, and came again before their time.
-     * `strays`: other prompts that came so long after a pause had begun that their client knew of it. `peak`: how many
-     * requests were answered concurrently at most.
+     * `strays`: other prompts that came so long after a pause had begun that their client knew of it.
      */
-    const counters = { requests: 0, refused: 0, failed: 0, pauses: 0, early: 0, strays: 0, peak: 0 }
+    const counters = { requests: 0, refused: 0, failed: 0, pauses: 0, early: 0, strays: 0 }
     /** How often each prompt was answered. */
     const answered = new Map<string, number>()
     const notBefore = new Map<string, number>()
-    let inFlight = 0
     let tokens = burst
     let filledAt = yield* Clock.currentTimeMillis
     let pausedSince = 0
@@ -66,8 +64,7 @@ export const startApi = Effect.fn("startApi")(
         return HttpServerResponse.empty({ status: 429, headers: { "retry-after": String(seconds) } })
       }
       const fails = counters.requests % failEvery === 0
-      counters.peak = Math.max(counters.peak, ++inFlight)
-      yield* Effect.ensuring(Effect.sleep("5 millis"), Effect.sync(() => inFlight--))
+      yield* Effect.sleep("5 millis")
       if (fails) {
         counters.failed++
         return HttpServerResponse.empty({ status: 500 })
