@@ -5,5 +5,9 @@ import { corePart } from "./core-part.ts"
 export default defineConfig({
   test: {
     // Some tests compute for seconds, and the machine may be busy.
-    testTimeout: 30_000, ...corePart, pool: "Bun" in globalThis ? "threads" : "forks", isolate: false }
+    testTimeout: 30_000,
+    ...corePart,
+    pool: "Bun" in globalThis ? "threads" : "forks",
+    isolate: false
+  }
 })

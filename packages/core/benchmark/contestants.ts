@@ -23,9 +23,9 @@ const repeat = (n: number, effect: Effect.Effect<unknown>): Effect.Effect<void> 
 
 /** Maps `n` items. */
 export const map = {
-  ours: (n: number, size: number, job: Effect.Effect<unknown>) => {
+  ours: (n: number, size: number, job: Effect.Effect<unknown>, options?: UnboundedOptions) => {
     const items = range(n)
-    return withPool(size, (pool) => Stream.runDrain(pool.imap(() => job, items)))
+    return withPool(size, (pool) => Stream.runDrain(pool.imap(() => job, items)), options)
   },
   oursUnordered: (n: number, size: number, job: Effect.Effect<unknown>) => {
     const items = range(n)

@@ -1,7 +1,7 @@
 /**
  * `pnpm bench`: this library against its rivals, and the table in RESULTS.md.
  * `pnpm bench --quick`: every row once on little work, to see that it runs; writes nothing.
- * `pnpm bench SUBJECT`: the rows of one subject (maps, spawns, runs, peers, observation, memory); writes nothing.
+ * `pnpm bench SUBJECT`: the rows of one subject (maps, spawns, runs, peers, observation, adaptive, memory); writes nothing.
  *
  * Rows of one subject share a process of their own: what an engine has seen of other subjects would change their times.
  */
@@ -143,6 +143,25 @@ const observation = async (): Promise<void> => {
     ours: spawn.oursWatched(N, Size, job),
     "the same with nobody who reads": spawn.ours(N, Size, job)
   })
+}
+
+/** What it costs to watch the jobs: the size cannot move here. */
+const adaptive = async (): Promise<void> => {
+  const job = YieldNow.effect
+  const on = { adaptive: { min: Size, max: Size } }
+  const limits = { "the same with a fixed size": 1.3 }
+  await compare(`run from ${N} fibers, yieldNow jobs, adaptive`, {
+    ours: run.oursFibers(N, Size, job, on),
+    "the same with a fixed size": run.oursFibers(N, Size, job)
+  }, limits)
+  await compare("spawn loop + waitall, yieldNow jobs, adaptive", {
+    ours: spawn.ours(N, Size, job, on),
+    "the same with a fixed size": spawn.ours(N, Size, job)
+  }, limits)
+  await compare("imap, yieldNow jobs, adaptive", {
+    ours: map.ours(N, Size, job, on),
+    "the same with a fixed size": map.ours(N, Size, job)
+  }, limits)
 }
 
 const runs = async (): Promise<void> => {
@@ -325,7 +344,7 @@ ${notes.map((note) => `\n${note}`).join("\n")}`
   )
 }
 
-const subjects = { maps, spawns, runs, peers, observation, memory }
+const subjects = { maps, spawns, runs, peers, observation, adaptive, memory }
 
 /** Measures one subject in a process of its own, and adds what it has to tell. */
 const measureApart = (subject: string): Promise<void> =>

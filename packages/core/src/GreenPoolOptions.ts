@@ -4,7 +4,9 @@
  * @since 0.1.0
  */
 import { Duration, Effect, Formatter, Schema } from "effect"
+import type { AdaptiveOptions } from "./AdaptiveSize.ts"
 import type { PoolFull } from "./Admission.ts"
+import type { AdaptiveSettings } from "./internal/adaptation.ts"
 import type { Settings } from "./internal/pool.ts"
 import { checkPoolSize, type InvalidPoolSize, PoolSize } from "./PoolSize.ts"
 
@@ -18,7 +20,10 @@ import { checkPoolSize, type InvalidPoolSize, PoolSize } from "./PoolSize.ts"
  * @since 0.1.0
  */
 export interface UnboundedOptions {
-  /** How many jobs may hold a slot concurrently: an integer of at least 0 (0: paused). Default: 1000, as in eventlet. */
+  /**
+   * How many jobs may hold a slot concurrently: an integer of at least 0 (0: paused). Default: 1000, as in eventlet. If
+   * the pool is adaptive, this is where it starts, and the default is 4, or the bound that is nearest to it.
+   */
   readonly size?: number | undefined
   /**
    * The name of the pool in errors, logs, stats, metrics and spans. Default: `"default"`; for a key that `Service`
@@ -50,6 +55,9 @@ export interface UnboundedOptions {
    * `interruption` or `rejection`. Histograms: `greenpool_wait_seconds`, one observation for each job that starts, 0 if
    * it didn't wait, and `greenpool_run_seconds`, one for each that ends, to the end of its finalizers.
    *
+   * An adaptive pool also has the gauges `greenpool_goodput`, in successes per second, and `greenpool_elasticity`, and
+   * the counter `greenpool_cuts_total`.
+   *
    * Default: false, which costs nothing. When on, a job costs at most two readings of the clock.
    */
   readonly metrics?: boolean | undefined
@@ -67,6 +75,12 @@ export interface UnboundedOptions {
    * wait is too long. `Infinity` or default: no warning.
    */
   readonly slowWait?: Duration.Input | undefined
+  /**
+   * Whether the pool finds its own size: the size beyond which more slots bring little more goodput. `true` means the
+   * default of each of its options. `resize(0)` rests such a pool, and `resize(n)` starts the search anew from n.
+   * Default: false, which costs nothing. When on, a job costs one reading of the clock.
+   */
+  readonly adaptive?: boolean | AdaptiveOptions | undefined
 }
 
 /** A bound on the length of the queue. */
@@ -131,7 +145,15 @@ export const GreenPoolOptions = Schema.Struct({
   drainTimeout: Schema.optional(Schema.DurationFromString),
   metrics: Schema.optional(Schema.Boolean),
   tracing: Schema.optional(Schema.Boolean),
-  slowWait: Schema.optional(Schema.DurationFromString)
+  slowWait: Schema.optional(Schema.DurationFromString),
+  adaptive: Schema.optional(Schema.Union([
+    Schema.Boolean,
+    Schema.Struct({
+      min: Schema.optional(Schema.Int.check(Schema.isGreaterThanOrEqualTo(1))),
+      max: Schema.optional(Schema.Int.check(Schema.isGreaterThanOrEqualTo(1))),
+      latencyTarget: Schema.optional(Schema.DurationFromString)
+    })
+  ]))
 })
 
 /**
@@ -148,6 +170,8 @@ export type PoolRejection<Options> = [Option<Options, "maxWaiting"> | Option<Opt
 type Option<Options, Name> = Name extends keyof Options ? Options[Name] : undefined
 
 const DefaultSize = 1000
+/** Where an adaptive pool starts. */
+const DefaultStart = 4
 
 /** Returns the value if `isAllowed`, otherwise throws an error that says what is allowed. */
 const check = <A>(what: string, allowed: string, value: A, isAllowed: boolean): A => {
@@ -164,9 +188,37 @@ const milliseconds = (what: string, duration: Duration.Input): number => {
 const checkMaxWaiting = (value: number): number =>
   check("maxWaiting", "a number of at least 0", value, typeof value === "number" && value >= 0)
 
+const checkAdaptive = (adaptive: GreenPoolOptions["adaptive"]): AdaptiveSettings | undefined => {
+  if (adaptive === undefined || adaptive === false) return undefined
+  const isObject = typeof adaptive === "object" && adaptive !== null
+  check("adaptive", "true, false, or its options", adaptive, adaptive === true || isObject)
+  const { classify, latencyTarget, max = 1000, min = 1 }: AdaptiveOptions = adaptive === true ? {} : adaptive
+  const target = latencyTarget === undefined ? Infinity : milliseconds("adaptive.latencyTarget", latencyTarget) / 1000
+  return {
+    min: check("adaptive.min", "an integer of at least 1", min, Number.isSafeInteger(min) && min >= 1),
+    max: check("adaptive.max", `an integer of at least ${min}`, max, Number.isSafeInteger(max) && max >= min),
+    target: check("adaptive.latencyTarget", "a duration above 0", target, target > 0),
+    classify: check(
+      "adaptive.classify",
+      "a function",
+      classify,
+      classify === undefined || typeof classify === "function"
+    )
+  }
+}
+
+const defaultSize = (adaptive: AdaptiveSettings | undefined): number =>
+  adaptive === undefined ? DefaultSize : Math.max(adaptive.min, Math.min(adaptive.max, DefaultStart))
+
 /** @internal */
-export const toSettings = (options: GreenPoolOptions): Effect.Effect<Settings, InvalidPoolSize> =>
-  Effect.map(checkPoolSize(options.size === undefined ? DefaultSize : options.size), (size) => {
+export const toSettings = (options: GreenPoolOptions): Effect.Effect<Settings, InvalidPoolSize> => {
+  const adaptive = checkAdaptive(options.adaptive)
+  return Effect.map(checkPoolSize(options.size === undefined ? defaultSize(adaptive) : options.size), (size) => {
+    if (adaptive !== undefined) {
+      const { max, min } = adaptive
+      const isStart = size === 0 || (size >= min && size <= max)
+      check("size", `0 or from ${min} to ${max}, where the pool adapts it`, size, isStart)
+    }
     const { drainTimeout, maxWait, maxWaiting, metrics, priorityBoost = 1, slowWait, tracing, weight } = options
     const { onClose = "interrupt" } = options
     check("onClose", `"interrupt" or "drain"`, onClose, onClose === "interrupt" || onClose === "drain")
@@ -196,6 +248,8 @@ export const toSettings = (options: GreenPoolOptions): Effect.Effect<Settings, I
         : milliseconds("drainTimeout", drainTimeout),
       metrics: metrics === true,
       tracing: tracing === true,
-      slowWait: slowWait === undefined ? Infinity : milliseconds("slowWait", slowWait)
+      slowWait: slowWait === undefined ? Infinity : milliseconds("slowWait", slowWait),
+      adaptive
     }
   })
+}

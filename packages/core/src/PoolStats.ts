@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import { Schema } from "effect"
+import { AdaptiveStats } from "./AdaptiveSize.ts"
 
 const Count = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
 
@@ -38,5 +39,7 @@ export class PoolStats extends Schema.Class<PoolStats>("@greenpool/core/PoolStat
   /** Started jobs that were interrupted. */
   interrupted: Count,
   /** Callers rejected with `PoolFull`: they never started. */
-  rejected: Count
+  rejected: Count,
+  /** What an adaptive pool has found. Absent where `adaptive` is off. */
+  adaptive: Schema.optionalKey(AdaptiveStats)
 }) {}

@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+export { type AdaptiveOptions, AdaptiveStats, type Verdict, verdictOf } from "./AdaptiveSize.ts"
 export { type CallRejection, type JobOptions, type KeyOptions, PoolFull } from "./Admission.ts"
 export { GreenPile } from "./GreenPile.ts"
 export { GreenPool, GreenPoolLive, type ServiceClass } from "./GreenPool.ts"

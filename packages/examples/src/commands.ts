@@ -3,7 +3,8 @@ import type { Effect } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import * as dashboardPassword from "./dashboard-password.ts"
 import * as dashboard from "./dashboard.ts"
-import { expectedUrl, integer, parseUrl, path, port } from "./flags.ts"
+import { atLeast, expectedUrl, integer, parseUrl, path, port } from "./flags.ts"
+import * as adaptive from "./gallery/adaptive.ts"
 import * as echo from "./gallery/echo.ts"
 import * as feedscraper from "./gallery/feedscraper.ts"
 import * as importer from "./gallery/importer.ts"
@@ -45,6 +46,17 @@ const gallery = <const Name extends string, const Config extends Command.Command
   Command.make(name, config, main).pipe(Command.withDescription(description), Command.run({ version: "0.1.0" }))
 
 export const commands: Readonly<Record<string, ReturnType<typeof gallery>>> = {
+  adaptive: gallery("adaptive", {
+    workers: integer("workers", "How many workers the server has", 16),
+    seconds: integer("seconds", "How long the client asks", 30),
+    loseAfter: Flag.Int("lose-after").pipe(
+      Flag.withDescription(
+        "Half of the workers go after so many seconds; in a terminal, also whenever Enter is pressed"
+      ),
+      atLeast(1),
+      Flag.optional
+    )
+  }, adaptive.main),
   dashboard: gallery("dashboard", { port: page }, dashboard.main),
   "dashboard-password": gallery("dashboard-password", { port: page }, dashboardPassword.main),
   echo: gallery(
@@ -69,6 +81,10 @@ export const commands: Readonly<Record<string, ReturnType<typeof gallery>>> = {
     url: url("url", "The API, such as https://api.openai.com/v1, with its key in API_KEY; without it, an embedded one"),
     model: Flag.String("model").pipe(Flag.withDescription("The model to ask, needed with --url"), Flag.optional),
     size: integer("size", "How many requests are in flight at most", 20),
+    adaptive: Flag.Boolean("adaptive").pipe(
+      Flag.withDescription("Find out how many the API can take, up to --size"),
+      Flag.withDefault(false)
+    ),
     rate: integer("rate", "Requests a second", 300),
     prompts: integer("prompts", "Without FILE: how many are generated", 2000)
   }, llmBatch.main),

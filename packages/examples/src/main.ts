@@ -5,6 +5,7 @@ const examples: Readonly<Record<string, readonly [file: string, description: str
   linkcheck: ["src/linkcheck/crawl.ts", "checks the links of a web site; without a URL, of an embedded one"],
   overload: ["src/overload/server.ts", "an HTTP server, driven beyond its capacity with and without bounds and keys"],
   farm: ["src/farm/farm.ts", "runs each line of a file through a shell command: imap, processes, live resize"],
+  adaptive: ["src/gallery/adaptive.ts", "an HTTP client whose pool finds out how much its server can take"],
   dashboard: ["src/dashboard.ts", "four pools with uneven load on a live page, to resize and pause them"],
   "dashboard-password": ["src/dashboard-password.ts", "a live page of a pool; a password allows steering"],
   echo: ["src/gallery/echo.ts", "a TCP server that sends back what it receives; its connections run in the pool"],

@@ -24,6 +24,8 @@ const HTTP = "Expected an http or https URL, such as https://example.com"
 
 describe("the flags of the examples", () => {
   const refused: ReadonlyArray<readonly [name: string, args: string, why: string]> = [
+    ["adaptive", "--workers 0", POSITIVE],
+    ["adaptive", "--lose-after 0", POSITIVE],
     ["echo", "--port 99999", PORT],
     ["echo", "--port -1", PORT],
     ["echo", "--size 0", POSITIVE],

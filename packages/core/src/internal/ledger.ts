@@ -3,13 +3,14 @@
  */
 import type { Exit } from "effect"
 import { PoolStats } from "../PoolStats.ts"
-import type { Meter } from "./meter.ts"
+import type { Adaptation } from "./adaptation.ts"
+import type { Meter, Metered } from "./meter.ts"
 import { Outcomes } from "./outcomes.ts"
 import type { Semaphore } from "./semaphore.ts"
 import { toSeconds } from "./time.ts"
 
 // Times are nanoseconds of monotonic time. They matter only where jobs are measured.
-export class Ledger {
+export class Ledger implements Metered {
   /** Jobs that hold a borrowed slot. */
   borrowed = 0
   /** The listener, called after each change. */
@@ -17,14 +18,20 @@ export class Ledger {
   private started = 0
   private readonly outcomes = new Outcomes()
   private readonly name: string
-  private readonly semaphore: Semaphore
+  readonly semaphore: Semaphore
+  /** Finds the size of the pool, if that is asked for. */
+  adaptation: Adaptation | undefined = undefined
   private readonly meter: Meter | undefined
 
   constructor(name: string, semaphore: Semaphore, meter?: Meter) {
     this.name = name
     this.semaphore = semaphore
     this.meter = meter
-    meter?.open(semaphore)
+  }
+
+  /** The pool has opened. */
+  open(): void {
+    this.meter?.open(this)
   }
 
   /** Whether jobs are measured, so that the times of steps matter. */
@@ -59,12 +66,12 @@ export class Ledger {
 
   /** The pool has closed. */
   close(): void {
-    this.meter?.close(this.semaphore)
+    this.meter?.close(this)
   }
 
   /** Returns all figures of this moment. */
   snapshot(): PoolStats {
-    const { borrowed, name, semaphore, started, outcomes } = this
+    const { adaptation, borrowed, name, semaphore, started, outcomes } = this
     return new PoolStats({
       name,
       size: semaphore.permits,
@@ -76,7 +83,8 @@ export class Ledger {
       succeeded: outcomes.succeeded,
       failed: outcomes.failed,
       interrupted: outcomes.interrupted,
-      rejected: outcomes.rejected
+      rejected: outcomes.rejected,
+      ...(adaptation === undefined ? undefined : { adaptive: adaptation.stats })
     })
   }
 }

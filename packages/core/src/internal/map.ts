@@ -29,6 +29,8 @@ export interface Mode {
 interface Limits {
   readonly concurrency: number
   readonly window: ((size: number) => number) | undefined
+  /** What the window can grow to with the size of the pool. */
+  readonly widest: number
   /** The key and the priority of its position in the queue. */
   readonly job: JobOptions | undefined
 }
@@ -48,6 +50,7 @@ const toLimits = ({ concurrency, key, priority, window }: MapOptions): Limits =>
       : fixed === undefined
       ? undefined
       : () => fixed,
+    widest: fixed ?? (window === undefined ? most : Infinity),
     job: key === undefined && priority === undefined ? undefined : { key, priority }
   }
 }
@@ -158,6 +161,10 @@ class Window implements JobGroup {
   private resumeReader: ((pull: WindowPull) => void) | undefined = undefined
   private resumeWorker: (() => void) | undefined = undefined
   private isFillDue = false
+  /** Whether the map stands still because its window is full of items that run. */
+  private stalled = false
+  /** What the window was when the map last looked. */
+  private width = 0
   private readonly worker: Fiber.Fiber<never>
 
   constructor(
@@ -323,13 +330,14 @@ class Window implements JobGroup {
       this.end(Exit.die(defect))
     }
     this.filler = undefined
+    this.countStalled()
     if (this.isReady) this.wakeReader()
   }
 
   private get canTake(): boolean {
     return this.cursor !== undefined && !this.isRefused && this.ended === undefined && this.waiting === undefined &&
       !this.isPulling &&
-      this.active < this.limits.concurrency && this.inFlight < this.size
+      this.active < this.limits.concurrency && this.inFlight < (this.width = this.size)
   }
 
   /** How many items may be in flight. */
@@ -337,6 +345,18 @@ class Window implements JobGroup {
     const { concurrency, window } = this.limits
     const { permits } = this.pool.slots.semaphore
     return window === undefined ? Math.max(1, Math.min(concurrency, permits)) : window(permits)
+  }
+
+  /** Tells an adaptive pool whether the map would use more slots. One whose reader is slow would not. */
+  private countStalled(): void {
+    const { adaptation } = this.pool.ledger
+    if (adaptation === undefined) return
+    const stalled = this.state === "reading" && this.ended === undefined && this.waiting === undefined &&
+      this.active < this.limits.concurrency && this.inFlight >= this.width && this.width < this.limits.widest &&
+      this.first?.exit === undefined
+    if (stalled === this.stalled) return
+    this.stalled = stalled
+    adaptation.stalled += stalled ? 1 : -1
   }
 
   private get enclosing(): Job | undefined {
@@ -421,6 +441,7 @@ class Window implements JobGroup {
       this.failed ??= exit
       this.stop()
     }
+    this.countStalled()
     if (this.isReady) this.wakeReader()
     // If the window is wider than the concurrency, an ended job makes room before its result is read.
     if (this.filler === undefined && this.active + 1 === this.limits.concurrency) this.scheduleFill()
@@ -483,6 +504,7 @@ class Window implements JobGroup {
   /** Takes no further items; the one that waits for a slot leaves the queue. */
   private stop(): void {
     this.state = "stopped"
+    this.countStalled()
     const waiting = this.waiting
     this.waiting = undefined
     if (waiting?.state === "waiting") this.pool.slots.cancel(waiting)

@@ -4,6 +4,7 @@
  * All series are read when the registry takes a snapshot: a job costs two readings of the clock and some additions.
  */
 import { Context, type Exit, Function, Metric } from "effect"
+import type { Adaptation } from "./adaptation.ts"
 import { Outcomes } from "./outcomes.ts"
 import type { Semaphore } from "./semaphore.ts"
 
@@ -51,6 +52,17 @@ const gauges = {
   greenpool_waiting: ["Callers that wait for a slot", "waiting"]
 } as const
 
+const adaptiveGauges = {
+  greenpool_goodput: ["Successes per second in the last leg", "goodput"],
+  greenpool_elasticity: ["Per cent more goodput for one per cent more slots", "elasticity"]
+} as const
+
+/** What a meter reads of each pool when the registry takes a snapshot. */
+export interface Metered {
+  readonly semaphore: Semaphore
+  readonly adaptation: Adaptation | undefined
+}
+
 const meters = new WeakMap<Metric.MetricRegistry, Map<string, Meter>>()
 
 export class Meter {
@@ -60,8 +72,10 @@ export class Meter {
   private readonly pool: string
   private readonly context: Context.Context<never>
   /** Of the pools that are open. */
-  private readonly semaphores = new Set<Semaphore>()
+  private readonly pools = new Set<Metered>()
   private registrations: ReadonlyArray<Metric.Registration> = []
+  /** Cuts of the size, of pools that have closed. */
+  private cuts = 0
 
   /** The meter for pools of this name that are made in this context. */
   static of(pool: string, context: Context.Context<never>): Meter {
@@ -87,14 +101,15 @@ export class Meter {
   }
 
   /** Adds an open pool, and registers the series. */
-  open(semaphore: Semaphore): void {
-    this.semaphores.add(semaphore)
+  open(pool: Metered): void {
+    this.pools.add(pool)
     const attributes = { pool: this.pool }
     this.registrations = Object.entries(gauges).map(([name, [description, figure]]) =>
       this.register(Metric.gauge(name, { description, attributes }), () => ({
-        value: [...this.semaphores].reduce((sum, semaphore) => sum + semaphore[figure], 0)
+        value: [...this.pools].reduce((sum, { semaphore }) => sum + semaphore[figure], 0)
       }))
     )
+    if (pool.adaptation !== undefined) this.openAdaptive(attributes)
     for (const [outcome, figure] of Object.entries(figures)) {
       const description = "Jobs that ended and callers that were rejected"
       const counter = { description, attributes: { ...attributes, outcome }, incremental: true }
@@ -113,14 +128,34 @@ export class Meter {
     histogram("run", this.runs)
   }
 
+  /** Adds what shows how pools find their size: their goodput together, and their mean elasticity. */
+  private openAdaptive(attributes: { readonly pool: string }): void {
+    const figures = (figure: "goodput" | "elasticity" | "cuts") =>
+      [...this.pools].flatMap(({ adaptation }) => adaptation === undefined ? [] : [adaptation.stats[figure]])
+    const sum = (values: ReadonlyArray<number>) => values.reduce((sum, value) => sum + value, 0)
+    const registrations = Object.entries(adaptiveGauges).map(([name, [description, figure]]) =>
+      this.register(Metric.gauge(name, { description, attributes }), () => {
+        const values = figures(figure)
+        return { value: figure === "elasticity" ? sum(values) / values.length : sum(values) }
+      })
+    )
+    this.registrations = [...this.registrations, ...registrations]
+    const counter = { description: "Cuts of the size for an overload", attributes, incremental: true }
+    this.register(Metric.counter("greenpool_cuts_total", counter), () => ({
+      count: this.cuts + sum(figures("cuts")),
+      incremental: true
+    }))
+  }
+
   private register<Input, State>(metric: Metric.Metric<Input, State>, get: () => State): Metric.Registration {
     return Metric.registerUnsafe(metric, this.context, { get, update: Function.constVoid, modify: Function.constVoid })
   }
 
   /** A pool has closed: its gauges end, its counters and histograms stay. */
-  close(semaphore: Semaphore): void {
-    this.semaphores.delete(semaphore)
-    if (this.semaphores.size > 0) return
+  close(pool: Metered): void {
+    this.pools.delete(pool)
+    this.cuts += pool.adaptation?.stats.cuts ?? 0
+    if (this.pools.size > 0) return
     for (const registration of this.registrations) registration.remove()
   }
 

@@ -4,6 +4,7 @@
 import { Clock, Context, Effect, type Fiber, Scheduler } from "effect"
 import type { KeyStats } from "../KeyStats.ts"
 import { checkPoolSize, type InvalidPoolSize } from "../PoolSize.ts"
+import { Adaptation, type AdaptiveSettings } from "./adaptation.ts"
 import { Changes } from "./changes.ts"
 import { type Bounds, Gate } from "./gate.ts"
 import { Ledger } from "./ledger.ts"
@@ -30,6 +31,8 @@ export interface Settings extends Bounds, Omit<Ranking, "clock"> {
   readonly metrics: boolean
   /** How long a caller may be in the queue without a warning. */
   readonly slowWait: number
+  /** How it finds its size, if it does. */
+  readonly adaptive: AdaptiveSettings | undefined
 }
 
 /** A fiber in `waitall`, or a close that drains. */
@@ -78,6 +81,10 @@ export class Pool {
     this.changes = new Changes(this.ledger, () => this.gate.closed && semaphore.isIdle)
     this.slots = new Slots(semaphore, this.ledger, { ...settings, clock }, () => this.onLeave())
     this.timers = new Timers(clock, context, this.tasks)
+    if (settings.adaptive !== undefined) {
+      this.ledger.adaptation = new Adaptation(this, settings.adaptive, settings.size, this.timers, context)
+    }
+    this.ledger.open()
     this.slowWait = settings.slowWait === Infinity
       ? undefined
       : new SlowWait(this.name, settings.slowWait, semaphore, this.timers, context)
@@ -134,11 +141,18 @@ export class Pool {
       Effect.flatMap((size) => {
         // It may have closed in the meantime.
         if (this.gate.closed) return this.gate.refuse
-        this.slots.resize(size)
-        for (const group of this.groups) group.lookAgain()
+        if (this.ledger.adaptation === undefined) this.setSize(size)
+        else this.ledger.adaptation.resized(size)
         return Effect.void
       })
     )
+  }
+
+  /** Changes the number of slots. */
+  setSize(size: number): void {
+    if (size === this.slots.semaphore.permits) return
+    this.slots.resize(size)
+    for (const group of this.groups) group.lookAgain()
   }
 
   /** Drains the pool, unless its options say otherwise or a job of its own closes it, then shuts it. */
@@ -169,6 +183,7 @@ export class Pool {
   /** Refuses all callers from here on, interrupts all that waits or runs, and waits for what ran. */
   private readonly shut: Effect.Effect<void> = Effect.suspend(() => {
     this.gate.closed = true
+    this.ledger.adaptation?.close()
     this.wakeIdle(Effect.interrupt)
     this.slots.refuseAll()
     this.changes.notify()

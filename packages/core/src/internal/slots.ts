@@ -246,6 +246,7 @@ export class Slots {
     this.startStep()
     // The clock may have ended it by now.
     if (job.state !== "holding") return
+    const { free, taken } = this.semaphore
     this.ledger.end(exit, job.since, this.now)
     const { borrower, claim, lender } = job
     job.state = "ended"
@@ -268,6 +269,7 @@ export class Slots {
     }
     if (job.onEnd !== undefined) { for (const onEnd of job.onEnd) onEnd() }
     this.left()
+    this.ledger.adaptation?.ended(exit, taken, free)
   }
 
   /** A job in the queue gets a slot of the pool. */

@@ -66,6 +66,14 @@ describe("what crosses a boundary", () => {
       readonly metrics?: boolean | undefined
       readonly tracing?: boolean | undefined
       readonly slowWait?: Duration.Duration | undefined
+      readonly adaptive?:
+        | boolean
+        | {
+          readonly min?: number | undefined
+          readonly max?: number | undefined
+          readonly latencyTarget?: Duration.Duration | undefined
+        }
+        | undefined
     }>()
   })
 })

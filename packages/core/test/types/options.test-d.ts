@@ -1,6 +1,6 @@
 // What does not compile need not be run.
 // @effect-diagnostics floatingEffect:off missingEffectError:off missingEffectContext:off
-import { Config, Effect, type Layer, type Scope, Stream } from "effect"
+import { Config, Effect, type Exit, type Layer, type Scope, Stream } from "effect"
 import { describe, expectTypeOf, it } from "vitest"
 import {
   type CallRejection,
@@ -11,7 +11,8 @@ import {
   type JobOptions,
   type PoolFull,
   type PoolRejection,
-  type UnboundedOptions
+  type UnboundedOptions,
+  verdictOf
 } from "../../src/index.ts"
 
 class Key extends GreenPool.Service<Key>()("types/Key", { size: 3 }) {}
@@ -33,6 +34,8 @@ describe("an option that does not exist (rule 44)", () => {
     GreenPool.make({ maxwait: "1 second" })
     // @ts-expect-error
     GreenPool.make({ ...someOptions, maxWating: 50 })
+    // @ts-expect-error
+    GreenPool.make({ adaptive: { maximum: 50 } })
     // @ts-expect-error
     GreenPool.Service<Key>()("Key", { size: 10, maxWating: 50 })
     // @ts-expect-error
@@ -115,6 +118,12 @@ describe("an option of a wrong type (rule 44)", () => {
     GreenPool.make({ maxWaiting: "3" })
     // @ts-expect-error
     GreenPool.make({ maxWaiting: (size: string) => size.length })
+    // @ts-expect-error
+    GreenPool.make({ adaptive: "true" })
+    // @ts-expect-error
+    GreenPool.make({ adaptive: { max: "50" } })
+    // @ts-expect-error
+    GreenPool.make({ adaptive: { classify: () => "fine" } })
   })
 })
 
@@ -150,6 +159,14 @@ describe("what a pool can fail with (semantic 24)", () => {
     expectTypeOf(GreenPool.make({} as UnboundedOptions)).toEqualTypeOf<Made<never>>()
   })
 
+  it("is not changed by adaptive", () => {
+    type Made<Rejected> = Effect.Effect<GreenPool<Rejected>, InvalidPoolSize, Scope.Scope>
+    expectTypeOf(GreenPool.make({ adaptive: true })).toEqualTypeOf<Made<never>>()
+    expectTypeOf(GreenPool.make({ adaptive: { classify: verdictOf, max: 50 } })).toEqualTypeOf<Made<never>>()
+    expectTypeOf(GreenPool.make({ adaptive: true, maxWaiting: 50 })).toEqualTypeOf<Made<PoolFull>>()
+    expectTypeOf(GreenPool.make({ adaptive: { max: 50 }, maxWaiting: (size) => size })).toEqualTypeOf<Made<PoolFull>>()
+  })
+
   it("can be named", () => {
     expectTypeOf<PoolRejection<{ size: 3 }>>().toEqualTypeOf<never>()
     expectTypeOf<PoolRejection<{ maxWaiting: 3 }>>().toEqualTypeOf<PoolFull>()
@@ -166,6 +183,43 @@ describe("what a pool can fail with (semantic 24)", () => {
     const size = (pool: GreenPool<unknown>) => pool.size
     expectTypeOf(size(pool)).toEqualTypeOf<Effect.Effect<number>>()
     expectTypeOf(size(bounded)).toEqualTypeOf<Effect.Effect<number>>()
+  })
+})
+
+describe("adaptive (surface)", () => {
+  it("has the parameter of classify inferred", () => {
+    const isExit = (exit: Exit.Exit<unknown, unknown>) => exit._tag === "Success" ? "ok" : "ignore"
+    GreenPool.make({
+      adaptive: {
+        classify: (exit) => {
+          expectTypeOf(exit).toEqualTypeOf<Exit.Exit<unknown, unknown>>()
+          return isExit(exit)
+        }
+      }
+    })
+    GreenPool.Service<Key>()("types/Adaptive", {
+      maxWaiting: (size) => size,
+      adaptive: {
+        classify: (exit) => {
+          expectTypeOf(exit).toEqualTypeOf<Exit.Exit<unknown, unknown>>()
+          return isExit(exit)
+        }
+      }
+    })
+    GreenPool.layer({ adaptive: { classify: (exit) => isExit(exit) } })
+  })
+
+  it("comes from configuration", () => {
+    type Configured<Self> = Layer.Layer<Self, InvalidPoolSize | Config.ConfigError>
+    const bounds = Config.all({ max: Config.Int("MAX") })
+    expectTypeOf(GreenPool.layerConfig({ adaptive: Config.Boolean("POOL_ADAPTIVE") })).toEqualTypeOf<
+      Configured<GreenPool>
+    >()
+    expectTypeOf(GreenPool.layerConfig({ size: Config.Int("START"), adaptive: bounds })).toEqualTypeOf<
+      Configured<GreenPool>
+    >()
+    expectTypeOf(Key.layerConfig({ adaptive: bounds })).toEqualTypeOf<Configured<Key>>()
+    expectTypeOf(BoundedKey.layerConfig({ adaptive: bounds })).toEqualTypeOf<Configured<BoundedKey>>()
   })
 })
 

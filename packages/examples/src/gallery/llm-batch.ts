@@ -11,9 +11,14 @@ import { type Prompt, readPrompts } from "./llm-prompts.ts"
 import { type Api, makeRequest } from "./llm-request.ts"
 import { makeWaits } from "./llm-waits.ts"
 
+interface Limits {
+  readonly size: number
+  readonly adaptive?: boolean
+}
+
 /** Asks what has no answer in the file yet, and appends the answers to it. Returns how many there are. */
 export const llmBatch = Effect.fn("llmBatch")(
-  function*(prompts: ReadonlyArray<Prompt>, out: string, api: Api & { readonly size: number }) {
+  function*(prompts: ReadonlyArray<Prompt>, out: string, api: Api & Limits) {
     const { answered, append } = yield* openAnswers(out, prompts)
     const todo = prompts.filter(({ id }) => !answered.has(id))
     const tally = { done: prompts.length - todo.length, failed: 0 }
@@ -42,7 +47,12 @@ export const llmBatch = Effect.fn("llmBatch")(
     yield* Effect.addFinalizer(() => progress)
     yield* Effect.forkScoped(Effect.schedule(progress, Schedule.spaced("1 second")))
     yield* Effect.forEach(todo, ask, { concurrency: 4 * api.size, discard: true }).pipe(
-      Effect.provide(GreenPool.layer({ size: api.size, onClose: "drain", drainTimeout: "10 seconds" }))
+      Effect.provide(GreenPool.layer({
+        // An adaptive pool starts low, and `size` is as far as it goes.
+        ...(api.adaptive === true ? { adaptive: { max: api.size } } : { size: api.size }),
+        onClose: "drain",
+        drainTimeout: "10 seconds"
+      }))
     )
     if (tally.failed > 0) return yield* new Unanswered({ count: tally.failed })
     return tally.done
@@ -50,13 +60,12 @@ export const llmBatch = Effect.fn("llmBatch")(
   Effect.scoped
 )
 
-interface Options {
+interface Options extends Limits {
   readonly file: Option.Option<string>
   readonly model: Option.Option<string>
   readonly out: string
   readonly prompts: number
   readonly rate: number
-  readonly size: number
   readonly url: Option.Option<URL>
 }
 

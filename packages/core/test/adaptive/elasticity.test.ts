@@ -1,0 +1,368 @@
+/**
+ * The controller of adaptive size, on made-up legs.
+ */
+import { describe, expect, it } from "vitest"
+import { type Bounds, Elasticity, type Leg } from "../../src/internal/elasticity.ts"
+import { randomOf } from "./simulation.ts"
+
+const free: Bounds = { min: 1, max: 1000, target: Infinity }
+
+/** A backend: goodput and latency at a size, and the share of overloads. */
+interface Curve {
+  readonly goodput: (size: number) => number
+  readonly latency?: (size: number) => number
+}
+
+/** Workers with a queue, and no chance in it. */
+const workers = (count: number): Curve => ({
+  goodput: (size) => Math.min(size, count),
+  latency: (size) => Math.max(1, size / count)
+})
+
+/** A curve with elasticity 0.2 at four times the constant. */
+const saturating = (constant: number): Curve => ({
+  goodput: (size) => size / (1 + size / constant),
+  latency: (size) => 1 + size / constant
+})
+
+const legOf = (size: number, { goodput, latency = () => 1 }: Curve, leg?: Partial<Leg>): Leg => {
+  const ends = Math.max(size, 20)
+  const seconds = ends / goodput(size)
+  return { ends, successes: ends, overloads: 0, seconds, taken: latency(size) * ends / seconds, wanted: true, ...leg }
+}
+
+/** So many legs on this curve; gives the size of each. */
+const legs = (elasticity: Elasticity, count: number, curve: Curve, leg?: (size: number) => Partial<Leg>) =>
+  Array.from({ length: count }, () => {
+    const { size } = elasticity
+    elasticity.learn(legOf(size, curve, leg?.(size)))
+    return size
+  })
+
+/** A search whose start has ended with this size as its centre: so many jobs leave no doubt. */
+const steady = (size: number, bounds: Partial<Bounds> = {}): Elasticity => {
+  const elasticity = new Elasticity(size, { ...free, ...bounds })
+  const goodput = size
+  legs(elasticity, 2, workers(size), () => ({ ends: 1e6, successes: 1e6, seconds: 1e6 / goodput, taken: goodput }))
+  return elasticity
+}
+
+const mean = (sizes: ReadonlyArray<number>): number => sizes.reduce((a, b) => a + b) / sizes.length
+
+/** All of these jobs are overloads. */
+const refused = (size: number): Partial<Leg> => ({ successes: 0, overloads: Math.max(size, 20) })
+
+describe("the start", () => {
+  it("doubles while that brings much more, then goes to where the queue begins", () => {
+    const elasticity = new Elasticity(4, free)
+    expect(legs(elasticity, 5, workers(32))).toEqual([4, 8, 16, 32, 64])
+    expect(elasticity.phase).toBe("steady")
+    // 15 % above 32, at the most
+    expect(elasticity.size).toBe(36)
+  })
+
+  it("stays within the last two sizes", () => {
+    const elasticity = new Elasticity(32, free)
+    legs(elasticity, 2, { goodput: (size) => size < 64 ? 32 : 320, latency: () => 1 })
+    legs(elasticity, 1, { goodput: () => 20, latency: () => 1 })
+    expect(elasticity.phase).toBe("steady")
+    expect(elasticity.size).toBe(73)
+  })
+
+  it("does not take a few jobs at their word", () => {
+    const elasticity = new Elasticity(4, free)
+    expect(legs(elasticity, 3, { goodput: () => 10 }).slice(0, 3)).toEqual([4, 8, 16])
+    expect(elasticity.phase).toBe("starting")
+  })
+
+  it("ends at the largest size that is allowed", () => {
+    const elasticity = new Elasticity(4, { ...free, max: 13 })
+    expect(legs(elasticity, 4, saturating(1000))).toEqual([4, 8, 13, 13])
+    expect(elasticity.phase).toBe("steady")
+  })
+
+  it("ends where twice the latency would be beyond the target", () => {
+    const elasticity = new Elasticity(4, { ...free, target: 0.4 })
+    legs(elasticity, 2, { goodput: (size) => size * 10, latency: (size) => size / 32 })
+    expect(elasticity.phase).toBe("steady")
+    expect(elasticity.size).toBe(9)
+  })
+
+  it("ends with a cut where the backend has too much", () => {
+    const elasticity = new Elasticity(32, free)
+    legs(elasticity, 1, workers(100), refused)
+    expect(elasticity).toMatchObject({ phase: "steady", cuts: 1, ceiling: 32, size: 24 })
+  })
+})
+
+describe("the steady search", () => {
+  it("goes above and below its centre in turn, by 15 % or one slot at most (A10)", () => {
+    for (let centre = 1; centre <= 300; centre++) {
+      const elasticity = steady(centre, { min: 1, max: 10_000 })
+      // With the elasticity that is sought, nothing moves.
+      const [one, other] = legs(elasticity, 2, { goodput: (size) => size ** 0.2 }) as [number, number]
+      const [low, high] = one < other ? [one, other] : [other, one]
+      expect(high).toBeGreaterThan(low)
+      const most = Math.max(0.15 * centre, 1)
+      expect(high - centre).toBeLessThanOrEqual(most + 1e-9)
+      expect(centre - low).toBeLessThanOrEqual(most + 1e-9)
+    }
+  })
+
+  it.each([2, 5, 20, 100])("finds the size at which the elasticity is 0.2 (%i)", (constant) => {
+    const elasticity = new Elasticity(4, free)
+    legs(elasticity, 150, saturating(constant))
+    const found = mean(legs(elasticity, 40, saturating(constant)))
+    // The strain stops it before, where the start has been low enough to tell.
+    expect(found / constant).toBeGreaterThan(2)
+    expect(found / constant).toBeLessThan(4.4)
+    const unstrained = { ...saturating(constant), latency: () => 1 }
+    legs(elasticity, 400, unstrained)
+    expect(mean(legs(elasticity, 40, unstrained)) / (4 * constant)).toBeGreaterThan(0.85)
+    expect(mean(legs(elasticity, 40, unstrained)) / (4 * constant)).toBeLessThan(1.15)
+  })
+
+  it("moves its centre by 28 % at most (A10)", () => {
+    const elasticity = steady(32)
+    const sizes = legs(elasticity, 30, { goodput: (size) => size ** 1.5 })
+    sizes.slice(2).forEach((size, i) => expect(size / sizes[i]!).toBeLessThanOrEqual(1.285 ** 2 * 1.05))
+    expect(sizes.at(-1)).toBeGreaterThan(300)
+  })
+
+  it("keeps to its bounds (A2)", () => {
+    const elasticity = steady(16, { min: 12, max: 20 })
+    expect(Math.max(...legs(elasticity, 60, { goodput: (size) => size }))).toBe(20)
+    expect(Math.min(...legs(elasticity, 60, { goodput: (size) => 1 / size }))).toBe(12)
+  })
+
+  it("forgets what it knew when the backend has become another one", () => {
+    const elasticity = steady(100)
+    legs(elasticity, 20, workers(100))
+    const known = elasticity.elasticity
+    expect(known).toBeLessThan(0.19)
+    legs(elasticity, 1, workers(20))
+    // What is sought is what it presumes.
+    expect(elasticity.elasticity).toBe(0.2)
+  })
+
+  it("learns nothing from jobs that none succeeded of, or that did not want more slots (A3, A9)", () => {
+    const elasticity = steady(32)
+    const { size } = elasticity
+    expect(new Set(legs(elasticity, 100, { goodput: () => 1e6 }, () => ({ successes: 0 })))).toEqual(new Set([size]))
+    expect(new Set(legs(elasticity, 100, { goodput: () => 1 }, () => ({ wanted: false })))).toEqual(new Set([size]))
+    expect(elasticity).toMatchObject({ size, cuts: 0 })
+  })
+})
+
+describe("an overload", () => {
+  it("is more than chance makes of 2 %: 2 + 1.5 m + 3 √m", () => {
+    // m = 2 of 100: 9.24 are tolerated.
+    const over = (overloads: number) => {
+      const elasticity = steady(100)
+      elasticity.learn(legOf(100, workers(100), { ends: 100, successes: 100 - overloads, overloads }))
+      return elasticity.cuts
+    }
+    expect([over(9), over(10)]).toEqual([0, 1])
+  })
+
+  it("leaves 85 % of the size and a ceiling, below which it then stays", () => {
+    const elasticity = steady(100)
+    const { size } = elasticity
+    legs(elasticity, 1, workers(100), refused)
+    expect(elasticity).toMatchObject({ cuts: 1, ceiling: size })
+    expect(elasticity.size).toBe(Math.ceil(0.85 * 0.85 * size))
+    const sizes = legs(elasticity, 9, { goodput: (size) => size })
+    expect(Math.max(...sizes)).toBe(size - 1)
+  })
+
+  it("at the smallest size changes nothing", () => {
+    const elasticity = new Elasticity(1, free)
+    legs(elasticity, 50, workers(1), refused)
+    expect(elasticity.size).toBe(1)
+  })
+
+  /** Overloads above 32; gives the legs that had some. */
+  const capped = (elasticity: Elasticity, count: number): ReadonlyArray<number> =>
+    legs(elasticity, count, { goodput: (size) => size }, (size) => size > 32 ? refused(size) : {})
+      .flatMap((size, i) => size > 32 ? [i] : [])
+
+  it("is tried again after 8 quiet legs, 16, 32, and then every 64", () => {
+    const elasticity = steady(30)
+    const failed = capped(elasticity, 600)
+    expect(elasticity.ceiling).toBe(33)
+    const distances = failed.slice(1).map((leg, i) => leg - failed[i]!)
+    const pauses = distances.filter((distance) => distance >= 8) // and some legs to come near the ceiling again
+    ;[8, 16, 32, 64, 64, 64].forEach((pause, i) => {
+      expect(pauses[i]).toBeGreaterThan(pause)
+      expect(pauses[i]).toBeLessThan(pause + 8)
+    })
+  })
+
+  it.each([3, 5, 10, 33, 100])("that is over lifts the ceiling, faster each time, at every size (%i)", (ceiling) => {
+    const elasticity = steady(ceiling)
+    while (elasticity.cuts === 0 || elasticity.size >= ceiling) {
+      legs(elasticity, 1, { goodput: (size) => size }, (size) => size >= ceiling ? refused(size) : {})
+    }
+    const ceilings = [elasticity.ceiling!]
+    for (let i = 0; i < 200 && elasticity.ceiling! < 1000; i++) {
+      legs(elasticity, 1, { goodput: (size) => size })
+      if (elasticity.ceiling !== ceilings.at(-1)) ceilings.push(elasticity.ceiling!)
+    }
+    const factors = ceilings.slice(1).map((ceiling, i) => ceiling / ceilings[i]!)
+    expect(factors.slice(0, 3).map((factor) => factor.toFixed(2))).toEqual(["1.25", "1.56", "2.44"])
+  })
+
+  it.each([0.05, 0.3])("at random is background (%f)", (share) => {
+    const random = randomOf(1)
+    const elasticity = new Elasticity(4, free)
+    const chance = (size: number): Partial<Leg> => {
+      const ends = Math.max(size, 20)
+      const overloads = Array.from({ length: ends }, random).filter((value) => value < share).length
+      return { ends, overloads, successes: ends - overloads }
+    }
+    legs(elasticity, 200, workers(100), chance)
+    const { cuts } = elasticity
+    const sizes = legs(elasticity, 1000, workers(100), chance)
+    expect(elasticity.cuts - cuts).toBeLessThanOrEqual(3)
+    expect(mean(sizes)).toBeGreaterThan(80)
+  })
+})
+
+describe("strain", () => {
+  /** All the same goodput a slot; the latency is of the moment. */
+  const atLatency = (latency: number): Curve => ({ goodput: (size) => size, latency: () => latency })
+
+  it("of more than 3 stops the growth", () => {
+    const elasticity = steady(32)
+    legs(elasticity, 6, { goodput: () => 32, latency: () => 1 })
+    legs(elasticity, 6, atLatency(5))
+    const [size] = legs(elasticity, 1, atLatency(5))
+    expect(Math.max(...legs(elasticity, 50, atLatency(5)))).toBeLessThan(size! * 1.5)
+  })
+
+  it("is not what a lasting change of the latency keeps the size low by (no ratchet)", () => {
+    const elasticity = steady(32)
+    legs(elasticity, 6, workers(32))
+    legs(elasticity, 6, atLatency(5))
+    const highest = mean(legs(elasticity, 20, atLatency(5)))
+    // Down for a while, and up again.
+    legs(elasticity, 20, { goodput: (size) => 1 / size, latency: () => 5 })
+    expect(mean(legs(elasticity, 4, atLatency(5)))).toBeLessThan(highest / 2)
+    legs(elasticity, 30, atLatency(5))
+    expect(mean(legs(elasticity, 20, atLatency(5)))).toBeGreaterThan(highest * 0.95)
+  })
+
+  it("is forgotten after 300 legs", () => {
+    const elasticity = steady(8)
+    legs(elasticity, 6, workers(8))
+    legs(elasticity, 300, atLatency(5))
+    legs(elasticity, 40, atLatency(5))
+    expect(elasticity.size).toBeGreaterThan(500)
+  })
+
+  it("with a target is the latency over it: above it the pool shrinks, however well more slots do", () => {
+    const elasticity = steady(64, { target: 2 })
+    const curve: Curve = { goodput: (size) => size, latency: (size) => size / 16 }
+    legs(elasticity, 100, curve)
+    const sizes = legs(elasticity, 40, curve)
+    expect(mean(sizes)).toBeGreaterThan(27)
+    expect(mean(sizes)).toBeLessThan(35)
+  })
+})
+
+describe("a leg", () => {
+  it("waits a time in the slot, then counts as many ends as there are slots, 20 at least", () => {
+    for (const [size, ends] of [[16, 20], [32, 32]] as const) {
+      const elasticity = new Elasticity(size, free)
+      let now = 0
+      const end = (count: number) => {
+        const { size } = elasticity
+        for (let i = 0; i < count; i++) elasticity.end(now += 1 / size, "ok", size, true)
+      }
+      // As many as there are slots, of which the leg knows no more, one that opens it, those that count, one after them.
+      end(size + 1 + ends)
+      expect([elasticity.size, elasticity.latency]).toEqual([size, 0])
+      end(1)
+      expect(elasticity.size).toBe(size * 2)
+      expect(elasticity.goodput).toBeCloseTo(size)
+      expect(elasticity.latency).toBeCloseTo(1)
+      // Then a time in the slot, in which twice as many end.
+      end(4 * size)
+      expect(elasticity.size).toBe(size * 2)
+      end(2)
+      expect(elasticity.size).toBe(size * 4)
+    }
+  })
+
+  it("has all of the jobs that end together, or none of them", () => {
+    // 32 workers, all in step: more slots than that end no more jobs.
+    const elasticity = new Elasticity(32, free)
+    const sizes: Array<number> = []
+    for (let second = 1; second < 200; second++) {
+      for (let i = 0; i < Math.min(32, elasticity.size); i++) elasticity.end(second, "ok", elasticity.size, true)
+      sizes.push(elasticity.size)
+    }
+    expect(elasticity.goodput).toBeLessThan(32.1)
+    expect(mean(sizes.slice(100))).toBeGreaterThan(28)
+    expect(mean(sizes.slice(100))).toBeLessThan(45)
+  })
+
+  it("without time does not end", () => {
+    const elasticity = new Elasticity(4, free)
+    for (let i = 0; i < 1000; i++) elasticity.end(0, "ok", 4, true)
+    expect(elasticity.size).toBe(4)
+    for (let i = 0; i < 20; i++) elasticity.end(1, "ok", 4, true)
+    expect(elasticity.size).toBe(4)
+    elasticity.end(2, "ok", 4, true)
+    expect(elasticity.size).toBe(8)
+  })
+
+  it("is over as soon as it has more overloads than it may have, and the next one hears none for a time in the slot", () => {
+    const elasticity = new Elasticity(100, free)
+    let now = 0
+    const end = (verdict: "ok" | "overload", count: number) => {
+      for (let i = 0; i < count; i++) elasticity.end(now += 0.01, verdict, 100, true)
+    }
+    end("ok", 202)
+    expect(elasticity).toMatchObject({ size: 200, latency: expect.closeTo(1) })
+    // Of 200 jobs 14 may be overloads.
+    end("ok", 50)
+    end("overload", 14)
+    expect(elasticity.cuts).toBe(0)
+    end("overload", 1)
+    expect(elasticity).toMatchObject({ cuts: 1, ceiling: 200, size: 145 })
+    end("overload", 95)
+    expect(elasticity.cuts).toBe(1)
+    end("overload", 50)
+    expect(elasticity.cuts).toBe(2)
+  })
+
+  it("goes on where it was when the backend refuses before that", () => {
+    const elasticity = new Elasticity(100, free)
+    elasticity.refused(0)
+    expect(elasticity).toMatchObject({ cuts: 1, ceiling: 100 })
+  })
+
+  it("does not count what a slot was free at for more than 15 % of the ends", () => {
+    const first = (spare: number) => {
+      const elasticity = new Elasticity(20, free)
+      for (let i = 0; i <= 41; i++) elasticity.end(i / 20, "ok", 20, i <= 40 - spare)
+      return elasticity.size
+    }
+    expect([first(3), first(4)]).toEqual([40, 20])
+  })
+})
+
+it("a new search forgets all but the number of cuts", () => {
+  const elasticity = steady(100)
+  legs(elasticity, 1, workers(100), refused)
+  elasticity.restart(4)
+  expect(elasticity).toMatchObject({ size: 4, phase: "starting", ceiling: undefined, cuts: 1, goodput: 0 })
+  expect(legs(elasticity, 5, workers(32))).toEqual([4, 8, 16, 32, 64])
+})
+
+it("a first leg that is all overloads is heard, too", () => {
+  const elasticity = new Elasticity(8, free)
+  for (let i = 0; i < 100; i++) elasticity.end(i / 100, "overload", elasticity.size, true)
+  expect(elasticity.size).toBe(1)
+})
