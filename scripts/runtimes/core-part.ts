@@ -20,7 +20,8 @@ const beyondBrowsers = [
   "asynchronous context",
   "unhandled rejection",
   "nobody hears of it",
-  "time in line"
+  "time in line",
+  "what a callback throws"
 ]
 
 /** The titles of the tests that browsers can run. */

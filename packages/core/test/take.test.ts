@@ -56,6 +56,24 @@ describe.each([1, 2, 3, 10])("takeScoped on a pool of size %i", (size) => {
     })))
 })
 
+it.effect("takeScoped at any depth of nested jobs takes no native stack", () =>
+  Effect.gen(function*() {
+    const pool = yield* makePool(1)
+    const nest = (depth: number): Effect.Effect<number> =>
+      depth === 0
+        ? Effect.succeed(0)
+        : pool.run(
+          Effect.map(
+            Effect.scoped(
+              Effect.flatMap(pool.takeScoped(), (slot) => slot.within(Effect.suspend(() => nest(depth - 1))))
+            ),
+            (inner) => inner + 1
+          )
+        )
+    expect(yield* nest(2000)).toBe(2000)
+    yield* expectEmpty(pool)
+  }))
+
 describe("a slot whose scope closes", () => {
   it.effect("interrupts what runs within, and is given back after its finalizers", () =>
     Effect.gen(function*() {

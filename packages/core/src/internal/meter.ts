@@ -74,6 +74,8 @@ export class Meter {
   /** Of the pools that are open. */
   private readonly pools = new Set<Metered>()
   private registrations: ReadonlyArray<Metric.Registration> = []
+  /** Of the gauges that only adaptive pools have. */
+  private adaptiveRegistrations: ReadonlyArray<Metric.Registration> = []
   /** Cuts of the size, of pools that have closed. */
   private cuts = 0
 
@@ -133,13 +135,12 @@ export class Meter {
     const figures = (figure: "goodput" | "elasticity" | "cuts") =>
       [...this.pools].flatMap(({ adaptation }) => adaptation === undefined ? [] : [adaptation.stats[figure]])
     const sum = (values: ReadonlyArray<number>) => values.reduce((sum, value) => sum + value, 0)
-    const registrations = Object.entries(adaptiveGauges).map(([name, [description, figure]]) =>
+    this.adaptiveRegistrations = Object.entries(adaptiveGauges).map(([name, [description, figure]]) =>
       this.register(Metric.gauge(name, { description, attributes }), () => {
         const values = figures(figure)
         return { value: figure === "elasticity" ? sum(values) / values.length : sum(values) }
       })
     )
-    this.registrations = [...this.registrations, ...registrations]
     const counter = { description: "Cuts of the size for an overload", attributes, incremental: true }
     this.register(Metric.counter("greenpool_cuts_total", counter), () => ({
       count: this.cuts + sum(figures("cuts")),
@@ -156,7 +157,7 @@ export class Meter {
     this.pools.delete(pool)
     this.cuts += pool.adaptation?.stats.cuts ?? 0
     if (this.pools.size > 0) return
-    for (const registration of this.registrations) registration.remove()
+    for (const registration of [...this.registrations, ...this.adaptiveRegistrations]) registration.remove()
   }
 
   /** A job got its slot, or borrowed one, after that many seconds in the queue. */

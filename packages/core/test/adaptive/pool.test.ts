@@ -511,6 +511,8 @@ describe("what is seen of it", () => {
         Scope.provide(make({ name: "api", size: 4, metrics: true, adaptive: true }), scope)
       )
       yield* Scope.provide(registry.provide(make({ name: "api", size: 4, metrics: true, adaptive: true })), scope)
+      // One of the same name that keeps its size takes no part in this.
+      yield* Scope.provide(registry.provide(make({ name: "api", size: 4, metrics: true })), scope)
       yield* work(pool, 100, 9)
       expect(yield* figure("goodput")).toBe((yield* pool.stats).adaptive?.goodput)
       expect(yield* figure("elasticity")).toBe(1)
