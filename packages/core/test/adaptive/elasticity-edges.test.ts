@@ -33,6 +33,11 @@ it("probes nothing beyond the largest size that is allowed", () => {
   expect(elasticity.ceiling).toBeDefined()
 })
 
+it("knows no strain before there are latencies", () => {
+  const latencies = new Latencies()
+  expect([latencies.median, latencies.strain(Infinity), latencies.strain(2)]).toEqual([0, 1, 0])
+})
+
 it("forgets the lowest latency after the last 300 legs", () => {
   const latencies = new Latencies()
   for (let leg = 0; leg < 3; leg++) latencies.add(1)
