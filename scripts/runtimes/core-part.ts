@@ -21,7 +21,8 @@ const beyondBrowsers = [
   "unhandled rejection",
   "nobody hears of it",
   "time in line",
-  "what a callback throws"
+  "what a callback throws",
+  "two copies of the package"
 ]
 
 /** The titles of the tests that browsers can run. */
