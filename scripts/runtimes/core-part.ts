@@ -4,7 +4,7 @@
  */
 
 const left = {
-  "they measure memory, and collect garbage, as only Node can": ["gaps", "imap-memory", "longlife", "million"],
+  "they measure memory, and collect garbage, as only Node can": ["gaps", "imap-memory", "longlife", "many"],
   "they read the streams of Node": ["source"],
   "they schedule every step themselves, so that all runtimes do the same, and take long": [
     "imap-interruption",
@@ -20,7 +20,7 @@ const beyondBrowsers = [
   "asynchronous context",
   "unhandled rejection",
   "nobody hears of it",
-  "time in line",
+  "time in the queue",
   "what a callback throws",
   "two copies of the package"
 ]

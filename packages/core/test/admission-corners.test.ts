@@ -9,7 +9,7 @@ import { Stage } from "./support/stage.ts"
 import { atRest } from "./support/turns.ts"
 
 describe("a key that has not yet paid off", () => {
-  it.effect("takes a free slot and gives it back (semantic 27, T1)", () =>
+  it.effect("takes a free slot and gives it back", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(2)
       const other = yield* pool.spawn(Effect.never, { key: "other" })
@@ -21,7 +21,7 @@ describe("a key that has not yet paid off", () => {
       yield* expectWorking(pool)
     }))
 
-  it.effect("keeps its place among the keys when another one is granted (semantic 27, T1)", () =>
+  it.effect("keeps its place among the keys when another one is granted", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       const stage = new Stage()
@@ -42,7 +42,7 @@ describe("a key that has not yet paid off", () => {
 })
 
 describe("keys that come for the first time", () => {
-  it.effect("are in line since the first of their callers who is left came (semantics 7, 27)", () =>
+  it.effect("are in the queue since the first of their callers who is left came", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       const stage = new Stage()
@@ -56,7 +56,7 @@ describe("keys that come for the first time", () => {
       expect(stage.started).toEqual(["holder", "b1", "a2", "c1", "d1", "a3"])
     }))
 
-  it.effect("lose no place when a caller of theirs leaves who was not the first (semantics 7, 27)", () =>
+  it.effect("lose no place when a caller of theirs leaves who was not the first", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       const stage = new Stage()
@@ -74,7 +74,7 @@ describe("keys that come for the first time", () => {
       expect(stage.started).toEqual(["holder", "a4", "b1", "a2"])
     }))
 
-  it.effect("are served in the order in which they came (semantic 27, semantic 2)", () =>
+  it.effect("are served in the order in which they came", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       const stage = new Stage()
@@ -88,7 +88,7 @@ describe("keys that come for the first time", () => {
 })
 
 describe("the end of drainTimeout", () => {
-  it.effect("ends waitall with interruption, since the pool is not idle (semantic 29, semantic 9, T12)", () =>
+  it.effect("ends waitall with interruption, since the pool is not idle", () =>
     Effect.gen(function*() {
       const scope = yield* Scope.make()
       const pool = yield* GreenPool.make({ size: 1, onClose: "drain", drainTimeout: 100 }).pipe(Scope.provide(scope))

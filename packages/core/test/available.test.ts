@@ -9,7 +9,7 @@ import { Stage } from "./support/stage.ts"
 import { atRest } from "./support/turns.ts"
 
 describe.each([1, 2, 10])("on a pool of size %i", (size) => {
-  it.effect("runIfAvailable and spawnIfAvailable take a slot only if one is free (semantic 26, T3)", () =>
+  it.effect("runIfAvailable and spawnIfAvailable take a slot only if one is free", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(size)
       const stage = new Stage()
@@ -30,7 +30,7 @@ describe.each([1, 2, 10])("on a pool of size %i", (size) => {
 })
 
 describe("runIfAvailable", () => {
-  it.effect("fails as the job does, and gives the slot back when it is interrupted (semantic 26, semantic 8)", () =>
+  it.effect("fails as the job does, and gives the slot back when it is interrupted", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       const stage = new Stage()
@@ -42,7 +42,7 @@ describe("runIfAvailable", () => {
       yield* expectWorking(pool)
     }))
 
-  it.effect("never borrows, and its own jobs lend as others do (semantic 26, semantic 10)", () =>
+  it.effect("never borrows, and its own jobs lend as others do", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       const inside = Effect.all([
@@ -62,7 +62,7 @@ const keyed: ReadonlyArray<readonly [string, (pool: GreenPool, job: Effect.Effec
   ]
 
 describe.each(keyed)("the key of %s", (_, take) => {
-  it.effect("is charged for the slot (semantic 26, semantic 27)", () =>
+  it.effect("is charged for the slot", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(2)
       const stage = new Stage()
@@ -82,7 +82,7 @@ describe.each(keyed)("the key of %s", (_, take) => {
 })
 
 describe("on a paused and on a closed pool", () => {
-  it.effect("there is none, or interruption (semantic 26, semantic 12, semantic 9)", () =>
+  it.effect("there is none, or interruption", () =>
     Effect.gen(function*() {
       const paused = yield* makePool(0)
       expect(yield* paused.runIfAvailable(Effect.void)).toEqual(Option.none())
@@ -99,7 +99,7 @@ describe("on a paused and on a closed pool", () => {
 })
 
 describe("the statics", () => {
-  it.effect("do the same (semantic 24, semantic 26)", () =>
+  it.effect("do the same", () =>
     Effect.gen(function*() {
       expect(yield* Effect.succeed(1).pipe(GreenPool.runIfAvailable)).toEqual(Option.some(1))
       expect(yield* Effect.succeed(1).pipe(GreenPool.runIfAvailable({ key: "k" }))).toEqual(Option.some(1))

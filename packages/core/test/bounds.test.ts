@@ -18,8 +18,8 @@ const timedOut = (size: number, waiting: number) =>
 
 const rejected = (pool: GreenPool<PoolFull>) => Effect.map(pool.stats, (stats) => stats.rejected)
 
-describe.each([0, 1, 3])("a line of at most 2 at a pool of size %i", (size) => {
-  it.effect("turns away whoever would make it longer, at once, and keeps its order (semantic 23)", () =>
+describe.each([0, 1, 3])("a queue of at most 2 at a pool of size %i", (size) => {
+  it.effect("rejects whoever would make it longer, at once, and keeps its order", () =>
     Effect.gen(function*() {
       const pool = yield* makeBounded({ size, maxWaiting: 2 })
       const stage = new Stage()
@@ -42,7 +42,7 @@ describe.each([0, 1, 3])("a line of at most 2 at a pool of size %i", (size) => {
 })
 
 describe("maxWaiting", () => {
-  it.effect("of 0 lets in only who gets a slot at once (semantic 23)", () =>
+  it.effect("of 0 lets in only who gets a slot at once", () =>
     Effect.gen(function*() {
       const pool = yield* makeBounded({ size: 1, maxWaiting: 0 })
       expect(yield* pool.run(Effect.succeed(1))).toBe(1)
@@ -52,7 +52,7 @@ describe("maxWaiting", () => {
       expect(yield* pool.run(Effect.succeed(2))).toBe(2)
     }))
 
-  it.effect("as a function is asked for the size of the moment (semantic 23)", () =>
+  it.effect("as a function is asked for the size of the moment", () =>
     Effect.gen(function*() {
       const pool = yield* makeBounded({ size: 0, maxWaiting: (size) => 2 * size })
       expect(yield* Effect.flip(pool.run(Effect.void))).toEqual(queueFull(0, 0))
@@ -66,7 +66,7 @@ describe("maxWaiting", () => {
       expect(yield* Effect.flip(pool.run(Effect.void))).toEqual(queueFull(2, 4))
     }))
 
-  it.effect("as a function that frees a slot leaves nobody in line beside it, and turns nobody away (semantics 2, 23)", () =>
+  it.effect("as a function that frees a slot leaves nobody in the queue beside it, and rejects nobody", () =>
     Effect.gen(function*() {
       const runSync = Effect.runSyncWith(yield* Effect.context<never>())
       for (const bound of [0, 1]) {
@@ -88,7 +88,7 @@ describe("maxWaiting", () => {
       }
     }))
 
-  it.effect("as a function that closes the pool leaves nobody in line (semantics 9, 23)", () =>
+  it.effect("as a function that closes the pool leaves nobody in the queue", () =>
     Effect.gen(function*() {
       const runFork = Effect.runForkWith(yield* Effect.context<never>())
       for (const onClose of ["interrupt", "drain"] as const) {
@@ -111,7 +111,7 @@ describe("maxWaiting", () => {
       }
     }))
 
-  it.effect("as a function that lets others into the line counts them (semantic 23)", () =>
+  it.effect("as a function that lets others into the queue counts them", () =>
     Effect.gen(function*() {
       const runFork = Effect.runForkWith(yield* Effect.context<never>())
       let asked = 0
@@ -125,7 +125,7 @@ describe("maxWaiting", () => {
       expect(yield* Effect.flip(pool.run(Effect.void))).toEqual(queueFull(0, 1))
     }))
 
-  it.effect("that is a fraction lets in no more than it allows (semantic 23)", () =>
+  it.effect("that is a fraction lets in no more than it allows", () =>
     Effect.gen(function*() {
       const pool = yield* makeBounded({ size: 1, maxWaiting: (size) => 1.5 * size })
       for (let i = 0; i < 2; i++) yield* forkNow(pool.run(Effect.never))
@@ -134,7 +134,7 @@ describe("maxWaiting", () => {
       expect(yield* Effect.flip(pool.run(Effect.void))).toEqual(queueFull(0, 1))
     }))
 
-  it.effect("turns nobody away who is in line when the pool shrinks (semantic 23)", () =>
+  it.effect("rejects nobody who is in the queue when the pool shrinks", () =>
     Effect.gen(function*() {
       const pool = yield* makeBounded({ size: 2, maxWaiting: (size) => size })
       const stage = new Stage()
@@ -148,7 +148,7 @@ describe("maxWaiting", () => {
       expect(yield* rejected(pool)).toBe(0)
     }))
 
-  it.effect("counts maps and nested callers, but never turns them away (semantic 23, semantic 25)", () =>
+  it.effect("counts maps and nested callers, but never rejects them", () =>
     Effect.gen(function*() {
       const pool = yield* makeBounded({ size: 1, maxWaiting: 1 })
       const stage = new Stage()
@@ -168,7 +168,7 @@ describe("maxWaiting", () => {
       expect(yield* rejected(pool)).toBe(1)
     }))
 
-  it.effect("turns away the spawn of a pile, which keeps nothing of it (semantic 19, semantic 23)", () =>
+  it.effect("rejects the spawn of a pile, which keeps nothing of it", () =>
     Effect.gen(function*() {
       const pool = yield* makeBounded({ size: 1, maxWaiting: 0 })
       const pile = yield* GreenPile.make<string, never, PoolFull>(pool)
@@ -179,7 +179,7 @@ describe("maxWaiting", () => {
       expect(yield* Stream.runCollect(pile.results)).toEqual(["a"])
     }))
 
-  it.effect("is a defect when it is no number of at least 0 (semantic 23)", () =>
+  it.effect("is a defect when it is no number of at least 0", () =>
     Effect.gen(function*() {
       for (const maxWaiting of [-1, NaN, "2" as unknown as number]) {
         const exit = yield* Effect.exit(Effect.scoped(GreenPool.make({ maxWaiting })))
@@ -198,7 +198,7 @@ describe("maxWaiting", () => {
 })
 
 describe("maxWait", () => {
-  it.effect("ends in time, whatever fraction of a millisecond it began at (semantic 23)", () =>
+  it.effect("ends in time, whatever fraction of a millisecond it began at", () =>
     Effect.gen(function*() {
       const pool = yield* makeBounded({ size: 0, maxWait: "4 millis" })
       for (let i = 0; i < 100; i++) {
@@ -209,7 +209,7 @@ describe("maxWait", () => {
       }
     }))
 
-  it.effect("turns away who has been in line that long, in order, and counts no running time (semantic 23)", () =>
+  it.effect("rejects who has been in the queue that long, in order, and counts no running time", () =>
     Effect.gen(function*() {
       const pool = yield* makeBounded({ size: 1, maxWait: "1 second" })
       const stage = new Stage()
@@ -231,7 +231,7 @@ describe("maxWait", () => {
       yield* expectEmpty(pool)
     }))
 
-  it.effect("lets who was granted a slot in time keep it (semantic 23, T2)", () =>
+  it.effect("lets who was granted a slot in time keep it", () =>
     Effect.gen(function*() {
       const pool = yield* makeBounded({ size: 1, maxWait: 1000 })
       const stage = new Stage()
@@ -244,7 +244,7 @@ describe("maxWait", () => {
       expect(yield* Fiber.join(b)).toBe("b")
     }))
 
-  it.effect("of a call is instead of the pool's, shorter or longer (semantic 23, semantic 25)", () =>
+  it.effect("of a call is instead of the pool's, shorter or longer", () =>
     Effect.gen(function*() {
       const pool = yield* makeBounded({ size: 1, maxWait: 1000 })
       yield* forkNow(pool.run(Effect.never))
@@ -262,7 +262,7 @@ describe("maxWait", () => {
       expect(yield* counters(pool)).toEqual({ free: 0, running: 1, waiting: 1, borrowed: 0 })
     }))
 
-  it.effect("can be told to each kind of call (semantic 23)", () =>
+  it.effect("can be told to each kind of call", () =>
     Effect.gen(function*() {
       const pool = yield* makeBounded({ size: 0 })
       const pile = yield* GreenPile.make<void, never, PoolFull>(pool)
@@ -273,7 +273,7 @@ describe("maxWait", () => {
       expect(yield* Effect.flip(pile.spawn(Effect.void, asked))).toEqual(timedOut(0, 0))
     }))
 
-  it.effect("of less than zero, as what is left of a time that is over, is a slot at once or none (semantic 23)", () =>
+  it.effect("of less than zero, as what is left of a time that is over, is a slot at once or none", () =>
     Effect.gen(function*() {
       const pool = yield* makeBounded({ size: 1 })
       expect(yield* pool.run(Effect.succeed(1), { maxWait: -5 })).toBe(1)
@@ -281,7 +281,7 @@ describe("maxWait", () => {
       expect(yield* Effect.flip(pool.run(Effect.void, { maxWait: -5 }))).toEqual(timedOut(0, 0))
     }))
 
-  it.effect("of one who came later may end sooner (semantic 23)", () =>
+  it.effect("of one who came later may end sooner", () =>
     Effect.gen(function*() {
       const pool = yield* makeBounded({ size: 0, maxWait: "1 hour" })
       const long = yield* forkNow(Effect.exit(pool.run(Effect.void)))
@@ -293,7 +293,7 @@ describe("maxWait", () => {
       expect(yield* Fiber.join(long)).toEqual(Exit.fail(timedOut(0, 0)))
     }))
 
-  it.effect("of zero is a slot at once, its own or a borrowed one, or none (semantic 23)", () =>
+  it.effect("of zero is a slot at once, its own or a borrowed one, or none", () =>
     Effect.gen(function*() {
       const pool = yield* makeBounded({ size: 1, maxWait: 0, maxWaiting: 0 })
       expect(yield* pool.run(pool.run(Effect.succeed(1), { maxWait: 0 }))).toBe(1)
@@ -302,7 +302,7 @@ describe("maxWait", () => {
       expect(yield* Effect.flip(pool.spawn(Effect.void, { maxWait: "0 millis" }))).toEqual(timedOut(1, 0))
     }))
 
-  it.effect("of the pool does not bound maps and nested jobs, but that of a call does (semantic 25)", () =>
+  it.effect("of the pool does not bound maps and nested jobs, but that of a call does", () =>
     Effect.gen(function*() {
       const pool = yield* makeBounded({ size: 1, maxWait: 10 })
       const stage = new Stage()
@@ -319,7 +319,7 @@ describe("maxWait", () => {
       expect(yield* Fiber.join(map)).toEqual(["item"])
     }))
 
-  it.effect("is time that passes, however the clock on the wall is set (semantic 23)", () =>
+  it.effect("is time that passes, however the clock on the wall is set", () =>
     Effect.gen(function*() {
       for (const ahead of [-3_600_000, 3_600_000]) {
         const clock = yield* makeWallClock
@@ -336,7 +336,7 @@ describe("maxWait", () => {
       }
     }))
 
-  it.effect("leaves no timer behind when nobody is in line (semantic 23, T27)", () =>
+  it.effect("leaves no timer behind when nobody is in the queue", () =>
     Effect.gen(function*() {
       const clock = yield* countSleepers
       const pool = yield* Effect.provideService(makeBounded({ size: 1, maxWait: "1 hour" }), Clock.Clock, clock)
@@ -355,7 +355,7 @@ describe("maxWait", () => {
       expect(clock.sleepers).toBe(0)
     }))
 
-  it.effect("sleeps once for all who wait (semantic 23, semantic 4)", () =>
+  it.effect("sleeps once for all who wait", () =>
     Effect.gen(function*() {
       const clock = yield* countSleepers
       const pool = yield* Effect.provideService(makeBounded({ size: 0, maxWait: 1000 }), Clock.Clock, clock)
@@ -370,7 +370,7 @@ describe("maxWait", () => {
       expect(clock.sleepers).toBe(0)
     }))
 
-  it.effect("turns away any number at one time, in the order in which they came (semantic 23, T30)", () =>
+  it.effect("rejects any number at one time, in the order in which they came", () =>
     Effect.gen(function*() {
       const pool = yield* makeBounded({ size: 0, maxWait: 1000 })
       const left: Array<number> = []
@@ -384,7 +384,7 @@ describe("maxWait", () => {
       yield* expectEmpty(pool)
     }))
 
-  it.effect("ends a wait in an uninterruptible region too, whose caller has lost nothing (semantic 23)", () =>
+  it.effect("ends a wait in an uninterruptible region too, whose caller has lost nothing", () =>
     Effect.gen(function*() {
       const pool = yield* makeBounded({ size: 1, maxWait: 10 })
       const first = yield* forkNow(pool.run(Effect.never))
@@ -395,7 +395,7 @@ describe("maxWait", () => {
       yield* expectEmpty(pool)
     }))
 
-  it.effect("is a defect when it is no duration of at least 0 (semantic 23)", () =>
+  it.effect("is a defect when it is no duration of at least 0", () =>
     Effect.gen(function*() {
       for (const maxWait of [-1, "soon" as "1 second"]) {
         const exit = yield* Effect.exit(Effect.scoped(GreenPool.make({ maxWait })))
@@ -419,7 +419,7 @@ describe("PoolFull", () => {
     expect(decoded).toEqual(error)
   })
 
-  it.effect("is caught by its tag (semantic 24)", () =>
+  it.effect("is caught by its tag", () =>
     Effect.gen(function*() {
       const pool = yield* makeBounded({ size: 0, maxWaiting: 0 })
       const reason = pool.run(Effect.void).pipe(
@@ -433,7 +433,7 @@ describe("PoolFull", () => {
 class Bounded extends GreenPool.Service<Bounded>()("test/Bounded", { size: 1, maxWaiting: 0 }) {}
 
 describe("the statics of a bounded key", () => {
-  it.effect("take options first or last (semantic 24)", () =>
+  it.effect("take options first or last", () =>
     Effect.gen(function*() {
       const started = yield* Deferred.make<void>()
       expect(yield* Effect.succeed(1).pipe(Bounded.run({ key: "k" }))).toBe(1)
@@ -446,7 +446,7 @@ describe("the statics of a bounded key", () => {
       expect((yield* Effect.flip(Bounded.run(Effect.void, { maxWait: 0 }))).reason).toBe("WaitTimeout")
     }).pipe(Effect.provide(Bounded.layer)))
 
-  it.effect("are not those of the common key, which takes no bounds (semantic 24)", () =>
+  it.effect("are not those of the common key, which takes no bounds", () =>
     Effect.gen(function*() {
       const options: GreenPoolOptions = { maxWaiting: 3 }
       const exit = yield* Effect.exit(Effect.provide(GreenPool.size, GreenPool.layer(options)))

@@ -27,7 +27,7 @@ const makeSynchronously = (size: number) =>
 const isListening = (pool: GreenPool<PoolFull>) => toInternal(pool).ledger.onChange !== undefined
 
 describe("changes", () => {
-  it.effect("starts with the present, each time it is run (semantic 33)", () =>
+  it.effect("starts with the present, each time it is run", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(2)
       expect(yield* Stream.runHead(pool.changes)).toMatchObject({ value: { size: 2, running: 0 } })
@@ -37,13 +37,13 @@ describe("changes", () => {
       expect(first?.running).toBe(1)
     }))
 
-  it.effect("of a key in the context are those of its pool (surface)", () =>
+  it.effect("of a key in the context are those of its pool", () =>
     Effect.gen(function*() {
       const states = yield* Stream.runCollect(Stream.take(GreenPool.changes, 1))
       expect(states.map(({ size }) => size)).toEqual([7])
     }).pipe(Effect.provide(GreenPool.layer({ size: 7 }))))
 
-  it.effect("gives every state that the pool comes to rest in, each consistent (semantic 30, semantic 33)", () =>
+  it.effect("gives every state that the pool comes to rest in, each consistent", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       const stage = new Stage()
@@ -65,7 +65,7 @@ describe("changes", () => {
       states.forEach(expectConsistent)
     }))
 
-  it.effect("gives one state for all that happens in a turn, and none when nothing is left of it (semantic 33)", () =>
+  it.effect("gives one state for all that happens in a turn, and none when nothing is left of it", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(10)
       const { states } = yield* read(pool)
@@ -82,7 +82,7 @@ describe("changes", () => {
     { origin: "a program", make: makePool(3) },
     { origin: "a run that knows no turns", make: makeSynchronously(3) }
   ])(
-    "of a pool made in $origin gives at most one state per turn of the event loop (semantic 33)",
+    "of a pool made in $origin gives at most one state per turn of the event loop",
     ({ make }) =>
       Effect.gen(function*() {
         const pool = yield* make
@@ -119,7 +119,7 @@ describe("changes", () => {
       })
   )
 
-  it.effect("lets a slow reader skip to the newest state, and holds nobody up (semantic 33)", () =>
+  it.effect("lets a slow reader skip to the newest state, and holds nobody up", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       const seen: Array<number> = []
@@ -138,7 +138,7 @@ describe("changes", () => {
       expect(seen).toEqual([0, 50])
     }))
 
-  it.effect("tells several readers, whenever they come and go (semantic 33)", () =>
+  it.effect("tells several readers, whenever they come and go", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       const one = yield* read(pool)
@@ -156,7 +156,7 @@ describe("changes", () => {
       expect(sizes).toEqual([[1, 2], [1, 2, 3, 4], [3, 4]])
     }))
 
-  it.effect("asks the pool for nothing while nobody waits for it (semantic 33)", () =>
+  it.effect("asks the pool for nothing while nobody waits for it", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       expect(isListening(pool)).toBe(false)
@@ -177,16 +177,16 @@ describe("changes", () => {
 
 const range = (length: number): Array<number> => Array.from({ length }, (_, index) => index)
 
-/** Things that happen to a full pool of size 1 with somebody in line. */
+/** Things that happen to a full pool of size 1 with somebody in the queue. */
 const happenings: Record<string, (pool: GreenPool<PoolFull>, stage: Stage) => Effect.Effect<unknown, unknown>> = {
   "a job that starts": (pool) => Effect.andThen(pool.resize(3), forkNow(pool.run(Effect.never))),
-  "a caller in line": (pool) => forkNow(pool.run(Effect.never)),
-  "a map in line": (pool) => forkNow(Stream.runDrain(pool.imap(() => Effect.never, [1]))),
+  "a caller in the queue": (pool) => forkNow(pool.run(Effect.never)),
+  "a map in the queue": (pool) => forkNow(Stream.runDrain(pool.imap(() => Effect.never, [1]))),
   "an end": (_, stage) => stage.finish("running"),
   "a failure": (_, stage) => stage.finish("failing"),
   "an interruption of a job": (_, stage) => stage.finish("leaving"),
-  "a caller who leaves the line": (_, stage) => stage.finish("waiting"),
-  "a caller who is turned away": (pool) => Effect.flip(pool.run(Effect.void, { maxWait: 0 })),
+  "a caller who leaves the queue": (_, stage) => stage.finish("waiting"),
+  "a caller who is rejected": (pool) => Effect.flip(pool.run(Effect.void, { maxWait: 0 })),
   "a resize": (pool) => pool.resize(0),
   "a loan": (_, stage) => stage.finish("borrowing"),
   "a borrower who is left with the slot": (_, stage) =>
@@ -194,7 +194,7 @@ const happenings: Record<string, (pool: GreenPool<PoolFull>, stage: Stage) => Ef
 }
 
 describe.each(Object.entries(happenings))("changes tells of %s", (_, happening) => {
-  it.effect("soon, and rightly (semantic 33)", () =>
+  it.effect("soon, and rightly", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(3)
       const stage = new Stage()
@@ -220,7 +220,7 @@ describe.each(Object.entries(happenings))("changes tells of %s", (_, happening) 
 })
 
 describe.each(openSizes)("changes of a pool of size %i that closes", (size) => {
-  it.effect("ends with the last state (semantic 33)", () =>
+  it.effect("ends with the last state", () =>
     Effect.gen(function*() {
       const scope = yield* Scope.make()
       const pool = yield* GreenPool.make({ size }).pipe(Effect.provideService(Scope.Scope, scope))
@@ -236,7 +236,7 @@ describe.each(openSizes)("changes of a pool of size %i that closes", (size) => {
 })
 
 describe("changes of a pool that closes", () => {
-  it.effect("does not repeat a state that a reader knows already (semantic 33)", () =>
+  it.effect("does not repeat a state that a reader knows already", () =>
     Effect.gen(function*() {
       const scope = yield* Scope.make()
       const pool = yield* GreenPool.make({ size: 1 }).pipe(Effect.provideService(Scope.Scope, scope))
@@ -246,7 +246,7 @@ describe("changes of a pool that closes", () => {
       expect(states).toEqual([yield* pool.stats])
     }))
 
-  it.effect("from inside ends when the job has ended that closed it (semantic 9, semantic 33)", () =>
+  it.effect("from inside ends when the job has ended that closed it", () =>
     Effect.gen(function*() {
       const scope = yield* Scope.make()
       const pool = yield* GreenPool.make({ size: 1 }).pipe(Effect.provideService(Scope.Scope, scope))
@@ -265,7 +265,7 @@ describe("changes of a pool that closes", () => {
 })
 
 describe("a reader of changes", () => {
-  it("that is interrupted at any moment is forgotten (semantic 33)", () => {
+  it("that is interrupted at any moment is forgotten", () => {
     for (let steps = 0, over = false; !over; steps++) {
       const world = new World()
       const pool = world.pool(1)
@@ -281,7 +281,7 @@ describe("a reader of changes", () => {
     }
   })
 
-  it("gets nothing that is not asked for (semantic 33)", () => {
+  it("gets nothing that is not asked for", () => {
     const world = new World()
     const pool = world.pool(1)
     const reader = new Reader(world, pool.changes)

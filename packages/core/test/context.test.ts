@@ -62,7 +62,7 @@ describe.each(Object.keys(ways))("a job of %s", (way) => {
     return call === undefined ? Effect.die(new Error(way)) : call(pool, job)
   }
 
-  it.effect("has the services, references, log annotations and parent span of its caller (semantic 6, T29)", () =>
+  it.effect("has the services, references, log annotations and parent span of its caller", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(2)
       expect(yield* inSurroundings("a", go(pool, surroundings))).toEqual({
@@ -73,7 +73,7 @@ describe.each(Object.keys(ways))("a job of %s", (way) => {
       })
     }))
 
-  it.effect("never has those of the job that ran in the slot before, or of whoever freed it (semantic 6, T29)", () =>
+  it.effect("never has those of the job that ran in the slot before, or of whoever freed it", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       const stage = new Stage()
@@ -94,7 +94,7 @@ describe.each(Object.keys(ways))("a job of %s", (way) => {
       })))
     }))
 
-  it.effect("leaves the context of its caller as it was (semantic 6)", () =>
+  it.effect("leaves the context of its caller as it was", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       const before = yield* Effect.context()
@@ -103,7 +103,7 @@ describe.each(Object.keys(ways))("a job of %s", (way) => {
       expect(yield* Shade).toBe("none")
     }))
 
-  it("keeps the asynchronous context of its caller, of Node (T29)", async () => {
+  it("keeps the asynchronous context of its caller, of Node", async () => {
     const storage = await Effect.runPromise(makeStorage<string>())
     const scope = Scope.makeUnsafe()
     const pool = await Effect.runPromise(Effect.provideService(GreenPool.make({ size: 2 }), Scope.Scope, scope))
@@ -115,7 +115,7 @@ describe.each(Object.keys(ways))("a job of %s", (way) => {
       yield* Effect.promise(() => Promise.resolve())
       return [first, second, storage.getStore()]
     })
-    // they start on free slots, wait in line, and are woken by each other
+    // they start on free slots, wait in the queue, and are woken by each other
     const results = await Promise.all([
       storage.run("gate", () => Effect.runPromise(Effect.as(pool.spawn(gate.await), ["gate"]))),
       ...["a", "b", "c", "d"].map((name) =>
@@ -133,7 +133,7 @@ describe.each(Object.keys(ways))("a job of %s", (way) => {
 })
 
 describe("run", () => {
-  it.effect("gives its caller's fiber back the very context that it had (semantic 6)", () =>
+  it.effect("gives its caller's fiber back the very context that it had", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       const before = yield* Effect.context()
@@ -145,7 +145,7 @@ describe("run", () => {
 })
 
 describe("a spawned job", () => {
-  it.effect("outlives its spawner (semantic 6)", () =>
+  it.effect("outlives its spawner", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       const stage = new Stage()
@@ -157,7 +157,7 @@ describe("a spawned job", () => {
       expect(yield* Fiber.join(fiber)).toBe("job")
     }))
 
-  it.effect("outlives its spawner that fails, dies or is interrupted (semantic 6)", () =>
+  it.effect("outlives its spawner that fails, dies or is interrupted", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(3)
       const stage = new Stage()
@@ -171,7 +171,7 @@ describe("a spawned job", () => {
       yield* pool.waitall
     }))
 
-  it.effect("ends when the pool's scope closes (semantic 6)", () =>
+  it.effect("ends when the pool's scope closes", () =>
     Effect.gen(function*() {
       const stage = new Stage()
       yield* Effect.scoped(Effect.gen(function*() {
@@ -182,7 +182,7 @@ describe("a spawned job", () => {
       expect(stage.events).toEqual(["job starts", "job is interrupted"])
     }))
 
-  it.effect("is not ended by the scope in which it was spawned (semantic 6)", () =>
+  it.effect("is not ended by the scope in which it was spawned", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       const stage = new Stage()
@@ -191,7 +191,7 @@ describe("a spawned job", () => {
       expect(stage.events).toEqual(["job starts"])
     }))
 
-  it.effect("is a child of the span in which it was spawned (semantic 6)", () =>
+  it.effect("is a child of the span in which it was spawned", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       const parent = (span: Tracer.Span) =>
@@ -202,7 +202,7 @@ describe("a spawned job", () => {
       expect(parent(yield* Fiber.join(fiber))).toBe("outer")
     }))
 
-  it.effect("logs with the spawner's loggers and annotations (semantic 6)", () =>
+  it.effect("logs with the spawner's loggers and annotations", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       const lines: Array<unknown> = []
@@ -217,7 +217,7 @@ describe("a spawned job", () => {
       expect(lines).toEqual([[["hello"], { request: "42" }]])
     }))
 
-  it.effect("is interruptible although it was spawned in an uninterruptible region, as a forked fiber is (semantic 5, semantic 6)", () =>
+  it.effect("is interruptible although it was spawned in an uninterruptible region, as a forked fiber is", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       const fiber = yield* Effect.uninterruptible(pool.spawn(Effect.never))

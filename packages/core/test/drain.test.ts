@@ -24,7 +24,7 @@ const expectRefused = (call: Effect.Effect<unknown, unknown>) =>
   Effect.map(Effect.exit(Effect.uninterruptible(call)), (exit) => expect(Exit.hasInterrupts(exit)).toBe(true))
 
 describe.each([1, 2, 10])("a pool of size %i that drains", (size) => {
-  it.effect("lets those who run and those in line finish, and refuses who comes from outside (semantic 29)", () =>
+  it.effect("lets those who run and those in the queue finish, and refuses who comes from outside", () =>
     Effect.gen(function*() {
       const { close, pool } = yield* makeDraining({ size })
       const stage = new Stage()
@@ -48,7 +48,7 @@ describe.each([1, 2, 10])("a pool of size %i that drains", (size) => {
       yield* expectEmpty(pool)
     }))
 
-  it.effect("interrupts what is left after drainTimeout (semantic 29)", () =>
+  it.effect("interrupts what is left after drainTimeout", () =>
     Effect.gen(function*() {
       const { close, pool } = yield* makeDraining({ size, drainTimeout: "10 seconds" })
       const stage = new Stage()
@@ -70,7 +70,7 @@ describe.each([1, 2, 10])("a pool of size %i that drains", (size) => {
 })
 
 describe("a pool that drains", () => {
-  it.effect("is closed at once when nothing runs and nobody waits (semantic 29)", () =>
+  it.effect("is closed at once when nothing runs and nobody waits", () =>
     Effect.gen(function*() {
       const { close, pool } = yield* makeDraining()
       yield* close
@@ -78,7 +78,7 @@ describe("a pool that drains", () => {
       yield* expectRefused(pool.resize(3))
     }))
 
-  it.effect("lets its jobs use it: nested jobs, maps and piles (semantic 29, semantic 10)", () =>
+  it.effect("lets its jobs use it: nested jobs, maps and piles", () =>
     Effect.gen(function*() {
       const { close, pool } = yield* makeDraining()
       const gate = yield* Deferred.make<void>()
@@ -104,7 +104,7 @@ describe("a pool that drains", () => {
       yield* expectEmpty(pool)
     }))
 
-  it.effect("lets its jobs take what is available, to any depth (semantic 29, semantic 26)", () =>
+  it.effect("lets its jobs take what is available, to any depth", () =>
     Effect.gen(function*() {
       const { close, pool } = yield* makeDraining({ size: 3 })
       const gate = yield* Deferred.make<void>()
@@ -131,7 +131,7 @@ describe("a pool that drains", () => {
       yield* expectEmpty(pool)
     }))
 
-  it.effect("gives a map from outside time for all it has in hand, also what waits for its slot (semantic 29)", () =>
+  it.effect("gives a map from outside time for all it has in hand, also what waits for its slot", () =>
     Effect.gen(function*() {
       const { close, pool } = yield* makeDraining({ size: 3 })
       const stage = new Stage()
@@ -158,7 +158,7 @@ describe("a pool that drains", () => {
       yield* expectEmpty(pool)
     }))
 
-  it.effect("has a map from outside that has come to the end of its source end as ever (semantic 29)", () =>
+  it.effect("has a map from outside that has come to the end of its source end as ever", () =>
     Effect.gen(function*() {
       const { close, pool } = yield* makeDraining({ size: 3 })
       const stage = new Stage()
@@ -173,7 +173,7 @@ describe("a pool that drains", () => {
       yield* expectEmpty(pool)
     }))
 
-  it.effect("does not open the source of a map from outside (semantic 29)", () =>
+  it.effect("does not open the source of a map from outside", () =>
     Effect.gen(function*() {
       const { close, pool } = yield* makeDraining()
       const stage = new Stage()
@@ -186,7 +186,7 @@ describe("a pool that drains", () => {
       yield* Fiber.join(closing)
     }))
 
-  it.effect("lets a map from inside wait for its source (semantic 29)", () =>
+  it.effect("lets a map from inside wait for its source", () =>
     Effect.gen(function*() {
       const { close, pool } = yield* makeDraining()
       const item = yield* Deferred.make<string>()
@@ -201,7 +201,7 @@ describe("a pool that drains", () => {
       yield* expectEmpty(pool)
     }))
 
-  it.effect("has a map from outside finish what it has in hand, pull no more, and end (semantic 29)", () =>
+  it.effect("has a map from outside finish what it has in hand, pull no more, and end", () =>
     Effect.gen(function*() {
       const { close, pool } = yield* makeDraining({ size: 2 })
       const stage = new Stage()
@@ -227,7 +227,7 @@ describe("a pool that drains", () => {
       yield* expectEmpty(pool)
     }))
 
-  it.effect("ends a map from outside that waits for its source (semantic 29)", () =>
+  it.effect("ends a map from outside that waits for its source", () =>
     Effect.gen(function*() {
       const { close, pool } = yield* makeDraining()
       const map = yield* forkNow(Effect.exit(Stream.runDrain(pool.imap(() => Effect.void, Stream.never))))
@@ -241,7 +241,7 @@ describe("a pool that drains", () => {
       yield* Fiber.join(closing)
     }))
 
-  it.effect("lets next, waitall and resize work until the end (semantic 29)", () =>
+  it.effect("lets next, waitall and resize work until the end", () =>
     Effect.gen(function*() {
       const { close, pool } = yield* makeDraining({ size: 0 })
       const stage = new Stage()
@@ -264,7 +264,7 @@ describe("a pool that drains", () => {
       yield* expectRefused(pile.next)
     }))
 
-  it.effect("that is paused ends with drainTimeout, with its callers in line (semantic 29)", () =>
+  it.effect("that is paused ends with drainTimeout, with its callers in the queue", () =>
     Effect.gen(function*() {
       const { close, pool } = yield* makeDraining({ size: 0, drainTimeout: 100 })
       const fiber = yield* forkNow(pool.run(Effect.void))
@@ -275,7 +275,7 @@ describe("a pool that drains", () => {
       yield* expectEmpty(pool)
     }))
 
-  it.effect("interrupts who is in waitall when its time is over, and leaves no timer (semantic 29, semantic 11)", () =>
+  it.effect("interrupts who is in waitall when its time is over, and leaves no timer", () =>
     Effect.gen(function*() {
       const clock = yield* countSleepers
       const { close, pool } = yield* Effect.provideService(
@@ -300,7 +300,7 @@ describe("a pool that drains", () => {
       expect(clock.sleepers).toBe(0)
     }))
 
-  it.effect("interrupts at once when it is closed from inside one of its jobs (semantic 29, semantic 9)", () =>
+  it.effect("interrupts at once when it is closed from inside one of its jobs", () =>
     Effect.gen(function*() {
       const { close, pool } = yield* makeDraining({ size: 2 })
       const stage = new Stage()
@@ -312,7 +312,7 @@ describe("a pool that drains", () => {
     }))
 
   it.effect.each([{ drainTimeout: 0 }, { onClose: "interrupt", drainTimeout: 10 } as const])(
-    "interrupts at once when it has no time to drain: %o (semantic 29, semantic 9)",
+    "interrupts at once when it has no time to drain: %o",
     (options) =>
       Effect.gen(function*() {
         const clock = yield* countSleepers
@@ -324,13 +324,13 @@ describe("a pool that drains", () => {
       })
   )
 
-  it.effect("cannot be told to drain for a time that is none (semantic 29)", () =>
+  it.effect("cannot be told to drain for a time that is none", () =>
     Effect.gen(function*() {
       const exit = yield* Effect.exit(GreenPool.make({ onClose: "drain", drainTimeout: -1 }))
       expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(RangeError)
     }))
 
-  it.effect("cannot be told to close in a way that there is not (semantic 29)", () =>
+  it.effect("cannot be told to close in a way that there is not", () =>
     Effect.gen(function*() {
       const exit = yield* Effect.exit(GreenPool.make({ onClose: "drian" as "drain" }))
       expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toEqual(

@@ -29,7 +29,7 @@ class PickyWorld extends World {
   }
 }
 
-it("a job that starts in the step that makes its fiber may close its pile in its first step (semantics 1, 20)", () => {
+it("a job that starts in the step that makes its fiber may close its pile in its first step", () => {
   const world = new PickyWorld()
   const pool = world.pool(1)
   const scope = Scope.makeUnsafe()
@@ -50,7 +50,7 @@ it("a job that starts in the step that makes its fiber may close its pile in its
 })
 
 describe("on a scheduler that has each fiber yield before its first operation", () => {
-  it.each([1, 2, 3])("spawned jobs start, once, on a pool of size %i (semantic 5)", (size) => {
+  it.each([1, 2, 3])("spawned jobs start, once, on a pool of size %i", (size) => {
     const world = new HesitantWorld()
     const pool = world.pool(size)
     const started: Array<number> = []
@@ -68,7 +68,7 @@ describe("on a scheduler that has each fiber yield before its first operation", 
     expect(world.get(pool.running)).toBe(0)
   })
 
-  it("a resize at any moment reaches the window of a map (semantics 12, 15)", () => {
+  it("a resize at any moment reaches the window of a map", () => {
     for (let steps = 0; steps < 40; steps++) {
       const world = new HesitantWorld()
       const pool = world.pool(1)

@@ -18,7 +18,7 @@ const later = <A, E>(operations: number, effect: Effect.Effect<A, E>): Effect.Ef
   operations === 0 ? effect : Effect.andThen(Effect.void, later(operations - 1, effect))
 
 describe("a fiber that has outlived several jobs around it", () => {
-  it.effect("is outside of all of them, the innermost having ended first (semantic 10, semantic 11)", () =>
+  it.effect("is outside of all of them, the innermost having ended first", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       const stage = new Stage()
@@ -31,7 +31,7 @@ describe("a fiber that has outlived several jobs around it", () => {
 })
 
 describe("a borrower that outlives a borrower", () => {
-  it.effect("gives its loan back to the job that holds the slot, which keeps it (semantic 10, semantic 1)", () =>
+  it.effect("gives its loan back to the job that holds the slot, which keeps it", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       const stage = new Stage()
@@ -54,7 +54,7 @@ describe("a borrower that outlives a borrower", () => {
 })
 
 describe("a nested caller whose job ends while he is on his way into the pool", () => {
-  it("borrows nothing of it: its slot has gone to the next in line (semantic 10, semantic 1)", () => {
+  it("borrows nothing of it: its slot has gone to the next in the queue", () => {
     const operations = 40
     for (let delay = 0; delay < operations; delay++) {
       const world = new World()
@@ -82,7 +82,7 @@ describe("a nested caller whose job ends while he is on his way into the pool", 
 })
 
 describe("closing a pool", () => {
-  it.effect("waits for the finalizers of all jobs, whichever ends first (semantic 9)", () =>
+  it.effect("waits for the finalizers of all jobs, whichever ends first", () =>
     Effect.gen(function*() {
       const scope = yield* Scope.make()
       const pool = yield* Effect.orDie(GreenPool.make({ size: 3 })).pipe(Scope.provide(scope))
@@ -104,7 +104,7 @@ describe("closing a pool", () => {
 })
 
 describe("a pool that is never idle", () => {
-  it.live("keeps nothing of those who were interrupted in waitall (semantic 7, T27)", () =>
+  it.live("keeps nothing of those who were interrupted in waitall", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       yield* pool.spawn(Effect.never)
@@ -123,7 +123,7 @@ describe("a pool that is never idle", () => {
 })
 
 describe("a caller of run who gets his slot, and his turn, before he listens", () => {
-  it("goes on (semantic 2, semantic 7)", () => {
+  it("goes on", () => {
     const operations = 40
     for (let delay = 0; delay < operations; delay++) {
       const world = new World()
@@ -179,7 +179,7 @@ describe("fibers that outlive their jobs", () => {
       })
   }
 
-  it.live("keep no result of a pile that was read (semantic 19, T27)", () =>
+  it.live("keep no result of a pile that was read", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(2)
       const remains = new Remains()
@@ -193,7 +193,7 @@ describe("fibers that outlive their jobs", () => {
       yield* remains.expectNone(20)
     }))
 
-  it.live.each(verbs)("keep no item and no result of %s (semantic 15, T27)", (verb) =>
+  it.live.each(verbs)("keep no item and no result of %s", (verb) =>
     Effect.gen(function*() {
       const pool = yield* makePool(2)
       const remains = new Remains()
@@ -208,7 +208,7 @@ describe("fibers that outlive their jobs", () => {
 })
 
 describe("a chain of jobs, each of which outlives the one whose slot it has borrowed", () => {
-  it.live("leaves nothing behind in a fiber that outlives the first (semantic 10, T27)", () =>
+  it.live("leaves nothing behind in a fiber that outlives the first", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       const orphans: Array<Fiber.Fiber<unknown>> = []
@@ -234,7 +234,7 @@ describe("a chain of jobs, each of which outlives the one whose slot it has borr
 })
 
 describe("depth", () => {
-  it.live("is no limit for run in fibers that jobs fork (semantic 5, semantic 10, T30)", () =>
+  it.live("is no limit for run in fibers that jobs fork", () =>
     Effect.gen(function*() {
       const depth = 30_000
       const pool = yield* makePool(1)
@@ -249,7 +249,7 @@ describe("depth", () => {
 })
 
 describe("a reader of a pile that closes", () => {
-  it.effect("does not wait for a job that will never start (semantic 19, semantic 20)", () =>
+  it.effect("does not wait for a job that will never start", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       yield* pool.spawn(Effect.never)
@@ -267,7 +267,7 @@ describe("a reader of a pile that closes", () => {
 })
 
 describe("a map that is left early", () => {
-  it.effect("interrupts the stream that it reads, in the midst of an item (semantic 17)", () =>
+  it.effect("interrupts the stream that it reads, in the midst of an item", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(2)
       const stage = new Stage()
@@ -298,7 +298,7 @@ class FiberCounter implements Metric.FiberRuntimeMetricsService {
 }
 
 describe("a map of items that are over already", () => {
-  it.effect.each(verbs)("makes no fiber for them: %s (semantic 16)", (verb) =>
+  it.effect.each(verbs)("makes no fiber for them: %s", (verb) =>
     Effect.gen(function*() {
       const pool = yield* makePool(2)
       const counter = new FiberCounter()
@@ -311,7 +311,7 @@ describe("a map of items that are over already", () => {
 
 describe("a map that is over", () => {
   it.effect.each(verbs)(
-    "leaves no fiber of %s behind, however it ended (semantic 17, T27)",
+    "leaves no fiber of %s behind, however it ended",
     (verb) =>
       Effect.gen(function*() {
         const pool = yield* makePool(2)
@@ -342,7 +342,7 @@ describe("a map whose pool closes while its reader is away", () => {
       return { pool, close }
     })
 
-  it.effect("starts no item that its source gives afterwards (semantic 9, T26)", () =>
+  it.effect("starts no item that its source gives afterwards", () =>
     Effect.gen(function*() {
       const stage = new Stage()
       const source = Stream.concat(
@@ -359,7 +359,7 @@ describe("a map whose pool closes while its reader is away", () => {
       expect(started).toEqual(["first"])
     }))
 
-  it.effect("interrupts an item that closes it in its first step (semantic 9)", () =>
+  it.effect("interrupts an item that closes it in its first step", () =>
     Effect.gen(function*() {
       const stage = new Stage()
       const { pool } = yield* closedFor((pool, close) =>
@@ -385,7 +385,7 @@ describe("on a scheduler that has each fiber yield before each of its first oper
     }
   }
 
-  it("a resize at any moment reaches the window of a map (semantic 12, semantic 15)", () => {
+  it("a resize at any moment reaches the window of a map", () => {
     for (let steps = 0; steps < 60; steps++) {
       const world = new HesitantWorld()
       const pool = world.pool(1)
@@ -400,7 +400,7 @@ describe("on a scheduler that has each fiber yield before each of its first oper
 })
 
 describe.each([3, 4, 5, 6, 7])("a drain at any moment, when fibers yield every %i operations,", (operations) => {
-  it("ends a map from outside that waits for its source (semantic 29)", () => {
+  it("ends a map from outside that waits for its source", () => {
     for (let steps = 0; steps < 60; steps++) {
       const world = new World()
       const pool = world.pool(1, { onClose: "drain" })

@@ -24,7 +24,7 @@ const operations = fc.array(
 const pick = <A>(from: ReadonlyArray<A>, which: number): A | undefined => from[which % from.length]
 
 describe("a heap", () => {
-  it("is empty at first, and leaves alone who is outside (semantic 4)", () => {
+  it("is empty at first, and leaves alone who is outside", () => {
     const heap = new Heap<Member>((a, b) => a.value < b.value)
     expect(heap.first).toBeUndefined()
     const outside = new Member(1)
@@ -32,7 +32,7 @@ describe("a heap", () => {
     expect([heap.first, outside.index]).toEqual([undefined, -1])
   })
 
-  it("has first whom a sorted array has first, whoever joins, leaves and moves (semantic 4, semantic 27)", () => {
+  it("has first whom a sorted array has first, whoever joins, leaves and moves", () => {
     fc.assert(
       fc.property(operations, (operations) => {
         const heap = new Heap<Member>((a, b) => a.value < b.value)
@@ -78,7 +78,7 @@ describe("a heap", () => {
     )
   })
 
-  it("takes a few comparisons for each step, however many it has (semantic 4)", () => {
+  it("takes a few comparisons for each step, however many it has", () => {
     let comparisons = 0
     const heap = new Heap<Member>((a, b) => {
       comparisons++

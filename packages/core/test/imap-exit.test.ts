@@ -21,7 +21,7 @@ const exitOf = (item: number): Exit.Exit<number, string> =>
 
 describe.each(openSizes)("imapExit on a pool of size %i", (size) => {
   it.each(lengthsAround(size))(
-    "gives the exits in the order of the items, and goes on after failing ones, for an input of %i (semantics 14, 16)",
+    "gives the exits in the order of the items, and goes on after failing ones, for an input of %i",
     (length) => {
       const { jobs, pool, reader, source, world } = setUp(size, length)
       reader.readAll()
@@ -40,7 +40,7 @@ describe.each(openSizes)("imapExit on a pool of size %i", (size) => {
     }
   )
 
-  it("keeps failed items in hand until they are emitted (semantic 15, T19)", () => {
+  it("keeps failed items in hand until they are emitted", () => {
     const { jobs, reader, source, world } = setUp(size + 1)
     reader.pull()
     for (const item of upTo(size + 1).slice(1)) jobs.fail(item)
@@ -52,7 +52,7 @@ describe.each(openSizes)("imapExit on a pool of size %i", (size) => {
     expect(source.taken).toBe(2 * size + 2)
   })
 
-  it("gives the exit of a defect, and of an item that is interrupted from inside, and goes on (semantic 17, T23)", () => {
+  it("gives the exit of a defect, and of an item that is interrupted from inside, and goes on", () => {
     const world = new World()
     const pool = world.pool(size)
     const boom = new Error("boom")
@@ -72,7 +72,7 @@ describe.each(openSizes)("imapExit on a pool of size %i", (size) => {
     expect(third).toEqual(Exit.succeed(2))
   })
 
-  it("ends with the failure of its source, after the exits of all items before (semantic 17, T18)", () => {
+  it("ends with the failure of its source, after the exits of all items before", () => {
     const world = new World()
     const pool = world.pool(size)
     const source = Stream.concat(Stream.fromIterable(upTo(4)), Stream.fail("source"))
@@ -83,7 +83,7 @@ describe.each(openSizes)("imapExit on a pool of size %i", (size) => {
     world.get(expectEmpty(pool))
   })
 
-  it("interrupts what is in flight and closes the source when it is left early (semantic 17, T21)", () => {
+  it("interrupts what is in flight and closes the source when it is left early", () => {
     const world = new World()
     const pool = world.pool(size)
     const jobs = new MapJobs()
@@ -98,7 +98,7 @@ describe.each(openSizes)("imapExit on a pool of size %i", (size) => {
     world.get(expectEmpty(pool))
   })
 
-  it("ends with interruption when the pool closes (semantic 9)", () => {
+  it("ends with interruption when the pool closes", () => {
     const { reader, world } = setUp(size)
     reader.pull()
     world.close()
@@ -108,7 +108,7 @@ describe.each(openSizes)("imapExit on a pool of size %i", (size) => {
 })
 
 describe.each(sizes)("imapExit of an input on a pool of size %i", (size) => {
-  it("takes max(1, size) items when it is read, and ends when the input is empty (semantics 15, 18, T16)", () => {
+  it("takes max(1, size) items when it is read, and ends when the input is empty", () => {
     const { reader, source } = setUp(size)
     expect(source.taken).toBe(0)
     reader.pull()

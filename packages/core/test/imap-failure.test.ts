@@ -23,7 +23,7 @@ const defectOf = (exit: Exit.Exit<unknown, unknown> | undefined): unknown =>
   exit !== undefined && Exit.isFailure(exit) && Cause.hasDies(exit.cause) ? Cause.squash(exit.cause) : undefined
 
 describe.each(openSizes)("a failing item on a pool of size %i", (size) => {
-  it("ends the map after every result before it, and nothing is lost of those (semantic 17, T22)", () => {
+  it("ends the map after every result before it, and nothing is lost of those", () => {
     const { jobs, pool, reader, world } = setUp(size + 1)
     const failing = size
     reader.pull()
@@ -38,7 +38,7 @@ describe.each(openSizes)("a failing item on a pool of size %i", (size) => {
     world.get(expectEmpty(pool))
   })
 
-  it("ends the map with the first failure in order, not the first in time (semantic 17)", () => {
+  it("ends the map with the first failure in order, not the first in time", () => {
     const { jobs, reader } = setUp(size + 1)
     reader.pull()
     jobs.fail(size)
@@ -52,7 +52,7 @@ describe.each(openSizes)("a failing item on a pool of size %i", (size) => {
   })
 
   it.each(countedSources)(
-    "stops the pulling of $kind as soon as it has failed, and closes it (semantic 17, T21)",
+    "stops the pulling of $kind as soon as it has failed, and closes it",
     ({ make }) => {
       const world = new World()
       const pool = world.pool(size + 1)
@@ -74,7 +74,7 @@ describe.each(openSizes)("a failing item on a pool of size %i", (size) => {
     }
   )
 
-  it("interrupts what is in flight, and the map ends when its finalizers have (semantic 17)", () => {
+  it("interrupts what is in flight, and the map ends when its finalizers have", () => {
     const world = new World()
     const pool = world.pool(size + 1)
     const finalizing = Latch.makeUnsafe()
@@ -105,7 +105,7 @@ describe.each(openSizes)("a failing item on a pool of size %i", (size) => {
     world.get(expectEmpty(pool))
   })
 
-  it("takes the item that waits for its slot out of the line (semantics 7, 17)", () => {
+  it("takes the item that waits for its slot out of the queue", () => {
     const { jobs, pool, reader, source, world } = setUp(size + 1)
     const gate = Deferred.makeUnsafe<void>()
     world.fork(pool.run(Deferred.await(gate)))
@@ -128,7 +128,7 @@ describe("a function that throws", () => {
   }
 
   it.each(openSizes)(
-    "is a defect of its item, after the results before it, on a pool of size %i (semantic 17, T23)",
+    "is a defect of its item, after the results before it, on a pool of size %i",
     (size) => {
       const world = new World()
       const pool = world.pool(size)
@@ -143,7 +143,7 @@ describe("a function that throws", () => {
     }
   )
 
-  it("is a defect of its item for imapUnordered and starmap too, and an exit for imapExit (semantic 17, T23)", () => {
+  it("is a defect of its item for imapUnordered and starmap too, and an exit for imapExit", () => {
     const world = new World()
     const pool = world.pool(1)
     const unordered = new Reader(world, pool.imapUnordered(throwing, upTo(3)))
@@ -162,7 +162,7 @@ describe("a function that throws", () => {
 })
 
 describe("an item that is interrupted from inside", () => {
-  it("ends the map with interruption, after the results before it (semantic 17)", () => {
+  it("ends the map with interruption, after the results before it", () => {
     const world = new World()
     const pool = world.pool(2)
     const reader = new Reader(
@@ -180,7 +180,7 @@ describe.each(openSizes)("a failing source on a pool of size %i", (size) => {
   const failingAfter = (length: number) => Stream.concat(new CountedStream(length).stream, Stream.fail("source"))
 
   it.each(verbs)(
-    "ends %s after the results of all items before the failure (semantic 17, T18)",
+    "ends %s after the results of all items before the failure",
     (verb) => {
       const world = new World()
       const pool = world.pool(size + 1)
@@ -198,7 +198,7 @@ describe.each(openSizes)("a failing source on a pool of size %i", (size) => {
     }
   )
 
-  it("ends the map at once when it has no item before the failure, also on a full pool (semantic 17, T16, T18)", () => {
+  it("ends the map at once when it has no item before the failure, also on a full pool", () => {
     const world = new World()
     const pool = world.pool(size)
     for (const _ of upTo(size)) world.fork(pool.run(Effect.never))
@@ -207,7 +207,7 @@ describe.each(openSizes)("a failing source on a pool of size %i", (size) => {
     expect(reader.exit).toEqual(Exit.fail("source"))
   })
 
-  it("loses to a failing item before it (semantic 17)", () => {
+  it("loses to a failing item before it", () => {
     const world = new World()
     const pool = world.pool(size + 1)
     const jobs = new MapJobs()
@@ -220,7 +220,7 @@ describe.each(openSizes)("a failing source on a pool of size %i", (size) => {
     expect(reader.exit).toEqual(Exit.fail(`failed ${size - 1}`))
   })
 
-  it("ends a map of several sources, whose others are closed (semantic 17)", () => {
+  it("ends a map of several sources, whose others are closed", () => {
     const world = new World()
     const pool = world.pool(size)
     const other = new CountedIterable()
@@ -231,7 +231,7 @@ describe.each(openSizes)("a failing source on a pool of size %i", (size) => {
     expect(other.closed).toBe(1)
   })
 
-  it("with an iterator that throws ends the map with a defect, after all results before it (semantic 18)", () => {
+  it("with an iterator that throws ends the map with a defect, after all results before it", () => {
     const world = new World()
     const pool = world.pool(size + 1)
     const jobs = new MapJobs()
@@ -264,7 +264,7 @@ describe.each(openSizes)("a failing source on a pool of size %i", (size) => {
 
 describe.each(openSizes)("stopping early on a pool of size %i", (size) => {
   it.each(countedSources)(
-    "by taking some interrupts what is in flight and closes $kind once (semantic 17, T21)",
+    "by taking some interrupts what is in flight and closes $kind once",
     ({ make }) => {
       const world = new World()
       const pool = world.pool(size)
@@ -288,7 +288,7 @@ describe.each(openSizes)("stopping early on a pool of size %i", (size) => {
   )
 
   it.each(countedSources)(
-    "by interruption awaits the finalizers of what is in flight and closes $kind once (semantic 17, T21)",
+    "by interruption awaits the finalizers of what is in flight and closes $kind once",
     ({ make }) => {
       const world = new World()
       const pool = world.pool(size)
@@ -313,7 +313,7 @@ describe.each(openSizes)("stopping early on a pool of size %i", (size) => {
     }
   )
 
-  it("by a failure of the reader interrupts what is in flight and closes the source (semantic 17, T21)", () => {
+  it("by a failure of the reader interrupts what is in flight and closes the source", () => {
     const world = new World()
     const pool = world.pool(size)
     const jobs = new MapJobs()
@@ -327,7 +327,7 @@ describe.each(openSizes)("stopping early on a pool of size %i", (size) => {
     world.get(expectEmpty(pool))
   })
 
-  it("closes all of several sources (semantic 17)", () => {
+  it("closes all of several sources", () => {
     const world = new World()
     const pool = world.pool(size)
     const iterables = [new CountedIterable(), new CountedIterable()] as const
@@ -339,7 +339,7 @@ describe.each(openSizes)("stopping early on a pool of size %i", (size) => {
 })
 
 describe("the end of a source", () => {
-  it("is not followed by a close (semantic 17)", () => {
+  it("is not followed by a close", () => {
     const { jobs, reader, source } = setUp(2, 3)
     jobs.finish(0, 1, 2)
     reader.readAll()
@@ -347,7 +347,7 @@ describe("the end of a source", () => {
     expect({ ends: source.ends, closed: source.closed }).toEqual({ ends: 1, closed: 0 })
   })
 
-  it("is followed by a close of those that have not ended, where several are zipped (semantics 17, 18)", () => {
+  it("is followed by a close of those that have not ended, where several are zipped", () => {
     const world = new World()
     const pool = world.pool(2)
     const short = new CountedIterable(2)
@@ -361,7 +361,7 @@ describe("the end of a source", () => {
 })
 
 describe("an async iterable", () => {
-  it.effect("is closed once by an early stop, and the close is awaited when it is idle (semantic 17)", () =>
+  it.effect("is closed once by an early stop, and the close is awaited when it is idle", () =>
     Effect.gen(function*() {
       const pool = yield* GreenPool.make({ size: 1 })
       let release = () => {}
@@ -393,7 +393,7 @@ describe("an async iterable", () => {
       expect(events).toEqual(["job", "close", "closed", "left"])
     }))
 
-  it.effect("is told to close but not awaited while its next() is pending (semantic 17)", () =>
+  it.effect("is told to close but not awaited while its next() is pending", () =>
     Effect.gen(function*() {
       const pool = yield* GreenPool.make({ size: 2 })
       let asked = 0
@@ -417,7 +417,7 @@ describe("an async iterable", () => {
     }))
 
   it.effect(
-    "may fail to close while its next() is pending: nobody hears of it (semantic 17, T28)",
+    "may fail to close while its next() is pending: nobody hears of it",
     () =>
       Effect.gen(function*() {
         const pool = yield* GreenPool.make({ size: 2 })
@@ -444,7 +444,7 @@ describe("an async iterable", () => {
       })
   )
 
-  it.effect("is not closed after its end (semantic 17)", () =>
+  it.effect("is not closed after its end", () =>
     Effect.gen(function*() {
       const pool = yield* GreenPool.make({ size: 2 })
       const source = new CountedAsyncIterable(5)
@@ -456,7 +456,7 @@ describe("an async iterable", () => {
       })
     }))
 
-  it.effect("that rejects ends the map after all results before, with a SourceError that carries the cause (semantics 17, 18, T18)", () =>
+  it.effect("that rejects ends the map after all results before, with a SourceError that carries the cause", () =>
     Effect.gen(function*() {
       const pool = yield* GreenPool.make({ size: 3 })
       const boom = new Error("boom")
@@ -479,7 +479,7 @@ describe("an async iterable", () => {
       yield* expectEmpty(pool)
     }))
 
-  it.effect("that has rejected is not closed, as in a for loop (semantics 17, 18)", () =>
+  it.effect("that has rejected is not closed, as in a for loop", () =>
     Effect.gen(function*() {
       const pool = yield* GreenPool.make({ size: 2 })
       let closed = 0
@@ -497,7 +497,7 @@ describe("an async iterable", () => {
       expect(closed).toBe(0)
     }))
 
-  it.effect("whose next() throws fails with a SourceError too (semantic 18)", () =>
+  it.effect("whose next() throws fails with a SourceError too", () =>
     Effect.gen(function*() {
       const pool = yield* GreenPool.make({ size: 1 })
       const source: AsyncIterable<number> = {
@@ -511,7 +511,7 @@ describe("an async iterable", () => {
       expect(error).toMatchObject({ _tag: "SourceError", cause: new Error("no promise") })
     }))
 
-  it.effect("is pulled one at a time, within the window (semantic 15)", () =>
+  it.effect("is pulled one at a time, within the window", () =>
     Effect.gen(function*() {
       const pool = yield* GreenPool.make({ size: 3 })
       const jobs = new MapJobs()

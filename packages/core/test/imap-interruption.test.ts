@@ -51,8 +51,7 @@ const occupy = (world: World, pool: GreenPool, jobs: number): void => {
 for (const { kind, make } of countedSources) {
   describe.each(verbs)(`%s of ${kind}`, (verb) => {
     it.each([{ title: "a free", taken: 0 }, { title: "a full", taken: 2 }])(
-      "an interruption at any point of a map on $title pool loses no slot, leaves no job and closes the source " +
-        "(semantics 7, 17, T1, T21)",
+      "an interruption at any point of a map on $title pool loses no slot, leaves no job and closes the source",
       ({ taken }) =>
         sweep((world, operations) => {
           const pool = world.pool(2)
@@ -82,8 +81,7 @@ for (const { kind, make } of countedSources) {
     )
 
     it.each([1, 2])(
-      "an interruption at any point of a map inside a job of the same pool of size %i loses no slot and leaves no job " +
-        "(semantics 7, 10, 17, T1)",
+      "an interruption at any point of a map inside a job of the same pool of size %i loses no slot and leaves no job",
       (size) =>
         sweep((world, operations) => {
           const pool = world.pool(size)

@@ -46,7 +46,7 @@ const numbers = function*(length: number) {
 }
 
 describe("the heap is flat over a million items", () => {
-  it.live.each(verbs)("of %s (semantic 15, T19)", (verb) =>
+  it.live.each(verbs)("of %s", (verb) =>
     Effect.gen(function*() {
       const pool = yield* GreenPool.make({ size: 10 })
       const growth = new Growth(million)
@@ -55,7 +55,7 @@ describe("the heap is flat over a million items", () => {
       expect(growth.megabytes).toBeLessThan(allowedMegabytes)
     }), 20_000)
 
-  it.live("of a stream that waits for each, with jobs that wait (semantic 15, T19)", () =>
+  it.live("of a stream that waits for each, with jobs that wait", () =>
     Effect.gen(function*() {
       const pool = yield* GreenPool.make({ size: 100 })
       const growth = new Growth(100_000)
@@ -68,7 +68,7 @@ describe("the heap is flat over a million items", () => {
       expect(growth.megabytes).toBeLessThan(allowedMegabytes)
     }), 20_000)
 
-  it.live("of a pile that is read as it is fed (semantic 19, T27)", () =>
+  it.live("of a pile that is read as it is fed", () =>
     Effect.gen(function*() {
       const pile = yield* GreenPile.make<number>(10)
       const growth = new Growth(200_000)
@@ -82,7 +82,7 @@ describe("the heap is flat over a million items", () => {
 })
 
 describe("a pool that lives on", () => {
-  it.live("keeps nothing of maps and piles that are over, however they ended (T27)", () =>
+  it.live("keeps nothing of maps and piles that are over, however they ended", () =>
     Effect.gen(function*() {
       const pool = yield* GreenPool.make({ size: 2 })
       const growth = new Growth(8000)
@@ -99,7 +99,7 @@ describe("a pool that lives on", () => {
       expect(growth.megabytes).toBeLessThan(allowedMegabytes)
     }), 20_000)
 
-  it.live("keeps nothing of maps that were interrupted, at any point of their way (T1, T27)", () =>
+  it.live("keeps nothing of maps that were interrupted, at any point of their way", () =>
     Effect.gen(function*() {
       const world = new World()
       const pool = world.pool(2)
@@ -125,7 +125,7 @@ describe("a pool that lives on", () => {
       expect(world.get(pool.running)).toBe(0)
     }))
 
-  it.live("keeps nothing of piles that were closed (semantic 20, T27)", () =>
+  it.live("keeps nothing of piles that were closed", () =>
     Effect.gen(function*() {
       const pool = yield* GreenPool.make({ size: 2 })
       const results: Array<WeakRef<object>> = []
@@ -148,7 +148,7 @@ describe("a pool that lives on", () => {
 
 describe("behind a slow reader", () => {
   it.live.each(verbs)(
-    "%s keeps a window of results and no more, and lets go of what was read (semantic 15, T19)",
+    "%s keeps a window of results and no more, and lets go of what was read",
     (verb) =>
       Effect.gen(function*() {
         const pool = yield* GreenPool.make({ size: 10 })

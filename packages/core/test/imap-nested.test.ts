@@ -24,14 +24,14 @@ const sum = (pool: GreenPool, verb: "imap" | "imapUnordered", length: number): E
 
 describe.each([1, 2, 3])("on a pool of size %i", (size) => {
   describe.each(verbs)("%s inside a job", (verb) => {
-    it("of run ends, with all its results (semantic 10, T24)", () => {
+    it("of run ends, with all its results", () => {
       const { pool, world } = setUp(size)
       const all = Effect.all(upTo(2 * size).map(() => pool.run(sum(pool, verb, 5))), { concurrency: "unbounded" })
       expect(world.get(all)).toEqual(upTo(2 * size).map(() => 10))
       world.get(expectEmpty(pool))
     })
 
-    it("of spawn ends, also in a fiber that the job forked (semantic 10, T24)", () => {
+    it("of spawn ends, also in a fiber that the job forked", () => {
       const { pool, world } = setUp(size)
       const job = Effect.flatMap(Effect.forkChild(sum(pool, verb, 5)), Fiber.join)
       const all = Effect.forEach(upTo(2 * size), () => pool.spawn(job)).pipe(
@@ -41,7 +41,7 @@ describe.each([1, 2, 3])("on a pool of size %i", (size) => {
       world.get(expectEmpty(pool))
     })
 
-    it("of a map ends, three deep (semantic 10, T24)", () => {
+    it("of a map ends, three deep", () => {
       const { pool, world } = setUp(size)
       const nested = (depth: number): Effect.Effect<number> =>
         depth === 0 ? Effect.as(Effect.yieldNow, 1) : Stream.runFold(
@@ -53,7 +53,7 @@ describe.each([1, 2, 3])("on a pool of size %i", (size) => {
       world.get(expectEmpty(pool))
     })
 
-    it("of another pool that was entered from a job of this one ends (semantic 10, T24)", () => {
+    it("of another pool that was entered from a job of this one ends", () => {
       const { pool, world } = setUp(size)
       const other = world.pool(1)
       const job = other.run(sum(pool, verb, 4))
@@ -65,7 +65,7 @@ describe.each([1, 2, 3])("on a pool of size %i", (size) => {
       world.get(expectEmpty(other))
     })
 
-    it("of a pile ends, and so does a pile inside a job of the map (semantics 10, 20, T24)", () => {
+    it("of a pile ends, and so does a pile inside a job of the map", () => {
       const { pool, world } = setUp(size)
       const pileOf = (job: Effect.Effect<number>) =>
         Effect.scoped(Effect.gen(function*() {
@@ -78,7 +78,7 @@ describe.each([1, 2, 3])("on a pool of size %i", (size) => {
       world.get(expectEmpty(pool))
     })
 
-    it("goes on when the pool is paused meanwhile (semantics 10, 12)", () => {
+    it("goes on when the pool is paused meanwhile", () => {
       const { pool, world } = setUp(size)
       const job = Effect.andThen(Effect.orDie(pool.resize(0)), sum(pool, verb, 5))
       expect(world.get(pool.run(job))).toBe(10)
@@ -86,7 +86,7 @@ describe.each([1, 2, 3])("on a pool of size %i", (size) => {
     })
   })
 
-  it("a nested map works on as many items as there are slots, its job's own included (semantics 1, 10)", () => {
+  it("a nested map works on as many items as there are slots, its job's own included", () => {
     const { pool, world } = setUp(size)
     const jobs = new MapJobs()
     const source = new CountedIterable()
@@ -104,7 +104,7 @@ describe.each([1, 2, 3])("on a pool of size %i", (size) => {
     world.get(expectEmpty(pool))
   })
 
-  it("maps nested in each other hold no more slots than there are (semantics 1, 10, T20)", () => {
+  it("maps nested in each other hold no more slots than there are", () => {
     const { pool, world } = setUp(size)
     let running = 0
     let most = 0
@@ -121,7 +121,7 @@ describe.each([1, 2, 3])("on a pool of size %i", (size) => {
     world.get(expectEmpty(pool))
   })
 
-  it("a nested map that fails fails in its job alone (semantics 10, 17, T25)", () => {
+  it("a nested map that fails fails in its job alone", () => {
     const { pool, world } = setUp(size)
     const failing = Stream.runDrain(pool.imap((item) => item === 2 ? Effect.fail("nested") : Effect.void, upTo(5)))
     const exits = world.get(Stream.runCollect(pool.imapExit((item) => item === 1 ? failing : Effect.void, upTo(3))))
@@ -129,7 +129,7 @@ describe.each([1, 2, 3])("on a pool of size %i", (size) => {
     world.get(expectEmpty(pool))
   })
 
-  it("a nested pile's failing job fails where it is read, not where it is spawned (semantics 10, 19, T25)", () => {
+  it("a nested pile's failing job fails where it is read, not where it is spawned", () => {
     const { pool, world } = setUp(size)
     const job = Effect.scoped(Effect.gen(function*() {
       const pile = yield* GreenPile.make<number, string>(pool)
@@ -142,7 +142,7 @@ describe.each([1, 2, 3])("on a pool of size %i", (size) => {
     world.get(expectEmpty(pool))
   })
 
-  it("waitall in a job of a nested map is a defect (semantic 11, T13)", () => {
+  it("waitall in a job of a nested map is a defect", () => {
     const { pool, world } = setUp(size)
     const exit = world.get(Effect.exit(pool.run(Stream.runDrain(pool.imap(() => pool.waitall, [1])))))
     expect(Exit.isFailure(exit) && Cause.hasDies(exit.cause)).toBe(true)
@@ -151,7 +151,7 @@ describe.each([1, 2, 3])("on a pool of size %i", (size) => {
 })
 
 describe("a paused pool", () => {
-  it("has maps from outside wait until it grows, nested ones and all (semantics 10, 12)", () => {
+  it("has maps from outside wait until it grows, nested ones and all", () => {
     const { pool, world } = setUp(0)
     const fiber = world.fork(Stream.runCollect(pool.imap(() => sum(pool, "imap", 3), upTo(2))))
     world.run()
@@ -165,7 +165,7 @@ describe("a paused pool", () => {
 })
 
 describe("depth", () => {
-  it("is no limit to maps in jobs of maps (semantics 5, 10, T30)", () => {
+  it("is no limit to maps in jobs of maps", () => {
     const { pool, world } = setUp(2)
     const nested = (depth: number): Effect.Effect<number> =>
       depth === 0
@@ -175,7 +175,7 @@ describe("depth", () => {
     world.get(expectEmpty(pool))
   })
 
-  it("is no limit to piles in jobs of piles (semantics 5, 10, T30)", () => {
+  it("is no limit to piles in jobs of piles", () => {
     const { pool, world } = setUp(2)
     const nested = (depth: number): Effect.Effect<number> =>
       depth === 0 ? Effect.succeed(0) : Effect.scoped(Effect.gen(function*() {

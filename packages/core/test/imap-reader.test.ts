@@ -50,7 +50,7 @@ const setUp = () => {
 }
 
 describe("a source that has the reader go on within its own step", () => {
-  it("loses no item: a stream is asked for one thing at a time (semantics 14, 15)", () => {
+  it("loses no item: a stream is asked for one thing at a time", () => {
     const { expectFive, goOn, read } = setUp()
     let items = 0
     let asked = 0
@@ -66,7 +66,7 @@ describe("a source that has the reader go on within its own step", () => {
     expect(most).toBe(1)
   })
 
-  it("has its items in order: an iterator is asked for one thing at a time (semantics 14, 15)", () => {
+  it("has its items in order: an iterator is asked for one thing at a time", () => {
     const { expectFive, goOn, read } = setUp()
     let asked = 0
     let most = 0
@@ -100,7 +100,7 @@ describe("a source that has the reader leave within its own step", () => {
     world.get(expectEmpty(pool))
   }
 
-  it("has no job for the item of that step, which would keep its slot for ever, and is closed (semantics 9, 17)", () => {
+  it("has no job for the item of that step, which would keep its slot for ever, and is closed", () => {
     const events: Array<string> = []
     leave((leave) =>
       counting((item) => {
@@ -111,7 +111,7 @@ describe("a source that has the reader leave within its own step", () => {
     expect(events).toEqual(["item 0", "item 1", "closed"])
   })
 
-  it("is the last of those that it is zipped with to be asked (semantic 17)", () => {
+  it("is the last of those that it is zipped with to be asked", () => {
     const events: Array<string> = []
     const source = (name: string, onNext: (item: number) => void = () => {}) =>
       counting((item) => {
@@ -132,7 +132,7 @@ describe("a source that has the reader leave within its own step", () => {
     world.get(expectEmpty(pool))
   })
 
-  it("is interrupted, if it is a stream, and awaited (semantic 17)", () => {
+  it("is interrupted, if it is a stream, and awaited", () => {
     let items = 0
     let asked = 0
     leave((leave) => {

@@ -38,7 +38,7 @@ const isInterrupted = (exit: Exit.Exit<unknown, unknown> | undefined): boolean =
   exit !== undefined && Exit.hasInterrupts(exit)
 
 describe.each(verbs)("%s", (verb) => {
-  it("whose scope one of its jobs closes interrupts who waits for results, however the job goes on (semantics 9, 17)", () => {
+  it("whose scope one of its jobs closes interrupts who waits for results, however the job goes on", () => {
     for (const within of [Effect.interruptible, Effect.uninterruptible]) {
       const { close, expectOver, pool, read, world } = setUp()
       const reader = read(mapOf(pool, verb)((item) => within(Effect.as(close, item)), [0]))
@@ -48,7 +48,7 @@ describe.each(verbs)("%s", (verb) => {
     }
   })
 
-  it("whose scope closes before its results are there does not end as if there were none (semantic 17)", () => {
+  it("whose scope closes before its results are there does not end as if there were none", () => {
     const { close, expectOver, pool, read, world } = setUp()
     const reader = read(mapOf(pool, verb)(() => Effect.never, [0]))
     world.run()
@@ -62,8 +62,7 @@ describe.each(verbs)("%s", (verb) => {
     { title: "waits for results", next: (pull: Pull) => Effect.forever(pull) },
     { title: "has left off reading", next: (pull: Pull) => Effect.andThen(pull, Effect.never) }
   ])(
-    "whose scope its own source closes does not wait for that source, and interrupts it, while the reader $title " +
-      "(semantics 9, 17)",
+    "whose scope its own source closes does not wait for that source, and interrupts it, while the reader $title",
     ({ next }) => {
       const { close, expectOver, pool, scope, world } = setUp()
       let asked = 0
@@ -81,7 +80,7 @@ describe.each(verbs)("%s", (verb) => {
   )
 
   it.each(countedSources)(
-    "of $kind whose scope closes at any point leaves nothing behind (semantics 9, 17, T21)",
+    "of $kind whose scope closes at any point leaves nothing behind",
     ({ make }) => {
       for (let after = 0, over = false; !over; after++) {
         const { close, expectOver, pool, read, world } = setUp()
@@ -97,7 +96,7 @@ describe.each(verbs)("%s", (verb) => {
   )
 })
 
-it("an async iterable whose map is closed, or its reader interrupted, at any point is closed (semantic 17, T21)", () => {
+it("an async iterable whose map is closed, or its reader interrupted, at any point is closed", () => {
   for (let operations = 3; operations < 20; operations++) {
     for (const after of upTo(30)) {
       for (const isInterrupted of [true, false]) {
@@ -114,7 +113,7 @@ it("an async iterable whose map is closed, or its reader interrupted, at any poi
   }
 })
 
-it("a job that closes its own map's scope and goes on is awaited when the pool closes (semantics 9, 17)", () => {
+it("a job that closes its own map's scope and goes on is awaited when the pool closes", () => {
   const { close, expectOver, pool, read, world } = setUp()
   const gate = Deferred.makeUnsafe<void>()
   read(pool.imap(() => Effect.uninterruptible(Effect.andThen(close, Deferred.await(gate))), [0]))

@@ -17,7 +17,7 @@ const setUp = (size: number, length?: number) => {
 
 describe.each(openSizes)("imapUnordered on a pool of size %i", (size) => {
   for (const { kind, make } of countedSources) {
-    it.each(lengthsAround(size))(`gives the results as they finish, for ${kind} of %i (semantics 14, 16)`, (length) => {
+    it.each(lengthsAround(size))(`gives the results as they finish, for ${kind} of %i`, (length) => {
       const world = new World()
       const pool = world.pool(size)
       const jobs = new MapJobs()
@@ -37,7 +37,7 @@ describe.each(openSizes)("imapUnordered on a pool of size %i", (size) => {
     })
   }
 
-  it("is not held up by a slow head (semantic 16)", () => {
+  it("is not held up by a slow head", () => {
     const { jobs, reader, source, world } = setUp(size + 1)
     reader.pull()
     for (const item of upTo(3 * size + 1).slice(1)) {
@@ -50,7 +50,7 @@ describe.each(openSizes)("imapUnordered on a pool of size %i", (size) => {
     expect(source.taken - reader.values.length).toBe(size + 1)
   })
 
-  it("gives several at a time when several are ready (semantic 16)", () => {
+  it("gives several at a time when several are ready", () => {
     const { jobs, reader, world } = setUp(size)
     reader.pull()
     jobs.finish(0)
@@ -61,7 +61,7 @@ describe.each(openSizes)("imapUnordered on a pool of size %i", (size) => {
     expect(reader.chunks).toEqual([[0], upTo(size + 1).slice(1).toReversed()])
   })
 
-  it("takes nothing while its reader is slow: what has finished counts as in hand (semantic 15, T19, T20)", () => {
+  it("takes nothing while its reader is slow: what has finished counts as in hand", () => {
     const { jobs, pool, reader, source, world } = setUp(size)
     jobs.finish(...upTo(4 * size))
     reader.pull()
@@ -73,7 +73,7 @@ describe.each(openSizes)("imapUnordered on a pool of size %i", (size) => {
     expect(source.taken - length).toBe(size + 2)
   })
 
-  it("ends with the first failure to happen, after all that had finished, and drops what finishes later (semantic 17)", () => {
+  it("ends with the first failure to happen, after all that had finished, and drops what finishes later", () => {
     const { jobs, pool, reader, source, world } = setUp(size + 2)
     reader.pull()
     jobs.finish(size)
@@ -89,7 +89,7 @@ describe.each(openSizes)("imapUnordered on a pool of size %i", (size) => {
     world.get(expectEmpty(pool))
   })
 
-  it("ends after the finalizers of what is in flight when it fails (semantic 17)", () => {
+  it("ends after the finalizers of what is in flight when it fails", () => {
     const world = new World()
     const pool = world.pool(size + 1)
     const finalizing = Latch.makeUnsafe()
@@ -109,7 +109,7 @@ describe.each(openSizes)("imapUnordered on a pool of size %i", (size) => {
   })
 
   it.each(countedSources)(
-    "closes $kind when it is left early, after what is in flight has ended (semantic 17, T21)",
+    "closes $kind when it is left early, after what is in flight has ended",
     ({ make }) => {
       const world = new World()
       const pool = world.pool(size)
@@ -128,7 +128,7 @@ describe.each(openSizes)("imapUnordered on a pool of size %i", (size) => {
 })
 
 describe.each(sizes)("imapUnordered of an input on a pool of size %i", (size) => {
-  it("takes max(1, size) items when it is read, and ends when the input is empty (semantics 15, 18, T16)", () => {
+  it("takes max(1, size) items when it is read, and ends when the input is empty", () => {
     const { reader, source } = setUp(size)
     expect(source.taken).toBe(0)
     reader.pull()

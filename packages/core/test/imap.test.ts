@@ -36,7 +36,7 @@ const occupy = (world: World, pool: GreenPool, count: number) => {
 describe.each(openSizes)("imap on a pool of size %i", (size) => {
   for (const { kind, make } of countedSources) {
     it.each(lengthsAround(size))(
-      `gives the results in the order of the items, however the jobs end, for ${kind} of %i (semantics 14, 16)`,
+      `gives the results in the order of the items, however the jobs end, for ${kind} of %i`,
       (length) => {
         const world = new World()
         const pool = world.pool(size)
@@ -58,7 +58,7 @@ describe.each(openSizes)("imap on a pool of size %i", (size) => {
       }
     )
 
-    it(`has max(1, size) items in hand at every step, never more and never fewer, of ${kind} (semantic 15, T19, T20)`, () => {
+    it(`has max(1, size) items in hand at every step, never more and never fewer, of ${kind}`, () => {
       const length = 3 * size + 2
       const world = new World()
       const pool = world.pool(size)
@@ -80,7 +80,7 @@ describe.each(openSizes)("imap on a pool of size %i", (size) => {
     })
   }
 
-  it("works on at most size items at once and starts them in order (semantics 1, 14)", () => {
+  it("works on at most size items at once and starts them in order", () => {
     const { jobs, pool, reader, world } = setUp(size, 3 * size)
     reader.pull()
     expect(jobs.started).toEqual(upTo(size))
@@ -91,7 +91,7 @@ describe.each(openSizes)("imap on a pool of size %i", (size) => {
     expect(jobs.most).toBe(size)
   })
 
-  it("goes on behind a slow head up to the window, then gives all that is ready at once (semantic 16)", () => {
+  it("goes on behind a slow head up to the window, then gives all that is ready at once", () => {
     const { jobs, reader, source, world } = setUp(size)
     reader.pull()
     jobs.finish(...upTo(size).slice(1))
@@ -105,7 +105,7 @@ describe.each(openSizes)("imap on a pool of size %i", (size) => {
     expect(source.taken).toBe(2 * size)
   })
 
-  it("gives each result as soon as it is the next in order (semantic 16)", () => {
+  it("gives each result as soon as it is the next in order", () => {
     const { jobs, reader } = setUp(size)
     reader.pull()
     for (const item of upTo(2 * size)) {
@@ -117,7 +117,7 @@ describe.each(openSizes)("imap on a pool of size %i", (size) => {
     }
   })
 
-  it("takes nothing while its reader is slow, and its jobs go on (semantic 15, T19)", () => {
+  it("takes nothing while its reader is slow, and its jobs go on", () => {
     const { jobs, reader, source, world } = setUp(size)
     reader.pull()
     jobs.finish(0)
@@ -134,7 +134,7 @@ describe.each(openSizes)("imap on a pool of size %i", (size) => {
     expect(source.taken).toBe(2 * size + 1)
   })
 
-  it("gives an item in hand its slot while its reader is away (semantic 15)", () => {
+  it("gives an item in hand its slot while its reader is away", () => {
     const { jobs, pool, reader, world } = setUp(size + 1)
     const held = occupy(world, pool, size)
     reader.pull()
@@ -146,7 +146,7 @@ describe.each(openSizes)("imap on a pool of size %i", (size) => {
     expect(jobs.started).toEqual(upTo(size + 2))
   })
 
-  it("has one place in the line of a full pool, with one item in hand (semantics 2, 15)", () => {
+  it("has one place in the queue of a full pool, with one item in hand", () => {
     const { jobs, pool, reader, source, world } = setUp(size)
     const held = occupy(world, pool, size)
     reader.pull()
@@ -164,7 +164,7 @@ describe.each(openSizes)("imap on a pool of size %i", (size) => {
     { title: "an empty source", sources: [[]] },
     { title: "an empty stream", sources: [Stream.empty] },
     { title: "an empty source among others", sources: [[1, 2], [], [3]] }
-  ])("ends at once for $title while the pool is full (semantics 15, 18, T16)", ({ sources }) => {
+  ])("ends at once for $title while the pool is full", ({ sources }) => {
     const { pool, world } = setUp(size)
     occupy(world, pool, size)
     const reader = new Reader(world, pool.imap(() => Effect.void, ...sources))
@@ -174,7 +174,7 @@ describe.each(openSizes)("imap on a pool of size %i", (size) => {
     expect(world.get(pool.waiting)).toBe(0)
   })
 
-  it("ends when its source tells the end only after the last job has ended (semantic 15, T17)", () => {
+  it("ends when its source tells the end only after the last job has ended", () => {
     const { jobs, pool, world } = setUp(size)
     const end = Deferred.makeUnsafe<void>()
     const source = Stream.concat(Stream.make(0), Stream.drain(Stream.fromEffect(Deferred.await(end))))
@@ -188,7 +188,7 @@ describe.each(openSizes)("imap on a pool of size %i", (size) => {
     expect(reader.exit).toEqual(Exit.void)
   })
 
-  it("holds no slot and no place in the line while its source is idle (semantic 15)", () => {
+  it("holds no slot and no place in the queue while its source is idle", () => {
     const { pool, world } = setUp(size)
     const reader = new Reader(world, pool.imap(() => Effect.void, Stream.never))
     reader.pull()
@@ -201,7 +201,7 @@ describe.each(openSizes)("imap on a pool of size %i", (size) => {
       .toEqual(upTo(size))
   })
 
-  it("grows its window with the pool, also when it is stalled by its reader (semantics 12, 15)", () => {
+  it("grows its window with the pool, also when it is stalled by its reader", () => {
     const { jobs, pool, reader, source, world } = setUp(size)
     reader.pull()
     jobs.finish(...upTo(2 * size))
@@ -216,7 +216,7 @@ describe.each(openSizes)("imap on a pool of size %i", (size) => {
     expect(world.get(pool.running)).toBe(jobs.running.length)
   })
 
-  it("grows its window with the pool, also when a slow head stalls it (semantics 12, 15)", () => {
+  it("grows its window with the pool, also when a slow head stalls it", () => {
     const { jobs, pool, reader, source, world } = setUp(size)
     reader.pull()
     jobs.finish(...upTo(size).slice(1))
@@ -227,7 +227,7 @@ describe.each(openSizes)("imap on a pool of size %i", (size) => {
     expect(jobs.running).toEqual([0, size, size + 1])
   })
 
-  it("shrinks its window with the pool: what runs goes on, and nothing is taken until there is room (semantics 12, 15)", () => {
+  it("shrinks its window with the pool: what runs goes on, and nothing is taken until there is room", () => {
     const { jobs, pool, reader, source, world } = setUp(size + 2)
     reader.pull()
     expect(source.taken).toBe(size + 2)
@@ -242,7 +242,7 @@ describe.each(openSizes)("imap on a pool of size %i", (size) => {
     expect(source.taken).toBe(size + 3)
   })
 
-  it("stops when the pool is paused and goes on when it is resized (semantic 12)", () => {
+  it("stops when the pool is paused and goes on when it is resized", () => {
     const { jobs, pool, reader, source, world } = setUp(size, 3 * size)
     reader.pull()
     world.get(pool.resize(0))
@@ -257,7 +257,7 @@ describe.each(openSizes)("imap on a pool of size %i", (size) => {
     expect(reader.exit).toEqual(Exit.void)
   })
 
-  it("is counted by stats: each item is a job (semantic 14)", () => {
+  it("is counted by stats: each item is a job", () => {
     const { jobs, pool, reader, world } = setUp(size, 2 * size)
     reader.pull()
     expect(world.get(pool.stats)).toMatchObject({ running: size, started: size, succeeded: 0 })
@@ -266,7 +266,7 @@ describe.each(openSizes)("imap on a pool of size %i", (size) => {
     expect(world.get(pool.stats)).toMatchObject({ running: 0, started: 2 * size, succeeded: 2 * size, borrowed: 0 })
   })
 
-  it("holds up waitall until its jobs have ended, and not for results that nobody has read (semantics 11, 14, T12)", () => {
+  it("holds up waitall until its jobs have ended, and not for results that nobody has read", () => {
     const { jobs, pool, reader, world } = setUp(size, 2 * size)
     reader.pull()
     const idle = world.fork(pool.waitall)
@@ -280,7 +280,7 @@ describe.each(openSizes)("imap on a pool of size %i", (size) => {
 })
 
 describe.each(sizes)("imap of an input on a pool of size %i", (size) => {
-  it("takes nothing before it is read, also when the pool is resized (semantic 15)", () => {
+  it("takes nothing before it is read, also when the pool is resized", () => {
     const { pool, source, world } = setUp(size)
     expect(source.taken).toBe(0)
     world.get(pool.resize(size + 1))
@@ -288,7 +288,7 @@ describe.each(sizes)("imap of an input on a pool of size %i", (size) => {
     expect(source.taken).toBe(0)
   })
 
-  it("takes max(1, size) items when it is read (semantic 15)", () => {
+  it("takes max(1, size) items when it is read", () => {
     const { pool, reader, source, world } = setUp(size)
     reader.pull()
     expect(source.taken).toBe(windowOf(size))
@@ -296,13 +296,13 @@ describe.each(sizes)("imap of an input on a pool of size %i", (size) => {
     expect(world.get(pool.waiting)).toBe(size === 0 ? 1 : 0)
   })
 
-  it("ends at once when the input is empty (semantic 18, T16)", () => {
+  it("ends at once when the input is empty", () => {
     const { reader } = setUp(size, 0)
     reader.pull()
     expect(reader.exit).toEqual(Exit.void)
   })
 
-  it("runs anew each time the stream is run (semantic 15)", () => {
+  it("runs anew each time the stream is run", () => {
     const world = new World()
     const pool = world.pool(Math.max(1, size))
     const stream = pool.imap((n) => Effect.succeed(n + 1), [1, 2, 3])
@@ -310,7 +310,7 @@ describe.each(sizes)("imap of an input on a pool of size %i", (size) => {
     expect(world.get(Stream.runCollect(stream))).toEqual([2, 3, 4])
   })
 
-  it("ends with interruption on a closed pool, also in an uninterruptible region (semantic 9)", () => {
+  it("ends with interruption on a closed pool, also in an uninterruptible region", () => {
     const { jobs, pool, world } = setUp(size)
     const source = new CountedIterable()
     world.close()
@@ -322,7 +322,7 @@ describe.each(sizes)("imap of an input on a pool of size %i", (size) => {
     expect(source.opened).toBe(0)
   })
 
-  it("is interrupted, jobs and all, when the pool closes (semantic 9)", () => {
+  it("is interrupted, jobs and all, when the pool closes", () => {
     const { jobs, reader, source, world } = setUp(size)
     reader.pull()
     const { taken } = source
@@ -335,7 +335,7 @@ describe.each(sizes)("imap of an input on a pool of size %i", (size) => {
     expect(source.closed).toBe(1)
   })
 
-  it("ends with interruption at the next read when the pool closes while its reader is away (semantic 9)", () => {
+  it("ends with interruption at the next read when the pool closes while its reader is away", () => {
     const { jobs, pool, reader, source, world } = setUp(size)
     if (size === 0) world.get(pool.resize(1))
     reader.pull()
@@ -351,7 +351,7 @@ describe.each(sizes)("imap of an input on a pool of size %i", (size) => {
 })
 
 describe("closing the pool", () => {
-  it("waits for the finalizers of a map's jobs (semantic 9)", () => {
+  it("waits for the finalizers of a map's jobs", () => {
     const { pool, world } = setUp(2)
     const finalizing = Latch.makeUnsafe()
     const reading = world.fork(
@@ -369,7 +369,7 @@ describe("closing the pool", () => {
     world.get(expectEmpty(pool))
   })
 
-  it("from inside one of a map's jobs ends the map and does not wait for that job (semantics 9, T26)", () => {
+  it("from inside one of a map's jobs ends the map and does not wait for that job", () => {
     const { pool, world } = setUp(2)
     const source = new CountedIterable()
     const closed: Array<Exit.Exit<void>> = []
@@ -411,15 +411,15 @@ describe("as statics of a key", () => {
       expect((yield* pool.stats).started).toBe(18)
     })
 
-  it.effect("the maps use the pool of GreenPool, data-first and data-last (semantic 14)", () =>
+  it.effect("the maps use the pool of GreenPool, data-first and data-last", () =>
     Effect.provide(mapped(GreenPool), GreenPool.layer({ size: 2 })))
 
-  it.effect("the maps use the pool of their own key, data-first and data-last (semantic 14)", () =>
+  it.effect("the maps use the pool of their own key, data-first and data-last", () =>
     Effect.provide(mapped(MapPool), MapPool.layer))
 })
 
-describe("the line", () => {
-  it("gets a map's freed slot before the map takes its next (semantic 2, T8)", () => {
+describe("the queue", () => {
+  it("gets a map's freed slot before the map takes its next", () => {
     const { jobs, pool, reader, world } = setUp(1)
     const order: Array<string> = []
     reader.pull()
@@ -432,7 +432,7 @@ describe("the line", () => {
     expect(jobs.started).toEqual([0, 1])
   })
 
-  it("is shared by two maps item by item (semantic 2)", () => {
+  it("is shared by two maps item by item", () => {
     const { pool, world } = setUp(1)
     const order: Array<string> = []
     const job = (item: string) => Effect.andThen(Effect.sync(() => order.push(item)), Effect.yieldNow)
@@ -442,7 +442,7 @@ describe("the line", () => {
     expect(order).toEqual(["a0", "b0", "a1", "b1", "a2", "b2"])
   })
 
-  it("is not held up by a map whose source is idle (semantic 15)", () => {
+  it("is not held up by a map whose source is idle", () => {
     const { jobs, pool, world } = setUp(1)
     const more = Deferred.makeUnsafe<number>()
     const reader = new Reader(world, pool.imap(jobs.job, Stream.fromEffect(Deferred.await(more))))
@@ -453,7 +453,7 @@ describe("the line", () => {
     expect(jobs.started).toEqual([7])
   })
 
-  it("is left by a map whose reader leaves while an item waits for its slot (semantics 7, 17, T6)", () => {
+  it("is left by a map whose reader leaves while an item waits for its slot", () => {
     const { pool, reader, source, world } = setUp(1)
     const held = occupy(world, pool, 1)
     reader.pull()
@@ -467,7 +467,7 @@ describe("the line", () => {
 })
 
 describe("a stream source", () => {
-  it("is pulled chunk by chunk, and only when the window has room for more (semantic 15)", () => {
+  it("is pulled chunk by chunk, and only when the window has room for more", () => {
     const { jobs, pool, world } = setUp(2)
     let chunks = 0
     const source = Stream.unfold(0, (from) =>
@@ -486,7 +486,7 @@ describe("a stream source", () => {
     expect({ started: jobs.started, chunks }).toEqual({ started: [0, 1, 2, 3], chunks: 2 })
   })
 
-  it("gives its items to the window as they come, however large its chunk is (semantic 15)", () => {
+  it("gives its items to the window as they come, however large its chunk is", () => {
     const { jobs, pool, world } = setUp(3)
     const reader = new Reader(world, pool.imap(jobs.job, Stream.fromIterable(upTo(100))))
     reader.pull()
@@ -501,7 +501,7 @@ describe("a stream source", () => {
 describe("the context of the reader", () => {
   class Tenant extends Context.Service<Tenant, string>()("test/Tenant") {}
 
-  it.effect("is that of every job, also of those that start after waiting (semantics 6, 14, T29)", () =>
+  it.effect("is that of every job, also of those that start after waiting", () =>
     Effect.gen(function*() {
       const pool = yield* GreenPool.make({ size: 1 })
       const seen: Array<string> = []
@@ -513,7 +513,7 @@ describe("the context of the reader", () => {
     }))
 
   it.live(
-    "is seen in asynchronous storage by every job, also by those that start after waiting (semantic 6, T29)",
+    "is seen in asynchronous storage by every job, also by those that start after waiting",
     () =>
       Effect.gen(function*() {
         const pool = yield* GreenPool.make({ size: 2 })
@@ -540,7 +540,7 @@ describe("the context of the reader", () => {
   )
 
   it.live(
-    "is seen in asynchronous storage by a source that is read after waiting (semantic 6, T29)",
+    "is seen in asynchronous storage by a source that is read after waiting",
     () =>
       Effect.gen(function*() {
         const pool = yield* GreenPool.make({ size: 1 })
@@ -562,7 +562,7 @@ describe("the context of the reader", () => {
   )
 })
 
-it("waitall in a job of a map is a defect (semantics 10, 11, T13)", () => {
+it("waitall in a job of a map is a defect", () => {
   const { pool, world } = setUp(2)
   const reader = new Reader(world, pool.imap(() => pool.waitall, [1]))
   reader.readAll()

@@ -14,7 +14,7 @@ interface Scenario {
   readonly title: string
   readonly size: number
   readonly options?: Omit<GreenPoolOptions, "size">
-  /** Whether the victim is turned away, or must not be. */
+  /** Whether the victim is rejected, or must not be. */
   readonly isRejected?: boolean
   /** The pool begins to close: before the victim comes, or after. */
   readonly closing?: "before" | "after"
@@ -123,13 +123,13 @@ const admission: Array<Scenario> = [
   ),
   ...Object.entries(verbs).flatMap(([verb, victim]): Array<Scenario> => [
     {
-      title: `${verb} that is turned away, since the line is full`,
+      title: `${verb} that is rejected, since the queue is full`,
       size: 1,
       options: { maxWaiting: 1 },
       isRejected: true,
       before: (pool, stage) => runAll(pool, stage, "a", "b"),
       victim: (pool, stage) => Effect.ignore(victim(pool, stage)),
-      // a map is never turned away
+      // a map is never rejected
       after: (pool, stage) => [Stream.runDrain(pool.imap(stage.job, ["c", "d"]))],
       order: ["a", "b", "c", "d"]
     },
@@ -273,7 +273,7 @@ const visible = scenarios.filter(({ title }) => !title.includes("free")).map((sc
 }))
 
 describe.each([...scenarios, ...admission, ...waiters, ...visible])("an interrupted $title", (scenario) => {
-  it("conserves slots, order and counters at every number of yields, for every operation budget (semantic 7, T1)", () => {
+  it("conserves slots, order and counters at every number of yields, for every operation budget", () => {
     let hits = 0
     for (const operations of everyBudget) {
       for (let steps = 0;; steps++) {
@@ -294,7 +294,7 @@ describe.each([...scenarios, ...admission, ...waiters, ...visible])("an interrup
     expect(hits).toBeGreaterThan(0)
   })
 
-  it("conserves slots, order and counters at every single operation (semantic 7, T1)", () => {
+  it("conserves slots, order and counters at every single operation", () => {
     let operation = 0
     for (;;) {
       operation++
@@ -317,12 +317,12 @@ describe.each([...scenarios, ...admission, ...waiters, ...visible])("an interrup
     expect(operation).toBeGreaterThan(2)
   })
 
-  it("conserves slots, order and counters where the grant and the interruption meet (semantic 7, T2)", () => {
+  it("conserves slots, order and counters where the grant and the interruption meet", () => {
     for (const operations of [3, 4, 5, 7, 11, 2048]) {
       for (let steps = 0; steps < 40; steps++) {
         play(scenario, operations, (world, start, stage) => {
           const victim = start()
-          // everybody ends as soon as he starts: the line moves while the victim is on its way
+          // everybody ends as soon as he starts: the queue moves while the victim is on its way
           world.fork(stage.finishAll)
           for (let i = 0; i < steps; i++) world.step()
           victim.interruptUnsafe()
@@ -337,7 +337,7 @@ describe.each([...scenarios, ...admission, ...waiters, ...visible])("an interrup
 describe.each(Object.entries(asks).map(([index, ask]) => ({ verb: Object.keys(verbs)[Number(index)], ask })))(
   "$verb with a longest wait",
   ({ ask }) => {
-    it("conserves all where the grant, the time-out and the interruption meet (semantic 23, semantic 7, T2)", () => {
+    it("conserves all where the grant, the time-out and the interruption meet", () => {
       const ends = new Set<string>()
       for (const operations of [3, 5, 8, 2048]) {
         for (let timeout = 0; timeout < 10; timeout++) {
@@ -383,7 +383,7 @@ describe.each(Object.entries(asks).map(([index, ask]) => ({ verb: Object.keys(ve
 )
 
 describe("a waiting caller that is interrupted", () => {
-  it.effect("leaves the line at once, and the others keep their places (semantic 7)", () =>
+  it.effect("leaves the queue at once, and the others keep their places", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       const stage = new Stage()
@@ -403,7 +403,7 @@ describe("a waiting caller that is interrupted", () => {
       expect(stage.started).toEqual(["a", "b", "e"])
     }))
 
-  it.effect("changes no other counter, and is counted nowhere (semantic 7, T6)", () =>
+  it.effect("changes no other counter, and is counted nowhere", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       yield* pool.spawn(Effect.never)
@@ -420,7 +420,7 @@ describe("a waiting caller that is interrupted", () => {
       expect(yield* pool.stats).toEqual(before)
     }))
 
-  it.effect("and has just been granted the slot hands it to the next in line (semantic 7, T2)", () =>
+  it.effect("and has just been granted the slot hands it to the next in the queue", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       const stage = new Stage()
@@ -438,7 +438,7 @@ describe("a waiting caller that is interrupted", () => {
       expect(stage.started).toEqual(["a", "c"])
     }))
 
-  it.effect("and has just been granted the slot by resize hands it to the next in line (semantic 7, semantic 12)", () =>
+  it.effect("and has just been granted the slot by resize hands it to the next in the queue", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(0)
       const stage = new Stage()
@@ -454,7 +454,7 @@ describe("a waiting caller that is interrupted", () => {
       expect(yield* pool.running).toBe(1)
     }))
 
-  it.effect("loses no slot when all in line are cancelled at once (semantic 7, T14)", () =>
+  it.effect("loses no slot when all in the queue are cancelled at once", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(2)
       const stage = new Stage()
@@ -474,7 +474,7 @@ describe("a waiting caller that is interrupted", () => {
 })
 
 describe("run", () => {
-  it.effect("runs the job in its caller's own fiber (semantic 8)", () =>
+  it.effect("runs the job in its caller's own fiber", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       expect(yield* pool.run(Effect.fiberId)).toBe(yield* Effect.fiberId)
@@ -483,7 +483,7 @@ describe("run", () => {
       yield* Fiber.join(holder)
     }))
 
-  it.effect("gives the job's value, failure or defect (semantic 8)", () =>
+  it.effect("gives the job's value, failure or defect", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       expect(yield* pool.run(Effect.succeed(1))).toBe(1)
@@ -492,7 +492,7 @@ describe("run", () => {
       yield* expectEmpty(pool)
     }))
 
-  it.effect("keeps the slot until the job's finalizers are over (semantic 3, semantic 8, T5)", () =>
+  it.effect("keeps the slot until the job's finalizers are over", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       const finalizing = yield* Latch.make()
@@ -511,7 +511,7 @@ describe("run", () => {
       yield* expectEmpty(pool)
     }))
 
-  it.effect("whose caller is interrupted interrupts the job and waits for its finalizers (semantic 8, T5)", () =>
+  it.effect("whose caller is interrupted interrupts the job and waits for its finalizers", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       const stage = new Stage()
@@ -529,7 +529,7 @@ describe("run", () => {
       yield* expectEmpty(pool)
     }))
 
-  it.effect("with a time limit frees its slot only when the work has ended (semantic 3, T5)", () =>
+  it.effect("with a time limit frees its slot only when the work has ended", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       const gate = yield* Latch.make()
@@ -545,7 +545,7 @@ describe("run", () => {
       yield* expectEmpty(pool)
     }))
 
-  it.effect("in an uninterruptible region stays in line when its fiber is interrupted (semantic 7)", () =>
+  it.effect("in an uninterruptible region stays in the queue when its fiber is interrupted", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       const stage = new Stage()
@@ -564,7 +564,7 @@ describe("run", () => {
 })
 
 describe("spawn", () => {
-  it.effect("that has returned leaves the job alone when its caller is interrupted (semantic 8)", () =>
+  it.effect("that has returned leaves the job alone when its caller is interrupted", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       const stage = new Stage()
@@ -578,7 +578,7 @@ describe("spawn", () => {
       expect(stage.events).toEqual(["a starts", "a ends"])
     }))
 
-  it.effect("gives the fiber of the job, whose interruption ends it and frees the slot (semantic 8)", () =>
+  it.effect("gives the fiber of the job, whose interruption ends it and frees the slot", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       const stage = new Stage()
@@ -590,7 +590,7 @@ describe("spawn", () => {
       expect((yield* pool.stats).interrupted).toBe(1)
     }))
 
-  it.effect("whose fiber is interrupted before it has started never runs, and frees its slot (semantic 8)", () =>
+  it.effect("whose fiber is interrupted before it has started never runs, and frees its slot", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       const stage = new Stage()
@@ -601,7 +601,7 @@ describe("spawn", () => {
       yield* expectWorking(pool)
     }))
 
-  it.effect("keeps the slot until the interrupted job's finalizers are over (semantic 3, T5)", () =>
+  it.effect("keeps the slot until the interrupted job's finalizers are over", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       const gate = yield* Latch.make()
@@ -616,7 +616,7 @@ describe("spawn", () => {
       yield* expectEmpty(pool)
     }))
 
-  it.effect("keeps the slot until the children of the job's fiber have ended (semantic 3)", () =>
+  it.effect("keeps the slot until the children of the job's fiber have ended", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       const gate = yield* Latch.make()

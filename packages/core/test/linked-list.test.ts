@@ -20,7 +20,7 @@ const listOf = (...names: ReadonlyArray<string>) => {
 const names = (list: LinkedList<Named>) => list.toArray().map((node) => node.name)
 
 describe("a list", () => {
-  it("is empty at first (semantic 2)", () => {
+  it("is empty at first", () => {
     const list = new LinkedList<Named>()
     expect(list.isEmpty).toBe(true)
     expect(list.first).toBeUndefined()
@@ -28,7 +28,7 @@ describe("a list", () => {
     expect(list.toArray()).toEqual([])
   })
 
-  it("gives back first what came first (semantic 2)", () => {
+  it("gives back first what came first", () => {
     const { list } = listOf("a", "b", "c")
     expect(list.first?.name).toBe("a")
     expect([list.shift()?.name, list.shift()?.name, list.shift()?.name, list.shift()]).toEqual([
@@ -41,7 +41,7 @@ describe("a list", () => {
   })
 
   it.each([0, 1, 2])(
-    "lets the one at position %i leave, and keeps the order of the others (semantic 4, T7)",
+    "lets the one at position %i leave, and keeps the order of the others",
     (position) => {
       const { list, nodes } = listOf("a", "b", "c")
       nodes[position]?.leave()
@@ -51,7 +51,7 @@ describe("a list", () => {
     }
   )
 
-  it("is not harmed by one who leaves twice, or was never in it (semantic 7)", () => {
+  it("is not harmed by one who leaves twice, or was never in it", () => {
     const { list, nodes } = listOf("a", "b")
     nodes[0]?.leave()
     nodes[0]?.leave()
@@ -59,7 +59,7 @@ describe("a list", () => {
     expect(names(list)).toEqual(["b"])
   })
 
-  it("takes one back who has left, at the end (semantic 2)", () => {
+  it("takes one back who has left, at the end", () => {
     const { list, nodes: [a] } = listOf("a", "b")
     if (a === undefined) throw new Error("no node")
     a.leave()
@@ -67,14 +67,14 @@ describe("a list", () => {
     expect(names(list)).toEqual(["b", "a"])
   })
 
-  it("takes one in before the first that comes after it (semantic 19)", () => {
+  it("takes one in before the first that comes after it", () => {
     const { list } = listOf("a", "c", "e")
     const insert = (name: string) => list.pushBefore(new Named(name), (other) => other.name > name)
     for (const name of ["d", "b", "f", "0"]) insert(name)
     expect(names(list)).toEqual(["0", "a", "b", "c", "d", "e", "f"])
   })
 
-  it("takes in all of another list, in order, which is empty then (semantic 10)", () => {
+  it("takes in all of another list, in order, which is empty then", () => {
     const { list: first } = listOf("a", "b")
     const { list: second } = listOf("c", "d")
     first.append(second)
@@ -88,7 +88,7 @@ describe("a list", () => {
     expect(names(first)).toEqual(["b", "c", "d"])
   })
 
-  it("takes in an empty list, and can be empty when it takes one in (semantic 10)", () => {
+  it("takes in an empty list, and can be empty when it takes one in", () => {
     const { list: full } = listOf("a")
     full.append(new LinkedList())
     expect(names(full)).toEqual(["a"])
@@ -110,7 +110,7 @@ describe("a list", () => {
     ["into none", "", "abc"],
     ["nobody", "abc", ""],
     ["nobody into none", "", ""]
-  ])("takes in another list in the order of both: %s (semantic 10)", (_, one, another) => {
+  ])("takes in another list in the order of both: %s", (_, one, another) => {
     const { list } = listOf(...one)
     const { list: other } = listOf(...another)
     list.merge(other, (first, second) => first.name < second.name)

@@ -25,7 +25,7 @@ describe("a pool that goes on living", () => {
       Effect.flatMap(pool.spawn(Effect.sync(() => keep)), Fiber.interrupt),
     "nested and ended": (pool, keep) =>
       pool.run(pool.run(Effect.flatMap(pool.spawn(Effect.sync(() => keep)), Fiber.join))),
-    "cancelled in line": (pool, keep) =>
+    "cancelled in the queue": (pool, keep) =>
       Effect.gen(function*() {
         const holder = yield* pool.spawn(Effect.never)
         const calls: Array<Effect.Effect<unknown>> = [
@@ -47,7 +47,7 @@ describe("a pool that goes on living", () => {
       })
   }
 
-  it.live.each(Object.keys(ends))("keeps nothing of a job that was %s (T27)", (end) =>
+  it.live.each(Object.keys(ends))("keeps nothing of a job that was %s", (end) =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       const kept: Array<WeakRef<object>> = []
@@ -69,7 +69,7 @@ describe("a pool that goes on living", () => {
     }))
 
   it.live.each(["run", "spawn", "spawnN"] as const)(
-    "keeps nothing of an ended job of %s in the fibers that outlive it (T27)",
+    "keeps nothing of an ended job of %s in the fibers that outlive it",
     (verb) =>
       Effect.gen(function*() {
         const pool = yield* makePool(2)
@@ -98,7 +98,7 @@ describe("a pool that goes on living", () => {
       })
   )
 
-  it.live("does not grow with a chain of jobs that spawn their successors (T27, T30)", () =>
+  it.live("does not grow with a chain of jobs that spawn their successors", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(2)
       const chain = (length: number) => {
@@ -112,7 +112,7 @@ describe("a pool that goes on living", () => {
       expect((yield* heap) - before).toBeLessThan(2_000_000)
     }), 20_000)
 
-  it.live("does not grow with a chain of jobs while it lasts (T27)", () =>
+  it.live("does not grow with a chain of jobs while it lasts", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(2)
       let left = 200_000

@@ -58,7 +58,7 @@ const buckets = (state: Metric.HistogramState | undefined) => {
 }
 
 describe("metrics", () => {
-  it.effect("are off by default, and then there are none (semantic 31, semantic 33)", () =>
+  it.effect("are off by default, and then there are none", () =>
     Effect.gen(function*() {
       const registry = makeRegistry()
       for (const metrics of [undefined, false]) {
@@ -68,7 +68,7 @@ describe("metrics", () => {
       expect(yield* registry.snapshot).toEqual(new Map())
     }))
 
-  it.effect("have their names, the attributes pool and outcome, and begin at 0 (semantic 31)", () =>
+  it.effect("have their names, the attributes pool and outcome, and begin at 0", () =>
     Effect.gen(function*() {
       const { counts, gauges, registry, runs, waits } = yield* makeMeasured({ size: 3 })
       expect([...(yield* registry.snapshot).keys()].sort()).toEqual([...names].sort())
@@ -78,7 +78,7 @@ describe("metrics", () => {
       expect(yield* runs).toMatchObject({ count: 0, sum: 0 })
     }))
 
-  it.effect("have counters that only grow, and histograms from a millisecond to five minutes (semantic 31)", () =>
+  it.effect("have counters that only grow, and histograms from a millisecond to five minutes", () =>
     Effect.gen(function*() {
       const { registry, runs, waits } = yield* makeMeasured()
       const counter = (yield* registry.snapshot).get("greenpool_jobs_total{outcome=success,pool=api}")
@@ -91,7 +91,7 @@ describe("metrics", () => {
       }
     }))
 
-  it.effect("say what each series is (semantic 31)", () =>
+  it.effect("say what each series is", () =>
     Effect.gen(function*() {
       const { registry } = yield* makeMeasured()
       for (const metric of (yield* registry.snapshot).values()) {
@@ -99,7 +99,7 @@ describe("metrics", () => {
       }
     }))
 
-  it.effect("have the name of the pool by default, or of its key (semantic 31)", () =>
+  it.effect("have the name of the pool by default, or of its key", () =>
     Effect.gen(function*() {
       class ApiPool extends GreenPool.Service<ApiPool>()("app/ApiPool", { metrics: true }) {}
       const registry = makeRegistry()
@@ -111,7 +111,7 @@ describe("metrics", () => {
 })
 
 describe("gauges", () => {
-  it.effect("are of the moment of the snapshot (semantic 31)", () =>
+  it.effect("are of the moment of the snapshot", () =>
     Effect.gen(function*() {
       const { gauges, pool } = yield* makeMeasured({ size: 2 })
       const fibers = yield* Effect.forEach([1, 2, 3, 4, 5], () => forkNow(pool.run(Effect.never)))
@@ -121,7 +121,7 @@ describe("gauges", () => {
       expect(yield* gauges).toEqual({ size: 1, running: 2, waiting: 1 })
     }))
 
-  it.effect("are gone when the pool has closed; what it has counted stays (semantic 31)", () =>
+  it.effect("are gone when the pool has closed; what it has counted stays", () =>
     Effect.gen(function*() {
       const scope = yield* Scope.make()
       const { counts, gauges, pool, registry, runs } = yield* makeMeasured().pipe(
@@ -140,7 +140,7 @@ describe("gauges", () => {
     }))
 
   it.effect.each([0, 1])(
-    "and counters of pools with one name add up, also when pool %i closes first (semantic 31)",
+    "and counters of pools with one name add up, also when pool %i closes first",
     (closeFirst) =>
       Effect.gen(function*() {
         const registry = makeRegistry()
@@ -169,7 +169,7 @@ describe("gauges", () => {
 })
 
 describe.each(openSizes)("counters of a pool of size %i", (size) => {
-  it.effect("say how its jobs ended, whatever started them, and who was turned away (semantic 31)", () =>
+  it.effect("say how its jobs ended, whatever started them, and who was rejected", () =>
     Effect.gen(function*() {
       const { counts, pool, runs, waits } = yield* makeMeasured({ size })
       const boom = Effect.fail("no")
@@ -207,7 +207,7 @@ describe.each(openSizes)("counters of a pool of size %i", (size) => {
 })
 
 describe("histograms", () => {
-  it.effect("have one wait for each job that starts, 0 for one that need not wait (semantic 31)", () =>
+  it.effect("have one wait for each job that starts, 0 for one that need not wait", () =>
     Effect.gen(function*() {
       const { pool, waits } = yield* makeMeasured({ size: 1 })
       yield* forkNow(pool.run(Effect.sleep("2 seconds")))
@@ -224,7 +224,7 @@ describe("histograms", () => {
       expect(yield* waits).toMatchObject({ count: 4, sum: 186, min: 0, max: 92 })
     }))
 
-  it.effect("have one run for each job that ends, up to the end of its finalizers (semantic 31)", () =>
+  it.effect("have one run for each job that ends, up to the end of its finalizers", () =>
     Effect.gen(function*() {
       const { pool, runs } = yield* makeMeasured({ size: 1 })
       const first = yield* forkNow(pool.run(Effect.ensuring(Effect.sleep("3 seconds"), Effect.sleep("4 seconds"))))
@@ -242,7 +242,7 @@ describe("histograms", () => {
       expect(buckets(yield* runs)).toEqual([[0.05, 1], [10, 1], [Infinity, 1]])
     }))
 
-  it.effect("measure a run from its own slot on, also when others got theirs in the same turn (semantic 31)", () =>
+  it.effect("measure a run from its own slot on, also when others got theirs in the same turn", () =>
     Effect.gen(function*() {
       const clock = new VirtualClock()
       const { pool, runs } = yield* Effect.provideService(makeMeasured(), Clock.Clock, clock)
@@ -254,7 +254,7 @@ describe("histograms", () => {
       expect(yield* runs).toMatchObject({ count: 2, min: 0, max: 0.3 })
     }))
 
-  it.effect("count a time that is a boundary below it, as Prometheus does (semantic 31)", () =>
+  it.effect("count a time that is a boundary below it, as Prometheus does", () =>
     Effect.gen(function*() {
       const { pool, runs } = yield* makeMeasured({ size: 1 })
       for (const time of ["1 millis", "1 second", "300 seconds", "300001 millis"] as const) {
@@ -266,7 +266,7 @@ describe("histograms", () => {
       expect(buckets(yield* runs)).toEqual([[0.001, 2], [1, 2], [300, 2], [Infinity, 2]])
     }))
 
-  it.effect("measure a job on a borrowed slot from the loan on, and one left with the slot to its end (semantic 31)", () =>
+  it.effect("measure a job on a borrowed slot from the loan on, and one left with the slot to its end", () =>
     Effect.gen(function*() {
       const { pool, runs, waits } = yield* makeMeasured({ size: 1 })
       yield* forkNow(pool.run(Effect.gen(function*() {
@@ -284,7 +284,7 @@ describe("histograms", () => {
 })
 
 describe("what is recorded", () => {
-  it.effect("goes to the context in which the pool was made, never to a caller's (semantic 31)", () =>
+  it.effect("goes to the context in which the pool was made, never to a caller's", () =>
     Effect.gen(function*() {
       const { counts, pool, registry, waits } = yield* makeMeasured({ size: 1 })
       const caller = makeRegistry()
@@ -302,7 +302,7 @@ describe("what is recorded", () => {
       expect((yield* waits)?.count).toBe(4)
     }))
 
-  it.effect("has the attributes that are around the making of the pool (semantic 31)", () =>
+  it.effect("has the attributes that are around the making of the pool", () =>
     Effect.gen(function*() {
       const registry = makeRegistry()
       const make = (region: string) =>
@@ -319,7 +319,7 @@ describe("what is recorded", () => {
       expect((yield* registry.observed("greenpool_run_seconds{pool=default,region=us}"))?.count).toBe(2)
     }))
 
-  it.effect("has the pool and the outcome for attributes, whatever is around the making of the pool (semantic 31)", () =>
+  it.effect("has the pool and the outcome for attributes, whatever is around the making of the pool", () =>
     Effect.gen(function*() {
       const registry = makeRegistry()
       const make = (name: string) =>
@@ -339,7 +339,7 @@ describe("what is recorded", () => {
       expect((yield* registry.snapshot).size).toBe(2 * names.length)
     }))
 
-  it.effect("is one series for pools of one name with the same attributes around them, however these are written (semantic 31)", () =>
+  it.effect("is one series for pools of one name with the same attributes around them, however these are written", () =>
     Effect.gen(function*() {
       const registry = makeRegistry()
       for (const around of [{ a: "b,c", "a,b": "c" }, { "a,b": "c", a: "b,c" }]) {

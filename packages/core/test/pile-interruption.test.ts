@@ -82,7 +82,7 @@ describe("an interruption at any point of a reader", () => {
       })
   )
 
-  it("of next among others that wait loses no result and gives none twice (semantic 19)", () =>
+  it("of next among others that wait loses no result and gives none twice", () =>
     sweep((world, operations) => {
       const pool = world.pool(2)
       const pile = makePile(world, pool)
@@ -170,7 +170,7 @@ describe("a reader that is interrupted when his result has come", () => {
     }
   }
 
-  it("with another one, in whichever order, leaves both results in their places (semantic 19)", () => {
+  it("with another one, in whichever order, leaves both results in their places", () => {
     for (const order of [[0, 1], [1, 0]]) {
       atEachMoment(({ jobs, operations, pile, takeSteps, world }) => {
         const readers = [world.fork(pile.next, operations), world.fork(pile.next, operations)]
@@ -188,7 +188,7 @@ describe("a reader that is interrupted when his result has come", () => {
     }
   })
 
-  it("leaves it to the reader who waits behind him, at once (semantic 19)", () =>
+  it("leaves it to the reader who waits behind him, at once", () =>
     atEachMoment(({ jobs, operations, pile, takeSteps, world }) => {
       const victim = world.fork(pile.next, operations)
       const next = world.fork(pile.next)
@@ -206,8 +206,7 @@ describe("a reader that is interrupted when his result has come", () => {
 
 describe("an interruption at any point of a feeder", () => {
   it.each([{ size: 1, taken: 0 }, { size: 1, taken: 1 }, { size: 2, taken: 2 }, { size: 10, taken: 0 }])(
-    "keeps the jobs that it spawned and drops the one that waits, on a pool of size $size with $taken taken " +
-      "(semantics 7, 8, 19, T1, T2)",
+    "keeps the jobs that it spawned and drops the one that waits, on a pool of size $size with $taken taken ",
     ({ size, taken }) =>
       sweep((world, operations) => {
         const pool = world.pool(size)
@@ -231,8 +230,7 @@ describe("an interruption at any point of a feeder", () => {
   )
 
   it.each([1, 2])(
-    "inside a job of the same pool of size %i interrupts the job on the borrowed slot, whose exit takes its place " +
-      "(semantics 7, 10, 19)",
+    "inside a job of the same pool of size %i interrupts the job on the borrowed slot, whose exit takes its place ",
     (size) =>
       sweep((world, operations) => {
         const pool = world.pool(size)
@@ -255,7 +253,7 @@ describe("an interruption at any point of a feeder", () => {
   )
 })
 
-it("an interruption at any point of making a pile leaves none behind in the pool that it shares (semantic 20, T1)", () => {
+it("an interruption at any point of making a pile leaves none behind in the pool that it shares", () => {
   sweep((world, operations) => {
     const pool = world.pool(1)
     const make = Effect.asVoid(Effect.orDie(GreenPile.make(pool)))
@@ -268,7 +266,7 @@ it("an interruption at any point of making a pile leaves none behind in the pool
 })
 
 describe("a close at any point", () => {
-  it("of a pile's scope frees all its slots and ends its feeder (semantic 20, T26)", () => {
+  it("of a pile's scope frees all its slots and ends its feeder", () => {
     for (let after = 0, over = false; !over; after++) {
       const world = new World()
       const pool = world.pool(2)

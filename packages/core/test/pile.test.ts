@@ -29,7 +29,7 @@ const isInterrupted = (fiber: Fiber.Fiber<unknown, unknown>): boolean =>
 
 describe.each(openSizes)("a pile on a pool of size %i", (size) => {
   it.each(lengthsAround(size))(
-    "gives the results in order of spawn, however the jobs end, for %i jobs (semantic 19)",
+    "gives the results in order of spawn, however the jobs end, for %i jobs",
     (length) => {
       const { jobs, pile, pool, world } = setUp(size)
       world.fork(spawnAll(pile, jobs, upTo(length)))
@@ -45,7 +45,7 @@ describe.each(openSizes)("a pile on a pool of size %i", (size) => {
     }
   )
 
-  it("waits in spawn for a slot of the pool (semantics 14, 19)", () => {
+  it("waits in spawn for a slot of the pool", () => {
     const { jobs, pile, pool, world } = setUp(size)
     const feeder = world.fork(spawnAll(pile, jobs, upTo(size + 2)))
     world.run()
@@ -57,7 +57,7 @@ describe.each(openSizes)("a pile on a pool of size %i", (size) => {
     expect(feeder.pollUnsafe()).toEqual(Exit.void)
   })
 
-  it("gives a result to a reader that waits as soon as its job has ended (semantic 19)", () => {
+  it("gives a result to a reader that waits as soon as its job has ended", () => {
     const { jobs, pile, world } = setUp(size + 1)
     world.get(spawnAll(pile, jobs, upTo(size + 1)))
     const reader = world.fork(pile.next)
@@ -69,7 +69,7 @@ describe.each(openSizes)("a pile on a pool of size %i", (size) => {
     expect(reader.pollUnsafe()).toEqual(Exit.succeed(Option.some(0)))
   })
 
-  it("gives a failure in its place, and goes on with the following one (semantic 19, T22)", () => {
+  it("gives a failure in its place, and goes on with the following one", () => {
     const { jobs, pile, world } = setUp(size)
     world.fork(spawnAll(pile, jobs, [0, 1, 2]))
     jobs.fail(1)
@@ -81,7 +81,7 @@ describe.each(openSizes)("a pile on a pool of size %i", (size) => {
     expect(world.get(pile.next)).toEqual(Option.none())
   })
 
-  it("ends results at the first failure, and gives the rest when it is run again (semantic 19)", () => {
+  it("ends results at the first failure, and gives the rest when it is run again", () => {
     const { jobs, pile, world } = setUp(size)
     world.fork(spawnAll(pile, jobs, upTo(5)))
     jobs.fail(1)
@@ -100,7 +100,7 @@ describe.each(openSizes)("a pile on a pool of size %i", (size) => {
     expect(read()).toEqual({ values: [], exit: Exit.void })
   })
 
-  it("gives all exits with exits, defects and interruptions too, and never fails (semantic 19)", () => {
+  it("gives all exits with exits, defects and interruptions too, and never fails", () => {
     const { pile, world } = setUp(size)
     world.fork(Effect.forEach(
       [Effect.succeed(0), Effect.fail("1"), Effect.die("2"), Effect.interrupt, Effect.succeed(4)],
@@ -112,7 +112,7 @@ describe.each(openSizes)("a pile on a pool of size %i", (size) => {
     expect(exits[4]).toEqual(Exit.succeed(4))
   })
 
-  it("gives the interruption of a job once, in its place, and goes on with the following one (semantic 19)", () => {
+  it("gives the interruption of a job once, in its place, and goes on with the following one", () => {
     const { jobs, pile, world } = setUp(size)
     world.fork(Effect.andThen(pile.spawn(Effect.interrupt), spawnAll(pile, jobs, [1, 2])))
     jobs.finish(1, 2)
@@ -122,7 +122,7 @@ describe.each(openSizes)("a pile on a pool of size %i", (size) => {
     expect(world.get(Effect.exit(pile.next))).toEqual(Exit.succeed(Option.some(2)))
   })
 
-  it("ends results at the interruption of a job, and gives the rest when it is run again (semantic 19)", () => {
+  it("ends results at the interruption of a job, and gives the rest when it is run again", () => {
     const { jobs, pile, world } = setUp(size)
     world.fork(Effect.andThen(pile.spawn(Effect.interrupt), spawnAll(pile, jobs, [1, 2])))
     jobs.finish(1, 2)
@@ -131,7 +131,7 @@ describe.each(openSizes)("a pile on a pool of size %i", (size) => {
   })
 
   it.each(["results", "exits"] as const)(
-    "takes one at a time with %s: stopping early leaves the rest (semantic 19)",
+    "takes one at a time with %s: stopping early leaves the rest",
     (kind) => {
       const { jobs, pile, world } = setUp(size)
       world.fork(spawnAll(pile, jobs, upTo(5)))
@@ -145,7 +145,7 @@ describe.each(openSizes)("a pile on a pool of size %i", (size) => {
     }
   )
 
-  it("is fed while it is read: results waits for what is outstanding, and ends when nothing is (semantic 19)", () => {
+  it("is fed while it is read: results waits for what is outstanding, and ends when nothing is", () => {
     const { jobs, pile, world } = setUp(size)
     world.fork(spawnAll(pile, jobs, upTo(3 * size)))
     const reader = world.fork(Stream.runCollect(pile.results))
@@ -158,7 +158,7 @@ describe.each(openSizes)("a pile on a pool of size %i", (size) => {
     expect(reader.pollUnsafe()).toEqual(Exit.succeed(upTo(3 * size)))
   })
 
-  it("loses nothing when a waiting next is interrupted, and serves who waits after it (semantic 19)", () => {
+  it("loses nothing when a waiting next is interrupted, and serves who waits after it", () => {
     const { jobs, pile, world } = setUp(size)
     world.get(pile.spawn(jobs.job(0)))
     const first = world.fork(pile.next)
@@ -171,7 +171,7 @@ describe.each(openSizes)("a pile on a pool of size %i", (size) => {
     expect(second.pollUnsafe()).toEqual(Exit.succeed(Option.some(0)))
   })
 
-  it("loses nothing when a next is interrupted that was given its result and has not gone on (semantic 19)", () => {
+  it("loses nothing when a next is interrupted that was given its result and has not gone on", () => {
     const { jobs, pile, world } = setUp(size)
     world.fork(spawnAll(pile, jobs, [0, 1]))
     const reader = world.fork(pile.next)
@@ -184,7 +184,7 @@ describe.each(openSizes)("a pile on a pool of size %i", (size) => {
     expect(world.get(pile.next)).toEqual(Option.some(1))
   })
 
-  it("serves readers in the order in which they came, each with one result (semantic 19)", () => {
+  it("serves readers in the order in which they came, each with one result", () => {
     const { jobs, pile, world } = setUp(size)
     world.fork(spawnAll(pile, jobs, [0, 1, 2]))
     const readers = upTo(5).map(() => world.fork(pile.next))
@@ -199,7 +199,7 @@ describe.each(openSizes)("a pile on a pool of size %i", (size) => {
     ])
   })
 
-  it("counts a spawn that waits for its slot as outstanding: next waits for it (semantic 19)", () => {
+  it("counts a spawn that waits for its slot as outstanding: next waits for it", () => {
     const { jobs, makePile, pile, pool, world } = setUp(size)
     const others = makePile(Scope.makeUnsafe())
     world.get(spawnAll(others, jobs, upTo(size)))
@@ -213,7 +213,7 @@ describe.each(openSizes)("a pile on a pool of size %i", (size) => {
     expect(reader.pollUnsafe()).toEqual(Exit.succeed(Option.some(9000)))
   })
 
-  it("drops a spawn that is interrupted while it waits, and who waits for it gets none (semantic 19, T2, T6)", () => {
+  it("drops a spawn that is interrupted while it waits, and who waits for it gets none", () => {
     const { jobs, makePile, pile, pool, world } = setUp(size)
     const others = makePile(Scope.makeUnsafe())
     world.get(spawnAll(others, jobs, upTo(size)))
@@ -234,7 +234,7 @@ describe.each(openSizes)("a pile on a pool of size %i", (size) => {
     world.get(expectEmpty(pool))
   })
 
-  it("gives none at once to who waits for a spawn that is interrupted in line (semantic 19, T14)", () => {
+  it("gives none at once to who waits for a spawn that is interrupted in the queue", () => {
     const { jobs, makePile, pile, world } = setUp(size)
     world.get(spawnAll(makePile(Scope.makeUnsafe()), jobs, upTo(size)))
     const feeder = world.fork(pile.spawn(jobs.job(9000)))
@@ -246,7 +246,7 @@ describe.each(openSizes)("a pile on a pool of size %i", (size) => {
     expect(reader.pollUnsafe()).toEqual(Exit.succeed(Option.none()))
   })
 
-  it("keeps the job of a spawn that has returned when its feeder is interrupted (semantics 8, 19)", () => {
+  it("keeps the job of a spawn that has returned when its feeder is interrupted", () => {
     const { jobs, pile, world } = setUp(size)
     const feeder = world.fork(Effect.andThen(pile.spawn(jobs.job(0)), Effect.never))
     world.run()
@@ -257,7 +257,7 @@ describe.each(openSizes)("a pile on a pool of size %i", (size) => {
     expect(world.get(pile.next)).toEqual(Option.some(0))
   })
 
-  it("is fed and read from any number of fibers, each result going to one reader (semantic 19)", () => {
+  it("is fed and read from any number of fibers, each result going to one reader", () => {
     const { pile, pool, world } = setUp(size)
     const feeders = upTo(4).map((feeder) =>
       world.fork(Effect.forEach(upTo(5), (item) => pile.spawn(Effect.as(Effect.yieldNow, feeder * 5 + item))))
@@ -271,14 +271,14 @@ describe.each(openSizes)("a pile on a pool of size %i", (size) => {
     world.get(expectEmpty(pool))
   })
 
-  it("keeps the results of all jobs until they are read, in order (semantic 21)", () => {
+  it("keeps the results of all jobs until they are read, in order", () => {
     const { pile, pool, world } = setUp(size)
     world.get(Effect.forEach(upTo(5000), (item) => pile.spawn(Effect.succeed(item))))
     world.get(expectEmpty(pool))
     expect(world.get(Stream.runCollect(pile.results))).toEqual(upTo(5000))
   })
 
-  it("counts its jobs as the pool's, and waitall waits for them but not for unread results (semantics 11, 14, T12)", () => {
+  it("counts its jobs as the pool's, and waitall waits for them but not for unread results", () => {
     const { jobs, pile, pool, world } = setUp(size)
     world.get(pile.spawn(jobs.job(0)))
     const idle = world.fork(pool.waitall)
@@ -293,7 +293,7 @@ describe.each(openSizes)("a pile on a pool of size %i", (size) => {
 })
 
 describe.each(sizes)("a pile without jobs on a pool of size %i", (size) => {
-  it("gives none at once, and empty streams (semantic 19, T16)", () => {
+  it("gives none at once, and empty streams", () => {
     const { pile, world } = setUp(size)
     expect(world.get(pile.next)).toEqual(Option.none())
     expect(world.get(Stream.runCollect(pile.results))).toEqual([])
@@ -302,7 +302,7 @@ describe.each(sizes)("a pile without jobs on a pool of size %i", (size) => {
 })
 
 describe("closing the scope of a pile", () => {
-  it("interrupts what it started and waits for its finalizers (semantic 20)", () => {
+  it("interrupts what it started and waits for its finalizers", () => {
     const { pile, pool, scope, world } = setUp(3)
     const finalizing = Latch.makeUnsafe()
     const ended: Array<number> = []
@@ -325,7 +325,7 @@ describe("closing the scope of a pile", () => {
     world.get(expectEmpty(pool))
   })
 
-  it("interrupts who waits in its spawn, and nobody else in the line (semantic 20)", () => {
+  it("interrupts who waits in its spawn, and nobody else in the queue", () => {
     const { jobs, pile, pool, scope, world } = setUp(1)
     world.get(pool.spawn(jobs.job(0)))
     const before = world.fork(pool.run(jobs.job(1)))
@@ -343,7 +343,7 @@ describe("closing the scope of a pile", () => {
     expect(jobs.started).toEqual([0, 1, 3])
   })
 
-  it("touches only its own jobs: other piles, maps and jobs of the pool go on (semantic 20)", () => {
+  it("touches only its own jobs: other piles, maps and jobs of the pool go on", () => {
     const { jobs, makePile, pile, pool, scope, world } = setUp(4)
     const other = makePile(Scope.makeUnsafe())
     world.get(pile.spawn(jobs.job(0)))
@@ -361,7 +361,7 @@ describe("closing the scope of a pile", () => {
     world.get(expectEmpty(pool))
   })
 
-  it("refuses further spawns with interruption, also in an uninterruptible region (semantics 9, 20, T26)", () => {
+  it("refuses further spawns with interruption, also in an uninterruptible region", () => {
     const { jobs, pile, pool, scope, world } = setUp(1)
     world.get(Scope.close(scope, Exit.void))
     const plain = world.fork(pile.spawn(jobs.job(0)))
@@ -372,7 +372,7 @@ describe("closing the scope of a pile", () => {
     world.get(expectEmpty(pool))
   })
 
-  it("refuses what its jobs spawn into it from their finalizers (semantic 20, T26)", () => {
+  it("refuses what its jobs spawn into it from their finalizers", () => {
     const { jobs, pile, pool, scope, world } = setUp(2)
     world.get(pile.spawn(Effect.onInterrupt(Effect.never, () => pile.spawn(jobs.job(1)))))
     world.run()
@@ -383,7 +383,7 @@ describe("closing the scope of a pile", () => {
     world.get(expectEmpty(pool))
   })
 
-  it("ends a reader that waits (semantic 20)", () => {
+  it("ends a reader that waits", () => {
     const { jobs, pile, scope, world } = setUp(1)
     world.get(pile.spawn(jobs.job(0)))
     const readers = [world.fork(pile.next), world.fork(pile.next), world.fork(Stream.runDrain(pile.results))]
@@ -392,14 +392,14 @@ describe("closing the scope of a pile", () => {
     for (const reader of readers) expect(reader.pollUnsafe()).toBeDefined()
   })
 
-  it("inside one of the pile's own jobs does not wait for that job (semantics 9, 20)", () => {
+  it("inside one of the pile's own jobs does not wait for that job", () => {
     const { pile, pool, scope, world } = setUp(2)
     world.get(pile.spawn(Effect.as(Scope.close(scope, Exit.void), 1)))
     world.run()
     world.get(expectEmpty(pool))
   })
 
-  it("that was made inside a job, by one of its own jobs, does not wait for that job (semantics 9, 20)", () => {
+  it("that was made inside a job, by one of its own jobs, does not wait for that job", () => {
     const { pool, world } = setUp(2)
     const caller = world.fork(pool.run(Effect.gen(function*() {
       const scope = yield* Scope.make()
@@ -412,7 +412,7 @@ describe("closing the scope of a pile", () => {
     world.get(expectEmpty(pool))
   })
 
-  it("gives all slots back at once to those who wait (semantics 2, 20)", () => {
+  it("gives all slots back at once to those who wait", () => {
     const { jobs, pile, pool, scope, world } = setUp(2)
     world.get(spawnAll(pile, jobs, [0, 1]))
     const waiting = [2, 3].map((item) => world.fork(pool.run(jobs.job(item))))
@@ -426,7 +426,7 @@ describe("closing the scope of a pile", () => {
 })
 
 describe("closing the pool of a pile", () => {
-  it("waits for the finalizers of its jobs (semantic 9)", () => {
+  it("waits for the finalizers of its jobs", () => {
     const { pile, pool, world } = setUp(2)
     const finalizing = Latch.makeUnsafe()
     world.get(pile.spawn(Effect.onInterrupt(Effect.never, () => finalizing.await)))
@@ -440,7 +440,7 @@ describe("closing the pool of a pile", () => {
     world.get(expectEmpty(pool))
   })
 
-  it("waits for the jobs around who has closed the pile, which go on (semantics 9, 20)", () => {
+  it("waits for the jobs around who has closed the pile, which go on", () => {
     const { pile, pool, scope, world } = setUp(2)
     const [outer, inner] = [Latch.makeUnsafe(), Latch.makeUnsafe()]
     const closer = Effect.uninterruptible(Effect.andThen(Scope.close(scope, Exit.void), inner.await))
@@ -460,7 +460,7 @@ describe("closing the pool of a pile", () => {
     expect(toInternal(pool).groups.size).toBe(0)
   })
 
-  it("ends the next of a job that has closed the pile and goes on (semantics 9, 20)", () => {
+  it("ends the next of a job that has closed the pile and goes on", () => {
     const { pile, pool, scope, world } = setUp(2)
     world.get(
       pile.spawn(Effect.uninterruptible(Effect.as(Effect.andThen(Scope.close(scope, Exit.void), pile.next), 0)))
@@ -471,7 +471,7 @@ describe("closing the pool of a pile", () => {
     world.get(expectEmpty(pool))
   })
 
-  it("ends who waits in next at once, while its jobs are still finalizing (semantic 9)", () => {
+  it("ends who waits in next at once, while its jobs are still finalizing", () => {
     const { pile, world } = setUp(2)
     const finalizing = Latch.makeUnsafe()
     world.get(pile.spawn(Effect.onInterrupt(Effect.never, () => finalizing.await)))
@@ -486,7 +486,7 @@ describe("closing the pool of a pile", () => {
     expect(closing.pollUnsafe()?._tag).toBe("Success")
   })
 
-  it("from inside one of its jobs does not wait for that job, and accepts nothing after (semantic 9, T26)", () => {
+  it("from inside one of its jobs does not wait for that job, and accepts nothing after", () => {
     const { jobs, pile, pool, world } = setUp(2)
     const after: Array<Exit.Exit<void>> = []
     world.get(pile.spawn(Effect.uninterruptible(
@@ -504,7 +504,7 @@ describe("closing the pool of a pile", () => {
     world.get(expectEmpty(pool))
   })
 
-  it("interrupts its jobs, who waits in its spawn and who waits in next (semantic 9)", () => {
+  it("interrupts its jobs, who waits in its spawn and who waits in next", () => {
     const { jobs, pile, world } = setUp(1)
     world.get(pile.spawn(jobs.job(0)))
     const fibers = [world.fork(pile.spawn(jobs.job(1))), world.fork(pile.next), world.fork(Stream.runDrain(pile.exits))]
@@ -514,7 +514,7 @@ describe("closing the pool of a pile", () => {
     expect(jobs.interrupted).toEqual([0])
   })
 
-  it("makes spawn, next, results and exits end with interruption, also in uninterruptible regions (semantic 9, T26)", () => {
+  it("makes spawn, next, results and exits end with interruption, also in uninterruptible regions", () => {
     const { jobs, pile, world } = setUp(2)
     jobs.finish(0)
     world.get(pile.spawn(jobs.job(0)))
@@ -534,7 +534,7 @@ describe("closing the pool of a pile", () => {
     expect(jobs.started).toEqual([0])
   })
 
-  it("does not need the piles to be closed, before or after (semantics 9, 20)", () => {
+  it("does not need the piles to be closed, before or after", () => {
     const { jobs, makePile, pile, scope, world } = setUp(2)
     const early = Scope.makeUnsafe()
     world.get(makePile(early).spawn(jobs.job(0)))
@@ -547,7 +547,7 @@ describe("closing the pool of a pile", () => {
 })
 
 describe("GreenPile.make", () => {
-  it.effect("makes a pool of its own of the given size, closed with the pile (semantics 1, 20)", () =>
+  it.effect("makes a pool of its own of the given size, closed with the pile", () =>
     Effect.gen(function*() {
       const jobs = new MapJobs()
       const scope = yield* Scope.make()
@@ -565,7 +565,7 @@ describe("GreenPile.make", () => {
       expect(Exit.hasInterrupts(yield* Effect.exit(pile.spawn(jobs.job(3))))).toBe(true)
     }))
 
-  it.effect("makes a pool of size 1000 when it is told nothing (semantic 13)", () =>
+  it.effect("makes a pool of size 1000 when it is told nothing", () =>
     Effect.gen(function*() {
       const jobs = new MapJobs()
       const pile = yield* GreenPile.make<number, string>()
@@ -577,7 +577,7 @@ describe("GreenPile.make", () => {
       expect(jobs.most).toBe(1000)
     }))
 
-  it.effect("takes size 0 as a paused pool (semantic 12)", () =>
+  it.effect("takes size 0 as a paused pool", () =>
     Effect.gen(function*() {
       const pile = yield* GreenPile.make<number>(0)
       const feeder = yield* Effect.forkChild(pile.spawn(Effect.succeed(1)), { startImmediately: true })
@@ -587,7 +587,7 @@ describe("GreenPile.make", () => {
     }))
 
   it.effect.each([-1, 1.5, NaN, Infinity, "3", null, {}, 2 ** 53])(
-    "fails with InvalidPoolSize for %s (semantic 13, T11)",
+    "fails with InvalidPoolSize for %s",
     (size) =>
       Effect.gen(function*() {
         const error = yield* Effect.flip(GreenPile.make(size as number))
@@ -596,7 +596,7 @@ describe("GreenPile.make", () => {
       })
   )
 
-  it.effect("shares a pool with other piles: one budget, each its own order (semantic 20)", () =>
+  it.effect("shares a pool with other piles: one budget, each its own order", () =>
     Effect.gen(function*() {
       const pool = yield* GreenPool.make({ size: 3 })
       let running = 0
@@ -624,7 +624,7 @@ describe("GreenPile.make", () => {
 describe("a job of a pile", () => {
   class Tenant extends Context.Service<Tenant, string>()("test/Tenant") {}
 
-  it.effect("has the services of its spawner, also when it had to wait (semantic 6, T29)", () =>
+  it.effect("has the services of its spawner, also when it had to wait", () =>
     Effect.gen(function*() {
       const pile = yield* GreenPile.make<string>(1)
       const job = Effect.andThen(Effect.yieldNow, Tenant)
@@ -637,7 +637,7 @@ describe("a job of a pile", () => {
     }))
 
   it.live(
-    "has the asynchronous storage of its spawner, also when it had to wait (semantic 6, T29)",
+    "has the asynchronous storage of its spawner, also when it had to wait",
     () =>
       Effect.gen(function*() {
         const storage = yield* makeStorage<string>()
@@ -651,14 +651,14 @@ describe("a job of a pile", () => {
       })
   )
 
-  it.effect("that spawns into its own pile on a full pool borrows its slot, and both results come in order (semantics 10, 19, T24)", () =>
+  it.effect("that spawns into its own pile on a full pool borrows its slot, and both results come in order", () =>
     Effect.gen(function*() {
       const pile = yield* GreenPile.make<string>(1)
       yield* pile.spawn(Effect.as(pile.spawn(Effect.succeed("inner")), "outer"))
       expect(yield* Stream.runCollect(pile.results)).toEqual(["outer", "inner"])
     }))
 
-  it("on a borrowed slot has ended when its spawn returns, and gives its result in its place (semantics 10, 19)", () => {
+  it("on a borrowed slot has ended when its spawn returns, and gives its result in its place", () => {
     const { pile, pool, world } = setUp(1)
     const events: Array<string> = []
     const inner = Effect.andThen(Effect.yieldNow, Effect.sync(() => events.push("job ends")))
@@ -672,7 +672,7 @@ describe("a job of a pile", () => {
     world.get(expectEmpty(pool))
   })
 
-  it.effect("that never ends holds up next until its fiber is interrupted (semantics 8, 19)", () =>
+  it.effect("that never ends holds up next until its fiber is interrupted", () =>
     Effect.gen(function*() {
       const pile = yield* GreenPile.make<string>(2)
       const fiber = yield* Deferred.make<Fiber.Fiber<unknown, unknown>>()

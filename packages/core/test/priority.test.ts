@@ -5,7 +5,7 @@ import { GreenPool, type GreenPoolOptions } from "../src/index.ts"
 import { forkNow } from "./support/forkNow.ts"
 import { Stage } from "./support/stage.ts"
 
-/** A pool of size 1 whose slot is taken, and callers that are put in line at given seconds. */
+/** A pool of size 1 whose slot is taken, and callers that are put in the queue at given seconds. */
 const startsOf = (
   callers: ReadonlyArray<{ readonly at: number; readonly priority?: number; readonly key?: string }>,
   options: GreenPoolOptions = {}
@@ -26,7 +26,7 @@ const startsOf = (
   }))
 
 describe("priority", () => {
-  it.effect("goes higher first, 0 by default, equals in order of arrival (semantic 28)", () =>
+  it.effect("goes higher first, 0 by default, equals in order of arrival", () =>
     Effect.gen(function*() {
       const callers = [0, undefined, 5, -1, 5, 2].map((priority) => ({
         at: 0,
@@ -35,19 +35,19 @@ describe("priority", () => {
       expect(yield* startsOf(callers)).toEqual([2, 4, 5, 0, 1, 3])
     }))
 
-  it.effect("grows by a level per second in line (semantic 28)", () =>
+  it.effect("grows by a level per second in the queue", () =>
     Effect.gen(function*() {
       expect(yield* startsOf([{ at: 0, priority: 0 }, { at: 4, priority: 5 }])).toEqual([1, 0])
       expect(yield* startsOf([{ at: 0, priority: 0 }, { at: 5, priority: 5 }])).toEqual([0, 1])
       expect(yield* startsOf([{ at: 0, priority: 0 }, { at: 6, priority: 5 }])).toEqual([0, 1])
     }))
 
-  it.effect("of those who came before anybody had one has grown too (semantic 28)", () =>
+  it.effect("of those who came before anybody had one has grown too", () =>
     Effect.gen(function*() {
       expect(yield* startsOf([{ at: 0 }, { at: 8 }, { at: 10, priority: 5 }])).toEqual([0, 2, 1])
     }))
 
-  it.effect("grows by priorityBoost, not at all where that is 0 (semantic 28)", () =>
+  it.effect("grows by priorityBoost, not at all where that is 0", () =>
     Effect.gen(function*() {
       const callers = [{ at: 0, priority: 0 }, { at: 10, priority: 5 }]
       expect(yield* startsOf(callers, { priorityBoost: 0 })).toEqual([1, 0])
@@ -55,7 +55,7 @@ describe("priority", () => {
       expect(yield* startsOf(callers, { priorityBoost: 0.6 })).toEqual([0, 1])
     }))
 
-  it.effect("acts within its key only (semantic 28)", () =>
+  it.effect("acts within its key only", () =>
     Effect.gen(function*() {
       const starts = yield* startsOf([
         { at: 0, key: "a" },
@@ -66,7 +66,7 @@ describe("priority", () => {
       expect(starts).toEqual([1, 3, 0, 2])
     }))
 
-  it.effect("that is no finite number is a defect of the call; so is a wrong priorityBoost of make (semantic 28)", () =>
+  it.effect("that is no finite number is a defect of the call; so is a wrong priorityBoost of make", () =>
     Effect.gen(function*() {
       const pool = yield* GreenPool.make()
       for (const priority of [NaN, Infinity, "1" as unknown as number]) {

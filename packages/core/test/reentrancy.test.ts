@@ -22,12 +22,12 @@ describe.each([1, 2, 3, 10, 1000])("a job of a full pool of size %i", (size) => 
       return result
     })
 
-  it.effect("runs nested jobs from its own fiber without deadlock (semantic 10, T24)", () =>
+  it.effect("runs nested jobs from its own fiber without deadlock", () =>
     Effect.gen(function*() {
       expect(yield* inside((pool) => pool.run(pool.run(pool.run(Effect.succeed(3)))))).toBe(3)
     }))
 
-  it.effect("runs nested jobs from fibers it forked without deadlock (semantic 10, T24)", () =>
+  it.effect("runs nested jobs from fibers it forked without deadlock", () =>
     Effect.gen(function*() {
       const results = yield* inside((pool) =>
         Effect.forEach([1, 2, 3, 4, 5], (n) => pool.run(Effect.as(Effect.yieldNow, n)), { concurrency: "unbounded" })
@@ -35,7 +35,7 @@ describe.each([1, 2, 3, 10, 1000])("a job of a full pool of size %i", (size) => 
       expect(results).toEqual([1, 2, 3, 4, 5])
     }))
 
-  it.effect("spawns nested jobs and joins them without deadlock (semantic 10, T24)", () =>
+  it.effect("spawns nested jobs and joins them without deadlock", () =>
     Effect.gen(function*() {
       const result = yield* inside((pool) =>
         Effect.flatMap(
@@ -46,7 +46,7 @@ describe.each([1, 2, 3, 10, 1000])("a job of a full pool of size %i", (size) => 
       expect(result).toBe("grandchild")
     }))
 
-  it.effect("runs nested jobs that come back through another pool's job (semantic 10, T24)", () =>
+  it.effect("runs nested jobs that come back through another pool's job", () =>
     Effect.gen(function*() {
       const other = yield* makePool(1)
       const result = yield* inside((pool) =>
@@ -56,7 +56,7 @@ describe.each([1, 2, 3, 10, 1000])("a job of a full pool of size %i", (size) => 
       yield* expectEmpty(other)
     }))
 
-  it.effect("runs a nested map without deadlock (semantic 10, T24)", () =>
+  it.effect("runs a nested map without deadlock", () =>
     Effect.gen(function*() {
       const results = yield* inside((pool) =>
         Stream.runCollect(pool.imap((n) => pool.run(Effect.as(Effect.yieldNow, n * 2)), [1, 2, 3, 4]))
@@ -64,7 +64,7 @@ describe.each([1, 2, 3, 10, 1000])("a job of a full pool of size %i", (size) => 
       expect(Array.from(results)).toEqual([2, 4, 6, 8])
     }))
 
-  it.effect("runs a nested pile without deadlock (semantic 10, T24)", () =>
+  it.effect("runs a nested pile without deadlock", () =>
     Effect.gen(function*() {
       const results = yield* inside((pool) =>
         Effect.scoped(Effect.gen(function*() {
@@ -76,7 +76,7 @@ describe.each([1, 2, 3, 10, 1000])("a job of a full pool of size %i", (size) => 
       expect(Array.from(results)).toEqual([1, 2, 3])
     }))
 
-  it.effect("borrows the slot of the enclosing job, which is not counted again (semantic 10, semantic 1)", () =>
+  it.effect("borrows the slot of the enclosing job, which is not counted again", () =>
     Effect.gen(function*() {
       const seen = yield* inside((pool) => pool.run(pool.run(counters(pool))))
       expect(seen).toEqual({ free: 0, running: size, waiting: 0, borrowed: 2 })
@@ -84,13 +84,13 @@ describe.each([1, 2, 3, 10, 1000])("a job of a full pool of size %i", (size) => 
 })
 
 describe("lending", () => {
-  it.effect("does not happen while a slot of the pool is free (semantic 10)", () =>
+  it.effect("does not happen while a slot of the pool is free", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(3)
       expect(yield* pool.run(pool.run(counters(pool)))).toEqual({ free: 1, running: 2, waiting: 0, borrowed: 0 })
     }))
 
-  it.effect("happens to one borrower at a time, in order of arrival (semantic 10)", () =>
+  it.effect("happens to one borrower at a time, in order of arrival", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       const stage = new Stage()
@@ -109,7 +109,7 @@ describe("lending", () => {
       yield* expectEmpty(pool)
     }))
 
-  it.effect("overtakes the line, as it uses no slot of the pool (semantic 2, semantic 10)", () =>
+  it.effect("overtakes the queue, as it uses no slot of the pool", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       const stage = new Stage()
@@ -122,7 +122,7 @@ describe("lending", () => {
       expect(stage.started).toEqual(["nested", "line"])
     }))
 
-  it.effect("goes on from a borrower to its own nested jobs (semantic 10)", () =>
+  it.effect("goes on from a borrower to its own nested jobs", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       const seen = yield* pool.run(pool.run(pool.run(pool.run(counters(pool)))))
@@ -130,7 +130,7 @@ describe("lending", () => {
       yield* expectEmpty(pool)
     }))
 
-  it.effect("gives a waiting nested job a slot of the pool when that comes first (semantic 10)", () =>
+  it.effect("gives a waiting nested job a slot of the pool when that comes first", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(2)
       const stage = new Stage()
@@ -148,7 +148,7 @@ describe("lending", () => {
       yield* expectWorking(pool)
     }))
 
-  it.effect("gives a waiting nested job the enclosing job's slot when that comes first (semantic 10)", () =>
+  it.effect("gives a waiting nested job the enclosing job's slot when that comes first", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(2)
       const stage = new Stage()
@@ -168,7 +168,7 @@ describe("lending", () => {
       yield* expectWorking(pool)
     }))
 
-  it.effect("keeps a waiting nested job's place in the pool's line too (semantic 2, semantic 10)", () =>
+  it.effect("keeps a waiting nested job's place in the pool's line too", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(2)
       const stage = new Stage()
@@ -185,14 +185,14 @@ describe("lending", () => {
       yield* pool.waitall
     }))
 
-  it.effect("goes on at size 0 (semantic 10, semantic 12)", () =>
+  it.effect("goes on at size 0", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(2)
       const seen = yield* pool.run(Effect.andThen(pool.resize(0), pool.run(pool.run(counters(pool)))))
       expect(seen).toEqual({ free: -1, running: 1, waiting: 0, borrowed: 2 })
     }).pipe(Effect.orDie))
 
-  it.effect("goes on after a shrink below what runs, one borrower of a slot at a time (semantic 10, semantic 12)", () =>
+  it.effect("goes on after a shrink below what runs, one borrower of a slot at a time", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(3)
       const stage = new Stage()
@@ -211,7 +211,7 @@ describe("lending", () => {
       yield* expectWorking(pool)
     }))
 
-  it.effect("ends with the interruption of the borrower, whose finalizers keep the loan (semantic 3, semantic 10)", () =>
+  it.effect("ends with the interruption of the borrower, whose finalizers keep the loan", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       const stage = new Stage()
@@ -230,7 +230,7 @@ describe("lending", () => {
 })
 
 describe("spawn on a borrowed slot", () => {
-  it.effect("returns when the job has ended, its fiber done (semantic 10)", () =>
+  it.effect("returns when the job has ended, its fiber done", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       const stage = new Stage()
@@ -242,7 +242,7 @@ describe("spawn on a borrowed slot", () => {
       expect(yield* Fiber.join(outer)).toEqual(Exit.succeed("nested"))
     }))
 
-  it.effect("returns at once when a slot of the pool is free (semantic 10)", () =>
+  it.effect("returns at once when a slot of the pool is free", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(2)
       const fiber = yield* pool.run(pool.spawn(Effect.never))
@@ -250,7 +250,7 @@ describe("spawn on a borrowed slot", () => {
       yield* Fiber.interrupt(fiber)
     }))
 
-  it.effect("interrupts the job and awaits it when it is interrupted (semantic 10)", () =>
+  it.effect("interrupts the job and awaits it when it is interrupted", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       const stage = new Stage()
@@ -270,7 +270,7 @@ describe("spawn on a borrowed slot", () => {
       yield* expectWorking(pool)
     }))
 
-  it.effect("that had to wait for the loan interrupts the job as well (semantic 10)", () =>
+  it.effect("that had to wait for the loan interrupts the job as well", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       const stage = new Stage()
@@ -288,7 +288,7 @@ describe("spawn on a borrowed slot", () => {
       yield* expectWorking(pool)
     }))
 
-  it.effect("does not fail with the job, whose failure shows where it is joined (semantic 10, T25)", () =>
+  it.effect("does not fail with the job, whose failure shows where it is joined", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       const exit = yield* pool.run(Effect.gen(function*() {
@@ -302,7 +302,7 @@ describe("spawn on a borrowed slot", () => {
 })
 
 describe("a borrower that outlives its lender", () => {
-  it.effect("keeps the slot (semantic 10)", () =>
+  it.effect("keeps the slot", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       const stage = new Stage()
@@ -320,7 +320,7 @@ describe("a borrower that outlives its lender", () => {
       yield* expectWorking(pool)
     }))
 
-  it.effect("keeps the loan when the lender had borrowed itself (semantic 10)", () =>
+  it.effect("keeps the loan when the lender had borrowed itself", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       const stage = new Stage()
@@ -336,7 +336,7 @@ describe("a borrower that outlives its lender", () => {
       yield* expectWorking(pool)
     }))
 
-  it.effect("keeps the slot when it outlives all jobs around it, one after the other (semantic 10)", () =>
+  it.effect("keeps the slot when it outlives all jobs around it, one after the other", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       const stage = new Stage()
@@ -354,7 +354,7 @@ describe("a borrower that outlives its lender", () => {
       yield* expectWorking(pool)
     }))
 
-  it.effect("lends the slot that it has kept to its own nested jobs (semantic 10)", () =>
+  it.effect("lends the slot that it has kept to its own nested jobs", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       const gate = yield* Latch.make()
@@ -366,7 +366,7 @@ describe("a borrower that outlives its lender", () => {
       yield* expectWorking(pool)
     }))
 
-  it.effect("gives the slot to the line after a shrink only when it fits (semantic 10, semantic 12)", () =>
+  it.effect("gives the slot to the queue after a shrink only when it fits", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       const stage = new Stage()
@@ -382,7 +382,7 @@ describe("a borrower that outlives its lender", () => {
 })
 
 describe("who waits for the slot of a job that has ended", () => {
-  it.effect("goes on waiting for that of the next running job around it (semantic 10)", () =>
+  it.effect("goes on waiting for that of the next running job around it", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       const stage = new Stage()
@@ -404,7 +404,7 @@ describe("who waits for the slot of a job that has ended", () => {
       yield* expectWorking(pool)
     }))
 
-  it.effect("goes before those who wait for that of the next job and came later (semantic 2, semantic 10)", () =>
+  it.effect("goes before those who wait for that of the next job and came later", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       const stage = new Stage()
@@ -434,7 +434,7 @@ describe("who waits for the slot of a job that has ended", () => {
       yield* expectWorking(pool)
     }))
 
-  it.effect("gets the slot of that next job at once when it is not lent (semantic 10)", () =>
+  it.effect("gets the slot of that next job at once when it is not lent", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(2)
       const stage = new Stage()
@@ -452,7 +452,7 @@ describe("who waits for the slot of a job that has ended", () => {
       yield* expectWorking(pool)
     }))
 
-  it.effect("waits for a slot of the pool when no job is left around it (semantic 10)", () =>
+  it.effect("waits for a slot of the pool when no job is left around it", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       const stage = new Stage()
@@ -469,7 +469,7 @@ describe("who waits for the slot of a job that has ended", () => {
       yield* expectWorking(pool)
     }))
 
-  it.effect("moves outwards past all that have ended together (semantic 10)", () =>
+  it.effect("moves outwards past all that have ended together", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       const stage = new Stage()
@@ -489,7 +489,7 @@ describe("who waits for the slot of a job that has ended", () => {
 })
 
 describe("a fiber that has outlived its job", () => {
-  it.effect("is outside: it waits in line and may use waitall (semantic 10, semantic 11)", () =>
+  it.effect("is outside: it waits in the queue and may use waitall", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       const stage = new Stage()
@@ -510,7 +510,7 @@ describe("a fiber that has outlived its job", () => {
       yield* expectEmpty(pool)
     }))
 
-  it.effect("is inside the job around that one, if it still runs (semantic 10, semantic 11)", () =>
+  it.effect("is inside the job around that one, if it still runs", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       yield* pool.run(Effect.gen(function*() {
@@ -528,9 +528,9 @@ describe("a fiber that has outlived its job", () => {
 })
 
 describe("depth", () => {
-  const depth = 100_000
+  const depth = 30_000
 
-  it.live("is no limit for run inside run (semantic 5, semantic 10, T30)", () =>
+  it.live("is no limit for run inside run", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       const nest = (n: number): Effect.Effect<number> =>
@@ -541,7 +541,7 @@ describe("depth", () => {
     }), 20_000)
 
   it.live.each([1, 3, depth * 2])(
-    "is no limit for spawn inside spawn on a pool of size %i (semantic 5, semantic 10, T30)",
+    "is no limit for spawn inside spawn on a pool of size %i",
     (size) =>
       Effect.gen(function*() {
         const pool = yield* makePool(size)
@@ -557,7 +557,7 @@ describe("depth", () => {
     20_000
   )
 
-  it.live("is no limit for jobs that spawn their successor and end (semantic 5, T30)", () =>
+  it.live("is no limit for jobs that spawn their successor and end", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(2)
       let count = 0
@@ -569,7 +569,7 @@ describe("depth", () => {
     }), 20_000)
 
   it.live(
-    "is no limit for the interruption of nested jobs (semantic 7, semantic 10, T30)",
+    "is no limit for the interruption of nested jobs",
     () =>
       Effect.gen(function*() {
         const pool = yield* makePool(1)

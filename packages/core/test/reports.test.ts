@@ -6,7 +6,7 @@ import { makePool } from "./support/makePool.ts"
 import { atRest } from "./support/turns.ts"
 
 describe("a job of spawnN", () => {
-  it.effect("that fails is reported exactly once, with its cause, at level Error (semantic 22)", () =>
+  it.effect("that fails is reported exactly once, with its cause, at level Error", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       const entries = yield* logged(Effect.andThen(pool.spawnN(Effect.fail("no")), pool.waitall))
@@ -15,7 +15,7 @@ describe("a job of spawnN", () => {
       expect(entries[0]?.cause).toEqual(Cause.fail("no"))
     }))
 
-  it.effect("that dies is reported exactly once, with its cause (semantic 22)", () =>
+  it.effect("that dies is reported exactly once, with its cause", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       const entries = yield* logged(pool.spawnN(Effect.sync(() => {
@@ -25,7 +25,7 @@ describe("a job of spawnN", () => {
       expect(entries[0] === undefined ? undefined : Cause.squash(entries[0].cause)).toEqual(new Error("bug"))
     }))
 
-  it.effect("is reported with the log annotations of its spawn and the name of the pool (semantic 22)", () =>
+  it.effect("is reported with the log annotations of its spawn and the name of the pool", () =>
     Effect.gen(function*() {
       const pool = yield* Effect.orDie(GreenPool.make({ size: 1, name: "api" }))
       const entries = yield* logged(
@@ -39,7 +39,7 @@ describe("a job of spawnN", () => {
       expect(entries.map((entry) => entry.annotations)).toEqual([{ request: "42", outer: "yes", pool: "api" }])
     }))
 
-  it.effect("is reported the same way by the static of a key, which gives nothing either (surface, semantic 22)", () =>
+  it.effect("is reported the same way by the static of a key, which gives nothing either", () =>
     Effect.gen(function*() {
       const entries = yield* logged(Effect.gen(function*() {
         expect(yield* GreenPool.spawnN(Effect.fail("no"))).toBeUndefined()
@@ -50,7 +50,7 @@ describe("a job of spawnN", () => {
       ])
     }))
 
-  it.effect("is reported the same way when it had to wait for its slot (semantic 22)", () =>
+  it.effect("is reported the same way when it had to wait for its slot", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       const entries = yield* logged(Effect.gen(function*() {
@@ -66,20 +66,20 @@ describe("a job of spawnN", () => {
       ])
     }))
 
-  it.effect("is reported the same way on a borrowed slot (semantic 22, semantic 10)", () =>
+  it.effect("is reported the same way on a borrowed slot", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       const entries = yield* logged(pool.run(pool.spawnN(Effect.fail("no"))))
       expect(entries.map((entry) => entry.cause)).toEqual([Cause.fail("no")])
     }))
 
-  it.effect("that succeeds is not reported (semantic 22)", () =>
+  it.effect("that succeeds is not reported", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       expect(yield* logged(pool.spawnN(Effect.succeed(1)))).toEqual([])
     }))
 
-  it.effect("that is interrupted is not reported, by itself, in line or by the close (semantic 22)", () =>
+  it.effect("that is interrupted is not reported, by itself, in the queue or by the close", () =>
     Effect.gen(function*() {
       const entries = yield* logged(Effect.scoped(Effect.gen(function*() {
         const pool = yield* makePool(2)
@@ -94,7 +94,7 @@ describe("a job of spawnN", () => {
       expect(entries).toEqual([])
     }))
 
-  it.effect("whose finalizer dies at its interruption is reported (semantic 22)", () =>
+  it.effect("whose finalizer dies at its interruption is reported", () =>
     Effect.gen(function*() {
       const entries = yield* logged(Effect.scoped(Effect.gen(function*() {
         const pool = yield* makePool(1)
@@ -105,7 +105,7 @@ describe("a job of spawnN", () => {
       expect(entries[0]?.cause.reasons.some(Cause.isDieReason)).toBe(true)
     }))
 
-  it.effect("whose finalizer dies is reported also where a handler stands, which interruption skips (semantic 22)", () =>
+  it.effect("whose finalizer dies is reported also where a handler stands, which interruption skips", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       const entries = yield* logged(Effect.gen(function*() {
@@ -119,7 +119,7 @@ describe("a job of spawnN", () => {
       expect((yield* pool.stats).failed).toBe(1)
     }))
 
-  it.effect("that fails changes nothing for the others, nor for the spawner (semantic 22)", () =>
+  it.effect("that fails changes nothing for the others, nor for the spawner", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(2)
       const entries = yield* logged(Effect.gen(function*() {
@@ -132,7 +132,7 @@ describe("a job of spawnN", () => {
 })
 
 describe("a job of spawn or run", () => {
-  it.effect("that fails is not reported: its failure is that of its fiber (semantic 22, semantic 10)", () =>
+  it.effect("that fails is not reported: its failure is that of its fiber", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       const entries = yield* logged(Effect.gen(function*() {
@@ -143,7 +143,7 @@ describe("a job of spawn or run", () => {
       expect(entries).toEqual([])
     }))
 
-  it("that fails leaves no unhandled rejection behind (T28)", async () => {
+  it("that fails leaves no unhandled rejection behind", async () => {
     const rejections: Array<unknown> = []
     const listener = (reason: unknown) => {
       rejections.push(reason)

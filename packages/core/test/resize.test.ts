@@ -7,7 +7,7 @@ import { makePool } from "./support/makePool.ts"
 import { Stage } from "./support/stage.ts"
 import { atRest } from "./support/turns.ts"
 
-/** Puts so many named jobs in line or on slots, in order. */
+/** Puts so many named jobs in the queue or on slots, in order. */
 const occupy = (pool: GreenPool, stage: Stage, count: number, from = 0) =>
   Effect.gen(function*() {
     for (let i = from; i < from + count; i++) yield* forkNow(pool.run(stage.job(`${i}`)))
@@ -16,7 +16,7 @@ const occupy = (pool: GreenPool, stage: Stage, count: number, from = 0) =>
 const upTo = (count: number) => Array.from({ length: count }, (_, i) => `${i}`)
 
 describe.each([0, 1, 2, 3, 10, 1000])("growing a pool of size %i", (size) => {
-  it.effect("wakes exactly as many as fit, in order, at once (semantic 12, T10)", () =>
+  it.effect("wakes exactly as many as fit, in order, at once", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(size)
       const stage = new Stage()
@@ -31,7 +31,7 @@ describe.each([0, 1, 2, 3, 10, 1000])("growing a pool of size %i", (size) => {
       expect(stage.started).toEqual(upTo(size + 5))
     }).pipe(Effect.orDie))
 
-  it.effect("after a shrink grants no more than the new size (semantic 12, T4)", () =>
+  it.effect("after a shrink grants no more than the new size", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(size + 4)
       const stage = new Stage()
@@ -48,7 +48,7 @@ describe.each([0, 1, 2, 3, 10, 1000])("growing a pool of size %i", (size) => {
 })
 
 describe("shrinking", () => {
-  it.effect("never touches what runs, and free is negative meanwhile (semantic 12, semantic 1)", () =>
+  it.effect("never touches what runs, and free is negative meanwhile", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(3)
       const stage = new Stage()
@@ -59,7 +59,7 @@ describe("shrinking", () => {
       expect(yield* counters(pool)).toEqual({ free: -2, running: 3, waiting: 0, borrowed: 0 })
     }).pipe(Effect.orDie))
 
-  it.effect("grants no slot until fewer run than the new size (semantic 12, T3)", () =>
+  it.effect("grants no slot until fewer run than the new size", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(3)
       const stage = new Stage()
@@ -77,7 +77,7 @@ describe("shrinking", () => {
 })
 
 describe("a pool of size 0", () => {
-  it.effect("lets everybody wait until it grows (semantic 12, T11)", () =>
+  it.effect("lets everybody wait until it grows", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(0)
       const stage = new Stage()
@@ -94,7 +94,7 @@ describe("a pool of size 0", () => {
       }
     }).pipe(Effect.orDie))
 
-  it.effect("is what a shrink to 0 makes of a busy pool: what runs ends, nothing starts (semantic 12)", () =>
+  it.effect("is what a shrink to 0 makes of a busy pool: what runs ends, nothing starts", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(2)
       const stage = new Stage()
@@ -111,14 +111,14 @@ describe("a pool of size 0", () => {
 })
 
 describe("resize from inside a job", () => {
-  it.effect("takes effect at once (semantic 10, semantic 12)", () =>
+  it.effect("takes effect at once", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       const seen = yield* pool.run(Effect.andThen(pool.resize(2), pool.run(counters(pool))))
       expect(seen).toEqual({ free: 0, running: 2, waiting: 0, borrowed: 0 })
     }).pipe(Effect.orDie))
 
-  it.effect("hands a slot to a nested job that waited for one (semantic 10, semantic 12)", () =>
+  it.effect("hands a slot to a nested job that waited for one", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       const stage = new Stage()
@@ -174,7 +174,7 @@ describe.each(bad.map(([value, text], index) => ({ value, text, index })))(
   ({ text, value }) => {
     const size = value as number
 
-    it.effect("fails resize with InvalidPoolSize, and the pool stays as it was (semantic 13, T11)", () =>
+    it.effect("fails resize with InvalidPoolSize, and the pool stays as it was", () =>
       Effect.gen(function*() {
         const pool = yield* makePool(2)
         yield* pool.spawn(Effect.never)
@@ -187,7 +187,7 @@ describe.each(bad.map(([value, text], index) => ({ value, text, index })))(
         expect(yield* pool.stats).toEqual(before)
       }))
 
-    it.effect("fails make with InvalidPoolSize (semantic 13, T11)", () =>
+    it.effect("fails make with InvalidPoolSize", () =>
       Effect.gen(function*() {
         const error = yield* Effect.flip(GreenPool.make({ size }))
         expect(error).toBeInstanceOf(InvalidPoolSize)
@@ -197,7 +197,7 @@ describe.each(bad.map(([value, text], index) => ({ value, text, index })))(
 )
 
 describe("no size", () => {
-  it.effect("means the default, 1000, for make (semantic 13)", () =>
+  it.effect("means the default, 1000, for make", () =>
     Effect.gen(function*() {
       for (const options of [undefined, {}, { size: undefined }, { name: "n" }]) {
         const pool = yield* GreenPool.make(options)
@@ -205,7 +205,7 @@ describe("no size", () => {
       }
     }).pipe(Effect.orDie))
 
-  it.effect("fails resize (semantic 13)", () =>
+  it.effect("fails resize", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(2)
       const error = yield* Effect.flip(pool.resize(undefined as unknown as number))
@@ -215,7 +215,7 @@ describe("no size", () => {
 })
 
 describe("any integer of at least 0", () => {
-  it.effect("is a size (semantic 13)", () =>
+  it.effect("is a size", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       for (const size of [0, 1, 1000, 1e9, Number.MAX_SAFE_INTEGER]) {

@@ -20,12 +20,12 @@ const overTheWire = <S extends Schema.Codec<unknown, unknown>>(schema: S, value:
   })
 
 describe("PoolSize", () => {
-  it.each([0, 1, 2, 1000, Number.MAX_SAFE_INTEGER])("takes the integer %d (surface, semantic 13)", (size) => {
+  it.each([0, 1, 2, 1000, Number.MAX_SAFE_INTEGER])("takes the integer %d", (size) => {
     expect(Schema.decodeUnknownSync(PoolSize)(size)).toBe(size)
   })
 
   it.each([-1, 0.5, Number.NaN, Number.POSITIVE_INFINITY, "1", null, undefined, {}])(
-    "refuses %s (surface, semantic 13)",
+    "refuses %s",
     (size) => {
       expect(Exit.isFailure(Schema.decodeUnknownExit(PoolSize)(size))).toBe(true)
     }
@@ -33,7 +33,7 @@ describe("PoolSize", () => {
 })
 
 describe("GreenPoolOptions", () => {
-  it("takes size and name, both optional (surface)", () => {
+  it("takes size and name, both optional", () => {
     const decode = Schema.decodeUnknownSync(GreenPoolOptions)
     expect(decode({})).toEqual({})
     expect(decode({ size: 3 })).toEqual({ size: 3 })
@@ -41,27 +41,27 @@ describe("GreenPoolOptions", () => {
   })
 
   it.each([{ size: "3" }, { name: 3 }, { size: Number.NaN }, { size: -1 }, { size: 1.5 }, null])(
-    "refuses %j (surface)",
+    "refuses %j",
     (options) => {
       expect(Exit.isFailure(Schema.decodeUnknownExit(GreenPoolOptions)(options))).toBe(true)
     }
   )
 
-  it.effect("are what make takes (surface)", () =>
+  it.effect("are what make takes", () =>
     Effect.gen(function*() {
       const options = yield* Schema.decodeUnknownEffect(GreenPoolOptions)({ size: 3, name: "api" })
       const { name, size } = yield* Effect.flatMap(GreenPool.make(options), (pool) => pool.stats)
       expect({ name, size }).toEqual({ name: "api", size: 3 })
     }))
 
-  it.effect("can be read as configuration (surface)", () =>
+  it.effect("can be read as configuration", () =>
     Effect.gen(function*() {
       const provider = ConfigProvider.fromUnknown({ pool: { size: "7", name: "api" } })
       const options = yield* Config.schema(GreenPoolOptions, "pool").parse(provider)
       expect(options).toEqual({ size: 7, name: "api" })
     }))
 
-  it.effect("has the options of admission that are plain data (semantic 23, semantic 28, semantic 29)", () =>
+  it.effect("has the options of admission that are plain data", () =>
     Effect.gen(function*() {
       const provider = ConfigProvider.fromUnknown({
         pool: {
@@ -90,7 +90,7 @@ describe("GreenPoolOptions", () => {
       }
     }))
 
-  it.effect("has the options of observation (semantic 31, semantic 32, semantic 34)", () =>
+  it.effect("has the options of observation", () =>
     Effect.gen(function*() {
       const read = (pool: unknown) =>
         Config.schema(GreenPoolOptions, "pool").parse(ConfigProvider.fromUnknown({ pool }))
@@ -106,7 +106,7 @@ describe("GreenPoolOptions", () => {
 })
 
 describe("PoolStats", () => {
-  it.effect("survives JSON, and is a PoolStats again (surface)", () =>
+  it.effect("survives JSON, and is a PoolStats again", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(2)
       yield* pool.spawn(Effect.never)
@@ -131,7 +131,7 @@ describe("PoolStats", () => {
       })
     }))
 
-  it.effect("survives JSON with a negative number of free slots (surface, semantic 1)", () =>
+  it.effect("survives JSON with a negative number of free slots", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       yield* pool.spawn(Effect.never)
@@ -140,7 +140,7 @@ describe("PoolStats", () => {
       expect(value.free).toBe(-1)
     }))
 
-  it("encodes to plain data (surface)", () => {
+  it("encodes to plain data", () => {
     const plain = {
       name: "n",
       size: 1,
@@ -162,7 +162,7 @@ describe("PoolStats", () => {
 
 describe("KeyStats", () => {
   it.effect.each([{ key: "k", weight: 0.5, running: 1, waiting: 2 }, { weight: 1, running: 0, waiting: 1 }])(
-    "survives JSON, with a key or without: %j (rule 38)",
+    "survives JSON, with a key or without: %j",
     (plain) =>
       Effect.gen(function*() {
         const received = yield* overTheWire(KeyStats, new KeyStats(plain))
@@ -174,7 +174,7 @@ describe("KeyStats", () => {
 })
 
 describe("InvalidPoolSize", () => {
-  it.effect("survives JSON, whatever the value was (surface, semantic 13)", () =>
+  it.effect("survives JSON, whatever the value was", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       for (const size of [-1, 0.5, Number.NaN, Number.POSITIVE_INFINITY, "many", null, undefined, 10n, Symbol("s")]) {
@@ -187,13 +187,13 @@ describe("InvalidPoolSize", () => {
       }
     }))
 
-  it("says what is allowed and names the value (semantic 13)", () => {
+  it("says what is allowed and names the value", () => {
     expect(new InvalidPoolSize({ value: "-3" }).message).toBe(
       "Invalid pool size -3: a pool size is a safe integer of at least 0 (a pool of size 0 is paused)"
     )
   })
 
-  it.effect("can be caught by its tag (surface)", () =>
+  it.effect("can be caught by its tag", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       expect(yield* Effect.catchTag(pool.resize(-3), "InvalidPoolSize", (error) => Effect.succeed(error.value))).toBe(
@@ -203,7 +203,7 @@ describe("InvalidPoolSize", () => {
 })
 
 describe("SourceError", () => {
-  it.effect("survives JSON with the message of its cause (surface, semantic 18)", () =>
+  it.effect("survives JSON with the message of its cause", () =>
     Effect.gen(function*() {
       const { value } = yield* overTheWire(SourceError, new SourceError({ cause: new Error("the wire is cut") }))
       expect(value).toBeInstanceOf(SourceError)
@@ -212,7 +212,7 @@ describe("SourceError", () => {
       expect(value.message).toContain("the wire is cut")
     }))
 
-  it("quotes a cause that is no error (semantic 18)", () => {
+  it("quotes a cause that is no error", () => {
     expect(new SourceError({ cause: "gone" }).message).toMatch(/^The async source failed: .*gone/)
     expect(new SourceError({ cause: undefined }).message).toMatch(/undefined/)
   })

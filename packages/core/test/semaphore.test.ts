@@ -16,7 +16,7 @@ class Named extends Waiter {
   }
 }
 
-/** A semaphore with this many taken beyond what it has, and a line. */
+/** A semaphore with this many taken beyond what it has, and a queue. */
 const scene = (permits: number, ...line: ReadonlyArray<string>) => {
   const semaphore = new Semaphore(permits)
   for (let i = 0; i < permits; i++) semaphore.takeIfAvailable()
@@ -27,14 +27,14 @@ const scene = (permits: number, ...line: ReadonlyArray<string>) => {
 }
 
 describe.each([0, 1, 2, 3, 10, 1000])("a semaphore of %i permits", (permits) => {
-  it("gives exactly as many as it has (semantic 1)", () => {
+  it("gives exactly as many as it has", () => {
     const semaphore = new Semaphore(permits)
     for (let i = 0; i < permits; i++) expect(semaphore.takeIfAvailable()).toBe(true)
     expect(semaphore.takeIfAvailable()).toBe(false)
     expect([semaphore.permits, semaphore.taken, semaphore.free, semaphore.waiting]).toEqual([permits, permits, 0, 0])
   })
 
-  it("grants nothing when it shrinks, and nothing on release until it fits (semantic 12, T4)", () => {
+  it("grants nothing when it shrinks, and nothing on release until it fits", () => {
     const { granted, semaphore } = scene(permits + 2, "a")
     semaphore.resize(permits)
     expect(semaphore.free).toBe(-2)
@@ -48,7 +48,7 @@ describe.each([0, 1, 2, 3, 10, 1000])("a semaphore of %i permits", (permits) => 
 })
 
 describe("a semaphore", () => {
-  it("gives a released permit to the head of the line in the same step (semantic 2, T3, T8)", () => {
+  it("gives a released permit to the head of the queue in the same step", () => {
     const { granted, semaphore } = scene(1, "a", "b")
     semaphore.release()
     expect(granted).toEqual(["a"])
@@ -56,13 +56,13 @@ describe("a semaphore", () => {
     expect([semaphore.taken, semaphore.waiting]).toEqual([1, 1])
   })
 
-  it("frees the permit when nobody is in line (semantic 1)", () => {
+  it("frees the permit when nobody is in the queue", () => {
     const { semaphore } = scene(1)
     semaphore.release()
     expect(semaphore.takeIfAvailable()).toBe(true)
   })
 
-  it("grants exactly as many as fit when it grows, in order (semantic 12, T10)", () => {
+  it("grants exactly as many as fit when it grows, in order", () => {
     const { granted, semaphore } = scene(1, "a", "b", "c", "d")
     semaphore.resize(3)
     expect(granted).toEqual(["a", "b"])
@@ -72,7 +72,7 @@ describe("a semaphore", () => {
     expect(semaphore.free).toBe(5)
   })
 
-  it("never grants by the difference alone after a shrink and a growth (semantic 12, T4)", () => {
+  it("never grants by the difference alone after a shrink and a growth", () => {
     const { granted, semaphore } = scene(5, "a", "b")
     semaphore.resize(1)
     semaphore.resize(3)
@@ -82,7 +82,7 @@ describe("a semaphore", () => {
     expect(granted).toEqual(["a"])
   })
 
-  it("passes over one who has left (semantic 7, T2)", () => {
+  it("passes over one who has left", () => {
     const { granted, semaphore, waiters: [a] } = scene(1, "a", "b")
     if (a !== undefined) semaphore.leave(a)
     expect(semaphore.waiting).toBe(1)
@@ -90,7 +90,7 @@ describe("a semaphore", () => {
     expect(granted).toEqual(["b"])
   })
 
-  it("dismisses the head of the line without a permit (semantic 9)", () => {
+  it("dismisses the head of the queue without a permit", () => {
     const { granted, semaphore } = scene(1, "a", "b")
     expect([semaphore.dismiss(), semaphore.dismiss(), semaphore.dismiss()].map((one) => (one as Named)?.name))
       .toEqual(["a", "b", undefined])
@@ -98,7 +98,7 @@ describe("a semaphore", () => {
     expect([semaphore.taken, semaphore.waiting]).toEqual([1, 0])
   })
 
-  it("grants to one who gives it back in the same step (semantic 2)", () => {
+  it("grants to one who gives it back in the same step", () => {
     const semaphore = new Semaphore(1)
     semaphore.takeIfAvailable()
     let count = 0

@@ -15,18 +15,18 @@ const sizeAndName = <R, E>(layer: Layer.Layer<GreenPool | R, E>) =>
 const wrong = <A, E>(effect: Effect.Effect<A, E>) => Effect.flip(effect)
 
 describe("GreenPoolLive", () => {
-  it.effect("gives a pool of size 1000, as eventlet's, named default (surface)", () =>
+  it.effect("gives a pool of size 1000, as eventlet's, named default", () =>
     Effect.gen(function*() {
       expect(yield* sizeAndName(GreenPoolLive)).toEqual({ name: "default", size: 1000 })
     }))
 
-  it.effect("gives one pool to all that share it (surface)", () =>
+  it.effect("gives one pool to all that share it", () =>
     Effect.gen(function*() {
       const [first, second] = yield* Effect.all([GreenPool, GreenPool])
       expect(first).toBe(second)
     }).pipe(Effect.provide(GreenPoolLive)))
 
-  it.effect("closes the pool with the layer (surface, semantic 9)", () =>
+  it.effect("closes the pool with the layer", () =>
     Effect.gen(function*() {
       const stage = new Stage()
       const pool = yield* Effect.gen(function*() {
@@ -40,13 +40,13 @@ describe("GreenPoolLive", () => {
 })
 
 describe("GreenPool.make", () => {
-  it.effect("makes a pool for the scope, with the size and the name of the options (surface)", () =>
+  it.effect("makes a pool for the scope, with the size and the name of the options", () =>
     Effect.gen(function*() {
       const { name, size } = yield* Effect.flatMap(GreenPool.make({ size: 3, name: "api" }), (pool) => pool.stats)
       expect({ name, size }).toEqual({ name: "api", size: 3 })
     }))
 
-  it.effect("makes a pool of its own each time (surface)", () =>
+  it.effect("makes a pool of its own each time", () =>
     Effect.gen(function*() {
       const make = GreenPool.make({ size: 1 })
       const [first, second] = [yield* make, yield* make]
@@ -54,7 +54,7 @@ describe("GreenPool.make", () => {
       expect([yield* first.running, yield* second.running]).toEqual([1, 0])
     }))
 
-  it.effect("can be used unbound (surface)", () =>
+  it.effect("can be used unbound", () =>
     Effect.gen(function*() {
       const { run, spawn } = yield* GreenPool.make({ size: 1 })
       expect(yield* Effect.succeed(1).pipe(run)).toBe(1)
@@ -63,14 +63,14 @@ describe("GreenPool.make", () => {
 })
 
 describe("GreenPool.layer", () => {
-  it.effect("is a function of the options (surface)", () =>
+  it.effect("is a function of the options", () =>
     Effect.gen(function*() {
       expect(yield* sizeAndName(GreenPool.layer({ size: 4, name: "four" }))).toEqual({ name: "four", size: 4 })
       expect(yield* sizeAndName(GreenPool.layer())).toEqual({ name: "default", size: 1000 })
       expect(yield* sizeAndName(GreenPool.layer({}))).toEqual({ name: "default", size: 1000 })
     }))
 
-  it.effect("fails with InvalidPoolSize when the size is wrong (surface, semantic 13)", () =>
+  it.effect("fails with InvalidPoolSize when the size is wrong", () =>
     Effect.gen(function*() {
       const error = yield* wrong(sizeAndName(GreenPool.layer({ size: 1.5 })))
       expect(error).toBeInstanceOf(InvalidPoolSize)
@@ -84,12 +84,12 @@ describe("GreenPool.layerConfig", () => {
       Effect.provide(ConfigProvider.layer(ConfigProvider.fromUnknown(environment)))
     )
 
-  it.effect("reads the options from configuration (surface)", () =>
+  it.effect("reads the options from configuration", () =>
     Effect.gen(function*() {
       expect(yield* from({ POOL_SIZE: "7" })).toEqual({ name: "default", size: 7 })
     }))
 
-  it.effect("takes a configuration of all options together (surface)", () =>
+  it.effect("takes a configuration of all options together", () =>
     Effect.gen(function*() {
       const layer = GreenPool.layerConfig(Config.all({ size: Config.Int("SIZE"), name: Config.String("NAME") }))
       const provider = ConfigProvider.layer(ConfigProvider.fromUnknown({ SIZE: "2", NAME: "two" }))
@@ -97,14 +97,14 @@ describe("GreenPool.layerConfig", () => {
     }))
 
   it.effect.each([{}, { POOL_SIZE: "many" }, { POOL_SIZE: "1.5" }])(
-    "fails with ConfigError when the configuration is wrong: %j (surface)",
+    "fails with ConfigError when the configuration is wrong: %j",
     (environment) =>
       Effect.gen(function*() {
         expect((yield* wrong(from(environment)))._tag).toBe("ConfigError")
       })
   )
 
-  it.effect("fails with InvalidPoolSize when it is no size (surface, semantic 13)", () =>
+  it.effect("fails with InvalidPoolSize when it is no size", () =>
     Effect.gen(function*() {
       const error = yield* wrong(from({ POOL_SIZE: "-7" }))
       expect(error._tag).toBe("InvalidPoolSize")
@@ -113,7 +113,7 @@ describe("GreenPool.layerConfig", () => {
 })
 
 describe("GreenPool.Service", () => {
-  it.effect("makes a key of its own, with its own pool and options (surface)", () =>
+  it.effect("makes a key of its own, with its own pool and options", () =>
     Effect.gen(function*() {
       const [api, mail, plain, main] = [yield* ApiPool, yield* NamedPool, yield* DefaultPool, yield* GreenPool]
       expect(new Set([api, mail, plain, main]).size).toBe(4)
@@ -129,7 +129,7 @@ describe("GreenPool.Service", () => {
       Effect.orDie
     ))
 
-  it.effect("carries the verbs as statics (surface)", () =>
+  it.effect("carries the verbs as statics", () =>
     Effect.gen(function*() {
       expect(yield* Effect.succeed(1).pipe(ApiPool.run)).toBe(1)
       const fiber = yield* ApiPool.spawn(Effect.succeed(2))
@@ -141,19 +141,19 @@ describe("GreenPool.Service", () => {
       expect(Array.from(yield* mapped)).toEqual([2, 4])
     }).pipe(Effect.provide(Layer.mergeAll(ApiPool.layer, NamedPool.layer)), Effect.orDie))
 
-  it.effect("has a layer that fails with InvalidPoolSize when its size is wrong (surface, semantic 13)", () =>
+  it.effect("has a layer that fails with InvalidPoolSize when its size is wrong", () =>
     Effect.gen(function*() {
       expect((yield* wrong(Effect.provide(WrongPool.size, WrongPool.layer))).value).toBe("-1")
     }))
 
-  it.effect("has a layer that makes a pool per build (surface)", () =>
+  it.effect("has a layer that makes a pool per build", () =>
     Effect.gen(function*() {
       const use = Effect.provide(Effect.andThen(ApiPool.spawnN(Effect.never), ApiPool.running), ApiPool.layer)
       expect([yield* use, yield* use]).toEqual([1, 1])
     }).pipe(Effect.orDie))
 })
 
-describe("the layerConfig of a key (rule 38)", () => {
+describe("the layerConfig of a key", () => {
   class Plain extends GreenPool.Service<Plain>()("test/Plain", { size: 3, priorityBoost: 2 }) {}
   class Bounded extends GreenPool.Service<Bounded>()("test/Bounded", { size: 1, maxWaiting: 0 }) {}
 
@@ -234,7 +234,7 @@ describe("the layerConfig of a key (rule 38)", () => {
 describe("the statics", () => {
   const provided = Effect.provide(GreenPool.layer({ size: 3, name: "three" }))
 
-  it.effect("run and spawn in the pool of the context (surface)", () =>
+  it.effect("run and spawn in the pool of the context", () =>
     Effect.gen(function*() {
       expect(yield* Effect.succeed(1).pipe(GreenPool.run)).toBe(1)
       const fiber = yield* Effect.succeed(2).pipe(GreenPool.spawn)
@@ -245,7 +245,7 @@ describe("the statics", () => {
       expect([stats.started, stats.succeeded, stats.running]).toEqual([3, 2, 1])
     }).pipe(provided, Effect.orDie))
 
-  it.effect("read the counters, resize and wait (surface)", () =>
+  it.effect("read the counters, resize and wait", () =>
     Effect.gen(function*() {
       const fiber = yield* GreenPool.spawn(Effect.never)
       expect([yield* GreenPool.size, yield* GreenPool.free, yield* GreenPool.running, yield* GreenPool.waiting])
@@ -257,7 +257,7 @@ describe("the statics", () => {
       yield* GreenPool.waitall
     }).pipe(provided, Effect.orDie))
 
-  it.effect("map data-last and data-first (surface)", () =>
+  it.effect("map data-last and data-first", () =>
     Effect.gen(function*() {
       const twice = (n: number) => Effect.succeed(n * 2)
       const collect = <A, E, R>(stream: Stream.Stream<A, E, R>) =>
@@ -276,7 +276,7 @@ describe("the statics", () => {
       expect(yield* collect(GreenPool.imap(add, [1, 2, 3], [10, 20]))).toEqual([11, 22])
     }).pipe(provided, Effect.orDie))
 
-  it.effect("use the pool of the context in which they run, each time (surface)", () =>
+  it.effect("use the pool of the context in which they run, each time", () =>
     Effect.gen(function*() {
       const name = Effect.map(GreenPool.stats, (stats) => stats.name)
       expect([
@@ -285,7 +285,7 @@ describe("the statics", () => {
       ]).toEqual(["a", "b"])
     }).pipe(Effect.orDie))
 
-  it.effect("die without a pool in the context, and name the missing service (surface)", () =>
+  it.effect("die without a pool in the context, and name the missing service", () =>
     Effect.gen(function*() {
       const exit = yield* Effect.exit(GreenPool.run(Effect.void) as Effect.Effect<void>)
       expect(Exit.hasDies(exit)).toBe(true)
@@ -294,7 +294,7 @@ describe("the statics", () => {
 })
 
 describe("a pool made outside of any fiber's life", () => {
-  it("works with runSync as far as nothing waits (surface)", () => {
+  it("works with runSync as far as nothing waits", () => {
     const scope = Scope.makeUnsafe()
     const pool = Effect.runSync(Effect.provideService(GreenPool.make({ size: 1 }), Scope.Scope, scope))
     expect(Effect.runSync(pool.run(pool.run(Effect.succeed(1))))).toBe(1)

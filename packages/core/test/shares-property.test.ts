@@ -99,13 +99,13 @@ const insideOf = (town: Town) =>
 
 const isIdle = (town: Town) => town.slots.semaphore.isIdle && town.slots.shares === undefined && town.jobs.isEmpty
 
-describe.each([1, 2, 3, 10])("the keys of a pool of size %i that always have somebody in line", (size) => {
+describe.each([1, 2, 3, 10])("the keys of a pool of size %i that always have somebody in the queue", (size) => {
   const tenants = fc.array(
     fc.record({ weight: fc.constantFrom(0.5, 1, 2, 3, 5), length: fc.constantFrom(1, 3, 10) }),
     { minLength: 2, maxLength: 6 }
   )
 
-  it("share slot time as their weights are, whatever the lengths of their jobs (semantic 27)", () => {
+  it("share slot time as their weights are, whatever the lengths of their jobs", () => {
     fc.assert(
       fc.property(tenants, fc.nat(), (tenants, seed) => {
         const random = new Random(seed)
@@ -156,7 +156,7 @@ describe.each([1, 2, 3, 10])("in a pool of size %i with callers of any key", (si
     { maxLength: 120, size: "max" }
   )
 
-  it("everyone in line is served, those of one key and priority in order, and nothing is left (semantic 27)", () => {
+  it("everyone in the queue is served, those of one key and priority in order, and nothing is left", () => {
     fc.assert(
       fc.property(steps, (steps) => {
         const town = new Town(size, (key) => key === "a" ? 3 : 1, 0)
@@ -203,7 +203,7 @@ describe.each([1, 2, 3, 10])("in a pool of size %i with callers of any key", (si
 })
 
 describe("a job that runs while the clock on the wall is put forward", () => {
-  it("is charged to its key for the time that it held the slot (semantic 27)", () => {
+  it("is charged to its key for the time that it held the slot", () => {
     const town = new Town(1)
     town.enter(10, { key: "a" })
     for (let i = 0; i < 4; i++) for (const key of ["a", "b"]) town.enter(10, { key })
@@ -214,12 +214,12 @@ describe("a job that runs while the clock on the wall is put forward", () => {
 })
 
 describe("a key that has used more than its share", () => {
-  it("is served in the end, however many new keys go on coming (semantic 27)", () => {
+  it("is served in the end, however many new keys go on coming", () => {
     const town = new Town(1)
     let count = 0
     town.enter(10, { key: "busy" })
     const waiting = town.enter(10, { key: "busy" })
-    // ever new keys, each for one job, and always two of them in line
+    // ever new keys, each for one job, and always two of them in the queue
     const another = () => town.enter(10, { key: `new ${++count}` })
     another()
     another()
@@ -228,7 +228,7 @@ describe("a key that has used more than its share", () => {
     expect(waiting.state).not.toBe("waiting")
   })
 
-  it("is forgotten in the end, however many new keys go on coming (semantic 27)", () => {
+  it("is forgotten in the end, however many new keys go on coming", () => {
     const town = new Town(2)
     let count = 0
     const another = () => town.enter(10, { key: `new ${++count}` })

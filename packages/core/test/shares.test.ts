@@ -18,7 +18,7 @@ interface Tenant {
   readonly callers?: number
 }
 
-/** The shares of slot time that tenants get who are always in line, over a long stretch. */
+/** The shares of slot time that tenants get who are always in the queue, over a long stretch. */
 const sharesOf = (options: GreenPoolOptions & { readonly size: number }, tenants: ReadonlyArray<Tenant>) =>
   Effect.scoped(Effect.gen(function*() {
     const pool = yield* Effect.orDie(GreenPool.make(options))
@@ -43,13 +43,13 @@ const expectShares = (actual: ReadonlyArray<number>, expected: ReadonlyArray<num
 }
 
 describe.each([1, 2, 3, 10])("keys that compete for %i slots", (size) => {
-  it.effect("share slot time equally, whatever the lengths of their jobs (semantic 27)", () =>
+  it.effect("share slot time equally, whatever the lengths of their jobs", () =>
     Effect.gen(function*() {
       const shares = yield* sharesOf({ size }, [{ key: "long", time: 100 }, { key: "short", time: 10 }])
       expectShares(shares, [1 / 2, 1 / 2])
     }))
 
-  it.effect("share it in proportion to their weights (semantic 27)", () =>
+  it.effect("share it in proportion to their weights", () =>
     Effect.gen(function*() {
       const weight = (key: string) => key === "gold" ? 3 : 1
       const shares = yield* sharesOf({ size, weight }, [
@@ -60,7 +60,7 @@ describe.each([1, 2, 3, 10])("keys that compete for %i slots", (size) => {
       expectShares(shares, [3 / 5, 1 / 5, 1 / 5])
     }))
 
-  it.effect("have those without a key as one key of weight 1 beside them (semantic 27)", () =>
+  it.effect("have those without a key as one key of weight 1 beside them", () =>
     Effect.gen(function*() {
       const shares = yield* sharesOf({ size, weight: () => 2 }, [
         { key: undefined, time: 10 },
@@ -71,7 +71,7 @@ describe.each([1, 2, 3, 10])("keys that compete for %i slots", (size) => {
 })
 
 describe("keys", () => {
-  it.effect("with one caller only get their share too (semantic 27)", () =>
+  it.effect("with one caller only get their share too", () =>
     Effect.gen(function*() {
       const shares = yield* sharesOf({ size: 1 }, [{ key: "many", time: 50 }, { key: "one", time: 10, callers: 1 }])
       expect(shares[1]).toBeGreaterThan(0.1)
@@ -83,7 +83,7 @@ describe("keys", () => {
       expectShares(alternating, [1 / 2, 1 / 2])
     }))
 
-  it.effect("that return are served next, and first come, first served within (semantic 27)", () =>
+  it.effect("that return are served next, and first come, first served within", () =>
     Effect.gen(function*() {
       const pool = yield* Effect.orDie(GreenPool.make({ size: 1 }))
       const stage = new Stage()
@@ -109,7 +109,7 @@ describe("keys", () => {
       expect(stage.started).toEqual(["a1", "a2", "b1", "b2", "a3", "a4"])
     }))
 
-  it.effect("that return are served next whoever else is in line (semantic 27)", () =>
+  it.effect("that return are served next whoever else is in the queue", () =>
     Effect.gen(function*() {
       const pool = yield* Effect.orDie(GreenPool.make({ size: 1 }))
       const stage = new Stage()
@@ -127,7 +127,7 @@ describe("keys", () => {
       expect(stage.started).toEqual(["a1", "c1", "d1", "a2", "c2", "b"])
     }))
 
-  it.effect("take their place beside those who were in line before any had one (semantic 27, semantic 2)", () =>
+  it.effect("take their place beside those who were in the queue before any had one", () =>
     Effect.gen(function*() {
       const pool = yield* Effect.orDie(GreenPool.make({ size: 1 }))
       const stage = new Stage()
@@ -140,7 +140,7 @@ describe("keys", () => {
       expect(toInternal(pool).slots.shares).toBeUndefined()
     }))
 
-  it.effect("are charged for time that passes, however the clock on the wall is set (semantic 27)", () =>
+  it.effect("are charged for time that passes, however the clock on the wall is set", () =>
     Effect.gen(function*() {
       const clock = yield* makeWallClock
       const pool = yield* GreenPool.make({ size: 1 }).pipe(Effect.provideService(Clock.Clock, clock), Effect.orDie)
@@ -159,7 +159,7 @@ describe("keys", () => {
       yield* pool.waitall
     }))
 
-  it.effect("are charged for the jobs of maps as for those without a key (semantic 27)", () =>
+  it.effect("are charged for the jobs of maps as for those without a key", () =>
     Effect.gen(function*() {
       const pool = yield* Effect.orDie(GreenPool.make({ size: 1 }))
       const stage = new Stage()
@@ -175,7 +175,7 @@ describe("keys", () => {
       expect(stage.started).toEqual(["holder", "m1", "k", "m2"])
     }))
 
-  it.effect("leave nothing behind once they have paid off, nor when the pool is idle (semantic 27, T27)", () =>
+  it.effect("leave nothing behind once they have paid off, nor when the pool is idle", () =>
     Effect.gen(function*() {
       const pool = yield* Effect.orDie(GreenPool.make({ size: 1 }))
       const { slots } = toInternal(pool)
@@ -199,7 +199,7 @@ describe("keys", () => {
       yield* expectEmpty(pool)
     }))
 
-  it.effect("of a borrowed slot are those it was granted to, also when the borrower outlives its lender (semantic 27)", () =>
+  it.effect("of a borrowed slot are those it was granted to, also when the borrower outlives its lender", () =>
     Effect.gen(function*() {
       const pool = yield* Effect.orDie(GreenPool.make({ size: 1 }))
       const stage = new Stage()
@@ -222,7 +222,7 @@ describe("keys", () => {
       yield* expectEmpty(pool)
     }))
 
-  it.effect("are not charged for a slot that was granted before any had one (semantic 27, semantic 10)", () =>
+  it.effect("are not charged for a slot that was granted before any had one", () =>
     Effect.gen(function*() {
       const pool = yield* Effect.orDie(GreenPool.make({ size: 1 }))
       const { slots } = toInternal(pool)
@@ -249,14 +249,14 @@ describe("keys", () => {
       yield* stage.finish("b")
       yield* atRest
       expect(stage.started).toEqual(["borrower", "other", "b", "other 2"])
-      // b has one in line still
+      // b has one in the queue still
       expect(slots.shares?.size).toBe(2)
       yield* stage.finishAll
       yield* pool.waitall
       yield* expectEmpty(pool)
     }))
 
-  it.effect("keep nothing of a nested caller in line who borrows in the end (semantic 27, semantic 10)", () =>
+  it.effect("keep nothing of a nested caller in the queue who borrows in the end", () =>
     Effect.gen(function*() {
       const pool = yield* Effect.orDie(GreenPool.make({ size: 1 }))
       const { slots } = toInternal(pool)
@@ -317,7 +317,7 @@ class Ledger {
     return claim?.flow.key
   }
 
-  /** Callers join the line in this order: the keys in the order of the grants. */
+  /** Callers join the queue in this order: the keys in the order of the grants. */
   grants(...keys: ReadonlyArray<string>): ReadonlyArray<string | undefined> {
     for (const key of keys) this.join(key)
     return keys.map(() => this.next())
@@ -334,14 +334,14 @@ class Ledger {
 }
 
 describe("a key is charged", () => {
-  it("for what its jobs used, whatever was estimated (semantic 27)", () => {
+  it("for what its jobs used, whatever was estimated", () => {
     const ledger = new Ledger()
     ledger.use("b", 150)
     ledger.use("a", 100)
     expect(ledger.grants("b", "a")).toEqual(["a", "b"])
   })
 
-  it("by estimate at a grant: the mean of its own jobs (semantic 27)", () => {
+  it("by estimate at a grant: the mean of its own jobs", () => {
     const ledger = new Ledger()
     ledger.use("b", 210)
     ledger.use("c", 100)
@@ -349,14 +349,14 @@ describe("a key is charged", () => {
     expect(ledger.grants("c", "a", "a")).toEqual(["a", "a", "c"])
   })
 
-  it("by estimate at its first grant: the mean of all jobs (semantic 27)", () => {
+  it("by estimate at its first grant: the mean of all jobs", () => {
     const ledger = new Ledger()
     ledger.use("b", 50)
     ledger.use("c", 200)
     expect(ledger.grants("a", "a", "b")).toEqual(["a", "b", "a"])
   })
 
-  it("by an estimate that follows its jobs (semantic 27)", () => {
+  it("by an estimate that follows its jobs", () => {
     const ledger = new Ledger()
     ledger.use("a", 10)
     ledger.use("a", 90)
@@ -364,7 +364,7 @@ describe("a key is charged", () => {
     expect(ledger.grants("a", "a", "b")).toEqual(["a", "b", "a"])
   })
 
-  it("in proportion to its weight, by estimate too (semantic 27)", () => {
+  it("in proportion to its weight, by estimate too", () => {
     const weight = (key: string) => key === "half" ? 2 : 1
     const ended = new Ledger(weight)
     ended.use("whole", 100)
@@ -378,7 +378,7 @@ describe("a key is charged", () => {
 })
 
 describe("a key that has neither running nor waiting jobs", () => {
-  it("is kept until it has paid off (semantic 27)", () => {
+  it("is kept until it has paid off", () => {
     const ledger = new Ledger()
     ledger.use("a", 10)
     ledger.use("b", 20)
@@ -394,7 +394,7 @@ describe("a key that has neither running nor waiting jobs", () => {
 })
 
 describe("a key that used less than was estimated", () => {
-  it("is not credited for the time that has passed for all (semantic 27)", () => {
+  it("is not credited for the time that has passed for all", () => {
     const ledger = new Ledger()
     ledger.use("c", 100)
     ledger.use("d", 90)
@@ -409,7 +409,7 @@ describe("a key that used less than was estimated", () => {
 })
 
 describe("a key that comes late", () => {
-  it("is served next, and then charged as from there on (semantic 27)", () => {
+  it("is served next, and then charged as from there on", () => {
     const ledger = new Ledger()
     ledger.use("c", 50)
     ledger.use("b", 55)
@@ -420,7 +420,7 @@ describe("a key that comes late", () => {
 })
 
 describe("keys that are equal", () => {
-  it("are served in the order of their last service, though one was charged less long ago (semantic 27)", () => {
+  it("are served in the order of their last service, though one was charged less long ago", () => {
     const ledger = new Ledger()
     ledger.hold("c")
     ledger.use("c", 0)
@@ -437,7 +437,7 @@ describe("keys that are equal", () => {
 
 describe("a weight", () => {
   it.each([0, 5])(
-    "that is next to nothing leaves the others their shares, after a job of %i ms (semantic 27)",
+    "that is next to nothing leaves the others their shares, after a job of %i ms",
     (time) => {
       const ledger = new Ledger((key) => key === "rest" ? 1e-17 : 1)
       const rest = ledger.hold("rest")
@@ -450,7 +450,7 @@ describe("a weight", () => {
     }
   )
 
-  it.effect("that is no finite number above 0 is a defect of the call, which takes nothing (semantic 27)", () =>
+  it.effect("that is no finite number above 0 is a defect of the call, which takes nothing", () =>
     Effect.gen(function*() {
       for (const weight of [0, -1, NaN, Infinity, "1" as unknown as number]) {
         const pool = yield* Effect.orDie(GreenPool.make({ size: 1, weight: () => weight }))
@@ -466,7 +466,7 @@ describe("a weight", () => {
       }
     }))
 
-  it.effect("that throws is a defect of the call (semantic 27)", () =>
+  it.effect("that throws is a defect of the call", () =>
     Effect.gen(function*() {
       const pool = yield* Effect.orDie(GreenPool.make({
         weight: () => {

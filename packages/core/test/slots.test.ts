@@ -10,7 +10,7 @@ import { atRest, until, untilEffect } from "./support/turns.ts"
 const names = (count: number) => Array.from({ length: count }, (_, i) => `${i}`)
 
 describe.each([0, 1, 2, 3, 10, 1000])("a pool of size %i", (size) => {
-  it.effect("holds at most its size in slots at once (semantic 1)", () =>
+  it.effect("holds at most its size in slots at once", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(size)
       let now = 0
@@ -37,7 +37,7 @@ describe.each([0, 1, 2, 3, 10, 1000])("a pool of size %i", (size) => {
       expect((yield* pool.stats).succeeded).toBe(size + 10)
     }))
 
-  it.effect("counts running, free and waiting (semantic 1)", () =>
+  it.effect("counts running, free and waiting", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(size)
       const stage = new Stage()
@@ -54,7 +54,7 @@ describe.each([0, 1, 2, 3, 10, 1000])("a pool of size %i", (size) => {
       expect([yield* pool.size, yield* pool.free, yield* pool.running, yield* pool.waiting]).toEqual([size, 0, size, 3])
     }))
 
-  it.effect("does not change when it is read (semantic 1)", () =>
+  it.effect("does not change when it is read", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(size)
       for (const _ of names(size + 2)) yield* forkNow(pool.run(Effect.never))
@@ -66,7 +66,7 @@ describe.each([0, 1, 2, 3, 10, 1000])("a pool of size %i", (size) => {
       expect(yield* pool.stats).toEqual(before)
     }))
 
-  it.effect("starts jobs of all kinds in the order in which they came (semantic 2, semantic 5, T8)", () =>
+  it.effect("starts jobs of all kinds in the order in which they came", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(size)
       const stage = new Stage()
@@ -99,7 +99,7 @@ describe.each([0, 1, 2, 3, 10, 1000])("a pool of size %i", (size) => {
       yield* pool.waitall
     }))
 
-  it.effect("gives snapshots that are consistent at every moment (semantic 1)", () =>
+  it.effect("gives snapshots that are consistent at every moment", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(size)
       let seen = 0
@@ -125,7 +125,7 @@ describe.each([0, 1, 2, 3, 10, 1000])("a pool of size %i", (size) => {
 })
 
 describe("a freed slot", () => {
-  it.effect("goes to the head of the line in the same synchronous step (semantic 2, T3)", () =>
+  it.effect("goes to the head of the queue in the same synchronous step", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       const stage = new Stage()
@@ -139,7 +139,7 @@ describe("a freed slot", () => {
       expect(stage.started).toEqual(["a"])
     }))
 
-  it.effect("is not to be had by one who comes between the grant and the wake-up (semantic 2, T3, T8)", () =>
+  it.effect("is not to be had by one who comes between the grant and the wake-up", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       const stage = new Stage()
@@ -154,7 +154,7 @@ describe("a freed slot", () => {
       expect(stage.started).toEqual(["a", "b"])
     }))
 
-  it.effect("is not had again by the fiber that freed it, when others wait (semantic 2, T8)", () =>
+  it.effect("is not had again by the fiber that freed it, when others wait", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       const order: Array<string> = []
@@ -164,7 +164,7 @@ describe("a freed slot", () => {
       expect(order).toEqual(["a", "b", "c", "a", "b", "c", "a", "b", "c"])
     }))
 
-  it.effect("is given by a map to the head of the line before it takes its next (semantic 2)", () =>
+  it.effect("is given by a map to the head of the queue before it takes its next", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       const stage = new Stage()
@@ -182,7 +182,7 @@ describe("a freed slot", () => {
       expect(stage.started).toEqual(["m1", "other", "m2", "m3"])
     }))
 
-  it.effect("comes only after the job's fiber has ended, finalizers included (semantic 3, T5)", () =>
+  it.effect("comes only after the job's fiber has ended, finalizers included", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       const stage = new Stage()
@@ -207,8 +207,8 @@ describe("a freed slot", () => {
     }))
 })
 
-describe("a place in the line", () => {
-  it.effect("is taken at the call, before anybody else can run (semantic 2, T9)", () =>
+describe("a place in the queue", () => {
+  it.effect("is taken at the call, before anybody else can run", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(0)
       const waiting: Array<number> = []
@@ -219,7 +219,7 @@ describe("a place in the line", () => {
       expect(waiting).toEqual([1, 2, 3])
     }))
 
-  it.effect("is that of the call, whatever the budgets of the fibers (semantic 2, T9)", () =>
+  it.effect("is that of the call, whatever the budgets of the fibers", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(0)
       const stage = new Stage()
@@ -239,7 +239,7 @@ const withBudget = <A, E, R>(operations: number, effect: Effect.Effect<A, E, R>)
   Effect.provideService(effect, Scheduler.MaxOpsBeforeYield, operations)
 
 describe("spawn", () => {
-  it.effect("defers: the job starts after the spawning fiber yields (semantic 5)", () =>
+  it.effect("defers: the job starts after the spawning fiber yields", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(2)
       const stage = new Stage()
@@ -251,7 +251,7 @@ describe("spawn", () => {
     }))
 
   it.effect.each([1, 2, 3, 10, 1000])(
-    "starts jobs in the order of spawn on a pool of size %i (semantic 5)",
+    "starts jobs in the order of spawn on a pool of size %i",
     (size) =>
       Effect.gen(function*() {
         const pool = yield* makePool(size)
@@ -262,7 +262,7 @@ describe("spawn", () => {
       })
   )
 
-  it.effect("starts jobs in the order of spawn when many slots come free at once (semantic 5, semantic 12)", () =>
+  it.effect("starts jobs in the order of spawn when many slots come free at once", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(0)
       const stage = new Stage()
@@ -272,14 +272,14 @@ describe("spawn", () => {
       expect(stage.started).toEqual(names(50))
     }))
 
-  it.effect("counts the slot as held from its return, although the job has not started (semantic 1, semantic 5)", () =>
+  it.effect("counts the slot as held from its return, although the job has not started", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       yield* pool.spawn(Effect.void)
       expect(yield* pool.running).toBe(1)
     }))
 
-  it.effect("gives the fiber of the job, with its value, failure or defect (semantic 5)", () =>
+  it.effect("gives the fiber of the job, with its value, failure or defect", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       expect(yield* Fiber.await(yield* pool.spawn(Effect.succeed(1)))).toEqual(Exit.succeed(1))
@@ -290,7 +290,7 @@ describe("spawn", () => {
     }))
 })
 
-describe("time in line", () => {
+describe("time in the queue", () => {
   /** Processor time for a line of this length to drain, the better of two. */
   const drain = (length: number, call: (pool: GreenPool) => Effect.Effect<unknown>) =>
     Effect.gen(function*() {
@@ -310,7 +310,7 @@ describe("time in line", () => {
     })
 
   it.live.each(["run", "spawn", "spawnN"] as const)(
-    "of %s grows with the number of those who wait, not with its square (semantic 4, T7)",
+    "of %s grows with the number of those who wait, not with its square",
     (verb) =>
       Effect.gen(function*() {
         const call = (pool: GreenPool): Effect.Effect<unknown> => pool[verb](Effect.yieldNow)

@@ -23,7 +23,7 @@ const makeWarning = (options?: GreenPoolOptions) =>
   })
 
 describe("slowWait", () => {
-  it.effect("warns once the oldest in line has waited so long, with the name of the pool (semantic 34)", () =>
+  it.effect("warns once the oldest in the queue has waited so long, with the name of the pool", () =>
     Effect.gen(function*() {
       const { log, pool } = yield* makeWarning()
       yield* forkNow(pool.run(Effect.never))
@@ -40,7 +40,7 @@ describe("slowWait", () => {
       ])
     }))
 
-  it.effect("warns in time, whatever fraction of a millisecond the wait began at (semantic 34)", () =>
+  it.effect("warns in time, whatever fraction of a millisecond the wait began at", () =>
     Effect.gen(function*() {
       for (let i = 0; i < 100; i++) {
         yield* TestClock.adjust("137 micros")
@@ -52,7 +52,7 @@ describe("slowWait", () => {
       }
     }))
 
-  it.effect("warns at most once a minute, also of one who is never served (semantic 34)", () =>
+  it.effect("warns at most once a minute, also of one who is never served", () =>
     Effect.gen(function*() {
       const { log, pool } = yield* makeWarning()
       yield* forkNow(pool.run(Effect.never))
@@ -67,7 +67,7 @@ describe("slowWait", () => {
       expect(log).toHaveLength(12)
     }))
 
-  it.effect("counts from one warning to the next, though the line was empty between (semantic 34)", () =>
+  it.effect("counts from one warning to the next, though the queue was empty between", () =>
     Effect.gen(function*() {
       const { log, pool } = yield* makeWarning()
       const stage = new Stage()
@@ -84,7 +84,7 @@ describe("slowWait", () => {
       expect(log).toHaveLength(2)
     }))
 
-  it.effect("watches on after a look at an empty line (semantic 34)", () =>
+  it.effect("watches on after a look at an empty line", () =>
     Effect.gen(function*() {
       const { log, pool } = yield* makeWarning()
       yield* forkNow(pool.run(Effect.never))
@@ -97,7 +97,7 @@ describe("slowWait", () => {
       expect(log).toHaveLength(1)
     }))
 
-  it.effect("goes by who has waited longest of those still in line (semantic 34)", () =>
+  it.effect("goes by who has waited longest of those still in the queue", () =>
     Effect.gen(function*() {
       const { log, pool } = yield* makeWarning()
       yield* forkNow(pool.run(Effect.never))
@@ -113,7 +113,7 @@ describe("slowWait", () => {
       expect(log).toHaveLength(1)
     }))
 
-  it.effect("says nothing of those who are served in time (semantic 34)", () =>
+  it.effect("says nothing of those who are served in time", () =>
     Effect.gen(function*() {
       const { log, pool } = yield* makeWarning()
       const fibers = yield* Effect.forEach(
@@ -125,7 +125,7 @@ describe("slowWait", () => {
       expect(log).toEqual([])
     }))
 
-  it.effect("sees a map in line too (semantic 34)", () =>
+  it.effect("sees a map in the queue too", () =>
     Effect.gen(function*() {
       const { log, pool } = yield* makeWarning({ size: 0 })
       yield* forkNow(Stream.runDrain(pool.imap(() => Effect.void, [1])))
@@ -133,7 +133,7 @@ describe("slowWait", () => {
       expect(log).toHaveLength(1)
     }))
 
-  it.effect("of zero warns of whoever has to wait at all (semantic 34)", () =>
+  it.effect("of zero warns of whoever has to wait at all", () =>
     Effect.gen(function*() {
       const { log, pool } = yield* makeWarning({ slowWait: 0 })
       yield* pool.run(Effect.void)
@@ -145,7 +145,7 @@ describe("slowWait", () => {
       expect(log).toHaveLength(1)
     }))
 
-  it.effect("goes by the clock where the pool was made, which nobody puts forward (semantic 34)", () =>
+  it.effect("goes by the clock where the pool was made, which nobody puts forward", () =>
     Effect.gen(function*() {
       const clock = new VirtualClock()
       const { log, pool } = yield* Effect.provideService(makeWarning({ size: 0 }), Clock.Clock, clock)
@@ -157,7 +157,7 @@ describe("slowWait", () => {
       expect(log).toHaveLength(1)
     }))
 
-  it.effect("watches nothing while nobody waits and nothing runs, and not beyond the close (semantic 34)", () =>
+  it.effect("watches nothing while nobody waits and nothing runs, and not beyond the close", () =>
     Effect.gen(function*() {
       const clock = yield* countSleepers
       const scope = yield* Scope.make()
@@ -186,7 +186,7 @@ describe("slowWait", () => {
       expect(clock.sleepers).toBe(0)
     }))
 
-  it.effect("is no trouble for a pool that its logger uses (semantic 34)", () =>
+  it.effect("is no trouble for a pool that its logger uses", () =>
     Effect.gen(function*() {
       const clock = yield* countSleepers
       const scope = yield* Scope.make()
@@ -210,7 +210,7 @@ describe("slowWait", () => {
       expect(clock.sleepers).toBe(0)
     }))
 
-  it.effect("of zero, on a clock that sleeps no time at once, watches nothing when nobody is there (semantic 34)", () =>
+  it.effect("of zero, on a clock that sleeps no time at once, watches nothing when nobody is there", () =>
     Effect.gen(function*() {
       const clock = yield* countSleepers
       const { log, pool } = yield* Effect.provideService(makeWarning({ slowWait: 0 }), Clock.Clock, clock)
@@ -227,7 +227,7 @@ describe("slowWait", () => {
       expect(log).toHaveLength(1)
     }))
 
-  it.effect("of zero has a logger that grows the pool at once, and the caller waits no more (semantics 23, 34)", () =>
+  it.effect("of zero has a logger that grows the pool at once, and the caller waits no more", () =>
     Effect.gen(function*() {
       const context = yield* Effect.context<never>()
       const logger = Logger.make<unknown, void>(() => Effect.runSyncWith(context)(Effect.orDie(pool.resize(2))))
@@ -244,7 +244,7 @@ describe("slowWait", () => {
       yield* expectWorking(pool)
     }))
 
-  it.effect("sleeps once for all who come while it watches (semantic 34)", () =>
+  it.effect("sleeps once for all who come while it watches", () =>
     Effect.gen(function*() {
       const clock = yield* countSleepers
       const { pool } = yield* Effect.provideService(makeWarning(), Clock.Clock, clock)
@@ -253,7 +253,7 @@ describe("slowWait", () => {
       expect(clock.sleeps).toBe(1)
     }))
 
-  it.effect("is no warning by default, nor of Infinity (semantic 34)", () =>
+  it.effect("is no warning by default, nor of Infinity", () =>
     Effect.gen(function*() {
       const clock = yield* countSleepers
       for (
@@ -267,7 +267,7 @@ describe("slowWait", () => {
       expect(clock.sleeps).toBe(0)
     }))
 
-  it.effect("that is no duration of at least 0 is a defect (semantic 34)", () =>
+  it.effect("that is no duration of at least 0 is a defect", () =>
     Effect.gen(function*() {
       for (const slowWait of [-1, NaN]) {
         const exit = yield* Effect.exit(GreenPool.make({ slowWait }))

@@ -45,14 +45,14 @@ const collect = (pool: GreenPool, ...sources: ReadonlyArray<Source<unknown, unkn
   Stream.runCollect(pool.imap((...items) => Effect.succeed(items), ...sources))
 
 describe.each(kinds)("$kind", ({ kind, make }) => {
-  it.effect("is a source of its items, in order (semantic 14)", () =>
+  it.effect("is a source of its items, in order", () =>
     Effect.gen(function*() {
       const pool = yield* GreenPool.make({ size: 2 })
       expect(yield* Stream.runCollect(pool.imap((item) => Effect.succeed(item + 1), make()))).toEqual([1, 2, 3])
     }))
 
   for (const other of kinds) {
-    it.effect(`is zipped with ${other.kind}, whichever ends first (semantic 14)`, () =>
+    it.effect(`is zipped with ${other.kind}, whichever ends first`, () =>
       Effect.gen(function*() {
         const pool = yield* GreenPool.make({ size: 2 })
         expect(yield* collect(pool, make(), other.make())).toEqual([[0, 0], [1, 1], [2, 2]])
@@ -61,7 +61,7 @@ describe.each(kinds)("$kind", ({ kind, make }) => {
       }))
   }
 
-  it.effect("can be left early (semantic 17)", () =>
+  it.effect("can be left early", () =>
     Effect.gen(function*() {
       const pool = yield* GreenPool.make({ size: 1 })
       const first = Stream.take(pool.imap((item) => Effect.succeed(`${kind} ${item}`), make()), 1)
@@ -71,7 +71,7 @@ describe.each(kinds)("$kind", ({ kind, make }) => {
 })
 
 describe("a source", () => {
-  it.effect("may be a string: its characters (semantic 14)", () =>
+  it.effect("may be a string: its characters", () =>
     Effect.gen(function*() {
       const pool = yield* GreenPool.make({ size: 2 })
       expect(yield* Stream.runCollect(pool.imap((c) => Effect.succeed(c.toUpperCase()), "a🙂b"))).toEqual([
@@ -82,7 +82,7 @@ describe("a source", () => {
       expect(yield* Stream.runCollect(pool.imap(Effect.succeed, ""))).toEqual([])
     }))
 
-  it.effect("that is an iterable of both kinds is read asynchronously (semantic 18)", () =>
+  it.effect("that is an iterable of both kinds is read asynchronously", () =>
     Effect.gen(function*() {
       const pool = yield* GreenPool.make({ size: 2 })
       const both = {
@@ -97,7 +97,7 @@ describe("a source", () => {
     }))
 
   it.effect.each([null, undefined, 42, {}, () => [1]])(
-    "that is none is a defect that says what a source is: %s (semantic 18)",
+    "that is none is a defect that says what a source is: %s",
     (wrong) =>
       Effect.gen(function*() {
         const pool = yield* GreenPool.make({ size: 2 })
@@ -112,7 +112,7 @@ describe("a source", () => {
       })
   )
 
-  it.effect("whose iterator cannot be made is a defect (semantic 18)", () =>
+  it.effect("whose iterator cannot be made is a defect", () =>
     Effect.gen(function*() {
       const pool = yield* GreenPool.make({ size: 2 })
       const boom = new Error("boom")
@@ -124,7 +124,7 @@ describe("a source", () => {
       expect(yield* Effect.exit(collect(pool, broken))).toEqual(Exit.die(boom))
     }))
 
-  it.effect("may give undefined and null as items, alone and zipped (semantic 14)", () =>
+  it.effect("may give undefined and null as items, alone and zipped", () =>
     Effect.gen(function*() {
       const pool = yield* GreenPool.make({ size: 2 })
       const items = [undefined, null, false, 0, ""]
@@ -132,7 +132,7 @@ describe("a source", () => {
       expect(yield* collect(pool, items, Stream.fromIterable(items))).toEqual(items.map((item) => [item, item]))
     }))
 
-  it.effect("among several is asked for an item only when those before it gave one (semantic 15)", () =>
+  it.effect("among several is asked for an item only when those before it gave one", () =>
     Effect.gen(function*() {
       const pool = yield* GreenPool.make({ size: 10 })
       const short = new CountedIterable(2)
@@ -142,7 +142,7 @@ describe("a source", () => {
       expect([short.taken, iterable.taken, stream.taken]).toEqual([2, 2, 2])
     }))
 
-  it.effect("is opened once for each run of the map (semantic 15)", () =>
+  it.effect("is opened once for each run of the map", () =>
     Effect.gen(function*() {
       const pool = yield* GreenPool.make({ size: 2 })
       const source = new CountedIterable(0)
@@ -157,7 +157,7 @@ describe("a source", () => {
 describe("a stream as a source", () => {
   class Prefix extends Context.Service<Prefix, string>()("test/Prefix") {}
 
-  it.effect("uses services of its own, which the reader provides (semantic 14)", () =>
+  it.effect("uses services of its own, which the reader provides", () =>
     Effect.gen(function*() {
       const pool = yield* GreenPool.make({ size: 2 })
       const source = Stream.mapEffect(Stream.range(0, 2), (item) => Effect.map(Prefix, (prefix) => prefix + item))
@@ -166,7 +166,7 @@ describe("a stream as a source", () => {
       expect(yield* Stream.runCollect(Stream.provideService(mapped, Prefix, "q"))).toEqual(["q:q0", "q:q1", "q:q2"])
     }))
 
-  it.effect("ends the map with its own error, alone and zipped (semantic 17)", () =>
+  it.effect("ends the map with its own error, alone and zipped", () =>
     Effect.gen(function*() {
       const pool = yield* GreenPool.make({ size: 2 })
       const source = Stream.concat(Stream.make(1), Stream.fail("own error"))
@@ -175,7 +175,7 @@ describe("a stream as a source", () => {
       expect(yield* Effect.flip(collect(pool, asyncGenerator(), source, "abc"))).toBe("own error")
     }))
 
-  it.effect("ends the map with its defect (semantic 17)", () =>
+  it.effect("ends the map with its defect", () =>
     Effect.gen(function*() {
       const pool = yield* GreenPool.make({ size: 2 })
       const exit = yield* Effect.exit(collect(pool, Stream.concat(Stream.make(1), Stream.die("defect"))))
@@ -184,13 +184,13 @@ describe("a stream as a source", () => {
 })
 
 describe("SourceError", () => {
-  it("says what the source failed with, whatever that is (semantic 18)", () => {
+  it("says what the source failed with, whatever that is", () => {
     expect(new SourceError({ cause: new Error("no line") }).message).toBe("The async source failed: no line")
     expect(new SourceError({ cause: { code: 7 } }).message).toBe(`The async source failed: {"code":7}`)
     expect(new SourceError({ cause: "text" })._tag).toBe("SourceError")
   })
 
-  it.effect("travels as JSON (semantic 18)", () =>
+  it.effect("travels as JSON", () =>
     Effect.gen(function*() {
       const json = Schema.toCodecJson(SourceError)
       const encoded = yield* Schema.encodeEffect(json)(new SourceError({ cause: new Error("no line") }))
@@ -200,7 +200,7 @@ describe("SourceError", () => {
     }))
 
   it.effect.each([undefined, null, "text", 0])(
-    "carries a rejection with %s (semantic 18)",
+    "carries a rejection with %s",
     (cause) =>
       Effect.gen(function*() {
         const pool = yield* GreenPool.make({ size: 1 })
@@ -213,7 +213,7 @@ describe("SourceError", () => {
       })
   )
 
-  it.effect("is the failure of a readable stream of Node that breaks, after all it gave (semantics 17, 18)", () =>
+  it.effect("is the failure of a readable stream of Node that breaks, after all it gave", () =>
     Effect.gen(function*() {
       const pool = yield* GreenPool.make({ size: 2 })
       const boom = new Error("broken pipe")
@@ -228,7 +228,7 @@ describe("SourceError", () => {
       expect(error.cause).toBe(boom)
     }))
 
-  it.effect("does not come of leaving a readable stream of Node, which is destroyed (semantic 17)", () =>
+  it.effect("does not come of leaving a readable stream of Node, which is destroyed", () =>
     Effect.gen(function*() {
       const pool = yield* GreenPool.make({ size: 1 })
       const readable = Readable.from(upTo(100))

@@ -17,7 +17,7 @@ const squares = (length: number): Array<number> => upTo(length).map((item) => it
 
 describe.each(openSizes)("starmap on a pool of size %i", (size) => {
   it.each(lengthsAround(size))(
-    "spreads each tuple over the parameters, in order, for an input of %i (semantics 14, 16)",
+    "spreads each tuple over the parameters, in order, for an input of %i",
     (length) => {
       const world = new World()
       const pool = world.pool(size)
@@ -29,7 +29,7 @@ describe.each(openSizes)("starmap on a pool of size %i", (size) => {
     }
   )
 
-  it("ends with the first failure in order, after every result before it (semantic 17, T22)", () => {
+  it("ends with the first failure in order, after every result before it", () => {
     const world = new World()
     const pool = world.pool(size + 1)
     const jobs = new MapJobs()
@@ -46,7 +46,7 @@ describe.each(openSizes)("starmap on a pool of size %i", (size) => {
 })
 
 describe.each(sizes)("starmap of an input on a pool of size %i", (size) => {
-  it("takes max(1, size) tuples when it is read, and ends when the input is empty (semantics 15, 18, T16)", () => {
+  it("takes max(1, size) tuples when it is read, and ends when the input is empty", () => {
     const world = new World()
     const pool = world.pool(size)
     let taken = 0
@@ -65,7 +65,7 @@ describe.each(sizes)("starmap of an input on a pool of size %i", (size) => {
 })
 
 describe("starmap", () => {
-  it("takes tuples of any length, none and many (semantic 14)", () => {
+  it("takes tuples of any length, none and many", () => {
     const world = new World()
     const pool = world.pool(2)
     const count = (...args: ReadonlyArray<number>) => Effect.succeed(args.length)
@@ -73,7 +73,7 @@ describe("starmap", () => {
     expect(world.get(Stream.runCollect(pool.starmap(count, source)))).toEqual([0, 1, 3])
   })
 
-  it.effect("takes tuples from an async iterable and from a stream, with their failures (semantic 18)", () =>
+  it.effect("takes tuples from an async iterable and from a stream, with their failures", () =>
     Effect.gen(function*() {
       const pool = yield* GreenPool.make({ size: 2 })
       const source = async function*(): AsyncGenerator<Pair> {

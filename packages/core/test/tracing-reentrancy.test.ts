@@ -38,7 +38,7 @@ describe.each(Object.entries(calls))("a tracer of a wait in %s", (_, call) => {
     return exit !== undefined && Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)
   }
 
-  it("that frees a slot when the wait begins has the caller get it, and the wait is over (semantics 2, 32)", () => {
+  it("that frees a slot when the wait begins has the caller get it, and the wait is over", () => {
     const world = new World()
     const pool = world.pool(1, { tracing: true, maxWait: "1 second" })
     const stage = new Stage()
@@ -56,7 +56,7 @@ describe.each(Object.entries(calls))("a tracer of a wait in %s", (_, call) => {
     world.get(expectWorking(pool))
   })
 
-  it("that frees a slot and then throws loses no slot: the call has a defect (semantics 2, 30)", () => {
+  it("that frees a slot and then throws loses no slot: the call has a defect", () => {
     for (const isFreed of [false, true]) {
       const world = new World()
       const pool = world.pool(1, { tracing: true })
@@ -76,7 +76,7 @@ describe.each(Object.entries(calls))("a tracer of a wait in %s", (_, call) => {
     }
   })
 
-  it("that closes the pool and then throws leaves nobody in line: the call has a defect (semantics 9, 32)", () => {
+  it("that closes the pool and then throws leaves nobody in the queue: the call has a defect", () => {
     const world = new World()
     const pool = world.pool(0, { tracing: true })
     const { tracer } = acting({
@@ -91,7 +91,7 @@ describe.each(Object.entries(calls))("a tracer of a wait in %s", (_, call) => {
     world.get(expectEmpty(pool))
   })
 
-  it("that interrupts the caller when the wait begins takes him out of the line (semantic 7)", () => {
+  it("that interrupts the caller when the wait begins takes him out of the queue", () => {
     const world = new World()
     const pool = world.pool(1, { tracing: true })
     const caller = Deferred.makeUnsafe<Fiber.Fiber<unknown>>()
@@ -112,7 +112,7 @@ describe.each(Object.entries(calls))("a tracer of a wait in %s", (_, call) => {
     world.get(expectWorking(pool))
   })
 
-  it("that closes the pool when the wait begins ends it as the close does (semantics 9, 32)", () => {
+  it("that closes the pool when the wait begins ends it as the close does", () => {
     const world = new World()
     const scope = Scope.makeUnsafe()
     const pool = world.get(
@@ -126,7 +126,7 @@ describe.each(Object.entries(calls))("a tracer of a wait in %s", (_, call) => {
     world.get(expectEmpty(pool))
   })
 
-  it("that has another caller get a slot when the wait ends keeps the order of the grants (semantics 2, 5)", () => {
+  it("that has another caller get a slot when the wait ends keeps the order of the grants", () => {
     const world = new World()
     const pool = world.pool(1, { tracing: true })
     const stage = new Stage()
@@ -140,7 +140,7 @@ describe.each(Object.entries(calls))("a tracer of a wait in %s", (_, call) => {
     expect(stage.started).toEqual(["a", "b"])
   })
 
-  it("that has another caller get a slot when a loan ends the wait keeps their order (semantics 5, 10)", () => {
+  it("that has another caller get a slot when a loan ends the wait keeps their order", () => {
     const world = new World()
     const pool = world.pool(1, { tracing: true })
     const stage = new Stage()

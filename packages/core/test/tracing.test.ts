@@ -30,7 +30,7 @@ const calls: Record<
 }
 
 describe.each(Object.entries(calls))("a wait in %s", (_, callOn) => {
-  it.effect("is a span under the caller's, with the name and the size of the pool (semantic 32)", () =>
+  it.effect("is a span under the caller's, with the name and the size of the pool", () =>
     Effect.gen(function*() {
       const tracer = makeTracer()
       const pool = yield* makeTraced()
@@ -52,7 +52,7 @@ describe.each(Object.entries(calls))("a wait in %s", (_, callOn) => {
       expect(lengthOf(job)).toBe(30)
     }))
 
-  it.effect("is over when its job starts (semantic 32)", () =>
+  it.effect("is over when its job starts", () =>
     Effect.gen(function*() {
       const tracer = makeTracer()
       const pool = yield* makeTraced()
@@ -68,7 +68,7 @@ describe.each(Object.entries(calls))("a wait in %s", (_, callOn) => {
       expect(seen).toEqual(["Ended"])
     }))
 
-  it.effect("fails where it does: a time-out, an interruption, the end of the pool (semantic 32)", () =>
+  it.effect("fails where it does: a time-out, an interruption, the end of the pool", () =>
     Effect.gen(function*() {
       const tracer = makeTracer()
       const scope = yield* Scope.make()
@@ -92,7 +92,7 @@ describe.each(Object.entries(calls))("a wait in %s", (_, callOn) => {
       expect(tracer.waits.map(lengthOf)).toEqual([1000, 0, 0])
     }))
 
-  it.effect("is none where there is no wait (semantic 32)", () =>
+  it.effect("is none where there is no wait", () =>
     Effect.gen(function*() {
       const tracer = makeTracer()
       const pool = yield* makeTraced({ maxWaiting: 0 })
@@ -101,14 +101,14 @@ describe.each(Object.entries(calls))("a wait in %s", (_, callOn) => {
       yield* pool.waitall
       // on a loan
       yield* pool.run(call)
-      // turned away at the end of the line
+      // rejected at the end of the queue
       const fiber = yield* forkNow(pool.run(Effect.never))
       expect(yield* Effect.flip(call)).toMatchObject({ reason: "QueueFull" })
       yield* Fiber.interrupt(fiber)
       expect(tracer.spans).toEqual([])
     }))
 
-  it.effect("is seen for nested jobs too, that wait for a loan (semantic 10, semantic 32)", () =>
+  it.effect("is seen for nested jobs too, that wait for a loan", () =>
     Effect.gen(function*() {
       const tracer = makeTracer()
       const pool = yield* makeTraced()
@@ -121,7 +121,7 @@ describe.each(Object.entries(calls))("a wait in %s", (_, callOn) => {
       yield* pool.waitall
     }))
 
-  it.effect("is no span by default (semantic 32, semantic 33)", () =>
+  it.effect("is no span by default", () =>
     Effect.gen(function*() {
       const tracer = makeTracer()
       const pool = yield* makePool(1)
@@ -134,7 +134,7 @@ describe.each(Object.entries(calls))("a wait in %s", (_, callOn) => {
 })
 
 describe("tracing", () => {
-  it.effect("has no span for maps, which wait for every item of theirs (semantic 32)", () =>
+  it.effect("has no span for maps, which wait for every item of theirs", () =>
     Effect.gen(function*() {
       const tracer = makeTracer()
       const pool = yield* makeTraced()
@@ -146,7 +146,7 @@ describe("tracing", () => {
       expect(tracer.spans).toEqual([])
     }))
 
-  it.effect("has no span for calls that never wait (semantic 26, semantic 32)", () =>
+  it.effect("has no span for calls that never wait", () =>
     Effect.gen(function*() {
       const tracer = makeTracer()
       const pool = yield* makeTraced()
@@ -155,7 +155,7 @@ describe("tracing", () => {
       expect(tracer.spans).toEqual([])
     }))
 
-  it.effect("says the size at the begin of the wait, and is off where the caller's tracer is (semantic 32)", () =>
+  it.effect("says the size at the begin of the wait, and is off where the caller's tracer is", () =>
     Effect.gen(function*() {
       const tracer = makeTracer()
       const pool = yield* makeTraced({ size: 0 })
@@ -167,7 +167,7 @@ describe("tracing", () => {
       expect(tracer.waits.map(({ attributes }) => attributes.get("greenpool.size"))).toEqual([0])
     }))
 
-  it.effect("has no times where the caller wants none (semantic 32)", () =>
+  it.effect("has no times where the caller wants none", () =>
     Effect.gen(function*() {
       const tracer = makeTracer()
       const pool = yield* makeTraced()
@@ -177,7 +177,7 @@ describe("tracing", () => {
       expect(tracer.waits.map(({ status }) => status)).toMatchObject([{ startTime: 0n, endTime: 0n }])
     }))
 
-  it.effect("by a tracer that looks at the pool and interrupts the caller finds it at rest (semantic 7, semantic 30, semantic 32)", () =>
+  it.effect("by a tracer that looks at the pool and interrupts the caller finds it at rest", () =>
     Effect.gen(function*() {
       const context = yield* Effect.context<never>()
       const states: Array<PoolStats> = []
@@ -210,7 +210,7 @@ describe("tracing", () => {
       states.forEach(expectConsistent)
     }))
 
-  it.effect("keeps no span when the wait is over (semantic 32)", () =>
+  it.effect("keeps no span when the wait is over", () =>
     Effect.gen(function*() {
       const pool = yield* makeTraced()
       const stage = new Stage()
@@ -225,7 +225,7 @@ describe("tracing", () => {
       yield* stage.finish("b")
     }))
 
-  it.effect("by a tracer that throws loses no slot and no place (semantic 7, semantic 32)", () =>
+  it.effect("by a tracer that throws loses no slot and no place", () =>
     Effect.gen(function*() {
       const pool = yield* makeTraced()
       const stage = new Stage()

@@ -19,7 +19,7 @@ const evens = (n: number) => n % 2 === 0 ? Effect.succeed(n) : Effect.fail(`${n}
 
 const add = (a: number, b: number) => Effect.succeed(a + b)
 
-describe.each(forms)("the verbs of $form (rule 44)", ({ verbsOf }) => {
+describe.each(forms)("the verbs of $form", ({ verbsOf }) => {
   const test = (title: string, body: (verbs: Verbs<GreenPool>) => Effect.Effect<void, unknown, GreenPool>) =>
     it.effect(title, () => Effect.flatMap(verbsOf, body).pipe(provided, Effect.orDie))
 
@@ -159,7 +159,7 @@ describe.each(forms)("the verbs of $form (rule 44)", ({ verbsOf }) => {
       expect(yield* collect(pool.imap(add, iterable, asyncIterable))).toEqual([2, 4])
     }))
 
-  test("never take for options what stands where a source belongs, or is no plain object (rule 43)", (pool) =>
+  test("never take for options what stands where a source belongs, or is no plain object", (pool) =>
     Effect.gen(function*() {
       const noSources: ReadonlyArray<ReadonlyArray<unknown>> = [
         [null],
@@ -198,7 +198,7 @@ describe.each(forms)("the verbs of $form (rule 44)", ({ verbsOf }) => {
     }))
 })
 
-describe("spawn of a pile (rule 44)", () => {
+describe("spawn of a pile", () => {
   it.effect("takes a job as the verbs do", () =>
     Effect.gen(function*() {
       const pile = yield* GreenPile.make<number>(yield* GreenPool)

@@ -7,14 +7,14 @@ import { Stage } from "./support/stage.ts"
 import { atRest, until } from "./support/turns.ts"
 
 describe.each([0, 1, 2, 3, 10, 1000])("waitall on a pool of size %i", (size) => {
-  it.effect("returns at once when nothing runs and nobody waits (semantic 11)", () =>
+  it.effect("returns at once when nothing runs and nobody waits", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(size)
       const fiber = yield* forkNow(pool.waitall)
       expect(fiber.pollUnsafe()).toEqual(Exit.void)
     }))
 
-  it.effect("waits until nothing runs and nobody waits (semantic 11, T12)", () =>
+  it.effect("waits until nothing runs and nobody waits", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(size)
       const stage = new Stage()
@@ -30,7 +30,7 @@ describe.each([0, 1, 2, 3, 10, 1000])("waitall on a pool of size %i", (size) => 
       expect(stage.events.filter((event) => event.endsWith("ends"))).toHaveLength(names.length)
     }))
 
-  it.effect("can be used any number of times (semantic 11, T15)", () =>
+  it.effect("can be used any number of times", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(size)
       yield* Effect.orDie(pool.resize(size + 1))
@@ -48,7 +48,7 @@ describe.each([0, 1, 2, 3, 10, 1000])("waitall on a pool of size %i", (size) => 
 })
 
 describe("waitall outside the pool", () => {
-  it.effect("waits for spawners that are still in line (semantic 11, T12)", () =>
+  it.effect("waits for spawners that are still in the queue", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       const stage = new Stage()
@@ -64,7 +64,7 @@ describe("waitall outside the pool", () => {
       yield* Fiber.join(idle)
     }))
 
-  it.effect("waits for the jobs of maps and piles, but not for results that nobody reads (semantic 11, semantic 14, T12)", () =>
+  it.effect("waits for the jobs of maps and piles, but not for results that nobody reads", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(2)
       const stage = new Stage()
@@ -81,7 +81,7 @@ describe("waitall outside the pool", () => {
       expect(Array.from(yield* Fiber.join(map))).toEqual(["map"])
     }))
 
-  it.effect("waits for the finalizers of the last job (semantic 11, semantic 3)", () =>
+  it.effect("waits for the finalizers of the last job", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       const stage = new Stage()
@@ -95,7 +95,7 @@ describe("waitall outside the pool", () => {
       yield* Fiber.join(idle)
     }))
 
-  it.effect("returns when those who wait are cancelled and nothing runs (semantic 11, T14)", () =>
+  it.effect("returns when those who wait are cancelled and nothing runs", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(0)
       const waiters = yield* Effect.forEach(
@@ -109,7 +109,7 @@ describe("waitall outside the pool", () => {
       yield* Fiber.join(idle)
     }))
 
-  it.effect("waits on a paused pool with callers in line (semantic 11, semantic 12)", () =>
+  it.effect("waits on a paused pool with callers in the queue", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(0)
       yield* forkNow(pool.run(Effect.void))
@@ -120,7 +120,7 @@ describe("waitall outside the pool", () => {
       yield* Fiber.join(idle)
     }))
 
-  it.effect("loses nothing when it is interrupted (semantic 7, semantic 11)", () =>
+  it.effect("loses nothing when it is interrupted", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       const stage = new Stage()
@@ -131,7 +131,7 @@ describe("waitall outside the pool", () => {
       if (first !== undefined && third !== undefined) yield* Fiber.joinAll([first, third])
     }))
 
-  it.effect("in a job of another pool waits (semantic 11)", () =>
+  it.effect("in a job of another pool waits", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       const other = yield* makePool(1)
@@ -169,7 +169,7 @@ describe("waitall inside the pool", () => {
   }
 
   it.effect.each(Object.keys(inside))(
-    "dies at once with a clear defect: from %s (semantic 11, T13)",
+    "dies at once with a clear defect: from %s",
     (from) =>
       Effect.gen(function*() {
         for (const size of [1, 3]) {
@@ -181,13 +181,13 @@ describe("waitall inside the pool", () => {
       })
   )
 
-  it.effect("dies although an uninterruptible region is around it (semantic 11, T13)", () =>
+  it.effect("dies although an uninterruptible region is around it", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       expectDefect(yield* Effect.exit(Effect.uninterruptible(pool.run(pool.waitall))))
     }))
 
-  it.effect("works again after the job, in the same fiber (semantic 11)", () =>
+  it.effect("works again after the job, in the same fiber", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       yield* pool.run(Effect.void)

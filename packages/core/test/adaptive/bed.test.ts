@@ -18,7 +18,7 @@ it("an adaptive pool comes near the best fixed size, whatever the backend", { ti
   expect(output).toContain("3 pools with a target")
 })
 
-it("finds the same each time (A11)", { timeout: 60_000 }, () => {
+it("finds the same each time", { timeout: 60_000 }, () => {
   const { scenario } = scenarios[1]!
   const short = { ...scenario, phases: [{ name: "short", seconds: 50 }] }
   const sizes = () => run(short, 5, "adaptive", 1)[0]!.map(({ size }) => size)

@@ -96,7 +96,7 @@ describe("the start", () => {
 })
 
 describe("the steady search", () => {
-  it("goes above and below its centre in turn, by 15 % or one slot at most (A10)", () => {
+  it("goes above and below its centre in turn, by 15 % or one slot at most", () => {
     for (let centre = 1; centre <= 300; centre++) {
       const elasticity = steady(centre, { min: 1, max: 10_000 })
       // With the elasticity that is sought, nothing moves.
@@ -122,14 +122,14 @@ describe("the steady search", () => {
     expect(mean(legs(elasticity, 40, unstrained)) / (4 * constant)).toBeLessThan(1.15)
   })
 
-  it("moves its centre by 28 % at most (A10)", () => {
+  it("moves its centre by 28 % at most", () => {
     const elasticity = steady(32)
     const sizes = legs(elasticity, 30, { goodput: (size) => size ** 1.5 })
     sizes.slice(2).forEach((size, i) => expect(size / sizes[i]!).toBeLessThanOrEqual(1.285 ** 2 * 1.05))
     expect(sizes.at(-1)).toBeGreaterThan(300)
   })
 
-  it("keeps to its bounds (A2)", () => {
+  it("keeps to its bounds", () => {
     const elasticity = steady(16, { min: 12, max: 20 })
     expect(Math.max(...legs(elasticity, 60, { goodput: (size) => size }))).toBe(20)
     expect(Math.min(...legs(elasticity, 60, { goodput: (size) => 1 / size }))).toBe(12)
@@ -145,7 +145,7 @@ describe("the steady search", () => {
     expect(elasticity.elasticity).toBe(0.2)
   })
 
-  it("learns nothing from jobs that none succeeded of, or that did not want more slots (A3, A9)", () => {
+  it("learns nothing from jobs that none succeeded of, or that did not want more slots", () => {
     const elasticity = steady(32)
     const { size } = elasticity
     expect(new Set(legs(elasticity, 100, { goodput: () => 1e6 }, () => ({ successes: 0 })))).toEqual(new Set([size]))

@@ -65,7 +65,7 @@ const work = (pool: GreenPool, fibers: number, seconds: number) =>
   })
 
 describe("the options", () => {
-  it.effect.each([undefined, false])("leave the pool as it is: %s (A1)", (adaptive) =>
+  it.effect.each([undefined, false])("leave the pool as it is: %s", (adaptive) =>
     Effect.gen(function*() {
       const pool = yield* make({ size: 3, adaptive })
       yield* work(pool, 10, 50)
@@ -74,7 +74,7 @@ describe("the options", () => {
       expect(stats.size).toBe(3)
     }))
 
-  it.effect("say where it starts: at 4, or the nearest size that is allowed (A1)", () =>
+  it.effect("say where it starts: at 4, or the nearest size that is allowed", () =>
     Effect.gen(function*() {
       const sizes = yield* Effect.forEach(
         [true, {}, { max: 3 }, { min: 7 }],
@@ -103,7 +103,7 @@ describe("the options", () => {
     ["adaptive", { adaptive: "yes" as never }, "Invalid adaptive \"yes\": it is true, false, or its options"],
     ["adaptive null", { adaptive: null as never }, "Invalid adaptive null"]
   ])(
-    "that are not allowed are defects that name the option: %s (A1)",
+    "that are not allowed are defects that name the option: %s",
     ([, options, message]) =>
       Effect.gen(function*() {
         const exit = yield* Effect.exit(GreenPool.make(options))
@@ -112,12 +112,12 @@ describe("the options", () => {
       })
   )
 
-  it.effect("leave a size that is none a typed error (A1)", () =>
+  it.effect("leave a size that is none a typed error", () =>
     Effect.gen(function*() {
       expect(yield* Effect.flip(GreenPool.make({ size: -1, adaptive: true }))).toBeInstanceOf(InvalidPoolSize)
     }))
 
-  it.effect("can come from configuration (surface)", () =>
+  it.effect("can come from configuration", () =>
     Effect.gen(function*() {
       const read = (env: Record<string, string>) =>
         Config.schema(GreenPoolOptions, "pool").pipe(
@@ -140,7 +140,7 @@ describe("the options", () => {
 })
 
 describe("the size", () => {
-  it.effect("is an integer within its bounds, whatever the verdicts, and is told to changes (A2)", () =>
+  it.effect("is an integer within its bounds, whatever the verdicts, and is told to changes", () =>
     Effect.gen(function*() {
       const random = randomOf(1)
       const verdicts: ReadonlyArray<Verdict> = ["ok", "ok", "ok", "overload", "ignore"]
@@ -162,7 +162,7 @@ describe("the size", () => {
       yield* expectEmpty(pool)
     }))
 
-  it.effect("grows by letting in at once whom it fits (A2)", () =>
+  it.effect("grows by letting in at once whom it fits", () =>
     Effect.gen(function*() {
       const pool = yield* make({ size: 4, adaptive: true })
       yield* work(pool, 100, 9)
@@ -172,7 +172,7 @@ describe("the size", () => {
       yield* Fiber.interruptAll(workers)
     }))
 
-  it.effect("is not cut by ordinary failures, at any rate, nor found by refusals in no time (A3)", () =>
+  it.effect("is not cut by ordinary failures, at any rate, nor found by refusals in no time", () =>
     Effect.gen(function*() {
       const pool = yield* make({ size: 8, adaptive: true })
       for (let i = 0; i < 500; i++) yield* Effect.exit(pool.run(Effect.fail("no")))
@@ -186,7 +186,7 @@ describe("the size", () => {
       expect(yield* pool.stats).toMatchObject({ size: 8, adaptive: { cuts: 0, phase: "starting" } })
     }))
 
-  it.effect("follows all jobs: of run, spawn, maps and piles, nested and on borrowed slots (A6)", () =>
+  it.effect("follows all jobs: of run, spawn, maps and piles, nested and on borrowed slots", () =>
     Effect.gen(function*() {
       const seen: Array<unknown> = []
       const classify = (exit: Exit.Exit<unknown, unknown>): Verdict => {
@@ -209,7 +209,7 @@ describe("the size", () => {
 })
 
 describe("classify", () => {
-  it.effect("is called once for each job, after its slot has been passed on (A5)", () =>
+  it.effect("is called once for each job, after its slot has been passed on", () =>
     Effect.gen(function*() {
       const seen: Array<number> = []
       const classify = (): Verdict => {
@@ -224,7 +224,7 @@ describe("classify", () => {
       expect(seen).toEqual([2, 2, 2, 1, 0])
     }))
 
-  it.effect("that throws counts as ignore, and is logged once (A5)", () =>
+  it.effect("that throws counts as ignore, and is logged once", () =>
     Effect.gen(function*() {
       const entries = yield* logged(Effect.scoped(Effect.gen(function*() {
         const classify = (): Verdict => {
@@ -239,7 +239,7 @@ describe("classify", () => {
     }))
 
   it.effect.each([undefined, "no", {}, { retryAfter: "soon" }])(
-    "that gives no verdict counts as ignore: %s (A5)",
+    "that gives no verdict counts as ignore: %s",
     (no) =>
       Effect.gen(function*() {
         const entries = yield* logged(Effect.scoped(Effect.gen(function*() {
@@ -252,7 +252,7 @@ describe("classify", () => {
       })
   )
 
-  it.effect("may resize the pool (A5)", () =>
+  it.effect("may resize the pool", () =>
     Effect.gen(function*() {
       let calls = 0
       const classify = (): Verdict => {
@@ -270,7 +270,7 @@ describe("classify", () => {
       yield* expectEmpty(pool)
     }))
 
-  it.effect("may close the pool (A5)", () =>
+  it.effect("may close the pool", () =>
     Effect.gen(function*() {
       const scope = yield* Scope.make()
       let calls = 0
@@ -289,7 +289,7 @@ describe("classify", () => {
       yield* expectEmpty(pool)
     }))
 
-  it.effect("finds the overloads of a job that gives its failure as a value, by default (A4)", () =>
+  it.effect("finds the overloads of a job that gives its failure as a value, by default", () =>
     Effect.gen(function*() {
       const pool = yield* make({ size: 32, adaptive: true })
       for (let i = 0; i < 40; i++) yield* pool.run(Effect.succeed(Exit.fail({ status: 429 })))
@@ -297,7 +297,7 @@ describe("classify", () => {
       expect((yield* pool.stats).adaptive?.cuts).toBeGreaterThan(1)
     }))
 
-  it.effect("does not take the pool's own rejections for an overload of the backend (A4)", () =>
+  it.effect("does not take the pool's own rejections for an overload of the backend", () =>
     Effect.gen(function*() {
       const pool = yield* GreenPool.make({ name: "own", size: 1, adaptive: true })
       const other = yield* GreenPool.make({ name: "other", size: 1, adaptive: true })
@@ -313,7 +313,7 @@ describe("classify", () => {
 describe("a backend that says when to try again", () => {
   const refuse = (retryAfter: unknown) => Effect.fail({ status: 429, retryAfter })
 
-  it.effect("pauses the pool until then, and has its size cut once (A7)", () =>
+  it.effect("pauses the pool until then, and has its size cut once", () =>
     Effect.gen(function*() {
       const pool = yield* make({ size: 20, adaptive: true })
       yield* Effect.exit(pool.run(refuse(2)))
@@ -327,7 +327,7 @@ describe("a backend that says when to try again", () => {
       expect(yield* pool.stats).toMatchObject({ size: 15, adaptive: { phase: "steady", cuts: 1 } })
     }))
 
-  it.effect("is heard for the longest of several, and for 60 seconds at the most (A7)", () =>
+  it.effect("is heard for the longest of several, and for 60 seconds at the most", () =>
     Effect.gen(function*() {
       const pool = yield* make({ size: 20, adaptive: true })
       const gate = yield* Deferred.make<void>()
@@ -348,7 +348,7 @@ describe("a backend that says when to try again", () => {
       expect(yield* pool.size).toBeGreaterThan(0)
     }))
 
-  it.effect("does not keep nested jobs from borrowing, and a bound sees size 0 (A7)", () =>
+  it.effect("does not keep nested jobs from borrowing, and a bound sees size 0", () =>
     Effect.gen(function*() {
       const seen: Array<number> = []
       const pool = yield* GreenPool.make({
@@ -371,7 +371,7 @@ describe("a backend that says when to try again", () => {
       yield* Fiber.interrupt(outside)
     }))
 
-  it.effect("is overruled by resize (A8)", () =>
+  it.effect("is overruled by resize", () =>
     Effect.gen(function*() {
       const pool = yield* make({ size: 20, adaptive: { max: 30 } })
       yield* Effect.exit(pool.run(refuse(10)))
@@ -383,7 +383,7 @@ describe("a backend that says when to try again", () => {
 })
 
 describe("a pool that rests", () => {
-  it.effect("is not resized by what ends meanwhile, until it is (A8)", () =>
+  it.effect("is not resized by what ends meanwhile, until it is", () =>
     Effect.gen(function*() {
       const pool = yield* make({ size: 4, adaptive: always({ retryAfter: "1 second" }, { min: 3 }) })
       const running = yield* forkNow(pool.run(Effect.sleep("1 second")))
@@ -397,7 +397,7 @@ describe("a pool that rests", () => {
       expect(yield* pool.stats).toMatchObject({ size: 3, adaptive: { phase: "starting" } })
     }))
 
-  it.effect("is what a start of 0 makes (A1)", () =>
+  it.effect("is what a start of 0 makes", () =>
     Effect.gen(function*() {
       const pool = yield* make({ size: 0, adaptive: { min: 2 } })
       expect(yield* pool.stats).toMatchObject({ size: 0, adaptive: { phase: "resting" } })
@@ -423,20 +423,20 @@ describe("a map", () => {
   /** Every fifth takes 8 seconds, and those after it wait to be emitted. */
   const uneven = (i: number) => Effect.sleep(i % 5 === 0 ? "8 seconds" : "100 millis")
 
-  it.effect("whose window is full behind a slow head wants more slots (A9)", () =>
+  it.effect("whose window is full behind a slow head wants more slots", () =>
     Effect.gen(function*() {
       expect(yield* grow((pool) => Stream.runDrain(pool.imap(uneven, numbers)))).toBeGreaterThan(4)
     }))
 
   it.effect.each<MapOptions>([{ window: 4 }, { concurrency: 4 }])(
-    "whose window does not follow the size does not: %j (A9)",
+    "whose window does not follow the size does not: %j",
     (options) =>
       Effect.gen(function*() {
         expect(yield* grow((pool) => Stream.runDrain(pool.imap(uneven, numbers, options)))).toBeLessThan(6)
       })
   )
 
-  it.effect("whose reader is slow does not (A9)", () =>
+  it.effect("whose reader is slow does not", () =>
     Effect.gen(function*() {
       const slowly = (pool: GreenPool) =>
         pool.imap(() => Effect.sleep("100 millis"), numbers).pipe(
@@ -448,7 +448,7 @@ describe("a map", () => {
 })
 
 describe("closing", () => {
-  it.effect("ends the search, its timers and its logs (A12)", () =>
+  it.effect("ends the search, its timers and its logs", () =>
     Effect.gen(function*() {
       const { entries, layer } = makeLog()
       yield* Effect.gen(function*() {
@@ -472,7 +472,7 @@ describe("closing", () => {
       }).pipe(Effect.provide(layer))
     }))
 
-  it.effect("lets a pool that drains go on, through a pause (A12)", () =>
+  it.effect("lets a pool that drains go on, through a pause", () =>
     Effect.gen(function*() {
       const scope = yield* Scope.make()
       const pool = yield* Scope.provide(make({ size: 1, onClose: "drain", adaptive: true }), scope)
@@ -486,7 +486,7 @@ describe("closing", () => {
 })
 
 describe("what is seen of it", () => {
-  it.effect("is part of the stats, which encode to JSON (A13)", () =>
+  it.effect("is part of the stats, which encode to JSON", () =>
     Effect.gen(function*() {
       const pool = yield* make({ size: 4, adaptive: true })
       expect((yield* pool.stats).adaptive).toEqual({
@@ -502,7 +502,7 @@ describe("what is seen of it", () => {
       expect(yield* Schema.decodeUnknownEffect(PoolStats)(encoded)).toEqual(yield* pool.stats)
     }))
 
-  it.effect("is in the metrics, the cuts after the close too (A13)", () =>
+  it.effect("is in the metrics, the cuts after the close too", () =>
     Effect.gen(function*() {
       const registry = makeRegistry()
       const figure = (name: string) => registry.figure(`greenpool_${name}{pool=api}`)
@@ -527,7 +527,7 @@ describe("what is seen of it", () => {
       expect(yield* figure("elasticity")).toBeUndefined()
     }))
 
-  it.effect("is logged at Debug: found, cut, paused, gone on (A13)", () =>
+  it.effect("is logged at Debug: found, cut, paused, gone on", () =>
     Effect.gen(function*() {
       const { entries, layer } = makeLog()
       yield* Effect.gen(function*() {
@@ -550,7 +550,7 @@ describe("what is seen of it", () => {
     }))
 })
 
-it.effect("keys share the slots by their weights while the size moves (A15)", () =>
+it.effect("keys share the slots by their weights while the size moves", () =>
   Effect.gen(function*() {
     const weight = (key: string) => key === "big" ? 3 : 1
     const pool = yield* make({ size: 4, weight, adaptive: { max: 16 } })
@@ -575,7 +575,7 @@ it.effect("keys share the slots by their weights while the size moves (A15)", ()
     yield* Fiber.interruptAll(workers.flat())
   }))
 
-describe("interruption at every step loses no slot while the size changes (A2, semantic 7)", () => {
+describe("interruption at every step loses no slot while the size changes", () => {
   /** Each end changes the size: refusals and retries are cut, the rest doubles. */
   const moving = () => {
     let calls = 0

@@ -1,5 +1,5 @@
 /**
- * What the end of a job says about the backend (A4).
+ * What the end of a job says about the backend.
  */
 import { Cause, Data, Duration, Effect, Exit, Option, Result } from "effect"
 import { RateLimiter } from "effect/persistence"

@@ -1,5 +1,5 @@
 /**
- * A map as the contract describes it: items in hand, a window over them, one place in the line.
+ * A map as the contract describes it: items in hand, a window over them, one place in the queue.
  */
 import type { Board } from "./board.ts"
 import { block, type Fiber, Interrupted, Raise, type Runtime, type Steps, uninterruptible } from "./fibers.ts"

@@ -1,7 +1,7 @@
 /**
  * The pool as the contract describes it, and nothing else: plain, sequential, slow.
  *
- * One rule serves everybody (`serve`): free slots go to the line from its head; then, again from its head, whoever is
+ * One rule serves everybody (`serve`): free slots go to the queue from its head; then, again from its head, whoever is
  * inside running jobs borrows the slot of the innermost of them that nobody has borrowed. With keys, free slots go to the key that was served
  * least recently, where the time stands still. All else is bookkeeping.
  */
@@ -26,7 +26,7 @@ export class Job {
   charged: Key | undefined = undefined
   /** When it has waited long enough. */
   deadline = Infinity
-  /** Why it was turned away. */
+  /** Why it was rejected. */
   refusal: string | undefined = undefined
   state: "new" | "waiting" | "running" | "over" = "new"
   lender: Job | undefined = undefined
@@ -206,7 +206,7 @@ export class Pool {
     if (!this.keys.has(key)) this.keys.set(key, { served: 0 })
   }
 
-  /** A key with nobody in line and no slot is forgotten; an idle pool has none. */
+  /** A key with nobody in the queue and no slot is forgotten; an idle pool has none. */
   private forget(): void {
     for (const [name, key] of this.keys) {
       const isUsed = this.line.some(({ ask }) => ask.key === name) ||
@@ -227,7 +227,7 @@ export class Pool {
     })
   }
 
-  /** The place in line of the first who has the key of this one. */
+  /** The place in the queue of the first who has the key of this one. */
   private cameAt(job: Job): number {
     return this.line.findIndex(({ ask }) => ask.key === job.ask.key)
   }

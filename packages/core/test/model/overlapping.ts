@@ -191,7 +191,7 @@ interface Caller {
   state: "coming" | "waiting" | "resting" | "gone"
 }
 
-/** Who comes from outside all jobs is let in in the order in which he joined the line, or that of his key. */
+/** Who comes from outside all jobs is let in in the order in which he joined the queue, or that of his key. */
 class FirstComeFirstServed {
   readonly #actual: Actual
   readonly #problems: Array<string>
@@ -253,7 +253,7 @@ class FirstComeFirstServed {
     }
   }
 
-  /** One who is turned away is not in line. */
+  /** One who is rejected is not in the queue. */
   onNote(actor: string, text: string): void {
     if (!text.endsWith("fail QueueFull") && !text.endsWith("fail WaitTimeout")) return
     for (const caller of this.#callers.values()) if (caller.actor === actor) caller.state = "gone"
@@ -261,7 +261,7 @@ class FirstComeFirstServed {
 
   onRest(): void {
     for (const caller of this.#callers.values()) {
-      // An interruption that was on its way may have taken him out of the line.
+      // An interruption that was on its way may have taken him out of the queue.
       if (caller.state === "waiting") caller.state = this.#actual.fibers.has(caller.fiber) ? "resting" : "gone"
     }
   }

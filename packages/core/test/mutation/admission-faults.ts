@@ -92,7 +92,7 @@ const shares = faultsOf("internal/shares.ts", ["shares", "shares-property", "adm
     replace: "time / this.weights"
   },
   {
-    name: "the present runs ahead of those in line",
+    name: "the present runs ahead of those in the queue",
     find: "this.advance(this.fair - 2 * this.longest)",
     replace: "this.advance(this.fair)"
   },
@@ -180,13 +180,13 @@ const shares = faultsOf("internal/shares.ts", ["shares", "shares-property", "adm
     tests: ["priority"]
   },
   {
-    name: "time in line is ignored",
+    name: "time in the queue is ignored",
     find: "joined * this.boost - (",
     replace: "-(",
     tests: ["priority"]
   },
   {
-    name: "time in line lowers a priority",
+    name: "time in the queue lowers a priority",
     find: "joined * this.boost - (",
     replace: "-joined * this.boost - (",
     tests: ["priority"]
@@ -230,7 +230,7 @@ const shares = faultsOf("internal/shares.ts", ["shares", "shares-property", "adm
     replace: ""
   },
   {
-    name: "a key in line is ranked by its charge alone",
+    name: "a key in the queue is ranked by its charge alone",
     find: "if (a.startTag !== b.startTag) return a.startTag < b.startTag",
     replace: "if (a.finishTag !== b.finishTag) return a.finishTag < b.finishTag"
   },
@@ -240,7 +240,7 @@ const shares = faultsOf("internal/shares.ts", ["shares", "shares-property", "adm
     replace: "a.finishTag > b.finishTag"
   },
   {
-    name: "a key in line is not kept",
+    name: "a key in the queue is not kept",
     find: "    this.flows.set(flow.key, flow)\n    this.weights",
     replace: "    this.weights"
   },
@@ -255,12 +255,12 @@ const shares = faultsOf("internal/shares.ts", ["shares", "shares-property", "adm
     replace: "new Flow"
   },
   {
-    name: "a key competes as often as it has somebody in line",
+    name: "a key competes as often as it has somebody in the queue",
     find: "    if (!isFirst) return\n",
     replace: ""
   },
   {
-    name: "a debtor in line is still among the debtors",
+    name: "a debtor in the queue is still among the debtors",
     find: "    this.debtors.remove(flow)\n    this.flows.set",
     replace: "    this.flows.set"
   },
@@ -275,7 +275,7 @@ const shares = faultsOf("internal/shares.ts", ["shares", "shares-property", "adm
     replace: "    flow.startTag = flow.finishTag\n    this.backlogged.push"
   },
   {
-    name: "a key in line saves up what it does not use",
+    name: "a key in the queue saves up what it does not use",
     find: "    flow.startTag = Math.max(this.virtualTime, flow.finishTag)\n    this.backlogged.moved",
     replace: "    flow.startTag = flow.finishTag\n    this.backlogged.moved"
   },
@@ -285,12 +285,12 @@ const shares = faultsOf("internal/shares.ts", ["shares", "shares-property", "adm
     replace: "    flow.startTag = this.virtualTime\n    this.backlogged.push"
   },
   {
-    name: "one who leaves the line stays among the claims",
+    name: "one who leaves the queue stays among the claims",
     find: "    this.drop(claim)\n    // Among",
     replace: "    // Among"
   },
   {
-    name: "a key whose last one left the line is kept",
+    name: "a key whose last one left the queue is kept",
     find: "this.backlogged.moved(flow)\n    this.settle(flow)\n",
     replace: "this.backlogged.moved(flow)\n"
   },
@@ -340,7 +340,7 @@ const shares = faultsOf("internal/shares.ts", ["shares", "shares-property", "adm
     replace: "    this.advance(this.fair - 2 * this.longest)\n"
   },
   {
-    name: "a key with nobody in line competes",
+    name: "a key with nobody in the queue competes",
     find: "    if (flow.waiting.first === undefined) this.backlogged.remove(flow)\n",
     replace: ""
   },
@@ -355,7 +355,7 @@ const shares = faultsOf("internal/shares.ts", ["shares", "shares-property", "adm
     replace: "return this.waiting.first !== undefined"
   },
   {
-    name: "a key is forgotten while it is in line",
+    name: "a key is forgotten while it is in the queue",
     find: "return this.running > 0 || this.waiting.first !== undefined",
     replace: "return this.running > 0"
   },
@@ -481,7 +481,7 @@ const slots = faultsOf("internal/slots.ts", ["shares", "admission-corners", "pri
     replace: ""
   },
   {
-    name: "nobody knows when he came into the line",
+    name: "nobody knows when he came into the queue",
     find: "    job.since = this.now\n    this.semaphore",
     replace: ""
   },
@@ -518,7 +518,7 @@ const slots = faultsOf("internal/slots.ts", ["shares", "admission-corners", "pri
       "      if (job.terms?.claim !== undefined) this.shares?.end(job.terms.claim, toMillis(this.now))\n"
   },
   {
-    name: "who gets a slot in line is charged nothing",
+    name: "who gets a slot in the queue is charged nothing",
     find: "    if (job.terms !== undefined) this.charge(job)\n",
     replace: ""
   },
@@ -570,7 +570,7 @@ const slots = faultsOf("internal/slots.ts", ["shares", "admission-corners", "pri
     replace: ""
   },
   {
-    name: "a claim is not taken out of the line",
+    name: "a claim is not taken out of the queue",
     find: "    if (terms.claim !== undefined) this.shares?.leave(terms.claim)\n",
     replace: ""
   },
@@ -672,7 +672,7 @@ const pool = faultsOf("internal/pool.ts", ["bounds", "drain"], [
     tests: ["bounds"]
   },
   {
-    name: "maxWait of zero is a turn in line",
+    name: "maxWait of zero is a turn in the queue",
     file: "internal/gate.ts",
     find: "    if (maxWait <= 0) return Effect.fail(this.reject(\"WaitTimeout\"))\n",
     replace: "",
@@ -699,13 +699,13 @@ const pool = faultsOf("internal/pool.ts", ["bounds", "drain"], [
     tests: ["bounds", "tracing-reentrancy"]
   },
   {
-    name: "a full line turns somebody away beside a slot that came free",
+    name: "a full line rejects somebody beside a slot that came free",
     find: " && semaphore.free <= 0",
     replace: "",
     tests: ["bounds"]
   },
   {
-    name: "a pool that was closed while maxWaiting was asked has a line",
+    name: "a pool that was closed while maxWaiting was asked has a queue",
     find: "    if (this.refuses(job.enclosing)) job.onRefuse()\n    else this",
     replace: "    this",
     tests: ["bounds"]
@@ -725,7 +725,7 @@ const pool = faultsOf("internal/pool.ts", ["bounds", "drain"], [
     tests: ["bounds"]
   },
   {
-    name: "who has left the line meanwhile is turned away later",
+    name: "who has left the queue meanwhile is rejected later",
     find: "if (job.state !== \"waiting\") {\n      job.terms?.endWait(",
     replace: "if (job.state === \"ended\") {\n      job.terms?.endWait(",
     tests: ["tracing-reentrancy", "slow-wait"]
@@ -751,14 +751,14 @@ const pool = faultsOf("internal/pool.ts", ["bounds", "drain"], [
     tests: ["bounds"]
   },
   {
-    name: "one whose time is over stays in line",
+    name: "one whose time is over stays in the queue",
     file: "internal/gate.ts",
     find: "    this.slots.cancel(job)\n",
     replace: "",
     tests: ["bounds"]
   },
   {
-    name: "one whose time is over is counted among those in line",
+    name: "one whose time is over is counted among those in the queue",
     find: "semaphore.waiting - 1",
     replace: "semaphore.waiting",
     tests: ["bounds"]
@@ -778,7 +778,7 @@ const pool = faultsOf("internal/pool.ts", ["bounds", "drain"], [
     tests: ["bounds"]
   },
   {
-    name: "nobody counts who is turned away",
+    name: "nobody counts who is rejected",
     file: "internal/ledger.ts",
     find: "    this.outcomes.rejected++\n",
     replace: "",
@@ -900,13 +900,13 @@ const run = faultsOf("internal/run.ts", ["available", "bounds", "drain"], [
     tests: ["bounds", "priority"]
   },
   {
-    name: "run goes on when it is turned away",
+    name: "run goes on when it is rejected",
     find: "    if (refusal !== undefined) return Effect.fail(refusal)\n",
     replace: "",
     tests: ["bounds"]
   },
   {
-    name: "run is interrupted when its time in line is over",
+    name: "run is interrupted when its time in the queue is over",
     find: "    if (this.wait?.refusal !== undefined) return Effect.fail(this.wait.refusal)\n",
     replace: "",
     tests: ["bounds"]
@@ -938,13 +938,13 @@ const spawn = faultsOf("internal/spawn.ts", ["available", "bounds", "drain"], [
     tests: ["drain"]
   },
   {
-    name: "a spawner who is turned away is interrupted",
+    name: "a spawner who is rejected is interrupted",
     find: "return resume(Effect.fail(refusal))",
     replace: "return resume(Effect.interrupt)",
     tests: ["bounds"]
   },
   {
-    name: "a pile keeps a place for one who is turned away",
+    name: "a pile keeps a place for one who is rejected",
     find: "    const refusal = this.pool.enter(this, this.context)\n" +
       "    if (refusal !== undefined) return resume(Effect.fail(refusal))\n    this.receiver?.onEnter()\n",
     replace: "    this.listener?.onEnter()\n    const refusal = this.pool.enter(this, this.context)\n" +
@@ -952,7 +952,7 @@ const spawn = faultsOf("internal/spawn.ts", ["available", "bounds", "drain"], [
     tests: ["bounds", "pile"]
   },
   {
-    name: "a spawner whose time in line is over is interrupted",
+    name: "a spawner whose time in the queue is over is interrupted",
     find: "resume(this.wait?.refusal === undefined ? Effect.interrupt : Effect.fail(this.wait.refusal))",
     replace: "resume(Effect.interrupt)",
     tests: ["bounds"]

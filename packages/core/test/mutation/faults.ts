@@ -22,7 +22,7 @@ const line = faultsOf("internal/linked-list.ts", ["linked-list", "semaphore"], [
     replace: "isAfter(next as T)"
   },
   {
-    name: "shift leaves the first in line",
+    name: "shift leaves the first in the queue",
     find: "first?.leave()",
     replace: ""
   },
@@ -38,12 +38,12 @@ const line = faultsOf("internal/linked-list.ts", ["linked-list", "semaphore"], [
     replace: ""
   },
   {
-    name: "a line that overlaps is merged behind those who came later",
+    name: "a queue that overlaps is merged behind those who came later",
     find: "    while (next.prev !== this.ends && isBefore(first, next.prev as T)) next = next.prev\n",
     replace: ""
   },
   {
-    name: "a merge begins at the head of a line that came sooner",
+    name: "a merge begins at the head of a queue that came sooner",
     find: "    while (next.prev !== this.ends && isBefore(first, next.prev as T)) next = next.prev\n",
     replace: "    next = this.ends.next\n",
     equivalent: "It finds the same places and only walks further: the order tells, not where the walk begins."
@@ -82,12 +82,12 @@ const semaphore = faultsOf("internal/semaphore.ts", ["semaphore", "resize", "slo
     replace: ""
   },
   {
-    name: "one who leaves the line is still counted",
+    name: "one who leaves the queue is still counted",
     find: "    this.waiting--\n    waiter.leave()",
     replace: "    waiter.leave()"
   },
   {
-    name: "one who leaves stays in line",
+    name: "one who leaves stays in the queue",
     find: "    this.waiting--\n    waiter.leave()",
     replace: "    this.waiting--"
   },
@@ -354,7 +354,7 @@ const slots = faultsOf("internal/slots.ts", ["reentrancy", "slots", "close"], [
     replace: ""
   },
   {
-    name: "nobody hears that one has left the line",
+    name: "nobody hears that one has left the queue",
     find: "Exit.fail(terms.refusal))\n    this.left()",
     replace: "Exit.fail(terms.refusal))",
     tests: ["waitall"]
@@ -473,7 +473,7 @@ const pool = faultsOf("internal/pool.ts", ["waitall", "close", "reentrancy"], [
     tests: ["close"]
   },
   {
-    name: "the close does not dismiss the line",
+    name: "the close does not dismiss the queue",
     find: "    this.slots.refuseAll()\n",
     replace: "",
     tests: ["close"]
@@ -617,7 +617,7 @@ const run = faultsOf("internal/run.ts", ["interruption", "slots", "context", "cl
     tests: ["reentrancy", "waitall"]
   },
   {
-    name: "an interrupted run stays in line",
+    name: "an interrupted run stays in the queue",
     find: "    if (this.state === \"waiting\") this.slots.cancel(this)\n    else if",
     replace: "    if"
   },
@@ -644,7 +644,7 @@ const run = faultsOf("internal/run.ts", ["interruption", "slots", "context", "cl
     find: "return this.state === \"holding\" && !this.pool.gate.closed ? this.effect : Effect.interrupt",
     replace: "return !this.pool.gate.closed ? this.effect : Effect.interrupt",
     equivalent:
-      "Whoever asks has a slot, unless the pool has closed: only the close takes a waiting run out of the line " +
+      "Whoever asks has a slot, unless the pool has closed: only the close takes a waiting run out of the queue " +
       "while its fiber is still to go on, and the other condition sees that."
   },
   {
@@ -716,7 +716,7 @@ const spawn = faultsOf("internal/spawn.ts", ["interruption", "slots", "context",
     tests: ["close"]
   },
   {
-    name: "spawn joins the line of a closed pool",
+    name: "spawn joins the queue of a closed pool",
     find: "if (this.isRefused) return resume(this.pool.gate.refuse)",
     replace: "",
     tests: ["close"]
@@ -838,7 +838,7 @@ const spawn = faultsOf("internal/spawn.ts", ["interruption", "slots", "context",
     tests: ["reentrancy"]
   },
   {
-    name: "an interrupted spawn stays in line",
+    name: "an interrupted spawn stays in the queue",
     find: "    if (this.state === \"waiting\") {\n      this.slots.cancel(this)\n      this.drop()\n    } else if",
     replace: "    if"
   },
@@ -998,7 +998,7 @@ const map = faultsOf(
       replace: "this.pool.slots.semaphore.permits"
     },
     {
-      name: "a map has several places in the line",
+      name: "a map has several places in the queue",
       find: "this.ended === undefined && this.waiting === undefined &&",
       replace: "this.ended === undefined &&"
     },
@@ -1375,7 +1375,7 @@ const map = faultsOf(
       tests: ["imap", "imap-nested"]
     },
     {
-      name: "a stopped map keeps its place in the line",
+      name: "a stopped map keeps its place in the queue",
       find: "    if (waiting?.state === \"waiting\") this.pool.slots.cancel(waiting)\n    else if",
       replace: "    if",
       tests: ["imap-failure"]

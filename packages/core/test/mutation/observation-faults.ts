@@ -214,7 +214,7 @@ const meter = faultsOf("internal/meter.ts", ["metrics"], [
     replace: "30, 60]"
   },
   {
-    name: "gauges tell the size of the line for that of the pool",
+    name: "gauges tell the size of the queue for that of the pool",
     find: "\"permits\"]",
     replace: "\"waiting\"]"
   },
@@ -252,7 +252,7 @@ const slowWait = faultsOf("internal/slow-wait.ts", ["slow-wait"], [
     replace: "    this.timer?.cancel()\n"
   },
   {
-    name: "slowWait watches nobody once the line was empty",
+    name: "slowWait watches nobody once the queue was empty",
     find: "    this.timer = undefined\n    const oldest",
     replace: "    const oldest"
   },
@@ -363,7 +363,7 @@ const slots = faultsOf("internal/slots.ts", ["metrics", "tracing", "changes", "s
     tests: ["slow-wait"]
   },
   {
-    name: "nobody is told of those who come into the line",
+    name: "nobody is told of those who come into the queue",
     find: "    this.seek(job)\n    this.ledger.changed()\n",
     replace: "    this.seek(job)\n",
     tests: ["changes"]
@@ -416,7 +416,7 @@ const slots = faultsOf("internal/slots.ts", ["metrics", "tracing", "changes", "s
     tests: ["metrics"]
   },
   {
-    name: "a run is measured from the way into the line on",
+    name: "a run is measured from the way into the queue on",
     find: "    job.since = now\n",
     replace: "    if (job.since === 0n) job.since = now\n",
     tests: ["metrics"]
@@ -511,14 +511,14 @@ const pool = faultsOf("internal/pool.ts", ["metrics", "tracing", "changes", "slo
     tests: ["tracing"]
   },
   {
-    name: "metrics do not tell who is turned away",
+    name: "metrics do not tell who is rejected",
     file: "internal/ledger.ts",
     find: "    this.meter?.reject()\n",
     replace: "",
     tests: ["metrics"]
   },
   {
-    name: "nobody is told who is turned away",
+    name: "nobody is told who is rejected",
     file: "internal/ledger.ts",
     find: "    this.meter?.reject()\n    this.changed()\n",
     replace: "    this.meter?.reject()\n",
@@ -543,7 +543,7 @@ const pool = faultsOf("internal/pool.ts", ["metrics", "tracing", "changes", "slo
     tests: ["metrics"]
   },
   {
-    name: "an idle pool watches its line",
+    name: "an idle pool watches its queue",
     find: "    this.slowWait?.stop()\n",
     replace: "",
     tests: ["slow-wait"]

@@ -12,7 +12,7 @@ export const root = join(core, "..", "..")
 
 /** Those that take long: they run when no other test has found the fault. */
 const isSlow = (file: string): boolean =>
-  file === "million.test.ts" || file === "longlife.test.ts" || file.includes("model") || file.includes("fuzz")
+  file === "many.test.ts" || file === "longlife.test.ts" || file.includes("model") || file.includes("fuzz")
 
 const all = readdirSync(join(core, "test"), { recursive: true, encoding: "utf8" })
   .filter((file) => file.endsWith(".test.ts"))

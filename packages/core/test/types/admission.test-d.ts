@@ -20,7 +20,7 @@ class Plain extends GreenPool.Service<Plain>()("Plain", { size: 3 }) {}
 class Bounded extends GreenPool.Service<Bounded>()("Bounded", { maxWaiting: (size) => 2 * size }) {}
 class Timed extends GreenPool.Service<Timed>()("Timed", { maxWait: "1 second" }) {}
 
-describe("PoolFull in the type of a call (semantic 24)", () => {
+describe("PoolFull in the type of a call", () => {
   it("is not there without bounds", () => {
     expectTypeOf(plain.run(job)).toEqualTypeOf<Effect.Effect<1, "E", "R">>()
     expectTypeOf(plain.run(job, { key: "k", priority: 1 })).toEqualTypeOf<Effect.Effect<1, "E", "R">>()
@@ -92,7 +92,7 @@ describe("PoolFull in the type of a call (semantic 24)", () => {
   })
 })
 
-describe("The statics (semantic 24)", () => {
+describe("The statics", () => {
   it("are data-first, or data-last with options alone", () => {
     expectTypeOf(GreenPool.run(job)).toEqualTypeOf<Effect.Effect<1, "E", "R" | GreenPool>>()
     expectTypeOf(job.pipe(GreenPool.run)).toEqualTypeOf<Effect.Effect<1, "E", "R" | GreenPool>>()
@@ -113,7 +113,7 @@ describe("The statics (semantic 24)", () => {
   })
 })
 
-describe("What does not compile (semantic 24)", () => {
+describe("What does not compile", () => {
   it("is a bound on the pool of a key that promises none", () => {
     // @ts-expect-error
     GreenPool.layer({ maxWaiting: 3 })

@@ -26,7 +26,7 @@ declare const someOptions: GreenPoolOptions
 const job = Effect.succeed(1)
 const each = (n: number) => Effect.succeed(n)
 
-describe("an option that does not exist (rule 44)", () => {
+describe("an option that does not exist", () => {
   it("is an error where a pool is made", () => {
     // @ts-expect-error
     GreenPool.make({ size: 10, maxWating: 50 })
@@ -102,7 +102,7 @@ describe("an option that does not exist (rule 44)", () => {
   })
 })
 
-describe("an option of a wrong type (rule 44)", () => {
+describe("an option of a wrong type", () => {
   it("is an error", () => {
     // @ts-expect-error
     pool.run(job, { key: 3 })
@@ -127,7 +127,7 @@ describe("an option of a wrong type (rule 44)", () => {
   })
 })
 
-describe("what is no source (rules 37, 43)", () => {
+describe("what is no source", () => {
   it("is an error, and so are options that do not come last", () => {
     // @ts-expect-error
     pool.imap(each, undefined)
@@ -148,7 +148,7 @@ describe("what is no source (rules 37, 43)", () => {
   })
 })
 
-describe("what a pool can fail with (semantic 24)", () => {
+describe("what a pool can fail with", () => {
   it("follows from the bounds that are given", () => {
     type Made<Rejected> = Effect.Effect<GreenPool<Rejected>, InvalidPoolSize, Scope.Scope>
     expectTypeOf(GreenPool.make({ maxWaiting: undefined })).toEqualTypeOf<Made<never>>()
@@ -186,7 +186,7 @@ describe("what a pool can fail with (semantic 24)", () => {
   })
 })
 
-describe("adaptive (surface)", () => {
+describe("adaptive", () => {
   it("has the parameter of classify inferred", () => {
     const isExit = (exit: Exit.Exit<unknown, unknown>) => exit._tag === "Success" ? "ok" : "ignore"
     GreenPool.make({
@@ -223,7 +223,7 @@ describe("adaptive (surface)", () => {
   })
 })
 
-describe("the layerConfig of a key (rule 38)", () => {
+describe("the layerConfig of a key", () => {
   it("gives the options but for the bounds", () => {
     expectTypeOf(Key.layerConfig({ size: Config.Int("SIZE"), name: Config.succeed("api") })).toEqualTypeOf<
       Layer.Layer<Key, InvalidPoolSize | Config.ConfigError>

@@ -37,7 +37,7 @@ declare const mapOptions: MapOptions | undefined
 declare const onNumber: (item: number) => Effect.Effect<string, "failed", Job>
 declare const onBoolean: (item: boolean) => Effect.Effect<string, "failed", Job>
 
-describe("a pool and its key (rule 44)", () => {
+describe("a pool and its key", () => {
   it("have the same verbs", () => {
     expectTypeOf(pool).toExtend<Verbs<never>>()
     expectTypeOf(bounded).toExtend<Verbs<never, PoolFull>>()
@@ -118,7 +118,7 @@ describe("a pool and its key (rule 44)", () => {
   })
 })
 
-describe("the maps of a pool and its key (rules 37, 44)", () => {
+describe("the maps of a pool and its key", () => {
   it("are data-last without a source", () => {
     expectTypeOf(feed.pipe(pool.imap(onBoolean))).toEqualTypeOf<
       Stream.Stream<string, "failed" | "broken", Job | Feed>
@@ -211,7 +211,7 @@ describe("the maps of a pool and its key (rules 37, 44)", () => {
   })
 })
 
-describe("slots that outlive a call (rules 35, 36)", () => {
+describe("slots that outlive a call", () => {
   it("are taken for a scope", () => {
     expectTypeOf(pool.takeScoped()).toEqualTypeOf<Effect.Effect<Slot, never, Scope.Scope>>()
     expectTypeOf(Key.takeScoped({ key: "k" })).toEqualTypeOf<Effect.Effect<Slot, never, Scope.Scope | Key>>()
@@ -233,7 +233,7 @@ describe("slots that outlive a call (rules 35, 36)", () => {
   })
 })
 
-describe("the keys of a pool (rule 38)", () => {
+describe("the keys of a pool", () => {
   it("are snapshots", () => {
     expectTypeOf(pool.keys).toEqualTypeOf<Effect.Effect<ReadonlyArray<KeyStats>>>()
     expectTypeOf(Key.keys).toEqualTypeOf<Effect.Effect<ReadonlyArray<KeyStats>, never, Key>>()
@@ -246,7 +246,7 @@ describe("the keys of a pool (rule 38)", () => {
   })
 })
 
-describe("a pile (rule 44)", () => {
+describe("a pile", () => {
   it("cannot fail to be made on a pool", () => {
     expectTypeOf(GreenPile.make<number, "failed">(pool)).toEqualTypeOf<
       Effect.Effect<GreenPile<number, "failed">, never, Scope.Scope>
