@@ -80,9 +80,9 @@ describe("the feed", { concurrent: true }, () => {
       const feed = yield* openFeed(`${url}/greenpool`)
       const scope = yield* Scope.make()
       yield* Dashboard.show(GreenPool.make({ name: "jobs" })).pipe(Scope.provide(scope), Effect.provideContext(context))
-      assert.deepStrictEqual(names((yield* history(`${url}/greenpool`)).pools), ["jobs", "jobs"])
+      assert.deepStrictEqual(names((yield* history(`${url}/greenpool`)).pools), ["jobs", "jobs (2)"])
       const listed = () => feed.events.findLast(({ pools }) => pools !== undefined)?.pools ?? []
-      yield* until("both pools on the feed", () => names(listed()).includes("jobs"), 1)
+      yield* until("both pools on the feed", () => names(listed()).includes("jobs (2)"), 1)
       yield* Scope.close(scope, Exit.void)
       yield* until("one pool on the feed", () => names(listed()).join() === "jobs", 1)
       assert.deepStrictEqual(names((yield* history(`${url}/greenpool`)).pools), ["jobs"])

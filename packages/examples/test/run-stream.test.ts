@@ -62,7 +62,7 @@ describe("runStream keeps its slot", () => {
         Effect.sync(() => new DatabaseSync(":memory:")),
         (db) => Effect.sync(() => db.close())
       )
-      db.exec("CREATE TABLE t (n INTEGER); INSERT INTO t VALUES,,")
+      db.exec("CREATE TABLE t (n INTEGER); INSERT INTO t VALUES (1), (2), (3)")
       const rows = Stream.suspend(() => Stream.fromIterable(db.prepare("SELECT n FROM t ORDER BY n").iterate()))
       const doubled = pool.imap((row) => Effect.succeed(Number(row["n"]) * 2), pool.runStream(Stream.rechunk(rows, 1)))
       // The query holds the one slot of the pool, so the map has to wait: read it in a pool of its own, or collect it.

@@ -171,9 +171,9 @@ describe.skipIf(executablePath === undefined)("the page", { timeout: 30_000 }, (
         Scope.provide(other),
         Effect.provideContext(context)
       )
-      yield* see(rowOf(page, "short"), 2)
+      yield* see(rowOf(page, "short (2)"), 2)
       yield* Scope.close(other, Exit.void)
-      yield* seeNot(rowOf(page, "short"), 2)
+      yield* seeNot(rowOf(page, "short (2)"), 2)
     }).pipe(Effect.scoped, ownMetrics))
 
   it.live("shows the keys in use with their shares, if it may", () =>

@@ -203,9 +203,9 @@ describe("the links of a style sheet", () => {
   it("are its urls and imports, quoted or not, with what is escaped in them", () => {
     assert.deepStrictEqual(
       cssLinks(String.raw`@import "a.css"; @IMPORT 'b.css' screen; @import url(c.css);
-        a { background: URL( d.png ), url("e.png"), url('f\'.png'); src: url(g.eot?#iefix) format("eot") }
+        a { background: URL( d.png ), url("e (1).png"), url('f\'.png'); src: url(g.eot?#iefix) format("eot") }
         b { background: url(h\ i.png); cursor: url("\6a .cur") }`),
-      ["a.css", "b.css", "c.css", "d.png", "e.png", "f'.png", "g.eot?#iefix", "h i.png", "j.cur"]
+      ["a.css", "b.css", "c.css", "d.png", "e (1).png", "f'.png", "g.eot?#iefix", "h i.png", "j.cur"]
     )
   })
 
