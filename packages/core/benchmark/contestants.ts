@@ -39,6 +39,18 @@ export const map = {
     const items = range(n)
     return Effect.forEach(items, () => job, { concurrency: size })
   },
+  /** Items that take so many seconds each, in order, with at most `window` of them in flight. */
+  oursOfSleeps: (seconds: ReadonlyArray<number>, size: number, window: number) =>
+    Effect.scoped(Effect.flatMap(
+      GreenPool.make({ size }),
+      (pool) => Stream.runDrain(pool.imap((s) => Effect.sleep(s * 1000), seconds, { window }))
+    )),
+  mapEffectOfSleeps: (seconds: ReadonlyArray<number>, size: number) =>
+    Stream.runDrain(
+      Stream.mapEffect(Stream.fromIterable(seconds), (s) => Effect.sleep(s * 1000), { concurrency: size })
+    ),
+  forEachOfSleeps: (seconds: ReadonlyArray<number>, size: number) =>
+    Effect.forEach(seconds, (s) => Effect.sleep(s * 1000), { concurrency: size }),
   pMap: (n: number, size: number, job: () => Promise<unknown>): Contestant => {
     const items = range(n)
     return () => pMap(items, job, { concurrency: size })

@@ -12,8 +12,8 @@ import { cpus } from "node:os"
 import { fileURLToPath } from "node:url"
 import { GreenPool } from "../src/index.ts"
 import { map, promises, run, spawn } from "./contestants.ts"
-import { all, Immediate, type Job, Microtask, Sleep, Void, YieldNow } from "./jobs.ts"
-import { type Contestant, liveHeap, measure, median, type Plan, ratio } from "./measure.ts"
+import { all, Immediate, type Job, Microtask, Sleep, unevenSeconds, Void, YieldNow } from "./jobs.ts"
+import { type Contestant, liveHeap, measure, median, type Plan, ratio, virtualSeconds } from "./measure.ts"
 import { type Library, measurePeer } from "./peers.ts"
 
 const quick = process.argv.includes("--quick")
@@ -95,6 +95,32 @@ const maps = async (): Promise<void> => {
     await compare(`imapUnordered, ${job.name} jobs`, {
       ours: map.oursUnordered(N, Size, job.effect),
       "Stream.mapEffect, unordered": map.mapEffect(N, Size, job.effect, true)
+    })
+  }
+  await uneven()
+}
+
+/** How well ordered maps use 8 slots when the first of the jobs in flight may be slow, in virtual time. */
+const uneven = async (): Promise<void> => {
+  const slots = 8
+  const busy = unevenSeconds.reduce((sum, seconds) => sum + seconds) / slots
+  const ours = await virtualSeconds(map.oursOfSleeps(unevenSeconds, slots, 64))
+  const rivals: Record<string, number> = {
+    "the same with a window of 8": await virtualSeconds(map.oursOfSleeps(unevenSeconds, slots, slots)),
+    "Stream.mapEffect": await virtualSeconds(map.mapEffectOfSleeps(unevenSeconds, slots)),
+    "Effect.forEach, all in memory": await virtualSeconds(map.forEachOfSleeps(unevenSeconds, slots)),
+    "all slots busy (floor)": busy
+  }
+  const text = (seconds: number): string => `${seconds.toFixed(1)} s, ${(busy / seconds * 100).toFixed(0)} % busy`
+  for (const [rival, theirs] of Object.entries(rivals)) {
+    add({
+      what: `imap, ${unevenSeconds.length} uneven jobs, window 64, size 8`,
+      rival,
+      ours: text(ours),
+      theirs: text(theirs),
+      ratio: ours / theirs,
+      // 80 % busy
+      limit: rival === "all slots busy (floor)" ? 1.25 : undefined
     })
   }
 }

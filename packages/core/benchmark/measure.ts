@@ -6,7 +6,8 @@
  * A forced collection of garbage throws away the optimised code as well, so that what runs next measures the compiler:
  * after it each contestant warms up.
  */
-import { Effect } from "effect"
+import { Clock, Effect, Fiber } from "effect"
+import { TestClock } from "effect/testing"
 
 /** One way to do the work. */
 export type Contestant = Effect.Effect<unknown, unknown> | (() => Promise<unknown>)
@@ -61,6 +62,16 @@ export const measure = async <K extends string>(
 /** The median of the ratios of laps side by side. */
 export const ratio = (ours: ReadonlyArray<number>, theirs: ReadonlyArray<number>): number =>
   median(ours.map((time, lap) => time / (theirs[lap] ?? 0)))
+
+/** How many seconds an effect that only sleeps takes, without waiting for them. */
+export const virtualSeconds = (contestant: Effect.Effect<unknown, unknown>): Promise<number> =>
+  Effect.runPromise(
+    Effect.gen(function*() {
+      const fiber = yield* Effect.forkChild(Effect.andThen(contestant, Clock.currentTimeMillis))
+      while (fiber.pollUnsafe() === undefined) yield* TestClock.adjust(5)
+      return (yield* Fiber.join(fiber)) / 1000
+    }).pipe(Effect.provide(TestClock.layer()))
+  )
 
 /** The bytes of live heap, after a collection. */
 export const liveHeap = (): number => {

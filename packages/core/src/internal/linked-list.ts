@@ -46,39 +46,6 @@ export class LinkedList<T extends Node> {
     return first
   }
 
-  /** Moves all nodes of `other` to the end of this list, in order. */
-  append(other: LinkedList<T>): void {
-    if (other.isEmpty) return
-    const ends = other.ends
-    this.ends.prev.next = ends.next
-    ends.next.prev = this.ends.prev
-    ends.prev.next = this.ends
-    this.ends.prev = ends.prev
-    ends.prev = ends
-    ends.next = ends
-  }
-
-  /**
-   * Moves all nodes of `other` into this list. Both are in the order of `isBefore`, and so is this one afterwards. Takes
-   * time in proportion to their overlap: none if all of `other` comes later.
-   */
-  merge(other: LinkedList<T>, isBefore: (one: T, another: T) => boolean): void {
-    let { first } = other
-    if (first === undefined) return
-    let next: Node = this.ends
-    while (next.prev !== this.ends && isBefore(first, next.prev as T)) next = next.prev
-    while (next !== this.ends && first !== undefined) {
-      if (isBefore(first, next as T)) {
-        first.leave()
-        this.insert(first, next)
-        first = other.first
-      } else {
-        next = next.next
-      }
-    }
-    this.append(other)
-  }
-
   toArray(): Array<T> {
     const out: Array<T> = []
     for (let node = this.ends.next; node !== this.ends; node = node.next) out.push(node as T)
