@@ -80,12 +80,10 @@ class ScopedJob extends CallerJob<ScopedJob, never, never> {
   }
 
   readonly within = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-    Effect.suspend(() =>
-      this.state === "holding" && this.ending === undefined ? this.runInside(effect) : Effect.interrupt
-    )
+    this.runInside(effect, () => this.state === "holding" && this.ending === undefined)
 
-  /** Runs an effect within, also while the job ends. */
-  runInside<A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
+  /** Runs an effect within, if it still may when the fiber has entered. */
+  runInside<A, E, R>(effect: Effect.Effect<A, E, R>, mayRun: () => boolean = () => true): Effect.Effect<A, E, R> {
     return Effect.withFiber((fiber) => {
       const outer = fiber.context
       const exit = (): undefined => {
@@ -96,6 +94,7 @@ class ScopedJob extends CallerJob<ScopedJob, never, never> {
         this.settle()
       }
       const enter = (): Effect.Effect<A, E, R> => {
+        if (!mayRun()) return Effect.interrupt
         if (this.state === "holding") {
           this.fibers.push(fiber)
           fiber.setContext(this.pool.contextOf(this, outer))

@@ -231,6 +231,33 @@ export class Actual {
             askOf(order)
           )
         )
+      case "runStream":
+        return this.#over(
+          order.body,
+          Effect.map(
+            Stream.runCollect(
+              this.#pool(order).runStream(
+                Stream.fromEffect(this.#frame(order.body, `runStream ${order.body.id}`, this.#pool(order))),
+                askOf(order)
+              )
+            ),
+            String
+          )
+        )
+      case "takeScoped": {
+        const frame = this.#frame(
+          order.body,
+          `takeScoped ${order.body.id}`,
+          order.within ? this.#pool(order) : undefined
+        )
+        return this.#over(
+          order.body,
+          Effect.scoped(Effect.flatMap(
+            this.#pool(order).takeScoped(askOf(order)),
+            (slot) => order.within ? slot.within(frame) : frame
+          ))
+        )
+      }
       case "runIfAvailable": {
         const frame = this.#frame(order.body, `run of pool ${order.pool}`, this.#pool(order))
         return this.#over(

@@ -20,6 +20,9 @@ import {
 import { type Counters, innermost, Job, outcomeOf, Pool, stopAll } from "./model.ts"
 import type { Ask, Body, Order, Program, Rules, Step } from "./program.ts"
 
+/** An order whose body runs in the fiber of the actor, with a slot. */
+type InCaller = Extract<Order, { readonly op: "run" | "runStream" | "runIfAvailable" } | { readonly op: "takeScoped" }>
+
 /** The innermost job of each pool around an actor. */
 type Jobs = ReadonlyMap<Pool, Job>
 
@@ -45,7 +48,9 @@ export class Expected {
 
   get loans(): ReadonlyArray<string> {
     return this.pools.flatMap(({ jobs }) =>
-      [...jobs].flatMap(({ actor, lender }) => lender === undefined ? [] : [`${actor} from ${lender.actor}`])
+      [...jobs].flatMap(({ actor, isBeside, lender }) =>
+        lender === undefined || isBeside ? [] : [`${actor} from ${lender.actor}`]
+      )
     ).sort()
   }
 
@@ -116,9 +121,10 @@ export class Expected {
   *#carryOut(self: Fiber, jobs: Jobs, actor: string, order: Exclude<Order, { readonly op: "end" }>): Steps<string> {
     switch (order.op) {
       case "run":
-        return yield* this.#run(self, jobs, this.pools[order.pool]!, order.body, order.ask)
+      case "runStream":
       case "runIfAvailable":
-        return yield* this.#run(self, jobs, this.pools[order.pool]!, order.body, order.ask, true)
+      case "takeScoped":
+        return yield* this.#run(self, jobs, this.pools[order.pool]!, order)
       case "spawn":
       case "spawnN":
       case "spawnIfAvailable": {
@@ -190,16 +196,32 @@ export class Expected {
     if (job.isOver) throw job.refusal === undefined ? Interrupted : new Raise(job.refusal)
   }
 
-  *#run(self: Fiber, jobs: Jobs, pool: Pool, body: Body, ask?: Ask, ifAvailable = false): Steps<string> {
+  *#run(
+    self: Fiber,
+    jobs: Jobs,
+    pool: Pool,
+    order: InCaller
+  ): Steps<string> {
     if (pool.refuses(jobs.get(pool))) throw Interrupted
-    const job = new Job(`run of pool ${pool.name}`, body.id, jobs.get(pool), ask)
-    job.onStop = () => self.interrupt()
-    if (ifAvailable && !pool.enterIfAvailable(job)) return "none"
-    const refusal = ifAvailable ? undefined : pool.tryToEnter(job)
+    const { ask, body, op } = order
+    const isInside = op !== "takeScoped" || order.within
+    const isKept = op === "takeScoped" || op === "runStream"
+    // Where the slot is kept, the fiber has some way to go from its grant to the body: the order of these is not known.
+    const job = new Job(isKept ? `${op} ${body.id}` : `run of pool ${pool.name}`, body.id, jobs.get(pool), ask)
+    job.isBeside = !isInside
+    let isStopped = false
+    // Beside its slot, a body goes on without it.
+    job.onStop = () => {
+      isStopped = true
+      if (isInside) self.interrupt()
+      else pool.end(job, "interrupted")
+    }
+    if (op === "runIfAvailable" && !pool.enterIfAvailable(job)) return "none"
+    const refusal = op === "runIfAvailable" ? undefined : pool.tryToEnter(job)
     if (refusal !== undefined) throw new Raise(refusal)
     yield* this.#wait(pool, job)
-    const exit = yield* exitOf(this.#frame(self, new Map(jobs).set(pool, job), body))
-    pool.end(job, outcomeOf(exit))
+    const exit = yield* exitOf(this.#frame(self, isInside ? new Map(jobs).set(pool, job) : jobs, body))
+    if (job.state === "running") pool.end(job, isKept && isStopped ? "interrupted" : outcomeOf(exit))
     this.board.over(body.id, exit)
     return resume(exit)
   }

@@ -31,6 +31,8 @@ export class Job {
   state: "new" | "waiting" | "running" | "over" = "new"
   lender: Job | undefined = undefined
   borrower: Job | undefined = undefined
+  /** Whether its body runs beside the slot: then no fiber belongs to the job. */
+  isBeside = false
   /** A slot has come to a job that waited. */
   onGrant: () => void = () => {}
   /** The pool has closed, or the time is up, while the job waited. */

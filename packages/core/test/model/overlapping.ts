@@ -94,7 +94,7 @@ class Watch {
     const { order } = step
     if (
       order.op === "run" || order.op === "spawn" || order.op === "spawnN" || order.op === "runIfAvailable" ||
-      order.op === "spawnIfAvailable"
+      order.op === "spawnIfAvailable" || order.op === "runStream" || (order.op === "takeScoped" && order.within)
     ) {
       this.#pools.set(order.body.id, order.pool)
     } else if (order.op === "pile" && order.pool !== undefined) {

@@ -46,11 +46,24 @@ export interface Ask {
 
 export type Order =
   | { readonly op: "end"; readonly how: "succeed" | "fail" | "die" | "interrupt" }
-  | { readonly op: "run" | "spawn" | "spawnN"; readonly pool: number; readonly body: Body; readonly ask?: Ask }
   | {
-    readonly op: "runIfAvailable" | "spawnIfAvailable"
+    readonly op: "run" | "runStream" | "runIfAvailable"
     readonly pool: number
     readonly body: Body
+    readonly ask?: Ask
+  }
+  | {
+    readonly op: "spawn" | "spawnN" | "spawnIfAvailable"
+    readonly pool: number
+    readonly body: Body
+    readonly ask?: Ask
+  }
+  /** Takes a slot, and keeps it while the body runs: within the slot or beside it. */
+  | {
+    readonly op: "takeScoped"
+    readonly pool: number
+    readonly body: Body
+    readonly within: boolean
     readonly ask?: Ask
   }
   | { readonly op: "fork" | "detach"; readonly body: Body }
@@ -122,13 +135,17 @@ const themes = {
     exits: 1,
     waitall: 1,
     close: 1,
+    runStream: 2,
+    takeScoped: 3,
     runIfAvailable: 0,
     spawnIfAvailable: 0,
     tick: 0
   },
   nesting: {
     end: 16,
-    run: 14,
+    run: 12,
+    runStream: 2,
+    takeScoped: 3,
     spawn: 12,
     detach: 10,
     fork: 3,
@@ -139,7 +156,7 @@ const themes = {
     waitall: 1,
     close: 1
   },
-  lending: { end: 10, run: 14, detach: 12, spawn: 4, interrupt: 3, resize: 1 },
+  lending: { end: 10, run: 12, takeScoped: 2, detach: 12, spawn: 4, interrupt: 3, resize: 1 },
   idling: { end: 8, run: 8, spawn: 4, waitall: 8, interrupt: 8, resize: 10, close: 1 },
   maps: { end: 16, pull: 16, map: 8, feed: 8, run: 6, interrupt: 6, resize: 8, detach: 2, close: 1 },
   piles: {
@@ -163,6 +180,8 @@ const themes = {
     detach: 4,
     runIfAvailable: 3,
     spawnIfAvailable: 3,
+    runStream: 2,
+    takeScoped: 3,
     interrupt: 4,
     resize: 4,
     map: 3,
@@ -230,6 +249,9 @@ export const programs = (maxLength: number): fc.Arbitrary<Program> =>
     programOf(sizesOf([1, 2, 3], 1), themes.piles, maxLength)
   )
 
+/** Orders whose body runs in the fiber of the actor. */
+const inCaller: ReadonlySet<Order["op"]> = new Set(["run", "runStream", "takeScoped", "map", "pile"])
+
 /** How many commands in a hundred go to a caller from outside who has not been there before. */
 const Newcomers = 15
 
@@ -237,6 +259,8 @@ const Newcomers = 15
 export class Cast {
   readonly #pools: number
   readonly #asks: Program["asks"]
+  /** Whether a slot may be kept beside the body: where pools drain, a body could wait for its own slot for ever. */
+  readonly #mayKeep: boolean
   readonly #eldestFirst: boolean
   readonly #board: Board
   readonly #piles: Array<string> = []
@@ -249,7 +273,8 @@ export class Cast {
   readonly #guarded = new Set<string>()
   #ids = 0
 
-  constructor({ asks, eldestFirst, sizes }: Program, board: Board) {
+  constructor({ asks, eldestFirst, rules, sizes }: Program, board: Board) {
+    this.#mayKeep = rules.every(({ drain }) => drain === 0)
     this.#pools = sizes.length
     this.#asks = asks
     this.#eldestFirst = eldestFirst
@@ -288,7 +313,7 @@ export class Cast {
     const isGuarded = this.#guarded.has(to) || this.#board.status.get(to) === "finalizing"
     const order = this.#order(verb, command, fibers, isGuarded)
     if (order === undefined) return undefined
-    if (isGuarded && (order.op === "run" || order.op === "map" || order.op === "pile")) this.#guarded.add(order.body.id)
+    if (isGuarded && inCaller.has(order.op) && "body" in order) this.#guarded.add(order.body.id)
     return { to, isNew: to !== known, order }
   }
 
@@ -343,6 +368,12 @@ export class Cast {
       case "runIfAvailable":
       case "spawnIfAvailable":
         return { op: verb, pool, body: this.#body(y, z), ...this.#ask(x, y, z) }
+      case "runStream":
+        return { op: verb, pool, body: this.#body(y, z), ...this.#ask(x, y, z) }
+      case "takeScoped": {
+        const within = !this.#mayKeep || y % 2 === 0
+        return { op: verb, pool, within, body: this.#body(y, z), ...this.#ask(x, y, z) }
+      }
       case "fork":
       case "detach":
         return { op: verb, body: this.#body(0, z) }
