@@ -41,9 +41,9 @@ export class Gate {
     this.slowWait = slowWait
   }
 
-  /** Whether callers inside `enclosing`, or outside of any job if it is undefined, are refused. */
-  refuses(enclosing: Job | undefined): boolean {
-    return this.closed || (this.draining && enclosing === undefined)
+  /** Whether a caller is refused: while the pool drains, unless it is inside a job. */
+  refuses(caller: { readonly enclosing: Job | undefined }): boolean {
+    return this.closed || (this.draining && caller.enclosing === undefined)
   }
 
   /** Interrupts a caller that the pool refuses. For the first one after the close, a warning in its own log says why. */
@@ -65,8 +65,8 @@ export class Gate {
   enter(job: Job, context: Context.Context<never>): Effect.Effect<never, PoolFull> | undefined {
     const { slots } = this
     const { semaphore } = slots
-    slots.prepare(job)
     if (job.isRefused) return this.refuse
+    if (slots.prepare(job) && job.isRefused) return this.refuse
     if (slots.takeOrBorrow(job)) {
       job.onEnter()
       return undefined
@@ -113,8 +113,7 @@ export class Gate {
   /** Like `enter`, for the jobs of maps, which have no bounds. Returns false if the job is refused. */
   enterUnbounded(job: Job): boolean {
     const { slots } = this
-    slots.prepare(job)
-    if (job.isRefused) return false
+    if (slots.prepare(job) && job.isRefused) return false
     if (slots.takeOrBorrow(job)) return true
     slots.prepareToWait()
     if (job.isRefused) return false
@@ -128,8 +127,8 @@ export class Gate {
   enterIfAvailable(job: Job): boolean {
     const { slots } = this
     if (!slots.semaphore.isAvailable) return false
-    slots.prepare(job)
-    if (job.isRefused || !slots.takeIfAvailable(job)) return false
+    if (slots.prepare(job) && job.isRefused) return false
+    if (!slots.takeIfAvailable(job)) return false
     job.onEnter()
     return true
   }

@@ -67,7 +67,7 @@ export const map = (
   Stream.fromChannel(
     Channel.fromTransform((_, scope) =>
       Effect.uninterruptible(Effect.withFiber((reader) => {
-        if (pool.gate.refuses(pool.jobAround(reader))) return pool.gate.refuse
+        if (pool.gate.refuses({ enclosing: pool.jobAround(reader) })) return pool.gate.refuse
         const window = new Window(pool, call, sources, mode, toLimits(options), reader)
         // A scope that has closed in the meantime closes it immediately.
         return Effect.as(Scope.addFinalizerExit(scope, window.close), window.pull)
@@ -359,18 +359,18 @@ class Window implements JobGroup {
     adaptation.stalled += stalled ? 1 : -1
   }
 
-  private get enclosing(): Job | undefined {
+  get enclosing(): Job | undefined {
     return innermost(this.around)
   }
 
   /** Whether items get no slots any more. */
   get isRefused(): boolean {
-    return this.state !== "reading" || this.pool.gate.refuses(this.enclosing)
+    return this.state !== "reading" || this.pool.gate.refuses(this)
   }
 
   /** Whether the map, which the pool refuses, has nothing in flight any more. */
   private get isDrained(): boolean {
-    return this.pool.gate.refuses(this.enclosing) && this.inFlight === 0 && this.ended === undefined
+    return this.pool.gate.refuses(this) && this.inFlight === 0 && this.ended === undefined
   }
 
   private takeItem(): unknown {

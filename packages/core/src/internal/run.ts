@@ -16,7 +16,7 @@ export const run = <A, E, R>(
   Effect.withFiber((fiber) => {
     const job = new RunJob<A, E | PoolFull, R>(pool, fiber, effect, options)
     // The release is installed before the slot is taken, so an interruption finds it at every step.
-    return Effect.onExitPrimitive(Effect.suspend(job.enter), job.exit)
+    return Effect.onExitPrimitive(Effect.suspend(() => job.enter()), (exit) => job.exit(exit))
   })
 
 /** Runs the effect as `run` does if a slot is free, otherwise returns `Option.none()`. */
@@ -27,7 +27,7 @@ export const runIfAvailable = <A, E, R>(
 ): Effect.Effect<Option.Option<A>, E, R> =>
   Effect.withFiber((fiber) => {
     const job = new RunJob(pool, fiber, Effect.asSome(effect), options)
-    return Effect.onExitPrimitive(Effect.suspend(job.enterIfAvailable), job.exit)
+    return Effect.onExitPrimitive(Effect.suspend(() => job.enterIfAvailable()), (exit) => job.exit(exit))
   })
 
 /** A job that waits in its caller's fiber, and goes on there with `effect` when it has a slot. */
@@ -46,11 +46,10 @@ export abstract class CallerJob<A, E, R> extends Job implements Task {
   }
 
   /** Asks for a slot, waits for it, and runs the effect. The exit around it gives the slot back. */
-  readonly enter = (): Effect.Effect<A, E | PoolFull, R> => {
-    if (this.isRefused) return this.pool.gate.refuse
-    const refusal = this.pool.gate.enter(this, this.mark())
+  enter(): Effect.Effect<A, E | PoolFull, R> {
+    const refusal = this.pool.gate.enter(this, this.fiber.context)
     if (refusal !== undefined) return refusal
-    if (this.state === "holding") return this.effect
+    if (this.state === "holding") return this.begin()
     return Effect.callback((resume) => {
       // The fiber may have yielded since it joined the queue.
       if (this.state === "waiting") this.resume = resume
@@ -58,22 +57,23 @@ export abstract class CallerJob<A, E, R> extends Job implements Task {
     })
   }
 
-  /** Makes the fiber belong to the job; returns its own context. */
-  protected mark(): Context.Context<never> {
-    const outer = this.outer = this.fiber.context
-    this.fiber.setContext(this.pool.contextOf(this, outer))
-    return outer
+  /** Makes the fiber belong to the job, which holds a slot: from here on it runs the effect. */
+  protected begin(): Effect.Effect<A, E, R> {
+    this.outer = this.fiber.context
+    this.fiber.setContext(this.pool.contextOf(this, this.outer))
+    return this.effect
   }
 
   /** The fiber leaves the job, which may still hold a slot. */
-  protected unmark(): void {
+  protected leaveFiber(): void {
+    this.resume = undefined
     if (this.outer !== undefined) this.fiber.setContext(this.outer)
     if (this.state === "waiting") this.slots.cancel(this)
     this.wait?.end(this.state === "holding")
   }
 
   get isRefused(): boolean {
-    return this.pool.gate.refuses(this.enclosing)
+    return this.pool.gate.refuses(this)
   }
 
   onGrant(): void {
@@ -100,7 +100,7 @@ export abstract class CallerJob<A, E, R> extends Job implements Task {
   /** What the fiber goes on with after the wait. */
   private get following(): Effect.Effect<A, E | PoolFull, R> {
     if (this.wait?.refusal !== undefined) return Effect.fail(this.wait.refusal)
-    return this.state === "holding" && !this.pool.gate.closed ? this.effect : Effect.interrupt
+    return this.state === "holding" && !this.pool.gate.closed ? this.begin() : Effect.interrupt
   }
 }
 
@@ -118,14 +118,13 @@ class RunJob<A, E, R> extends CallerJob<A, E, R> {
   }
 
   /** Takes a free slot and runs the effect. */
-  readonly enterIfAvailable = (): Effect.Effect<A | Option.Option<never>, E, R> => {
+  enterIfAvailable(): Effect.Effect<A | Option.Option<never>, E, R> {
     if (this.isRefused) return this.pool.gate.refuse
-    this.mark()
-    return this.pool.gate.enterIfAvailable(this) ? this.effect : Effect.succeedNone
+    return this.pool.gate.enterIfAvailable(this) ? this.begin() : Effect.succeedNone
   }
 
-  readonly exit = (exit: Exit.Exit<A, E>): Effect.Effect<void> | undefined => {
-    this.unmark()
+  exit(exit: Exit.Exit<A, E>): Effect.Effect<void> | undefined {
+    this.leaveFiber()
     if (this.state === "holding") this.slots.end(this, exit)
     return this.mustYield ? Effect.yieldNow : undefined
   }

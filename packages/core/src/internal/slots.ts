@@ -93,7 +93,9 @@ export abstract class Job extends Waiter {
 
   /** The innermost job around this one that has not ended. */
   get enclosing(): Job | undefined {
-    const job = innermost(this.ref.around)
+    const { around } = this.ref
+    if (around === undefined || around.job !== undefined) return around?.job
+    const job = innermost(around)
     this.ref.around = job?.ref
     return job
   }
@@ -161,10 +163,11 @@ export class Slots {
   }
 
   /**
-   * Calls the user's code that a step needs to know of the job, which may act on the pool: what was checked before this
-   * may no longer hold. Throws what the weight throws, and if the priority isn't a finite number.
+   * Calls the user's code that a step needs to know of the job, if any, and returns whether it did: that code may act on
+   * the pool, so what was checked before may no longer hold. Throws what the weight throws, and if the priority isn't a
+   * finite number.
    */
-  prepare(job: Job): void {
+  prepare(job: Job): boolean {
     const { options } = job
     if (this.shares !== undefined || isRanked(options)) {
       const { key, priority = 0 } = options ?? {}
@@ -173,10 +176,11 @@ export class Slots {
       }
       const weight = key === undefined ? 1 : this.shares?.weightOf(key) ?? this.ranking.weight(key)
       job.claim = new Claim(job, key, weight, priority)
-      this.now = this.time
-    } else if (this.ledger.isMeasured) {
-      this.now = this.time
+    } else if (!this.ledger.isMeasured) {
+      return false
     }
+    this.now = this.time
+    return true
   }
 
   /** Gives the prepared job a free slot of the pool, if there is one. */

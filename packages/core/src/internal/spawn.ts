@@ -73,7 +73,7 @@ export class SpawnJob<A, E> extends Job implements Task {
   }
 
   get isRefused(): boolean {
-    return this.pool.gate.refuses(this.enclosing) || this.listener?.isRefused === true
+    return this.pool.gate.refuses(this) || this.listener?.isRefused === true
   }
 
   /** Launches the job, which already holds a slot, and starts it soon. */
@@ -106,7 +106,6 @@ export class SpawnJob<A, E> extends Job implements Task {
    * what an interruption of the spawner runs.
    */
   enter(resume: Resume<A, E>): Effect.Effect<void> | void {
-    if (this.isRefused) return resume(this.pool.gate.refuse)
     const refusal = this.pool.gate.enter(this, this.context)
     if (refusal !== undefined) return resume(refusal)
     // A function of the user's, called on the way, may have closed the pool.

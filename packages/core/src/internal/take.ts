@@ -14,7 +14,7 @@ export const takeScoped = (pool: Pool, options?: JobOptions): Effect.Effect<Slot
 const takeIn = (pool: Pool, scope: Scope.Scope, options?: JobOptions): Effect.Effect<ScopedJob, PoolFull> =>
   Effect.withFiber((fiber) => {
     const job = new ScopedJob(pool, fiber, scope, options)
-    return Effect.onExitPrimitive(Effect.suspend(job.enter), job.exit)
+    return Effect.onExitPrimitive(Effect.suspend(() => job.enter()), () => job.exit())
   })
 
 /** Runs the pulls of a stream in a slot, from the first pull to its end, finalizers included. */
@@ -73,8 +73,8 @@ class ScopedJob extends CallerJob<ScopedJob, never, never> {
     )
   )
 
-  readonly exit = (): Effect.Effect<void> | undefined => {
-    this.unmark()
+  exit(): Effect.Effect<void> | undefined {
+    this.leaveFiber()
     if (this.state === "holding" && !this.isKept) this.slots.end(this, Exit.interrupt())
     return this.mustYield ? Effect.yieldNow : undefined
   }
