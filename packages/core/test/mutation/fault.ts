@@ -1,11 +1,19 @@
 /**
- * A fault to plant in the library: the text `find`, which is in the file once, becomes `replace`.
+ * Faults to plant in the library: those of the lists, and those of `mutants`.
  */
+
+/** A piece of a file, by its first character and the one behind its last. */
+export interface Span {
+  readonly start: number
+  readonly end: number
+}
+
 export interface Fault {
   readonly name: string
   /** The path in `src`. */
   readonly file: string
-  readonly find: string
+  /** What becomes `replace`: a text that is in the file once, or a piece of the file. */
+  readonly find: string | Span
   readonly replace: string
   /** The test files that are likely to find it: they run first. */
   readonly tests: ReadonlyArray<string>
@@ -14,7 +22,11 @@ export interface Fault {
 }
 
 /** A fault as it is listed: `tests` if others are likelier than those of its list, `file` if it is in another one. */
-export type Entry = Omit<Fault, "file" | "tests"> & { readonly file?: string; readonly tests?: ReadonlyArray<string> }
+export type Entry = Omit<Fault, "file" | "find" | "tests"> & {
+  readonly find: string
+  readonly file?: string
+  readonly tests?: ReadonlyArray<string>
+}
 
 /** The faults of one file. */
 export const faultsOf = (

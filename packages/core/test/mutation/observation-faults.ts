@@ -29,41 +29,6 @@ const changes = faultsOf("internal/changes.ts", ["changes"], [
     replace: "this.pool.schedule(this.tell)"
   },
   {
-    name: "changes are told more than once a turn",
-    find: "    if (this.isDue || first === undefined) return\n",
-    replace: "    if (first === undefined) return\n"
-  },
-  {
-    name: "changes are told once only",
-    find: "    this.isDue = false\n    const",
-    replace: "    const"
-  },
-  {
-    name: "nobody tells of changes that came while the reader was away",
-    find: "        this.ledger.onChange = this.notify\n        this.notify()\n",
-    replace: "        this.ledger.onChange = this.notify\n"
-  },
-  {
-    name: "nobody asks the pool to tell of changes",
-    find: "      this.ledger.onChange = this.notify\n",
-    replace: ""
-  },
-  {
-    name: "a reader who left is kept",
-    find: "        reader.leave()\n",
-    replace: ""
-  },
-  {
-    name: "the pool tells of changes when the last reader has left",
-    find: "          reader.leave()\n          this.rest()\n",
-    replace: "          reader.leave()\n"
-  },
-  {
-    name: "the pool tells of changes when all readers have been told",
-    find: "    }\n    this.rest()\n  }",
-    replace: "    }\n  }"
-  },
-  {
     name: "a reader who leaves takes the news from the others",
     find: "if (this.readers.isEmpty) this.ledger",
     replace: "this.pool"
@@ -94,11 +59,6 @@ const changes = faultsOf("internal/changes.ts", ["changes"], [
     replace: "isLast ? undefined : stats"
   },
   {
-    name: "a reader is told twice",
-    find: "      reader.leave()\n      reader.resume",
-    replace: "      reader.resume"
-  },
-  {
     name: "changes wait for the first",
     find: "seen === undefined ? Effect.sync(() => this.ledger.snapshot()) : this.after(seen)",
     replace: "this.after(seen as PoolStats)"
@@ -106,21 +66,6 @@ const changes = faultsOf("internal/changes.ts", ["changes"], [
 ])
 
 const meter = faultsOf("internal/meter.ts", ["metrics"], [
-  {
-    name: "a time that is a boundary is in the next bucket",
-    find: "while (seconds > boundaries[bucket]!)",
-    replace: "while (seconds >= boundaries[bucket]!)"
-  },
-  {
-    name: "times are not summed",
-    find: "    this.sum += seconds\n",
-    replace: ""
-  },
-  {
-    name: "times are not counted",
-    find: "    this.count++\n",
-    replace: ""
-  },
   {
     name: "no time is the shortest",
     find: "    if (seconds < this.min) this.min = seconds\n",
@@ -179,34 +124,9 @@ const meter = faultsOf("internal/meter.ts", ["metrics"], [
     replace: "(own) => own"
   },
   {
-    name: "a pool is not among those that are open",
-    find: "    this.semaphores.add(semaphore)\n",
-    replace: ""
-  },
-  {
-    name: "a closed pool is among those that are open",
-    find: "    this.semaphores.delete(semaphore)\n",
-    replace: ""
-  },
-  {
-    name: "gauges go with the first pool that closes",
-    find: "    if (this.semaphores.size > 0) return\n",
-    replace: ""
-  },
-  {
     name: "gauges stay when the pool has closed",
     find: "registration.remove()",
     replace: "void registration"
-  },
-  {
-    name: "counters may go down",
-    find: "        incremental: true\n      }))",
-    replace: "        incremental: false\n      }))"
-  },
-  {
-    name: "jobs that end are not counted by outcome",
-    find: "    this.outcomes.end(exit)\n",
-    replace: ""
   },
   {
     name: "buckets end at a minute",
@@ -232,31 +152,6 @@ const slowWait = faultsOf("internal/slow-wait.ts", ["slow-wait"], [
     replace: "const Pause = 1_000"
   },
   {
-    name: "slowWait sets an alarm for everybody",
-    find: "    if (this.timer !== undefined) return\n",
-    replace: ""
-  },
-  {
-    name: "slowWait forgets the watch that began while it was asked for",
-    find: "    this.timer ??= timer\n",
-    replace: "    this.timer = timer\n"
-  },
-  {
-    name: "slowWait watches on when nobody is there",
-    find: "    this.timer?.cancel()\n",
-    replace: ""
-  },
-  {
-    name: "slowWait watches nobody after a pause",
-    find: "    this.timer?.cancel()\n    this.timer = undefined\n",
-    replace: "    this.timer?.cancel()\n"
-  },
-  {
-    name: "slowWait watches nobody once the queue was empty",
-    find: "    this.timer = undefined\n    const oldest",
-    replace: "    const oldest"
-  },
-  {
     name: "slowWait warns of one who has just come",
     find: "now >= this.due(since)",
     replace: "true"
@@ -265,17 +160,6 @@ const slowWait = faultsOf("internal/slow-wait.ts", ["slow-wait"], [
     name: "slowWait forgets that it has warned",
     find: "    if (isDue) this.warned = now\n",
     replace: ""
-  },
-  {
-    name: "slowWait warns once",
-    find: "    this.timer = this.timers.at(this.due(since), this.check)\n",
-    replace: ""
-  },
-  {
-    name: "slowWait warns before it has set its alarm",
-    find: "    this.timer = this.timers.at(this.due(since), this.check)\n",
-    replace:
-      "    if (isDue) this.warn(now - since)\n    this.timer = this.timers.at(this.due(since), this.check)\n    if (isDue) return\n"
   },
   {
     name: "slowWait says nothing",
@@ -357,45 +241,6 @@ const trace = faultsOf("internal/trace.ts", ["tracing"], [
 
 const slots = faultsOf("internal/slots.ts", ["metrics", "tracing", "changes", "slow-wait"], [
   {
-    name: "a wait does not begin to be watched",
-    find: "    this.slowWait?.start()\n",
-    replace: "",
-    tests: ["slow-wait"]
-  },
-  {
-    name: "nobody is told of those who come into the queue",
-    find: "    this.seek(job)\n    this.ledger.changed()\n",
-    replace: "    this.seek(job)\n",
-    tests: ["changes"]
-  },
-  {
-    name: "nobody is told of those who start",
-    file: "internal/ledger.ts",
-    find: "    this.meter?.start(toSeconds(now - since))\n    this.changed()\n",
-    replace: "    this.meter?.start(toSeconds(now - since))\n",
-    tests: ["changes"]
-  },
-  {
-    name: "nobody is told of those who leave",
-    find: "    this.onLeave()\n    this.ledger.changed()\n",
-    replace: "    this.onLeave()\n",
-    tests: ["changes"]
-  },
-  {
-    name: "runs are not measured",
-    file: "internal/ledger.ts",
-    find: "    this.meter?.end(toSeconds(now - since), exit)\n",
-    replace: "",
-    tests: ["metrics"]
-  },
-  {
-    name: "waits are not measured",
-    file: "internal/ledger.ts",
-    find: "    this.meter?.start(toSeconds(now - since))\n",
-    replace: "",
-    tests: ["metrics"]
-  },
-  {
     name: "a job that need not wait has waited since the beginning",
     find: "const since = job.state === \"waiting\" ? job.since : now",
     replace: "const since = job.since",
@@ -420,88 +265,15 @@ const slots = faultsOf("internal/slots.ts", ["metrics", "tracing", "changes", "s
     find: "    job.since = now\n",
     replace: "    if (job.since === 0n) job.since = now\n",
     tests: ["metrics"]
-  },
-  {
-    name: "a span of a wait does not end with the wait",
-    find: "    job.terms?.endWait(Exit.void)\n",
-    replace: "",
-    tests: ["tracing"]
-  },
-  {
-    name: "a span of a wait ends before the pool has changed",
-    find: "    this.granted(job)\n    // First",
-    replace: "    job.terms?.endWait(Exit.void)\n    this.granted(job)\n    // First",
-    tests: ["tracing"]
-  },
-  {
-    name: "a tracer that brings slots to others has them go on first",
-    find: "    job.onGrant()\n    job.terms?.endWait(Exit.void)\n",
-    replace: "    job.terms?.endWait(Exit.void)\n    job.onGrant()\n",
-    tests: ["tracing-reentrancy"]
-  },
-  {
-    name: "a tracer that brings slots to others has them go on before a loan",
-    find: "    seeker.job.onGrant()\n    terms?.endWait(Exit.void)\n",
-    replace: "    terms?.endWait(Exit.void)\n    seeker.job.onGrant()\n",
-    tests: ["tracing-reentrancy"]
-  },
-  {
-    name: "a job keeps the span of its wait",
-    find: "    this.endSpan = undefined\n",
-    replace: "",
-    tests: ["tracing"]
-  },
-  {
-    name: "a span of a wait does not end with a loan",
-    find: "    seeker.job.onGrant()\n    terms?.endWait(Exit.void)\n",
-    replace: "    seeker.job.onGrant()\n",
-    tests: ["tracing"]
-  },
-  {
-    name: "a span of a wait that fails does not end",
-    find: "    terms?.endWait(terms.refusal === undefined ? Exit.interrupt() : Exit.fail(terms.refusal))\n",
-    replace: "",
-    tests: ["tracing"]
-  },
-  {
-    name: "a span of a wait that is too long is interrupted",
-    find: "terms.refusal === undefined ? Exit.interrupt() : Exit.fail(terms.refusal))",
-    replace: "Exit.interrupt())",
-    tests: ["tracing"]
   }
 ])
 
 const pool = faultsOf("internal/pool.ts", ["metrics", "tracing", "changes", "slow-wait"], [
   {
-    name: "a span of a wait that is over does not end",
-    find: "      job.terms?.endWait(job.state === \"holding\" ? Exit.void : Exit.interrupt())\n",
-    replace: "",
-    tests: ["tracing-reentrancy"]
-  },
-  {
-    name: "a span of a wait that the close ends has gone well",
-    find: "job.terms?.endWait(job.state === \"holding\" ? Exit.void : Exit.interrupt())",
-    replace: "job.terms?.endWait(Exit.void)",
-    tests: ["tracing-reentrancy"]
-  },
-  {
     name: "every pool is measured",
     find: "settings.metrics ? Meter.of(this.name, context) : undefined",
     replace: "Meter.of(this.name, context)",
     tests: ["metrics"]
-  },
-  {
-    name: "the series are not there before the first job",
-    file: "internal/ledger.ts",
-    find: "    meter?.open(semaphore)\n",
-    replace: "",
-    tests: ["metrics"]
-  },
-  {
-    name: "every pool warns",
-    find: "if (settings.slowWait !== Infinity) {",
-    replace: "{",
-    tests: ["slow-wait"]
   },
   {
     name: "every pool is traced",
@@ -511,60 +283,10 @@ const pool = faultsOf("internal/pool.ts", ["metrics", "tracing", "changes", "slo
     tests: ["tracing"]
   },
   {
-    name: "metrics do not tell who is rejected",
-    file: "internal/ledger.ts",
-    find: "    this.meter?.reject()\n",
-    replace: "",
-    tests: ["metrics"]
-  },
-  {
-    name: "nobody is told who is rejected",
-    file: "internal/ledger.ts",
-    find: "    this.meter?.reject()\n    this.changed()\n",
-    replace: "    this.meter?.reject()\n",
-    tests: ["changes"]
-  },
-  {
-    name: "nobody is told of a resize",
-    find: "        this.slots.onChange?.()\n",
-    replace: "",
-    tests: ["changes"]
-  },
-  {
-    name: "nobody is told that an idle pool has closed",
-    find: "    this.changes.notify()\n",
-    replace: "",
-    tests: ["changes"]
-  },
-  {
-    name: "gauges stay after the close",
-    find: "        this.ledger.close()\n",
-    replace: "",
-    tests: ["metrics"]
-  },
-  {
-    name: "an idle pool watches its queue",
-    find: "    this.slowWait?.stop()\n",
-    replace: "",
-    tests: ["slow-wait"]
-  },
-  {
-    name: "a closed pool is over though a job runs",
-    find: "this.gate.closed && semaphore.isIdle",
-    replace: "this.gate.closed",
-    tests: ["changes"]
-  },
-  {
     name: "a resize on its way goes on when the pool has closed",
     find: "        if (this.gate.closed) return this.gate.refuse\n",
     replace: "",
     tests: ["close"]
-  },
-  {
-    name: "an idle pool is over",
-    find: "this.gate.closed && semaphore.isIdle",
-    replace: "semaphore.isIdle",
-    tests: ["changes"]
   }
 ])
 

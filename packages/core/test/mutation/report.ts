@@ -23,7 +23,9 @@ const shorten = (text: string): string => text.length > 100 ? `${text.slice(0, 9
 const code = (text: string): string => text.trim() === "" ? "nothing" : `\`\` ${cell(shorten(text))} \`\``
 
 const row = ({ fault, killedBy }: Outcome): string => {
-  const what = `\`${fault.file}\`: ${code(fault.find)} becomes ${code(fault.replace)}`
+  const what = `\`${fault.file}\`: ${code(typeof fault.find === "string" ? fault.find : fault.name)} becomes ${
+    code(fault.replace)
+  }`
   const result = killedBy ?? `survived: ${fault.equivalent ?? "**unexplained**"}`
   return `| ${cell(fault.name)} | ${what} | ${cell(result)} |`
 }

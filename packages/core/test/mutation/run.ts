@@ -1,7 +1,8 @@
 /**
- * `pnpm mutate`: plants each fault in a copy of the package, runs the tests there, and
+ * `pnpm mutate`: plants each fault of the lists in a copy of the package, runs the tests there, and
  * writes which test found it to RESULTS.md. A fault that no test finds and that is not explained is an error.
  *
+ * `--file FILE` (repeatable): instead, the mutants of a file of `src`, as `internal/slots.ts`; writes nothing.
  * `--only TEXT` (repeatable): the faults whose name or file contains TEXT; writes nothing.
  * `--quick`: without the slow tests; writes nothing.
  * `--resume FILE`: keeps what was killed in FILE, and does not run again what is there.
@@ -12,12 +13,14 @@ import { parseArgs } from "node:util"
 import type { Fault } from "./fault.ts"
 import { faults } from "./faults.ts"
 import { Memo } from "./memo.ts"
+import { mutantsOf } from "./mutants.ts"
 import { Package } from "./package.ts"
 import { isOpen, type Outcome, report } from "./report.ts"
 import { quickTests, slowTests } from "./tests.ts"
 
 const { values: options } = parseArgs({
   options: {
+    file: { type: "string", multiple: true },
     only: { type: "string", multiple: true },
     quick: { type: "boolean", default: false },
     resume: { type: "string" }
@@ -30,13 +33,18 @@ const Parallel = 2
 const template = new Package()
 const memo = new Memo(options.resume)
 
-/** The file with the fault in it. Throws when the fault does not match exactly once. */
-const plant = (fault: Fault): string => {
-  const source = template.read(fault.file)
-  const matches = source.split(fault.find).length - 1
-  if (matches !== 1) throw new Error(`"${fault.name}" matches ${matches} times in ${fault.file}`)
-  return source.replace(fault.find, () => fault.replace)
+/** The file with the fault in it. Throws when a text does not match exactly once. */
+const plant = ({ file, find, name, replace }: Fault): string => {
+  const source = template.read(file)
+  if (typeof find !== "string") return source.slice(0, find.start) + replace + source.slice(find.end)
+  const matches = source.split(find).length - 1
+  if (matches !== 1) throw new Error(`"${name}" matches ${matches} times in ${file}`)
+  return source.replace(find, () => replace)
 }
+
+/** The mutants of a file. The tests that its listed faults name are the likely ones. */
+const mutants = (file: string): ReadonlyArray<Fault> =>
+  mutantsOf(file, template.read(file), [...new Set(faults.flatMap((fault) => fault.file === file ? fault.tests : []))])
 
 /** Does something with a copy of the package. */
 const withCopy = async <A>(use: (copy: Package) => Promise<A>): Promise<A> => {
@@ -94,11 +102,12 @@ const examineAll = async (chosen: ReadonlyArray<Fault>, seconds: number): Promis
 }
 
 const main = async (): Promise<void> => {
-  const { only, quick } = options
-  const whole = only === undefined && !quick
-  const chosen = only === undefined
-    ? faults
-    : faults.filter((fault) => only.some((text) => fault.name.includes(text) || fault.file.includes(text)))
+  const { file: files, only, quick } = options
+  const whole = files === undefined && only === undefined && !quick
+  const all = files === undefined ? faults : files.flatMap(mutants)
+  const chosen = all.filter(({ file, name }) =>
+    only?.some((text) => name.includes(text) || file.includes(text)) ?? true
+  )
   if (chosen.length === 0) throw new Error("no fault has such a name")
   if (new Set(faults.map((fault) => fault.name)).size !== faults.length) throw new Error("two faults share a name")
   for (const fault of faults) plant(fault)
