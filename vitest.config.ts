@@ -14,7 +14,7 @@ export default defineConfig({
           // Tests of memory collect garbage themselves, through `globalThis.gc`.
           execArgv: ["--expose-gc"],
           // Some tests compute for seconds, and the machine may be busy.
-          testTimeout: 30_000,
+          testTimeout: 60_000,
           pool: "forks"
         }
       },

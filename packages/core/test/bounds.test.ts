@@ -456,3 +456,11 @@ describe("the statics of a bounded key", () => {
       expect(Exit.isFailure(other) && Cause.squash(other.cause)).toBeInstanceOf(TypeError)
     }))
 })
+
+describe("maxWaiting and maxWait", () => {
+  it.effect("both bound a call that brings a maxWait of its own", () =>
+    Effect.gen(function*() {
+      const pool = yield* makeBounded({ size: 0, maxWaiting: 0 })
+      expect(yield* Effect.flip(pool.run(Effect.void, { maxWait: "1 hour" }))).toEqual(queueFull(0, 0))
+    }))
+})

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Latch, Scope, Stream } from "effect"
+import { Effect, Exit, Fiber, Latch, Scope, Stream, Tracer } from "effect"
 import { GreenPile, GreenPool } from "../src/index.ts"
 import { counters, expectConsistent, expectEmpty } from "./support/counters.ts"
 import { forkNow } from "./support/forkNow.ts"
@@ -188,8 +188,7 @@ describe("closing a pool", () => {
         expect(isInterrupted(yield* Fiber.await(caller))).toBe(true)
         yield* expectEmpty(pool)
         expect((yield* pool.stats).interrupted).toBe(30_000)
-      }),
-    20_000
+      })
   )
 })
 
@@ -501,5 +500,46 @@ describe("the scope of a pool", () => {
       ))
       expect(stage.events).toEqual(["job starts", "job is interrupted"])
       expect(isInterrupted(yield* Effect.exit(pool.waitall))).toBe(true)
+    }))
+})
+
+describe("closing a pool", () => {
+  it.effect("ends a waitall with interruption, also while callers wait", () =>
+    Effect.gen(function*() {
+      const { close, pool } = yield* closable(0)
+      yield* forkNow(pool.run(Effect.void))
+      const waitall = yield* forkNow(pool.waitall)
+      yield* close
+      expect(isInterrupted(yield* Fiber.await(waitall))).toBe(true)
+    }))
+
+  it.effect("leaves the pool its name", () =>
+    Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const pool = yield* GreenPool.make({ name: "api" }).pipe(Effect.provideService(Scope.Scope, scope))
+      yield* Scope.close(scope, Exit.void)
+      expect((yield* pool.stats).name).toBe("api")
+    }))
+
+  it.effect("refuses what the end of a span asks of the pool", () =>
+    Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const pool = yield* GreenPool.make({ size: 0, tracing: true }).pipe(Effect.provideService(Scope.Scope, scope))
+      let asked: Exit.Exit<void, unknown> | undefined
+      const tracer = Tracer.make({
+        span: (options) => {
+          const span = new Tracer.NativeSpan(options)
+          const end = span.end.bind(span)
+          span.end = (time, exit) => {
+            end(time, exit)
+            asked = Effect.runSyncExit(pool.resize(1))
+          }
+          return span
+        }
+      })
+      yield* forkNow(Effect.provideService(pool.run(Effect.void), Tracer.Tracer, tracer))
+      yield* Scope.close(scope, Exit.void)
+      yield* atRest
+      expect(isInterrupted(asked)).toBe(true)
     }))
 })

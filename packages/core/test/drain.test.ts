@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, Clock, Deferred, Effect, Exit, Fiber, Option, Scope, Stream } from "effect"
+import { Cause, Clock, Deferred, Effect, Exit, Fiber, Option, Queue, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { GreenPile, GreenPool, type UnboundedOptions } from "../src/index.ts"
 import { CountedIterable } from "./support/counted-sources.ts"
@@ -336,5 +336,24 @@ describe("a pool that drains", () => {
       expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toEqual(
         new RangeError(`Invalid onClose "drian": it is "interrupt" or "drain"`)
       )
+    }))
+})
+
+describe("a map that has outlived its job", () => {
+  it.effect("takes nothing more while the pool drains", () =>
+    Effect.gen(function*() {
+      const { close, pool } = yield* makeDraining({ size: 3 })
+      const stage = new Stage()
+      const items = yield* Queue.unbounded<number>()
+      const map = Stream.runDrain(pool.imap((item) => stage.job(`item ${item}`), Stream.fromQueue(items)))
+      // It begins inside a job, and waits for its source when that has ended.
+      yield* pool.run(Effect.andThen(Effect.forkDetach(map, { startImmediately: true }), atRest))
+      yield* pool.spawn(stage.job("other"))
+      const closing = yield* forkNow(close)
+      yield* Queue.offer(items, 7)
+      yield* atRest
+      expect(stage.started).toEqual(["other"])
+      yield* stage.finishAll
+      yield* Fiber.join(closing)
     }))
 })

@@ -245,7 +245,7 @@ describe("depth", () => {
         )
       expect(yield* nest(0)).toBe(depth)
       expect((yield* pool.stats).succeeded).toBe(depth)
-    }), 20_000)
+    }))
 })
 
 describe("a reader of a pile that closes", () => {

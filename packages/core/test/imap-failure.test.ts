@@ -3,6 +3,7 @@ import { Cause, Deferred, Effect, Exit, Fiber, Latch, Stream } from "effect"
 import { GreenPool, SourceError } from "../src/index.ts"
 import { CountedAsyncIterable, CountedIterable, countedSources, CountedStream } from "./support/counted-sources.ts"
 import { counters, expectEmpty } from "./support/counters.ts"
+import { makePool } from "./support/makePool.ts"
 import { MapJobs } from "./support/map-jobs.ts"
 import { Reader } from "./support/reader.ts"
 import { openSizes, upTo } from "./support/sizes.ts"
@@ -525,5 +526,16 @@ describe("an async iterable", () => {
       jobs.finish(1, 2, 3)
       expect(yield* Fiber.join(reading)).toEqual(upTo(4))
       expect(source.closed).toBe(1)
+    }))
+})
+
+describe("an item whose job is interrupted", () => {
+  it.effect("is the last that an unordered map takes", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(4)
+      const source = new CountedIterable()
+      const job = (item: number) => item === 1 ? Effect.interrupt : Effect.never
+      expect(Exit.hasInterrupts(yield* Effect.exit(Stream.runDrain(pool.imapUnordered(job, source))))).toBe(true)
+      expect(source.taken).toBe(2)
     }))
 })

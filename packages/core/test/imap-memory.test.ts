@@ -53,7 +53,7 @@ describe("the heap is flat over a million items", () => {
       const stream = mapOf(pool, verb)((item) => Effect.succeed([item]), numbers(million))
       yield* Stream.runForEach(stream, () => Effect.sync(growth.step))
       expect(growth.megabytes).toBeLessThan(allowedMegabytes)
-    }), 20_000)
+    }))
 
   it.live("of a stream that waits for each, with jobs that wait", () =>
     Effect.gen(function*() {
@@ -66,7 +66,7 @@ describe("the heap is flat over a million items", () => {
       const mapped = pool.imap((item) => item % 10 === 0 ? Effect.yieldNow : Effect.void, source)
       yield* Stream.runForEach(mapped, () => Effect.sync(growth.step))
       expect(growth.megabytes).toBeLessThan(allowedMegabytes)
-    }), 20_000)
+    }))
 
   it.live("of a pile that is read as it is fed", () =>
     Effect.gen(function*() {
@@ -78,7 +78,7 @@ describe("the heap is flat over a million items", () => {
         growth.step()
       }
       expect(growth.megabytes).toBeLessThan(allowedMegabytes)
-    }), 20_000)
+    }))
 })
 
 describe("a pool that lives on", () => {
@@ -97,7 +97,7 @@ describe("a pool that lives on", () => {
         growth.step()
       }
       expect(growth.megabytes).toBeLessThan(allowedMegabytes)
-    }), 20_000)
+    }))
 
   it.live("keeps nothing of maps that were interrupted, at any point of their way", () =>
     Effect.gen(function*() {

@@ -33,8 +33,7 @@ describe("very many jobs that complete synchronously", () => {
         // less than ten bytes a job
         expect(after - before).toBeLessThan(10 * many)
         yield* expectEmpty(pool)
-      }),
-    120_000
+      })
   )
 })
 
@@ -90,8 +89,7 @@ describe("very many waiting fibers", () => {
         const long = yield* cancelAll(200_000, (fibers) => fibers.toReversed())
         // linear would be 10, quadratic 100
         expect(long / short).toBeLessThan(50)
-      }),
-    120_000
+      })
   )
 
   it.live("drain in linear time, and do not overflow the stack", () =>
@@ -108,5 +106,5 @@ describe("very many waiting fibers", () => {
       const long = yield* drain(100_000)
       // linear would be 10, quadratic 100
       expect(long / short).toBeLessThan(50)
-    }), 120_000)
+    }))
 })

@@ -3,7 +3,9 @@ import { Cause, Effect, Exit } from "effect"
 import { TestClock } from "effect/testing"
 import { GreenPool, type GreenPoolOptions } from "../src/index.ts"
 import { forkNow } from "./support/forkNow.ts"
+import { makePool } from "./support/makePool.ts"
 import { Stage } from "./support/stage.ts"
+import { atRest } from "./support/turns.ts"
 
 /** A pool of size 1 whose slot is taken, and callers that are put in the queue at given seconds. */
 const startsOf = (
@@ -77,5 +79,23 @@ describe("priority", () => {
         const exit = yield* Effect.exit(GreenPool.make({ priorityBoost }))
         expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(RangeError)
       }
+    }))
+})
+
+describe("priorities", () => {
+  it.effect("decide who gets the slots of a pool that grows by several", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(0)
+      const stage = new Stage()
+      for (const priority of [0, 5, 9]) yield* forkNow(pool.run(stage.job(`${priority}`), { priority }))
+      yield* pool.resize(2)
+      yield* atRest
+      expect(stage.started).toEqual(["9", "5"])
+      yield* stage.finishAll
+    }))
+
+  it.effect("are gained by fractions of a second as well", () =>
+    Effect.gen(function*() {
+      expect(yield* startsOf([{ at: 0.2, priority: 0 }, { at: 1.1, priority: 1 }])).toEqual([1, 0])
     }))
 })

@@ -538,7 +538,7 @@ describe("depth", () => {
       expect(yield* nest(depth)).toBe(depth)
       expect((yield* pool.stats).succeeded).toBe(depth)
       yield* expectEmpty(pool)
-    }), 20_000)
+    }))
 
   it.live.each([1, 3, depth * 2])(
     "is no limit for spawn inside spawn on a pool of size %i",
@@ -553,8 +553,7 @@ describe("depth", () => {
         yield* pool.waitall
         expect((yield* pool.stats).succeeded).toBe(depth)
         yield* expectEmpty(pool)
-      }),
-    20_000
+      })
   )
 
   it.live("is no limit for jobs that spawn their successor and end", () =>
@@ -566,7 +565,7 @@ describe("depth", () => {
       yield* pool.waitall
       expect(count).toBe(depth)
       yield* expectEmpty(pool)
-    }), 20_000)
+    }))
 
   it.live(
     "is no limit for the interruption of nested jobs",
@@ -584,7 +583,14 @@ describe("depth", () => {
         yield* pool.waitall
         expect((yield* pool.stats).interrupted).toBe(depth + 1)
         yield* expectWorking(pool)
-      }),
-    20_000
+      })
   )
+})
+
+describe("the counter running", () => {
+  it.effect("does not count borrowers", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(1)
+      expect(yield* pool.run(pool.run(pool.running))).toBe(1)
+    }))
 })

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Config, ConfigProvider, Effect, Exit, Fiber, Layer, Option, Scope, Stream } from "effect"
+import { Config, ConfigProvider, Context, Effect, Exit, Fiber, Layer, Option, Scope, Stream } from "effect"
 import { GreenPool, GreenPoolLive, GreenPoolOptions, InvalidPoolSize, type UnboundedOptions } from "../src/index.ts"
 import { Stage } from "./support/stage.ts"
 import { atRest } from "./support/turns.ts"
@@ -301,4 +301,24 @@ describe("a pool made outside of any fiber's life", () => {
     expect(Effect.runSync(pool.running)).toBe(0)
     Effect.runSync(Scope.close(scope, Exit.void))
   })
+})
+
+describe("one build of the layer of a key", () => {
+  it.effect("makes one pool for all that is built with it", () =>
+    Effect.gen(function*() {
+      const [One, Other] = [Context.Service<GreenPool>("test/One"), Context.Service<GreenPool>("test/Other")]
+      const holding = (key: typeof One) =>
+        Layer.provide(Layer.effect(key, Effect.map(ApiPool, (pool) => pool)), ApiPool.layer)
+      const pools = Effect.all([One, Other]).pipe(Effect.provide(Layer.merge(holding(One), holding(Other))))
+      const [one, other] = yield* pools
+      expect(one).toBe(other)
+    }))
+})
+
+describe("the static imapUnordered", () => {
+  it.effect("is unordered", () =>
+    Effect.gen(function*() {
+      const job = (item: number) => item === 0 ? Effect.as(Effect.yieldNow, item) : Effect.succeed(item)
+      expect(yield* Stream.runCollect(ApiPool.imapUnordered(job, [0, 1]))).toEqual([1, 0])
+    }).pipe(Effect.provide(ApiPool.layer)))
 })

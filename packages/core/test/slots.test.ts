@@ -319,7 +319,25 @@ describe("time in the queue", () => {
         const long = yield* drain(40_000, call)
         // linear would be 8, quadratic 64
         expect(long / short).toBeLessThan(40)
-      }),
-    20_000
+      })
   )
+})
+
+describe("a spawned job that waited", () => {
+  it.effect("starts after its spawner has gone on", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(1)
+      const stage = new Stage()
+      yield* pool.spawn(stage.job("first"))
+      yield* forkNow(Effect.andThen(pool.spawn(stage.job("second")), Effect.sync(() => stage.note("spawner goes on"))))
+      yield* stage.finishAll
+      yield* pool.waitall
+      expect(stage.events).toEqual([
+        "first starts",
+        "first ends",
+        "spawner goes on",
+        "second starts",
+        "second ends"
+      ])
+    }))
 })

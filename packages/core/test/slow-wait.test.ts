@@ -275,3 +275,25 @@ describe("slowWait", () => {
       }
     }))
 })
+
+describe("the warning of slowWait", () => {
+  it.effect("goes by the oldest in the queue, whoever is next", () =>
+    Effect.gen(function*() {
+      const { log, pool } = yield* makeWarning({ size: 0 })
+      yield* forkNow(pool.run(Effect.void))
+      yield* TestClock.adjust("6 seconds")
+      yield* forkNow(pool.run(Effect.void, { priority: 10 }))
+      yield* TestClock.adjust("4 seconds")
+      expect(log).toHaveLength(1)
+    }))
+
+  it.effect("tells the size of the moment", () =>
+    Effect.gen(function*() {
+      const { log, pool } = yield* makeWarning({ size: 2 })
+      for (let job = 0; job < 2; job++) yield* forkNow(pool.run(Effect.never))
+      yield* pool.resize(1)
+      yield* forkNow(pool.run(Effect.void))
+      yield* TestClock.adjust("10 seconds")
+      expect(String(log[0]?.message)).toContain("size 1, running 2, waiting 1")
+    }))
+})

@@ -218,8 +218,7 @@ describe("all pulls of a source run in one fiber, which lives as long as the map
         expect(yield* Stream.runCollect(stream)).toEqual([10_001, 10_002, 10_003])
         expect(yield* Stream.runCollect(Stream.take(stream, 1))).toEqual([10_001])
         yield* expectEmpty(pool)
-      })),
-    60_000
+      }))
   )
 })
 

@@ -231,19 +231,14 @@ export class Actual {
             askOf(order)
           )
         )
-      case "runStream":
-        return this.#over(
-          order.body,
-          Effect.map(
-            Stream.runCollect(
-              this.#pool(order).runStream(
-                Stream.fromEffect(this.#frame(order.body, `runStream ${order.body.id}`, this.#pool(order))),
-                askOf(order)
-              )
-            ),
-            String
-          )
+      case "runStream": {
+        const frame = this.#over(order.body, this.#frame(order.body, `runStream ${order.body.id}`, this.#pool(order)))
+        // On the way from the body to the reader an interruption may take the place of a failure.
+        return Effect.map(
+          Stream.runCollect(this.#pool(order).runStream(Stream.fromEffect(frame), askOf(order))),
+          String
         )
+      }
       case "takeScoped": {
         const frame = this.#frame(
           order.body,

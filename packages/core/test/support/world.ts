@@ -2,7 +2,7 @@
  * A world of its own in which nothing happens by itself: all that fibers and pools schedule goes into one queue, and
  * the test takes it out, task by task. So an interruption can be put at every single step.
  */
-import { Clock, Context, Effect, Exit, type Fiber, Metric, Scheduler, Scope, Tracer } from "effect"
+import { Clock, Context, Effect, Exit, type Fiber, Logger, Metric, Scheduler, Scope, Tracer } from "effect"
 import { GreenPool, type GreenPoolOptions } from "../../src/index.ts"
 import { makeTracer } from "./spans.ts"
 import { VirtualClock } from "./virtual-clock.ts"
@@ -38,7 +38,9 @@ export class World implements Scheduler.Scheduler {
       Context.add(Scheduler.MaxOpsBeforeYield, operations),
       Context.add(Clock.Clock, this.clock),
       Context.add(Tracer.Tracer, this.tracer.tracer),
-      Context.add(Metric.MetricRegistry, this.registry)
+      Context.add(Metric.MetricRegistry, this.registry),
+      // Nothing is printed.
+      Context.add(Logger.CurrentLoggers, new Set())
     )
     return Effect.runForkWith(context)(effect)
   }
