@@ -4,7 +4,7 @@
  */
 
 const left = {
-  "they measure memory, and collect garbage, as only Node can": ["gaps", "imap-memory", "longlife", "many"],
+  "they measure memory, and collect garbage, as only Node can": ["imap-memory", "longlife", "many"],
   "they read the streams of Node": ["source"],
   "they schedule every step themselves, so that all runtimes do the same, and take long": [
     "imap-interruption",

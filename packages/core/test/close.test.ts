@@ -543,3 +543,25 @@ describe("closing a pool", () => {
       expect(isInterrupted(asked)).toBe(true)
     }))
 })
+
+describe("closing a pool", () => {
+  it.effect("waits for the finalizers of all jobs, whichever ends first", () =>
+    Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const pool = yield* Effect.orDie(GreenPool.make({ size: 3 })).pipe(Scope.provide(scope))
+      const stage = new Stage()
+      const names = ["a", "b", "c"]
+      for (const name of names) {
+        yield* pool.spawn(Effect.ensuring(Effect.never, Effect.uninterruptible(stage.job(name))))
+      }
+      yield* atRest
+      const close = yield* forkNow(Scope.close(scope, Exit.void))
+      for (const name of names) {
+        yield* atRest
+        expect(close.pollUnsafe()).toBeUndefined()
+        yield* stage.finish(name)
+      }
+      yield* Fiber.join(close)
+      expect(yield* pool.running).toBe(0)
+    }))
+})

@@ -8,6 +8,7 @@ import { forkNow } from "./support/forkNow.ts"
 import { countSleepers } from "./support/sleepers.ts"
 import { Stage } from "./support/stage.ts"
 import { atRest } from "./support/turns.ts"
+import { World } from "./support/world.ts"
 
 /** A pool that drains, and what closes it. */
 const makeDraining = (options: UnboundedOptions = {}) =>
@@ -355,5 +356,46 @@ describe("a map that has outlived its job", () => {
       expect(stage.started).toEqual(["other"])
       yield* stage.finishAll
       yield* Fiber.join(closing)
+    }))
+})
+
+describe.each([3, 4, 5, 6, 7])("a drain at any moment, when fibers yield every %i operations,", (operations) => {
+  it("ends a map from outside that waits for its source", () => {
+    for (let steps = 0; steps < 60; steps++) {
+      const world = new World()
+      const pool = world.pool(1, { onClose: "drain" })
+      world.get(pool.spawn(Effect.never))
+      const map = world.fork(Stream.runDrain(pool.imap(() => Effect.void, Stream.never)), operations)
+      for (let i = 0; i < steps; i++) world.step()
+      // outside of the world: at once
+      Effect.runFork(Scope.close(world.scope, Exit.void))
+      world.run()
+      const exit = map.pollUnsafe()
+      expect({ steps, ended: exit !== undefined && Exit.hasInterrupts(exit) }).toEqual({ steps, ended: true })
+      expect(world.get(pool.running)).toBe(1)
+    }
+  })
+})
+
+describe("the end of drainTimeout", () => {
+  it.effect("ends waitall with interruption, since the pool is not idle", () =>
+    Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const pool = yield* GreenPool.make({ size: 1, onClose: "drain", drainTimeout: 100 }).pipe(Scope.provide(scope))
+      const stage = new Stage()
+      yield* pool.spawn(Effect.ensuring(Effect.never, stage.gate("finalizer").await))
+      const before = yield* forkNow(pool.waitall)
+      const closing = yield* forkNow(Scope.close(scope, Exit.void))
+      const after = yield* forkNow(pool.waitall)
+      yield* TestClock.adjust(100)
+      yield* atRest
+      for (const waitall of [before, after]) {
+        const exit = waitall.pollUnsafe()
+        expect(exit !== undefined && Exit.hasInterrupts(exit)).toBe(true)
+      }
+      expect(yield* pool.running).toBe(1)
+      yield* stage.finish("finalizer")
+      yield* Fiber.join(closing)
+      expect(yield* pool.running).toBe(0)
     }))
 })

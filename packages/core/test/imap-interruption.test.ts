@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from "@effect/vitest"
-import { Effect, Exit, Option, Stream } from "effect"
+import { Effect, Exit, type Fiber, Option, type Scheduler, Stream } from "effect"
 import type { GreenPool } from "../src/index.ts"
 import { countedSources } from "./support/counted-sources.ts"
 import { expectEmpty } from "./support/counters.ts"
@@ -7,7 +7,7 @@ import { sweep } from "./support/interruption-sweep.ts"
 import { upTo } from "./support/sizes.ts"
 import { turns } from "./support/turns.ts"
 import { mapOf, type Verb, verbs } from "./support/verbs.ts"
-import type { World } from "./support/world.ts"
+import { World } from "./support/world.ts"
 
 // Thousands of runs.
 vi.setConfig({ testTimeout: 30_000 })
@@ -103,3 +103,28 @@ for (const { kind, make } of countedSources) {
     )
   })
 }
+
+describe("on a scheduler that has each fiber yield before each of its first operations", () => {
+  class HesitantWorld extends World {
+    readonly #yields = new Map<Fiber.Fiber<unknown, unknown>, number>()
+
+    override shouldYield(fiber: Parameters<Scheduler.Scheduler["shouldYield"]>[0]): boolean {
+      const yields = this.#yields.get(fiber) ?? 0
+      this.#yields.set(fiber, yields + 1)
+      return yields < 6
+    }
+  }
+
+  it("a resize at any moment reaches the window of a map", () => {
+    for (let steps = 0; steps < 60; steps++) {
+      const world = new HesitantWorld()
+      const pool = world.pool(1)
+      world.fork(Stream.runDrain(pool.imap(() => Effect.never, [0, 1, 2])))
+      for (let i = 0; i < steps; i++) world.step()
+      // outside of the world: at once
+      Effect.runSync(pool.resize(2))
+      world.run()
+      expect({ steps, running: world.get(pool.running) }).toEqual({ steps, running: 2 })
+    }
+  })
+})

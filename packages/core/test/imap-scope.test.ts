@@ -4,9 +4,14 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Scope, Stream } from "effect"
 import { toInternal } from "../src/GreenPool.ts"
+import { GreenPool } from "../src/index.ts"
 import { CountedAsyncIterable, countedSources } from "./support/counted-sources.ts"
 import { expectEmpty } from "./support/counters.ts"
+import { forkNow } from "./support/forkNow.ts"
+import { makePool } from "./support/makePool.ts"
 import { upTo } from "./support/sizes.ts"
+import { Stage } from "./support/stage.ts"
+import { atRest } from "./support/turns.ts"
 import { mapOf, verbs } from "./support/verbs.ts"
 import { World } from "./support/world.ts"
 
@@ -125,4 +130,58 @@ it("a job that closes its own map's scope and goes on is awaited when the pool c
   world.run()
   expect(closing.pollUnsafe()?._tag).toBe("Success")
   expectOver()
+})
+
+describe("a map that is left early", () => {
+  it.effect("interrupts the stream that it reads, in the midst of an item", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(2)
+      const stage = new Stage()
+      const source = Stream.concat(Stream.make("first"), Stream.fromEffect(stage.job("second")))
+      yield* Stream.runDrain(Stream.take(pool.imap(Effect.succeed, source), 1))
+      expect(stage.events).toEqual(["second starts", "second is interrupted"])
+    }))
+})
+
+describe("a map whose pool closes while its reader is away", () => {
+  const closedFor = <A>(map: (pool: GreenPool, close: Effect.Effect<void>) => Stream.Stream<A>) =>
+    Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const pool = yield* Effect.orDie(GreenPool.make({ size: 2 })).pipe(Scope.provide(scope))
+      const close = Scope.close(scope, Exit.void)
+      yield* forkNow(Stream.runForEach(map(pool, close), () => Effect.never))
+      yield* atRest
+      return { pool, close }
+    })
+
+  it.effect("starts no item that its source gives afterwards", () =>
+    Effect.gen(function*() {
+      const stage = new Stage()
+      const source = Stream.concat(
+        Stream.make("first"),
+        Stream.fromEffect(Effect.uninterruptible(Effect.as(stage.gate("source").await, "second")))
+      )
+      const started: Array<string> = []
+      const { close } = yield* closedFor((pool) =>
+        pool.imap((item: string) => Effect.sync(() => started.push(item)), source)
+      )
+      yield* close
+      yield* stage.finish("source")
+      yield* atRest
+      expect(started).toEqual(["first"])
+    }))
+
+  it.effect("interrupts an item that closes it in its first step", () =>
+    Effect.gen(function*() {
+      const stage = new Stage()
+      const { pool } = yield* closedFor((pool, close) =>
+        pool.imap((item: number) =>
+          item < 2
+            ? Effect.void
+            : Effect.andThen(Effect.forkDetach(close, { startImmediately: true }), stage.job("closer")), [0, 1, 2])
+      )
+      // At its next operation, as any job that closes its pool.
+      expect(stage.events).toEqual([])
+      expect(yield* pool.stats).toMatchObject({ running: 0, succeeded: 2, interrupted: 1 })
+    }))
 })

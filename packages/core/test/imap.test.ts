@@ -4,6 +4,8 @@ import { GreenPool, type Source, type Verbs } from "../src/index.ts"
 import { makeStorage, runWith } from "./support/async-storage.ts"
 import { CountedIterable, countedSources } from "./support/counted-sources.ts"
 import { counters, expectEmpty } from "./support/counters.ts"
+import { FiberCounter } from "./support/fiber-counter.ts"
+import { makePool } from "./support/makePool.ts"
 import { MapJobs } from "./support/map-jobs.ts"
 import { Reader } from "./support/reader.ts"
 import { lengthsAround, openSizes, sizes, upTo, windowOf } from "./support/sizes.ts"
@@ -567,4 +569,16 @@ it("waitall in a job of a map is a defect", () => {
   const reader = new Reader(world, pool.imap(() => pool.waitall, [1]))
   reader.readAll()
   expect(Exit.hasDies(reader.exit ?? Exit.void)).toBe(true)
+})
+
+describe("a map of items that are over already", () => {
+  it.effect.each(verbs)("makes no fiber for them: %s", (verb) =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(2)
+      const counter = new FiberCounter()
+      const mapped = mapOf(pool, verb)((item: number) => Effect.succeed(item), Array.from({ length: 100 }, (_, i) => i))
+      expect(yield* Fiber.join(yield* counter.fork(Stream.runCount(mapped)))).toBe(100)
+      // the reader's and the worker's
+      expect(counter.started).toBe(2)
+    }))
 })

@@ -1,11 +1,12 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Context, Effect, Fiber } from "effect"
-import type { GreenPool } from "../src/index.ts"
+import { Context, Effect, Fiber, Stream } from "effect"
+import { GreenPile, type GreenPool } from "../src/index.ts"
 import { expectWorking } from "./support/counters.ts"
 import { forkNow } from "./support/forkNow.ts"
 import { collectGarbage, heap } from "./support/heap.ts"
 import { makePool } from "./support/makePool.ts"
 import { atRest } from "./support/turns.ts"
+import { mapOf, verbs } from "./support/verbs.ts"
 
 describe("a pool that goes on living", () => {
   const Payload = Context.Reference<object | undefined>("test/Payload", { defaultValue: () => undefined })
@@ -127,5 +128,112 @@ describe("a pool that goes on living", () => {
       yield* pool.waitall
       expect(before).toBeGreaterThan(0)
       expect(after - before).toBeLessThan(1_000_000)
+    }))
+})
+
+describe("a pool that is never idle", () => {
+  it.live("keeps nothing of those who were interrupted in waitall", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(1)
+      yield* pool.spawn(Effect.never)
+      const interruptWaiters = (count: number) =>
+        Effect.gen(function*() {
+          for (let i = 0; i < count; i++) {
+            yield* Fiber.interrupt(yield* Effect.forkDetach(pool.waitall, { startImmediately: true }))
+          }
+        })
+      yield* interruptWaiters(1000)
+      const before = yield* heap
+      yield* interruptWaiters(20_000)
+      // less than fifty bytes each
+      expect((yield* heap) - before).toBeLessThan(1_000_000)
+    }))
+})
+
+describe("fibers that outlive their jobs", () => {
+  /** Makes objects and fibers that never end, and tells what is left of the objects. */
+  class Remains {
+    readonly orphans: Array<Fiber.Fiber<unknown>> = []
+    readonly #made: Array<WeakRef<object>> = []
+
+    readonly make = (): object => {
+      const object = { payload: new Uint8Array(1000) }
+      this.#made.push(new WeakRef(object))
+      return object
+    }
+
+    /** A job that leaves a fiber behind and gives an object. */
+    readonly job = Effect.map(Effect.forkDetach(Effect.never, { startImmediately: true }), (orphan) => {
+      this.orphans.push(orphan)
+      return this.make()
+    })
+
+    /** Does something in a fiber of its own, whose end leaves nothing on the stack. */
+    readonly apart = <E>(effect: Effect.Effect<unknown, E>): Effect.Effect<unknown> =>
+      Effect.flatMap(Effect.forkDetach(effect), Fiber.await)
+
+    /** Expects that so many objects were made and that all are gone, but for one that may be in a register. */
+    readonly expectNone = (count: number): Effect.Effect<void> =>
+      Effect.gen({ self: this }, function*() {
+        yield* atRest
+        yield* collectGarbage
+        expect(this.orphans).toHaveLength(20)
+        expect(this.#made).toHaveLength(count)
+        expect(this.#made.filter((one) => one.deref() !== undefined).length).toBeLessThanOrEqual(1)
+        yield* Fiber.interruptAll(this.orphans)
+      })
+  }
+
+  it.live("keep no result of a pile that was read", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(2)
+      const remains = new Remains()
+      for (let i = 0; i < 20; i++) {
+        yield* remains.apart(Effect.scoped(Effect.gen(function*() {
+          const pile = yield* GreenPile.make<object>(pool)
+          yield* pile.spawn(remains.job)
+          yield* Effect.asVoid(pile.next)
+        })))
+      }
+      yield* remains.expectNone(20)
+    }))
+
+  it.live.each(verbs)("keep no item and no result of %s", (verb) =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(2)
+      const remains = new Remains()
+      const items = function*() {
+        for (let i = 0; i < 20; i++) yield remains.make()
+      }
+      yield* remains.apart(
+        Stream.runDrain(mapOf(pool, verb)(() => Effect.andThen(Effect.yieldNow, remains.job), items()))
+      )
+      yield* remains.expectNone(40)
+    }))
+})
+
+describe("a chain of jobs, each of which outlives the one whose slot it has borrowed", () => {
+  it.live("leaves nothing behind in a fiber that outlives the first", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(1)
+      const orphans: Array<Fiber.Fiber<unknown>> = []
+      const detach = <A>(effect: Effect.Effect<A>) => Effect.forkDetach(effect, { startImmediately: true })
+      let left = 0
+      const link: Effect.Effect<void> = Effect.suspend(() =>
+        --left === 0 ? Effect.void : Effect.andThen(Effect.yieldNow, detach(pool.run(link)))
+      )
+      const chain = (length: number) => {
+        left = length
+        const first = Effect.andThen(Effect.map(detach(Effect.never), (orphan) => orphans.push(orphan)), link)
+        return Effect.andThen(pool.run(first), pool.waitall)
+      }
+      yield* chain(1000)
+      const before = yield* heap
+      yield* chain(20_000)
+      // a hundred bytes each
+      expect((yield* heap) - before).toBeLessThan(2_000_000)
+      expect(orphans).toHaveLength(2)
+      expect((yield* pool.stats).succeeded).toBe(21_000)
+      yield* Fiber.interruptAll(orphans)
     }))
 })

@@ -1,11 +1,13 @@
 import { describe, expect, it, vi } from "@effect/vitest"
-import { Cause, Effect, Exit, Option, Scope, Stream } from "effect"
+import { Cause, Effect, Exit, Fiber, Option, Scope, Stream } from "effect"
 import { toInternal } from "../src/GreenPool.ts"
 import { GreenPile, type GreenPool } from "../src/index.ts"
 import { expectEmpty } from "./support/counters.ts"
+import { forkNow } from "./support/forkNow.ts"
 import { sweep } from "./support/interruption-sweep.ts"
+import { makePool } from "./support/makePool.ts"
 import { MapJobs } from "./support/map-jobs.ts"
-import { turns } from "./support/turns.ts"
+import { atRest, turns } from "./support/turns.ts"
 import { World } from "./support/world.ts"
 
 // Thousands of runs.
@@ -284,4 +286,22 @@ describe("a close at any point", () => {
       world.get(expectEmpty(pool))
     }
   })
+})
+
+describe("a reader of a pile that closes", () => {
+  it.effect("does not wait for a job that will never start", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(1)
+      yield* pool.spawn(Effect.never)
+      const scope = yield* Scope.make()
+      const pile = yield* GreenPile.make<void>(pool).pipe(Scope.provide(scope))
+      const spawner = yield* forkNow(pile.spawn(Effect.void))
+      const reader = yield* forkNow(pile.next)
+      yield* atRest
+      expect(reader.pollUnsafe()).toBeUndefined()
+      yield* Scope.close(scope, Exit.void)
+      yield* atRest
+      expect(reader.pollUnsafe()).toEqual(Exit.succeed(Option.none()))
+      expect(Exit.hasInterrupts(yield* Fiber.await(spawner))).toBe(true)
+    }))
 })

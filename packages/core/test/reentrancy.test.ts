@@ -5,7 +5,8 @@ import { counters, expectEmpty, expectWorking } from "./support/counters.ts"
 import { forkNow } from "./support/forkNow.ts"
 import { makePool } from "./support/makePool.ts"
 import { Stage } from "./support/stage.ts"
-import { atRest, until } from "./support/turns.ts"
+import { atRest, later, until } from "./support/turns.ts"
+import { World } from "./support/world.ts"
 
 /** Fills all slots of the pool but one with jobs that go on until the scope closes. */
 const fill = (pool: GreenPool, slots: number) =>
@@ -592,5 +593,84 @@ describe("the counter running", () => {
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       expect(yield* pool.run(pool.run(pool.running))).toBe(1)
+    }))
+})
+
+describe("a fiber that has outlived several jobs around it", () => {
+  it.effect("is outside of all of them, the innermost having ended first", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(1)
+      const stage = new Stage()
+      const fiber = yield* pool.run(pool.run(pool.run(
+        Effect.forkDetach(Effect.andThen(stage.gate("jobs ended").await, Effect.exit(pool.waitall)))
+      )))
+      yield* stage.finish("jobs ended")
+      expect(yield* Fiber.join(fiber)).toEqual(Exit.void)
+    }))
+})
+
+describe("a borrower that outlives a borrower", () => {
+  it.effect("gives its loan back to the job that holds the slot, which keeps it", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(1)
+      const stage = new Stage()
+      const outer = yield* forkNow(pool.run(Effect.andThen(
+        pool.run(Effect.forkDetach(pool.run(stage.job("innermost")), { startImmediately: true })),
+        stage.job("outer")
+      )))
+      const next = yield* forkNow(pool.run(stage.job("next")))
+      expect(yield* counters(pool)).toEqual({ running: 1, free: 0, waiting: 1, borrowed: 1 })
+      yield* stage.finish("innermost")
+      yield* atRest
+      expect(yield* counters(pool)).toEqual({ running: 1, free: 0, waiting: 1, borrowed: 0 })
+      expect(stage.started).toEqual(["innermost", "outer"])
+      yield* stage.finishAll
+      yield* Fiber.join(outer)
+      yield* stage.finish("next")
+      yield* Fiber.join(next)
+      yield* expectWorking(pool)
+    }))
+})
+
+describe("a nested caller whose job ends while he is on his way into the pool", () => {
+  it("borrows nothing of it: its slot has gone to the next in the queue", () => {
+    const operations = 40
+    for (let delay = 0; delay < operations; delay++) {
+      const world = new World()
+      const pool = world.pool(1)
+      const stage = new Stage()
+      let inside = 0
+      let most = 0
+      const alone = Effect.acquireUseRelease(
+        Effect.sync(() => {
+          most = Math.max(most, ++inside)
+        }),
+        () => Effect.andThen(Effect.yieldNow, Effect.yieldNow),
+        () => Effect.sync(() => inside--)
+      )
+      // Ends the job around it, and yields at some step on its way.
+      const caller = Effect.andThen(stage.finish("around"), later(delay, pool.run(alone)))
+      world.fork(pool.run(Effect.andThen(Effect.forkDetach(caller), stage.job("around"))), operations)
+      world.fork(pool.run(alone))
+      world.run()
+      expect(most).toBe(1)
+      world.get(expectWorking(pool))
+      world.close()
+    }
+  })
+})
+
+describe("depth", () => {
+  it.live("is no limit for run in fibers that jobs fork", () =>
+    Effect.gen(function*() {
+      const depth = 30_000
+      const pool = yield* makePool(1)
+      const nest = (level: number): Effect.Effect<number> =>
+        level === depth ? Effect.succeed(0) : Effect.map(
+          Effect.flatMap(Effect.forkChild(pool.run(Effect.suspend(() => nest(level + 1)))), Fiber.join),
+          (count) => count + 1
+        )
+      expect(yield* nest(0)).toBe(depth)
+      expect((yield* pool.stats).succeeded).toBe(depth)
     }))
 })

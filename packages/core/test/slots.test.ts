@@ -5,7 +5,8 @@ import { counters, expectConsistent, expectEmpty, expectWorking } from "./suppor
 import { forkNow } from "./support/forkNow.ts"
 import { makePool } from "./support/makePool.ts"
 import { Stage } from "./support/stage.ts"
-import { atRest, until, untilEffect } from "./support/turns.ts"
+import { atRest, later, until, untilEffect } from "./support/turns.ts"
+import { World } from "./support/world.ts"
 
 const names = (count: number) => Array.from({ length: count }, (_, i) => `${i}`)
 
@@ -340,4 +341,27 @@ describe("a spawned job that waited", () => {
         "second ends"
       ])
     }))
+})
+
+describe("a caller of run who gets his slot, and his turn, before he listens", () => {
+  it("goes on", () => {
+    const operations = 40
+    for (let delay = 0; delay < operations; delay++) {
+      const world = new World()
+      const pool = world.pool(2)
+      const stage = new Stage()
+      world.fork(pool.run(stage.job("holder")))
+      // The holder ends before the turn of the spawned job, which the caller's turn joins.
+      const caller = world.fork(
+        Effect.andThen(
+          Effect.andThen(stage.finish("holder"), pool.spawn(stage.job("spawned"))),
+          later(delay, pool.run(Effect.succeed("went on")))
+        ),
+        operations
+      )
+      world.run()
+      expect(caller.pollUnsafe()).toEqual(Exit.succeed("went on"))
+      world.close()
+    }
+  })
 })

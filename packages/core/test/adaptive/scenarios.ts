@@ -6,7 +6,7 @@ import type { Phase, Scenario } from "./bed.ts"
 import { sources } from "./sources.ts"
 
 /** What a scenario is expected to show beside a goodput near the best. */
-export interface Expected {
+interface Expected {
   /** A mean time in the slot at the best size, roughly: the unit of time. */
   readonly unit: number
   /** Whether the size must not swing: the backend stays what it is. */

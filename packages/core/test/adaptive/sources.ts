@@ -5,7 +5,7 @@ import { Effect, Stream } from "effect"
 import type { GreenPool } from "../../src/index.ts"
 import type { Random, Simulation } from "./simulation.ts"
 
-export type Job = Effect.Effect<void, "overload" | "failure">
+type Job = Effect.Effect<void, "overload" | "failure">
 
 export type Feed = (simulation: Simulation, random: Random, pool: GreenPool, job: Job) => void
 

@@ -15,7 +15,7 @@ interface Queue {
 const MaxTasks = 100_000
 
 /** Until no promise has anything left to do. */
-export const rest = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+const rest = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
 /** Runs tasks in the order in which they were scheduled, and lets no fiber yield before it has to. */
 export class Simulation implements Scheduler.Scheduler {

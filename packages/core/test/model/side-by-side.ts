@@ -39,7 +39,7 @@ export interface Tally {
 /** In the order in which tasks were scheduled, or in one that the seed decides. */
 export type Schedule = number | undefined
 
-export const simulationOf = (schedule: Schedule): Simulation =>
+const simulationOf = (schedule: Schedule): Simulation =>
   schedule === undefined ? new Simulation() : new RandomSimulation(new Random(schedule))
 
 export const runSideBySide = async (

@@ -36,7 +36,7 @@ const heap = faultsOf("internal/heap.ts", ["heap", "shares", "priority"], [
   }
 ])
 
-const shares = faultsOf("internal/shares.ts", ["shares", "shares-property", "admission-corners", "priority"], [
+const shares = faultsOf("internal/shares.ts", ["shares", "shares-property", "priority"], [
   {
     name: "a key whose first caller has left is not ranked anew",
     find: "    if (flow.waiting.first !== undefined) this.backlogged.moved(flow)\n",
@@ -110,13 +110,13 @@ const shares = faultsOf("internal/shares.ts", ["shares", "shares-property", "adm
     name: "keys that were never served are in no order",
     find: "(a.served === b.served && a.joined < b.joined)",
     replace: "false",
-    tests: ["admission-corners", "shares"]
+    tests: ["shares"]
   },
   {
     name: "of keys that were never served the last goes first",
     find: "a.joined < b.joined",
     replace: "a.joined > b.joined",
-    tests: ["admission-corners", "shares"]
+    tests: ["shares"]
   },
   {
     name: "a key in the queue is ranked by its charge alone",
@@ -229,7 +229,7 @@ const alarm = faultsOf("internal/timers.ts", ["bounds", "drain"], [
   }
 ])
 
-const slots = faultsOf("internal/slots.ts", ["shares", "admission-corners", "priority", "bounds"], [
+const slots = faultsOf("internal/slots.ts", ["shares", "priority", "bounds"], [
   {
     name: "nobody has a place within his key",
     find: "    if (claim !== undefined) this.shares?.join(claim, toMillis(job.since - this.began))\n",

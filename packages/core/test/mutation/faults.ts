@@ -102,7 +102,7 @@ const slots = faultsOf("internal/slots.ts", ["reentrancy", "slots", "close"], [
     name: "a borrower that outlives its lender takes the slot of the pool for its own",
     find: "borrower.lender = lender\n",
     replace: "borrower.lender = undefined\n",
-    tests: ["gaps"]
+    tests: ["reentrancy", "longlife"]
   },
   {
     name: "the next lender forgets the borrower that it inherits",
@@ -157,7 +157,7 @@ const pool = faultsOf("internal/pool.ts", ["waitall", "close", "reentrancy"], [
     name: "an interrupted waitall is kept until the pool is idle",
     find: "return Effect.sync(() => waiter.leave())",
     replace: "return Effect.void",
-    tests: ["gaps", "waitall"]
+    tests: ["longlife", "waitall"]
   },
   {
     name: "waitall returns before all have left",
@@ -209,7 +209,7 @@ const pool = faultsOf("internal/pool.ts", ["waitall", "close", "reentrancy"], [
     name: "the close waits for one job only",
     find: "if (--pending === 0) onEnded()",
     replace: "if (--pending >= 0) onEnded()",
-    tests: ["gaps", "close"]
+    tests: ["longlife", "close"]
   },
   {
     name: "the close waits for jobs that have ended already",
@@ -258,13 +258,13 @@ const run = faultsOf("internal/run.ts", ["interruption", "slots", "context", "cl
     name: "run waits for a grant that has come before it listens",
     find: "      if (this.state === \"waiting\") this.resume = resume\n      else resume(this.following)",
     replace: "      this.resume = resume",
-    tests: ["gaps"]
+    tests: ["reentrancy", "longlife"]
   },
   {
     name: "run does not yield, however deep",
     find: "return this.mustYield ? Effect.yieldNow : undefined",
     replace: "return undefined",
-    tests: ["gaps"]
+    tests: ["reentrancy", "longlife"]
   }
 ])
 
@@ -346,7 +346,7 @@ const spawn = faultsOf("internal/spawn.ts", ["interruption", "slots", "context",
     name: "a failure with an interruption beside it is not reported",
     find: "if (exit._tag === \"Success\" || Cause.hasInterruptsOnly(exit.cause)) return",
     replace: "if (exit._tag === \"Success\" || Cause.hasInterrupts(exit.cause)) return",
-    tests: ["reports", "gaps"]
+    tests: ["reports", "longlife"]
   },
   {
     name: "nothing is reported",
@@ -417,7 +417,7 @@ const map = faultsOf(
       name: "a window is roused while nobody listens",
       find: "    if (this.isFillDue) this.pool.tasks.schedule(this.wakeWorker)\n",
       replace: "",
-      tests: ["gaps"]
+      tests: ["reentrancy", "longlife"]
     },
     {
       name: "results of an ordered map come as they finish",
@@ -463,7 +463,7 @@ const map = faultsOf(
       name: "a job that is interrupted in its first step goes on",
       find: "    if (this.interruptor !== undefined) fiber.interruptUnsafe(this.interruptor)\n",
       replace: "",
-      tests: ["gaps"]
+      tests: ["reentrancy", "longlife"]
     },
     {
       name: "a map whose reader left in a step of the source goes on",
@@ -544,7 +544,7 @@ const source = faultsOf("internal/source.ts", ["source", "imap-failure"], [
       "        ended = true\n        const result = iterator.next()\n        if (result.done === true) return End\n        ended = false\n",
     replace:
       "        const result = iterator.next()\n        ended = result.done === true\n        if (ended) return End\n",
-    tests: ["imap-failure", "gaps"]
+    tests: ["imap-failure", "longlife"]
   },
   {
     name: "an async iterator is closed after its end",

@@ -13,7 +13,7 @@ const tally = faultsOf("internal/outcomes.ts", ["slots", "imap", "bounds"], [
     name: "a failure with an interruption beside it counts as interrupted",
     find: "Cause.hasInterruptsOnly(exit.cause)",
     replace: "Cause.hasInterrupts(exit.cause)",
-    tests: ["slots", "reports", "gaps"]
+    tests: ["slots", "reports", "longlife"]
   },
   {
     name: "an interruption counts as a failure",

@@ -3,7 +3,7 @@
  */
 
 /** A turn of the event loop: weak references and finished fibers are let go of between turns. */
-export const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
 /** The bytes that are held when the garbage is collected. */
 export const heldBytes = async (): Promise<number> => {

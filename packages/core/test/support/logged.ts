@@ -4,7 +4,7 @@
 import { type Cause, Effect, Logger, References } from "effect"
 import { atRest } from "./turns.ts"
 
-export interface Entry {
+interface Entry {
   readonly level: string
   readonly message: unknown
   readonly cause: Cause.Cause<unknown>

@@ -28,3 +28,7 @@ export const untilEffect = <R>(
     if (limit === 0) return Effect.die(new Error("this never came true"))
     return Effect.flatMap(Effect.yieldNow, () => untilEffect(condition, limit - 1))
   })
+
+/** The effect, so many operations later. */
+export const later = <A, E>(operations: number, effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+  operations === 0 ? effect : Effect.andThen(Effect.void, later(operations - 1, effect))
