@@ -10,7 +10,7 @@ export const claimsOf = (fence: Fence): ReadonlyArray<string> => {
   let isBlock = false
   for (const line of fence.code.split("\n")) {
     const [, claim] = /(?:^|\s)\/\/ prints (.+)$/.exec(line) ?? []
-    const [, listed] = isBlock ? /^\s*\/\/ ?(.*)$/.exec(line) ?? [] : []
+    const [, listed]: ReadonlyArray<string | undefined> = isBlock ? /^\s*\/\/ ?(.*)$/.exec(line) ?? [] : []
     isBlock = /^\s*\/\/ prints:$/.test(line) || listed !== undefined
     const text = claim ?? listed
     if (text !== undefined) claims.push(inOneLine(text))
