@@ -9,8 +9,8 @@ export const claimsOf = (fence: Fence): ReadonlyArray<string> => {
   const claims: Array<string> = []
   let isBlock = false
   for (const line of fence.code.split("\n")) {
-    const [, claim] = /(?:^|\s)\/\/ prints (.+)$/.exec(line) ?? []
-    const [, listed]: ReadonlyArray<string | undefined> = isBlock ? /^\s*\/\/ ?(.*)$/.exec(line) ?? [] : []
+    const claim = /(?:^|\s)\/\/ prints (.+)$/.exec(line)?.[1]
+    const listed: string | undefined = isBlock ? /^\s*\/\/ ?(.*)$/.exec(line)?.[1] : undefined
     isBlock = /^\s*\/\/ prints:$/.test(line) || listed !== undefined
     const text = claim ?? listed
     if (text !== undefined) claims.push(inOneLine(text))
