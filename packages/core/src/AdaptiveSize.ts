@@ -53,9 +53,9 @@ export type Verdict = "ok" | "overload" | "ignore" | { readonly retryAfter: Dura
  * import { verdictOf } from "@greenpool/core"
  * import { Exit } from "effect"
  *
- * verdictOf(Exit.succeed(1)) // => "ok"
- * verdictOf(Exit.fail({ status: 503 })) // => "overload"
- * verdictOf(Exit.fail({ status: 404 })) // => "ignore"
+ * console.log(verdictOf(Exit.succeed(1))) // prints ok
+ * console.log(verdictOf(Exit.fail({ status: 503 }))) // prints overload
+ * console.log(verdictOf(Exit.fail({ status: 404 }))) // prints ignore
  * ```
  *
  * @category verdicts

@@ -21,7 +21,8 @@ import { type DataLast, type Dual, dual } from "./Verbs.ts"
  * spawned into and never read grows. That is what it is for.
  *
  * A pile can be fed and read from any number of fibers: each result goes to one reader, and readers are served in the
- * order in which they came. When its scope closes, its jobs are interrupted and awaited; other jobs of its pool are not
+ * order in which they came. It has no end of its own: reading ends as soon as nothing is outstanding, even if another
+ * fiber spawns more a moment later. When its scope closes, its jobs are interrupted and awaited; other jobs of its pool are not
  * touched.
  *
  * ```ts import.meta.vitest
@@ -34,7 +35,7 @@ import { type DataLast, type Dual, dual } from "./Verbs.ts"
  *   return yield* Stream.runCollect(pile.results)
  * })
  *
- * await Effect.runPromise(Effect.scoped(program)) // => [1, 4, 9]
+ * console.log(await Effect.runPromise(Effect.scoped(program))) // prints [ 1, 4, 9 ]
  * ```
  *
  * @category models
@@ -51,6 +52,20 @@ export interface GreenPile<in out A, in out E = never, out Rejected = never> {
    * Fails with `PoolFull` if the pool has bounds or the call has a `maxWait`; the failure of the job surfaces where its
    * result is read. O(1); with keys or priorities O(log n) in the number of waiting callers. eventlet's
    * `GreenPile.spawn`.
+   *
+   * ```ts import.meta.vitest
+   * import { GreenPile } from "@greenpool/core"
+   * import { Effect, Stream } from "effect"
+   *
+   * const program = Effect.gen(function*() {
+   *   const pile = yield* GreenPile.make<string>(2)
+   *   yield* pile.spawn(Effect.delay(Effect.succeed("slow"), "5 millis"))
+   *   yield* pile.spawn(Effect.succeed("quick"))
+   *   return yield* Stream.runCollect(pile.results)
+   * })
+   *
+   * console.log(await Effect.runPromise(Effect.scoped(program))) // prints [ 'slow', 'quick' ]
+   * ```
    */
   readonly spawn: <
     Arg extends Effect.Effect<A, E, unknown> | DataLast = DataLast,
@@ -70,16 +85,54 @@ export interface GreenPile<in out A, in out E = never, out Rejected = never> {
    *
    * A failure of a job comes in its place; the next call goes on with the result after it. Interruption loses nothing:
    * the result stays for the next reader. O(1). eventlet's `GreenPile.next`.
+   *
+   * ```ts import.meta.vitest
+   * import { GreenPile } from "@greenpool/core"
+   * import { Effect, Option } from "effect"
+   *
+   * const program = Effect.gen(function*() {
+   *   const pile = yield* GreenPile.make<string>(2)
+   *   yield* pile.spawn(Effect.succeed("one"))
+   *   console.log(Option.getOrElse(yield* pile.next, () => "end")) // prints one
+   *   console.log(Option.getOrElse(yield* pile.next, () => "end")) // prints end
+   * })
+   *
+   * await Effect.runPromise(Effect.scoped(program))
+   * ```
    */
   readonly next: Effect.Effect<Option.Option<A>, E>
 
   /**
    * The results as a stream, up to the first failure; run again, it goes on with the rest. It takes one result at a
-   * time, so leaving it early leaves the rest to the next reader. eventlet's iteration over a `GreenPile`.
+   * time, so leaving it early leaves the rest to the next reader.
+   *
+   * When to use: to read everything that has been spawned, where a failure should end the reading. eventlet's iteration
+   * over a `GreenPile`.
    */
   readonly results: Stream.Stream<A, E>
 
-  /** The exits of all jobs as a stream, which a failing job doesn't end. It takes one at a time, as `results` does. */
+  /**
+   * The exits of all jobs as a stream, which a failing job doesn't end. It takes one at a time, as `results` does.
+   *
+   * When to use: to read everything that has been spawned, failures included.
+   *
+   * ```ts import.meta.vitest
+   * import { GreenPile } from "@greenpool/core"
+   * import { Effect, Stream } from "effect"
+   *
+   * const program = Effect.gen(function*() {
+   *   const pile = yield* GreenPile.make<string, string>(2)
+   *   yield* pile.spawn(Effect.succeed("one"))
+   *   yield* pile.spawn(Effect.fail("broken"))
+   *   yield* Stream.runForEach(pile.exits, (exit) => Effect.sync(() => console.log(exit._tag)))
+   * })
+   *
+   * await Effect.runPromise(Effect.scoped(program))
+   * // prints:
+   * // Success
+   * // Failure
+   * ```
+   */
   readonly exits: Stream.Stream<Exit.Exit<A, E>>
 }
 

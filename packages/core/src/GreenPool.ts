@@ -141,7 +141,20 @@ export const GreenPool: Context.Service<GreenPool, GreenPool> & Verbs<GreenPool>
    *
    * When to use: for a pool that is passed around as a value. For a service, use `layer` or `Service`.
    *
-   * Fails with `InvalidPoolSize` if the size isn't a non-negative safe integer. O(1).
+   * Don't let the pool leave the scope: on a closed pool every verb ends with interruption. Fails with `InvalidPoolSize`
+   * if the size isn't a non-negative safe integer. O(1).
+   *
+   * ```ts import.meta.vitest
+   * import { GreenPool } from "@greenpool/core"
+   * import { Effect } from "effect"
+   *
+   * const program = Effect.gen(function*() {
+   *   const pool = yield* GreenPool.make({ size: 2, name: "import" })
+   *   return yield* pool.run(Effect.succeed("done"))
+   * })
+   *
+   * console.log(await Effect.runPromise(Effect.scoped(program))) // prints done
+   * ```
    */
   readonly make: <const W extends QueueBound = never, const T extends TimeBound = never>(
     options?: GreenPoolOptions<W, T>
@@ -151,16 +164,57 @@ export const GreenPool: Context.Service<GreenPool, GreenPool> & Verbs<GreenPool>
    *
    * When to use: for the one pool of an application. For a second pool, or a pool with `maxWaiting` or `maxWait`, make a
    * key with `Service`: calls through this key never fail with `PoolFull`.
+   *
+   * Provide it once, at the edge of the program. Each call of `layer` returns another layer, and a layer that is provided
+   * in two places is built twice: that makes two pools, each with the whole limit.
+   *
+   * ```ts import.meta.vitest
+   * import { GreenPool } from "@greenpool/core"
+   * import { Effect } from "effect"
+   *
+   * const program = GreenPool.run(Effect.succeed("done"))
+   *
+   * console.log(await Effect.runPromise(program.pipe(Effect.provide(GreenPool.layer({ size: 10 }))))) // prints done
+   * ```
    */
   readonly layer: (options?: UnboundedOptions) => Layer.Layer<GreenPool, InvalidPoolSize>
-  /** As `layer`, with the options from configuration: `GreenPool.layerConfig({ size: Config.Int("POOL_SIZE") })`. */
+  /**
+   * As `layer`, with options from configuration.
+   *
+   * When to use: for a size that differs between environments. Fails with `ConfigError` if the configuration can't be
+   * read, and with `InvalidPoolSize`.
+   *
+   * ```ts import.meta.vitest
+   * import { GreenPool } from "@greenpool/core"
+   * import { Config, ConfigProvider, Effect, Layer } from "effect"
+   *
+   * const env = ConfigProvider.layer(ConfigProvider.fromEnv({ env: { POOL_SIZE: "50" } }))
+   *
+   * const PoolLive = GreenPool.layerConfig({ size: Config.Int("POOL_SIZE") }).pipe(Layer.provide(env))
+   *
+   * console.log(await Effect.runPromise(GreenPool.size.pipe(Effect.provide(PoolLive)))) // prints 50
+   * ```
+   */
   readonly layerConfig: (
     config: Config.Wrap<UnboundedOptions>
   ) => Layer.Layer<GreenPool, InvalidPoolSize | Config.ConfigError>
   /**
-   * Makes the key of a further pool, with its own layer and verbs:
-   * `class ApiPool extends GreenPool.Service<ApiPool>()("app/ApiPool", { size: 10 }) {}`.
-   * Without a `name` the pool has the name of its key.
+   * Makes the key of a further pool, with its own layer and verbs. Without a `name` the pool has the name of its key.
+   *
+   * When to use: for a second pool, and for a pool with `maxWaiting` or `maxWait`, whose calls can fail with `PoolFull`.
+   *
+   * ```ts import.meta.vitest
+   * import { GreenPool } from "@greenpool/core"
+   * import { Effect } from "effect"
+   *
+   * class ApiPool extends GreenPool.Service<ApiPool>()("app/ApiPool", { size: 10, maxWaiting: 50 }) {}
+   *
+   * const answer = ApiPool.run(Effect.succeed("answer")).pipe(
+   *   Effect.catchTag("PoolFull", () => Effect.succeed("try again later"))
+   * )
+   *
+   * console.log(await Effect.runPromise(answer.pipe(Effect.provide(ApiPool.layer)))) // prints answer
+   * ```
    */
   readonly Service: <Self>() => <
     const Id extends string,
@@ -173,7 +227,17 @@ export const GreenPool: Context.Service<GreenPool, GreenPool> & Verbs<GreenPool>
 } = Object.assign(key, verbsOf(key), { make, layer, layerConfig, Service }) as never
 
 /**
- * The layer of a pool of size 1000, as eventlet's: `Effect.provide(GreenPoolLive)`.
+ * The layer of a pool of size 1000, as eventlet's.
+ *
+ * When to use: where 1000 concurrent jobs are fine, such as sleeping or in-memory jobs. For requests to a backend, use
+ * `GreenPool.layer({ size })` with a size that it can take.
+ *
+ * ```ts import.meta.vitest
+ * import { GreenPool, GreenPoolLive } from "@greenpool/core"
+ * import { Effect } from "effect"
+ *
+ * console.log(await Effect.runPromise(GreenPool.size.pipe(Effect.provide(GreenPoolLive)))) // prints 1000
+ * ```
  *
  * @category layers
  * @since 0.1.0

@@ -129,7 +129,9 @@ export interface GreenPoolOptions<
  *
  * const config = ConfigProvider.fromEnv({ env: { pool_size: "7", pool_maxWait: "2 seconds" } })
  *
- * await Effect.runPromise(Effect.scoped(program).pipe(Effect.provide(ConfigProvider.layer(config)))) // => 7
+ * const main = Effect.scoped(program).pipe(Effect.provide(ConfigProvider.layer(config)))
+ *
+ * console.log(await Effect.runPromise(main)) // prints 7
  * ```
  *
  * @category schemas

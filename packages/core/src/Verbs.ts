@@ -57,7 +57,7 @@ export interface Verbs<out I, out Rejected = never> {
    *   return yield* Effect.forEach(jobs, pool.run, { concurrency: "unbounded" })
    * })
    *
-   * await Effect.runPromise(Effect.scoped(program)) // => [1, 4, 9]
+   * console.log(await Effect.runPromise(Effect.scoped(program))) // prints [ 1, 4, 9 ]
    * ```
    */
   readonly run: <Arg extends AnyJob = DataLast, MaxWait extends Duration.Input | undefined = never>(
@@ -86,13 +86,31 @@ export interface Verbs<out I, out Rejected = never> {
    * failure is the failure of its fiber: it surfaces where the fiber is joined.
    *
    * Inside a job of a full pool, the new job borrows the slot of the job around it, and `spawn` then returns when the
-   * new job has ended. Such a job must not wait for anything that its spawner does later.
+   * new job has ended. Such a job must not wait for anything that its spawner does later. In a loop of `spawn`, only the
+   * current call is in the queue, so keys and priorities have nothing to choose from: fork `run` for each job instead.
    *
    * Interruption while it waits leaves the queue and loses nothing. While the new job runs on a borrowed slot, it
    * interrupts the job and waits for its end. After `spawn` has returned, it doesn't touch the job.
    *
    * Fails with `PoolFull` if the pool has bounds or the call has a `maxWait`. O(1); with keys or priorities O(log n) in
    * the number of waiting callers. eventlet's `GreenPool.spawn`.
+   *
+   * ```ts import.meta.vitest
+   * import { GreenPool } from "@greenpool/core"
+   * import { Effect, Fiber } from "effect"
+   *
+   * const program = Effect.gen(function*() {
+   *   const pool = yield* GreenPool.make({ size: 2 })
+   *   const fiber = yield* pool.spawn(Effect.delay(Effect.succeed("report"), "1 millis"))
+   *   console.log("in the meantime")
+   *   console.log(yield* Fiber.join(fiber))
+   * })
+   *
+   * await Effect.runPromise(Effect.scoped(program))
+   * // prints:
+   * // in the meantime
+   * // report
+   * ```
    */
   readonly spawn: <Arg extends AnyJob = DataLast, MaxWait extends Duration.Input | undefined = never>(
     effectOrOptions: Arg | JobOptions<MaxWait>,
@@ -118,6 +136,26 @@ export interface Verbs<out I, out Rejected = never> {
    *
    * In all other respects it is `spawn`: when it waits, when the job starts, what interruption does, and what it fails
    * with. eventlet's `GreenPool.spawn_n`.
+   *
+   * ```ts import.meta.vitest
+   * import { GreenPool } from "@greenpool/core"
+   * import { Effect } from "effect"
+   *
+   * const program = Effect.gen(function*() {
+   *   const pool = yield* GreenPool.make({ size: 2 })
+   *   for (const page of ["/a", "/b", "/c"]) {
+   *     // Waits for a slot, so the loop goes at the pace of the pool.
+   *     yield* pool.spawnN(Effect.sync(() => console.log(`fetched ${page}`)))
+   *   }
+   *   yield* pool.waitall
+   * })
+   *
+   * await Effect.runPromise(Effect.scoped(program))
+   * // prints:
+   * // fetched /a
+   * // fetched /b
+   * // fetched /c
+   * ```
    */
   readonly spawnN: <Arg extends AnyJob = DataLast, MaxWait extends Duration.Input | undefined = never>(
     effectOrOptions: Arg | JobOptions<MaxWait>,
@@ -147,10 +185,11 @@ export interface Verbs<out I, out Rejected = never> {
    * const program = Effect.gen(function*() {
    *   const pool = yield* GreenPool.make({ size: 1 })
    *   const probe = pool.runIfAvailable(Effect.succeed("up"))
-   *   return [yield* probe, yield* pool.run(probe)]
+   *   console.log(Option.getOrElse(yield* probe, () => "busy")) // prints up
+   *   console.log(Option.getOrElse(yield* pool.run(probe), () => "busy")) // prints busy
    * })
    *
-   * await Effect.runPromise(Effect.scoped(program)) // => [Option.some("up"), Option.none()]
+   * await Effect.runPromise(Effect.scoped(program))
    * ```
    */
   readonly runIfAvailable: <Arg extends AnyJob = DataLast>(
@@ -171,6 +210,20 @@ export interface Verbs<out I, out Rejected = never> {
    * It never waits and never borrows: inside a job of a full pool it returns `Option.none()`. That doesn't count as
    * rejected. It can't fail; the failure of the job surfaces where its fiber is joined. O(1). eventlet has no name for
    * it.
+   *
+   * ```ts import.meta.vitest
+   * import { GreenPool } from "@greenpool/core"
+   * import { Effect, Option } from "effect"
+   *
+   * const program = Effect.gen(function*() {
+   *   const pool = yield* GreenPool.make({ size: 1 })
+   *   const refresh = Effect.never
+   *   console.log(Option.isSome(yield* pool.spawnIfAvailable(refresh))) // prints true
+   *   console.log(Option.isSome(yield* pool.spawnIfAvailable(refresh))) // prints false
+   * })
+   *
+   * await Effect.runPromise(Effect.scoped(program))
+   * ```
    */
   readonly spawnIfAvailable: <Arg extends AnyJob = DataLast>(
     effectOrOptions: Arg | KeyOptions,
@@ -193,12 +246,30 @@ export interface Verbs<out I, out Rejected = never> {
    *
    * It is a job like any other: it counts as started and running, and it ends with the exit with which the scope
    * closes. The slot is taken in the same step as its release is added to the scope. What runs in `slot.within` is
-   * inside of the job, so its nested calls can borrow the slot. Interruption while it waits leaves the queue and loses
-   * nothing. Closing the pool interrupts the callers that wait and what runs within, takes the slot back, and doesn't
-   * wait for the scope.
+   * inside the job, so its nested calls can borrow the slot; calls outside `within` wait for another one. Interruption
+   * while it waits leaves the queue and loses nothing. Closing the pool interrupts the callers that wait and what runs
+   * within, takes the slot back, and doesn't wait for the scope.
    *
    * Fails with `PoolFull` if the pool has bounds or the call has a `maxWait`. O(1); with keys or priorities O(log n) in
    * the number of waiting callers. Effect's `Semaphore.takeScoped`; eventlet has no name for it.
+   *
+   * ```ts import.meta.vitest
+   * import { GreenPool } from "@greenpool/core"
+   * import { Effect } from "effect"
+   *
+   * const program = Effect.gen(function*() {
+   *   const pool = yield* GreenPool.make({ size: 1 })
+   *   const session = Effect.gen(function*() {
+   *     const slot = yield* pool.takeScoped()
+   *     console.log(yield* pool.free) // prints 0
+   *     return yield* slot.within(Effect.succeed("answer"))
+   *   })
+   *   console.log(yield* Effect.scoped(session)) // prints answer
+   *   console.log(yield* pool.free) // prints 1
+   * })
+   *
+   * await Effect.runPromise(Effect.scoped(program))
+   * ```
    */
   readonly takeScoped: <MaxWait extends Duration.Input | undefined = never>(
     options?: JobOptions<MaxWait>
@@ -217,6 +288,24 @@ export interface Verbs<out I, out Rejected = never> {
    * Fails with the errors of the stream, and with `PoolFull` if the pool has bounds or the call has a `maxWait`. O(1)
    * for the whole stream; with keys or priorities O(log n) in the number of waiting callers. eventlet has no name for
    * it.
+   *
+   * ```ts import.meta.vitest
+   * import { GreenPool } from "@greenpool/core"
+   * import { Effect, Stream } from "effect"
+   *
+   * const program = Effect.gen(function*() {
+   *   const pool = yield* GreenPool.make({ size: 1 })
+   *   const rows = pool.runStream(Stream.make("row 1", "row 2"))
+   *   yield* Stream.runForEach(rows, (row) => Effect.map(pool.free, (free) => console.log(row, free)))
+   *   console.log(yield* pool.free)
+   * })
+   *
+   * await Effect.runPromise(Effect.scoped(program))
+   * // prints:
+   * // row 1 0
+   * // row 2 0
+   * // 1
+   * ```
    */
   readonly runStream: <Arg extends AnyStream = DataLast, MaxWait extends Duration.Input | undefined = never>(
     streamOrOptions: Arg | JobOptions<MaxWait>,
@@ -247,7 +336,8 @@ export interface Verbs<out I, out Rejected = never> {
    *
    * The first failure in order ends the stream, after all results before it; so does a failure of a source. Jobs in
    * flight are then interrupted and awaited, as they are when the stream is left early or interrupted, and the sources
-   * are closed. An `f` that throws, an iterator that throws, and an argument that is neither a source nor options are
+   * are closed. Behind a slow item the window fills with results and slots become idle: use a larger `window`, or
+   * `imapUnordered`. An `f` that throws, an iterator that throws, and an argument that is neither a source nor options are
    * defects.
    *
    * Its jobs are jobs like any other: they count as running, obey `resize`, and hold up `waitall`. The map has one place
@@ -264,7 +354,7 @@ export interface Verbs<out I, out Rejected = never> {
    *   return yield* Stream.runCollect(pool.imap(line, [1, 2], ["a", "b", "c"]))
    * })
    *
-   * await Effect.runPromise(Effect.scoped(program)) // => ["1 a", "2 b"]
+   * console.log(await Effect.runPromise(Effect.scoped(program))) // prints [ '1 a', '2 b' ]
    * ```
    */
   readonly imap: <X, A, E, R, Args extends ReadonlyArray<unknown> = [MapOptions]>(
@@ -275,7 +365,21 @@ export interface Verbs<out I, out Rejected = never> {
   /**
    * Maps as `imap` does, but emits the results as the jobs finish. The first failure to happen ends the stream.
    *
-   * When to use: where the order doesn't matter, so that a slow item holds nothing up. eventlet has no name for it.
+   * When to use: where the order doesn't matter, so that a slow item holds nothing up. A result doesn't say which item it
+   * belongs to: return both from `f`. eventlet has no name for it.
+   *
+   * ```ts import.meta.vitest
+   * import { GreenPool } from "@greenpool/core"
+   * import { Effect, Stream } from "effect"
+   *
+   * const program = Effect.gen(function*() {
+   *   const pool = yield* GreenPool.make({ size: 2 })
+   *   const after = (millis: number) => Effect.as(Effect.sleep(millis), millis)
+   *   return yield* Stream.runCollect(pool.imapUnordered(after, [50, 1]))
+   * })
+   *
+   * console.log(await Effect.runPromise(Effect.scoped(program))) // prints [ 1, 50 ]
+   * ```
    */
   readonly imapUnordered: <X, A, E, R, Args extends ReadonlyArray<unknown> = [MapOptions]>(
     f: (...items: ItemsOf<Args, X>) => Effect.Effect<A, E, R>,
@@ -286,19 +390,24 @@ export interface Verbs<out I, out Rejected = never> {
    * Maps as `imap` does, but emits the exit of each job, so that a failing job doesn't end the stream. Only a failure of
    * a source does.
    *
-   * When to use: for batches that go on after a failed item, and need the results in order. eventlet has no name for it.
+   * When to use: for batches that go on after a failed item, and need the results in order; `Promise.allSettled` with a
+   * limit. An exit doesn't say which item it belongs to: to know that, use `imap` with an `f` that returns the item and
+   * the `Effect.exit` of its job. eventlet has no name for it.
    *
    * ```ts import.meta.vitest
    * import { GreenPool } from "@greenpool/core"
-   * import { Effect, Exit, Stream } from "effect"
+   * import { Effect, Stream } from "effect"
    *
    * const program = Effect.gen(function*() {
    *   const pool = yield* GreenPool.make({ size: 2 })
    *   const half = (n: number) => n % 2 === 0 ? Effect.succeed(n / 2) : Effect.fail("odd")
-   *   return yield* Stream.runCollect(pool.imapExit(half, [1, 2]))
+   *   yield* Stream.runForEach(pool.imapExit(half, [1, 2]), (exit) => Effect.sync(() => console.log(exit._tag)))
    * })
    *
-   * await Effect.runPromise(Effect.scoped(program)) // => [Exit.fail("odd"), Exit.succeed(1)]
+   * await Effect.runPromise(Effect.scoped(program))
+   * // prints:
+   * // Failure
+   * // Success
    * ```
    */
   readonly imapExit: <X, A, E, R, Args extends ReadonlyArray<unknown> = [MapOptions]>(
@@ -311,6 +420,22 @@ export interface Verbs<out I, out Rejected = never> {
    *
    * When to use: for batches that go on after a failed item, where the order doesn't matter. eventlet has no name for
    * it.
+   *
+   * ```ts import.meta.vitest
+   * import { GreenPool } from "@greenpool/core"
+   * import { Effect, Stream } from "effect"
+   *
+   * const program = Effect.gen(function*() {
+   *   const pool = yield* GreenPool.make({ size: 2 })
+   *   const job = (n: number) => n === 1 ? Effect.as(Effect.sleep("20 millis"), n) : Effect.fail("no")
+   *   yield* Stream.runForEach(pool.imapExitUnordered(job, [1, 2]), (exit) => Effect.sync(() => console.log(exit._tag)))
+   * })
+   *
+   * await Effect.runPromise(Effect.scoped(program))
+   * // prints:
+   * // Failure
+   * // Success
+   * ```
    */
   readonly imapExitUnordered: <X, A, E, R, Args extends ReadonlyArray<unknown> = [MapOptions]>(
     f: (...items: ItemsOf<Args, X>) => Effect.Effect<A, E, R>,
@@ -334,7 +459,7 @@ export interface Verbs<out I, out Rejected = never> {
    *   return yield* Stream.runCollect(pool.starmap((fruit, n) => Effect.succeed(`${n} ${fruit}`), stock))
    * })
    *
-   * await Effect.runPromise(Effect.scoped(program)) // => ["3 apples", "5 pears"]
+   * console.log(await Effect.runPromise(Effect.scoped(program))) // prints [ '3 apples', '5 pears' ]
    * ```
    */
   readonly starmap: {
@@ -367,18 +492,22 @@ export interface Verbs<out I, out Rejected = never> {
    *
    * const program = Effect.gen(function*() {
    *   const pool = yield* GreenPool.make({ size: 2 })
-   *   const visited: Array<number> = []
    *   const visit = (n: number): Effect.Effect<void> =>
    *     Effect.suspend(() => {
-   *       visited.push(n)
+   *       console.log(n)
    *       return n < 3 ? pool.spawnN(visit(n + 1)) : Effect.void
    *     })
    *   yield* pool.spawnN(visit(1))
    *   yield* pool.waitall
-   *   return visited
+   *   console.log("done")
    * })
    *
-   * await Effect.runPromise(Effect.scoped(program)) // => [1, 2, 3]
+   * await Effect.runPromise(Effect.scoped(program))
+   * // prints:
+   * // 1
+   * // 2
+   * // 3
+   * // done
    * ```
    */
   readonly waitall: Effect.Effect<void, never, I>
@@ -394,25 +523,115 @@ export interface Verbs<out I, out Rejected = never> {
    *
    * Fails with `InvalidPoolSize` if the size isn't a non-negative safe integer; the pool then stays as it was. O(1) for
    * each caller that it serves. eventlet's `GreenPool.resize`.
+   *
+   * ```ts import.meta.vitest
+   * import { GreenPool } from "@greenpool/core"
+   * import { Effect, Fiber } from "effect"
+   *
+   * const program = Effect.gen(function*() {
+   *   const pool = yield* GreenPool.make({ size: 0 })
+   *   const caller = yield* Effect.forkChild(pool.run(Effect.succeed("served")))
+   *   yield* pool.resize(1)
+   *   console.log(yield* Fiber.join(caller)) // prints served
+   * })
+   *
+   * await Effect.runPromise(Effect.scoped(program))
+   * ```
    */
   readonly resize: (size: number) => Effect.Effect<void, InvalidPoolSize, I>
 
-  /** How many jobs may hold a slot concurrently. O(1). eventlet's `GreenPool.size`. */
+  /**
+   * How many jobs may hold a slot concurrently.
+   *
+   * When to use: to read back what `resize`, a configuration or an adaptive pool has set. O(1). eventlet's
+   * `GreenPool.size`.
+   *
+   * ```ts import.meta.vitest
+   * import { GreenPool } from "@greenpool/core"
+   * import { Effect } from "effect"
+   *
+   * const program = Effect.flatMap(GreenPool.make({ size: 2 }), (pool) => Effect.andThen(pool.resize(3), pool.size))
+   *
+   * console.log(await Effect.runPromise(Effect.scoped(program))) // prints 3
+   * ```
+   */
   readonly size: Effect.Effect<number, never, I>
 
-  /** `size - running`; negative after a shrink below what runs. O(1). eventlet's `GreenPool.free`. */
+  /**
+   * `size - running`: how many slots are free, negative after a shrink below what runs.
+   *
+   * When to use: to show it, or to decide whether more work should be fetched. To take a slot only if one is free, use
+   * `runIfAvailable`: between reading and taking, another caller may come. O(1). eventlet's `GreenPool.free`.
+   *
+   * ```ts import.meta.vitest
+   * import { GreenPool } from "@greenpool/core"
+   * import { Effect } from "effect"
+   *
+   * const program = Effect.flatMap(GreenPool.make({ size: 2 }), (pool) => pool.run(pool.free))
+   *
+   * console.log(await Effect.runPromise(Effect.scoped(program))) // prints 1
+   * ```
+   */
   readonly free: Effect.Effect<number, never, I>
 
-  /** How many jobs hold a slot, not counting nested jobs on borrowed slots. O(1). eventlet's `GreenPool.running`. */
+  /**
+   * How many jobs hold a slot, not counting nested jobs on borrowed slots.
+   *
+   * When to use: to show it. To wait until nothing runs and nothing waits, use `waitall`. O(1). eventlet's
+   * `GreenPool.running`.
+   *
+   * ```ts import.meta.vitest
+   * import { GreenPool } from "@greenpool/core"
+   * import { Effect } from "effect"
+   *
+   * const program = Effect.flatMap(GreenPool.make({ size: 2 }), (pool) => pool.run(pool.running))
+   *
+   * console.log(await Effect.runPromise(Effect.scoped(program))) // prints 1
+   * ```
+   */
   readonly running: Effect.Effect<number, never, I>
 
-  /** How many callers are in the queue; a map is one caller. O(1). eventlet's `GreenPool.waiting`. */
+  /**
+   * How many callers are in the queue; a map is one caller.
+   *
+   * When to use: to show it, or to notice overload early. To bound it, use `maxWaiting`. O(1). eventlet's
+   * `GreenPool.waiting`.
+   *
+   * ```ts import.meta.vitest
+   * import { GreenPool } from "@greenpool/core"
+   * import { Effect } from "effect"
+   *
+   * const program = Effect.gen(function*() {
+   *   const pool = yield* GreenPool.make({ size: 1 })
+   *   for (let i = 0; i < 3; i++) yield* Effect.forkChild(pool.run(Effect.never))
+   *   yield* Effect.yieldNow
+   *   return yield* pool.waiting
+   * })
+   *
+   * console.log(await Effect.runPromise(Effect.scoped(program))) // prints 2
+   * ```
+   */
   readonly waiting: Effect.Effect<number, never, I>
 
   /**
    * All counters of the same moment.
    *
    * When to use: wherever two figures must agree. For one figure there is `size`, `free`, `running` and `waiting`. O(1).
+   *
+   * ```ts import.meta.vitest
+   * import { GreenPool } from "@greenpool/core"
+   * import { Effect } from "effect"
+   *
+   * const program = Effect.gen(function*() {
+   *   const pool = yield* GreenPool.make({ size: 2 })
+   *   yield* pool.run(Effect.void)
+   *   yield* pool.spawn(Effect.never)
+   *   const { running, started, succeeded } = yield* pool.stats
+   *   return { running, started, succeeded }
+   * })
+   *
+   * console.log(await Effect.runPromise(Effect.scoped(program))) // prints { running: 1, started: 2, succeeded: 1 }
+   * ```
    */
   readonly stats: Effect.Effect<PoolStats, never, I>
 
@@ -421,6 +640,23 @@ export interface Verbs<out I, out Rejected = never> {
    * use.
    *
    * When to use: to see which tenant occupies the pool, and which one waits. O(keys), and free while nobody asks.
+   *
+   * ```ts import.meta.vitest
+   * import { GreenPool } from "@greenpool/core"
+   * import { Effect } from "effect"
+   *
+   * const program = Effect.gen(function*() {
+   *   const pool = yield* GreenPool.make({ size: 1 })
+   *   for (const key of ["tenant 1", "tenant 2"]) yield* Effect.forkChild(pool.run(Effect.never, { key }))
+   *   yield* Effect.yieldNow
+   *   for (const { key, running, waiting } of yield* pool.keys) console.log(key, running, waiting)
+   * })
+   *
+   * await Effect.runPromise(Effect.scoped(program))
+   * // prints:
+   * // tenant 1 1 0
+   * // tenant 2 0 1
+   * ```
    */
   readonly keys: Effect.Effect<ReadonlyArray<KeyStats>, never, I>
 
@@ -433,6 +669,21 @@ export interface Verbs<out I, out Rejected = never> {
    * Each run of the stream starts with the current stats. A slow reader skips to the newest state, and holds nobody up.
    * It costs nothing while nobody waits for it. Read to its end inside a job, it holds up a close that drains, since
    * that waits for the job. Interruption loses nothing. eventlet has no name for it.
+   *
+   * ```ts import.meta.vitest
+   * import { GreenPool } from "@greenpool/core"
+   * import { Effect, Stream } from "effect"
+   *
+   * const program = Effect.gen(function*() {
+   *   const pool = yield* GreenPool.make({ size: 1 })
+   *   for (let i = 0; i < 3; i++) yield* Effect.forkChild(pool.run(Effect.sleep("1 millis")))
+   *   // Waits until one of the three is left.
+   *   yield* pool.changes.pipe(Stream.takeUntil(({ succeeded }) => succeeded === 2), Stream.runDrain)
+   *   return yield* pool.stats
+   * })
+   *
+   * console.log((await Effect.runPromise(Effect.scoped(program))).succeeded) // prints 2
+   * ```
    */
   readonly changes: Stream.Stream<PoolStats, never, I>
 }

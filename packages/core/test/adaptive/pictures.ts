@@ -147,7 +147,7 @@ drawRun(
 )
 drawRun(
   "adaptive-cap",
-  "An adaptive pool finds a cap of 32 calls at once, stays below it, and tries again now and then",
+  "An adaptive pool finds a cap of 32 concurrent calls, stays below it, and tries again now and then",
   {
     name: "cap",
     source: sources.run(300),
@@ -159,5 +159,5 @@ drawRun(
     }))
   },
   80,
-  ["429 above 32 calls at once", "429 above 20"]
+  ["429 above 32 concurrent calls", "429 above 20"]
 )
