@@ -5,9 +5,9 @@ import { Console, Effect, Fiber, FileSystem, Layer, Result, Schedule } from "eff
 import { RateLimiter } from "effect/persistence"
 import { TestClock } from "effect/testing"
 import { setImmediate } from "node:timers/promises"
-import { startApi } from "../src/gallery/llm-api.ts"
 import { llmBatch } from "../src/gallery/llm-batch.ts"
 import { readPrompts } from "../src/gallery/llm-prompts.ts"
+import { startApi } from "./embedded/llm-server.ts"
 import { runExample, startExample } from "./example.ts"
 import { respond, serveRaw } from "./raw-server.ts"
 

@@ -1,6 +1,7 @@
 import { GreenPool } from "@greenpool/core"
-import { Cause, Clock, Console, Duration, Effect, Exit, Stream } from "effect"
+import { Cause, Console, Duration, Effect, Exit, Stream } from "effect"
 import { crawl, type CrawlOptions, Ledger } from "./crawl.ts"
+import { now } from "./host.ts"
 import { showProgress } from "./progress.ts"
 import { makeReport, type Options, toJson, toText } from "./report.ts"
 import { layerClient } from "./request.ts"
@@ -24,7 +25,7 @@ export interface Peak {
 export const check = Effect.fn("check")(function*(start: URL, settings: Settings) {
   const ledger = new Ledger()
   const peak: Peak = { running: 0, waiting: 0 }
-  const began = yield* Clock.monotonicTimeNanos
+  const began = yield* now
   const crawling = Effect.gen(function*() {
     if (!settings.quiet) yield* showProgress(ledger)
     yield* Effect.forkScoped(Stream.runForEach(GreenPool.changes, ({ running, waiting }) =>
@@ -41,12 +42,9 @@ export const check = Effect.fn("check")(function*(start: URL, settings: Settings
     // The pool and the client are closed then: all that ran has ended.
     const exit = yield* Effect.exit(restore(crawling))
     if (Exit.isFailure(exit) && Cause.hasFails(exit.cause)) return yield* Effect.failCause(exit.cause)
-    const millis = Number((yield* Clock.monotonicTimeNanos) - began) / 1e6
-    const report = makeReport(start, ledger, {
-      complete: Exit.isSuccess(exit),
-      millis: Math.round(millis),
-      options: optionsOf(settings)
-    })
+    const millis = Math.round((yield* now) - began)
+    const options = optionsOf(settings)
+    const report = makeReport(start, ledger, { complete: Exit.isSuccess(exit), millis, options })
     yield* Console.log(settings.json ? toJson(report) : toText(report))
     return Exit.isFailure(exit) ? yield* Effect.failCause(exit.cause) : { report, peak }
   }))

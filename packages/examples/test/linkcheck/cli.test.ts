@@ -171,8 +171,8 @@ describe("linkcheck", { concurrent: true, timeout: 60_000 }, () => {
       }))
   }
 
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    it.live(`ends within a second of ${signal}, with 130, the report so far, and nothing left running`, () =>
+  for (const [signal, exitCode] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
+    it.live(`ends within a second of ${signal}, with ${exitCode}, the report so far, and nothing left running`, () =>
       Effect.gen(function*() {
         const asked = Promise.withResolvers<void>()
         const closed = Promise.withResolvers<void>()
@@ -190,7 +190,7 @@ describe("linkcheck", { concurrent: true, timeout: 60_000 }, () => {
         child.kill(signal)
         const { code, stdout } = yield* ended
         assert.isBelow(performance.now() - at, 1000)
-        assert.strictEqual(code, 130)
+        assert.strictEqual(code, exitCode)
         const report = yield* decode(stdout)
         assert.isFalse(report.complete)
         assert.deepStrictEqual(report.ok.map(({ url }) => url), [`${origin}/`])

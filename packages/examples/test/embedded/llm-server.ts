@@ -1,17 +1,7 @@
-import { Clock, Effect, Schema } from "effect"
+import { Clock, Effect } from "effect"
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
-import { serve } from "./serve.ts"
-
-/** What a request for a chat completion has, of all that the API of OpenAI and those like it allow. */
-export const Chat = Schema.Struct({
-  model: Schema.String,
-  messages: Schema.NonEmptyArray(Schema.Struct({ role: Schema.Literal("user"), content: Schema.String }))
-})
-
-/** Of a completion, what matters here. */
-export const Completion = Schema.Struct({
-  choices: Schema.NonEmptyArray(Schema.Struct({ message: Schema.Struct({ content: Schema.String }) }))
-})
+import { Chat, Completion } from "../../src/gallery/llm-request.ts"
+import { serve } from "../../src/gallery/serve.ts"
 
 /**
  * Serves an API on the loopback interface that limits its requests by a token bucket. When that is empty, it refuses all
@@ -78,3 +68,11 @@ export const startApi = Effect.fn("startApi")(
     return { url: `${address}/v1`, counters, answered }
   }
 )
+
+/** One for a run that is given no URL: slower than its client, so that it has something to refuse. */
+export const startDemo = Effect.map(startApi({ rate: 200, burst: 100, failEvery: 50 }), ({ counters, url }) => ({
+  url,
+  summary: () =>
+    `The embedded API received ${counters.requests} requests: ${counters.failed} failed, and ${counters.refused} were ` +
+    `refused in ${counters.pauses} pauses, ${counters.early + counters.strays} of them sent in spite of Retry-After`
+}))
