@@ -2,6 +2,7 @@ import { Duration, Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"
 import { Ended } from "../ended.ts"
 import { count, duration, integer, start, toggle } from "../flags.ts"
+import { pageFlags } from "../live-page.ts"
 import { check, type Settings } from "./check.ts"
 import { USER_AGENT } from "./request.ts"
 
@@ -51,6 +52,8 @@ const input = {
     Flag.filter((name) => /^[\x20-\x7e]+$/.test(name), () => "Expected printable ASCII"),
     Flag.withDefault(USER_AGENT)
   ),
+  adaptive: toggle("adaptive", "Find out how many requests the sites can take, up to --size"),
+  ...pageFlags,
   insecure: toggle("insecure", "Accept certificates that cannot be verified"),
   fragments: toggle("fragments", "End with 1 for a link to a place (#id) that its page does not have, too"),
   json: toggle("json", "Print the report as JSON"),

@@ -47,6 +47,7 @@ const Wait = Schema.Struct({
 /** How the crawl was made, by the options of the command line; times in milliseconds. */
 export const Options = Schema.Struct({
   size: Schema.Int,
+  adaptive: Schema.Boolean,
   maxPages: Schema.NullOr(Schema.Int),
   timeout: Schema.Finite,
   retries: Schema.Int,
