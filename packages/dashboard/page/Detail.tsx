@@ -1,5 +1,6 @@
 // The chosen pool: its picture, its controls, and what has become of it in the last minutes.
 import { useState } from "preact/hooks"
+import { Adaptive } from "./Adaptive.tsx"
 import { duration, tick } from "./figures.ts"
 import * as Figures from "./figures.ts"
 import { Keys } from "./Keys.tsx"
@@ -70,6 +71,7 @@ export const Detail = ({ isStale, model, pool, steers }: Props) => {
         <p class="problem">{entry.ended === "" ? detail.closed : detail.ended(entry.ended)}</p>
       )}
       <Slots pool={pool} />
+      {pool.adaptive !== undefined && <Adaptive found={pool.adaptive} />}
       {steers && entry.steer === true && <Steer pool={pool} />}
       {pool.keys !== undefined && <Keys pool={entry.name} keys={pool.keys} />}
       <div class="plots three">

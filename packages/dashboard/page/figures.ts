@@ -3,6 +3,7 @@ import { units } from "./texts.ts"
 
 const integers = new Intl.NumberFormat(undefined, { maximumFractionDigits: 0 })
 const rates = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 2 })
+const ratios = new Intl.NumberFormat(undefined, { minimumFractionDigits: 2, maximumFractionDigits: 2 })
 const percents = new Intl.NumberFormat(undefined, { style: "percent", maximumFractionDigits: 0 })
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" })
 
@@ -16,6 +17,9 @@ export const count = (value: Figure): string => isFigure(value) ? integers.forma
 /** A number per second, with two digits that mean something. */
 export const rate = (value: Figure): string =>
   !isFigure(value) ? units.none : value >= 100 ? integers.format(value) : rates.format(value)
+
+/** A ratio, such as 0.21. */
+export const ratio = (value: Figure): string => isFigure(value) ? ratios.format(value) : units.none
 
 export const percent = (value: number): string => percents.format(value)
 

@@ -1,5 +1,14 @@
 // What the page knows of the pools: the figures of the last minutes, and the present ones.
-import { type Field, fields, type Frame, type History, type Keys, type Pool, sums } from "../src/internal/wire.ts"
+import {
+  type Adaptive,
+  type Field,
+  fields,
+  type Frame,
+  type History,
+  type Keys,
+  type Pool,
+  sums
+} from "../src/internal/wire.ts"
 import type { Figure } from "./figures.ts"
 import type { states } from "./texts.ts"
 
@@ -16,6 +25,7 @@ export type Counter = "succeeded" | "failed" | "interrupted" | "rejected"
 export class PoolFigures {
   entry: Pool
   keys: Keys | undefined = undefined
+  adaptive: Adaptive | undefined = undefined
   /** The samples of each field, as many as the model has times; null where there is none. */
   readonly columns: ReadonlyArray<Array<number | null>>
   /** The present figures. */
@@ -157,6 +167,7 @@ export class Model {
     for (const pool of this.pools) {
       pool.sample(figures.get(pool.entry.id))
       pool.keys = frame.keys?.[pool.entry.id]
+      pool.adaptive = frame.adaptive?.[pool.entry.id]
     }
     return true
   }

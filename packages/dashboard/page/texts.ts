@@ -71,6 +71,18 @@ export const detail = {
   loading: "Loading the figures…"
 } as const
 
+export const adaptive = {
+  phase: "Adaptive size",
+  phases: { starting: "Starting", steady: "Steady", paused: "Paused by the backend", resting: "Resting" },
+  goodput: "Goodput",
+  perSecond: (rate: string) => `${rate} per second`,
+  latency: "Time in the slot",
+  elasticity: "Elasticity",
+  ceiling: "Ceiling",
+  noCeiling: "None met",
+  cuts: "Cuts"
+} as const
+
 export const steer = {
   size: "Size",
   less: "One less",

@@ -3,13 +3,13 @@
  *
  * @since 0.1.0
  */
-import { InvalidPoolSize, type KeyStats, PoolStats } from "@greenpool/core"
+import { AdaptiveStats, InvalidPoolSize, type KeyStats, type PoolStats } from "@greenpool/core"
 import {
-  Cause,
   Deferred,
   Effect,
   Exit,
   Formatter,
+  Option,
   type Redacted,
   Result,
   Schedule,
@@ -19,6 +19,7 @@ import {
 } from "effect"
 import { HttpClient, HttpClientRequest, type HttpClientResponse } from "effect/http"
 import { Link, type Linked } from "./internal/link.ts"
+import { messageOf } from "./internal/message.ts"
 import * as Wire from "./internal/wire.ts"
 import type { Shown } from "./Shown.ts"
 
@@ -73,15 +74,20 @@ const Hello = Schema.Struct({ process: Schema.String, access: Schema.Literals(["
 const Key = Schema.Tuple([Schema.NullOr(Schema.String), Schema.Finite, Schema.Finite, Schema.Finite])
 
 const Frame = Schema.Struct({
+  sample: Schema.optionalKey(Schema.Finite),
   list: Schema.Finite,
   pools: Schema.optionalKey(Pools),
   figures: Schema.Array(Schema.Array(Schema.Finite)),
-  keys: Schema.optionalKey(Schema.Record(Schema.String, Schema.Struct({ busiest: Schema.Array(Key) })))
+  keys: Schema.optionalKey(Schema.Record(Schema.String, Schema.Struct({ busiest: Schema.Array(Key) }))),
+  // Absent in the feeds of earlier versions, and perhaps richer in later ones: what isn't understood isn't shown.
+  adaptive: Schema.optionalKey(Schema.Record(Schema.String, Schema.Unknown))
 })
 
 const decodeEvent = Schema.decodeEffect(Schema.fromJsonString(Schema.Union([Hello, Frame])))
 
 const decodeHistory = Schema.decodeUnknownEffect(Schema.Struct({ list: Schema.Finite, pools: Pools }))
+
+const decodeAdaptive = Schema.decodeUnknownOption(AdaptiveStats)
 
 const decodeRefused = Schema.decodeUnknownEffect(Schema.Struct({ error: Schema.String }))
 
@@ -99,6 +105,7 @@ class Remote implements Linked {
   private present: PoolStats
   private quantiles: Wire.Figures | undefined = undefined
   private keysInUse: ReadonlyArray<KeyStats> = []
+  private adaptive: AdaptiveStats | undefined = undefined
   private problem: string | undefined = "There is no answer yet."
   private version = 0
   private changed = Deferred.makeUnsafe<void>()
@@ -110,7 +117,7 @@ class Remote implements Linked {
     this.name = name ?? pool
     this.pool = pool
     this.send = send
-    this.present = statsOf(this.name, Wire.fields.slice(0, firstTime).map(() => 0))
+    this.present = Wire.statsOf(this.name, [])
   }
 
   get [Link](): Linked[typeof Link] {
@@ -155,12 +162,14 @@ class Remote implements Linked {
     return list > this.list && pools === undefined
   }
 
-  onFrame({ figures, keys, list, pools }: typeof Frame.Type): void {
+  onFrame({ adaptive, figures, keys, list, pools, sample }: typeof Frame.Type): void {
     if (pools !== undefined && list > this.list) this.onList(list, pools)
     const { entry } = this
     const row = entry && figures.find(([id]) => id === entry.id)
     if (entry === undefined || row === undefined) return
-    this.present = statsOf(this.name, row.slice(1))
+    // Only samples have it: between them, that of the last sample stays.
+    if (sample !== undefined) this.adaptive = Option.getOrUndefined(decodeAdaptive(adaptive?.[entry.id]))
+    this.present = Wire.statsOf(this.name, row.slice(1), this.adaptive)
     if (row.length > firstTime + 1) {
       this.quantiles = row.slice(firstTime + 1)
       this.keysInUse = keys?.[entry.id]?.busiest.map(([key, weight, running, waiting]) => ({
@@ -184,28 +193,6 @@ class Remote implements Linked {
     this.changed = Deferred.makeUnsafe()
     Deferred.doneUnsafe(changed, Exit.void)
   }
-}
-
-const statsOf = (name: string, figures: Wire.Figures): PoolStats => {
-  const of = (field: Wire.Field) => figures[Wire.fields.indexOf(field)] ?? 0
-  return new PoolStats({
-    name,
-    size: of("size"),
-    running: of("running"),
-    free: of("size") - of("running"),
-    waiting: of("waiting"),
-    borrowed: of("borrowed"),
-    started: of("started"),
-    succeeded: of("succeeded"),
-    failed: of("failed"),
-    interrupted: of("interrupted"),
-    rejected: of("rejected")
-  })
-}
-
-const messageOf = (cause: Cause.Cause<unknown>): string => {
-  const error = Cause.squash(cause)
-  return error instanceof Error && error.message !== "" ? error.message : Formatter.format(error)
 }
 
 /** @internal */

@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { GreenPool, PoolStats } from "@greenpool/core"
+import { AdaptiveStats, GreenPool, PoolStats } from "@greenpool/core"
 import { Context, Data, Deferred, Effect, Exit, Fiber, Schedule, Scope, Stream } from "effect"
 import { Dashboard, type Shown } from "../src/index.ts"
-import { sums } from "../src/internal/wire.ts"
+import { statsOf, sums } from "../src/internal/wire.ts"
 import { ask, openFeed, ownMetrics, serve, until } from "./support/serve.ts"
 
 class ApiPool extends GreenPool.Service<ApiPool>()("app/ApiPool", { size: 2, metrics: true }) {}
@@ -10,20 +10,7 @@ class ApiPool extends GreenPool.Service<ApiPool>()("app/ApiPool", { size: 2, met
 class Gone extends Data.TaggedError("Gone")<{ readonly message: string }> {}
 
 const stats = (figures: Partial<ConstructorParameters<typeof PoolStats>[0]> = {}) =>
-  new PoolStats({
-    name: "elsewhere",
-    size: 3,
-    running: 0,
-    free: 3,
-    waiting: 0,
-    borrowed: 0,
-    started: 0,
-    succeeded: 0,
-    failed: 0,
-    interrupted: 0,
-    rejected: 0,
-    ...figures
-  })
+  new PoolStats({ ...statsOf("elsewhere", [3]), ...figures })
 
 const history = (url: string): Effect.Effect<any> => Effect.map(ask(`${url}?history`), ({ body }) => JSON.parse(body))
 
@@ -180,6 +167,31 @@ describe("the feed", { concurrent: true }, () => {
       assert.strictEqual(running.at(-1), 0)
       assert.strictEqual(columns.length, 16)
     }).pipe(Effect.provide(ApiPool.layer), Effect.scoped, ownMetrics))
+
+  it.live("has what adaptive pools have found once a second, and nothing of others", () =>
+    Effect.gen(function*() {
+      const found = {
+        phase: "steady",
+        elasticity: 0.2134567,
+        goodput: 1234.5,
+        latency: 0.05,
+        cuts: 2,
+        ceiling: 37.5
+      } as const
+      const elsewhere: Shown = {
+        stats: Effect.succeed(stats({ adaptive: new AdaptiveStats(found) })),
+        changes: Stream.never
+      }
+      const { url } = yield* serve(Dashboard.layer({
+        pools: [GreenPool.make(), GreenPool.make({ name: "own", adaptive: true }), Effect.succeed(elsewhere)]
+      }))
+      const feed = yield* openFeed(`${url}/greenpool`)
+      yield* until("a sample", () => feed.events.some(({ sample }) => sample !== undefined))
+      assert.deepStrictEqual(feed.events.find(({ sample }) => sample !== undefined).adaptive, {
+        2: { phase: "starting", elasticity: 1, goodput: 0, latency: 0, cuts: 0 },
+        3: { ...found, elasticity: 0.213, goodput: 1230 }
+      })
+    }).pipe(Effect.scoped, ownMetrics))
 
   it.live("has the keys of a pool once a second, if it may", () =>
     Effect.gen(function*() {

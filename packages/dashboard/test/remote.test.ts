@@ -27,7 +27,7 @@ const until = (page: string, isSo: (pool: Listed) => boolean) =>
 describe("a pool of another process", { timeout: 20_000 }, () => {
   it.live("is shown and resized as one of this", () =>
     Effect.gen(function*() {
-      const pool = yield* GreenPool.make({ name: "jobs", size: 4, metrics: true })
+      const pool = yield* GreenPool.make({ name: "jobs", size: 4, metrics: true, adaptive: true })
       const there = yield* serve(
         Dashboard.layer({ pools: [Effect.succeed(pool)], access: Dashboard.password(secret) })
       )
@@ -48,6 +48,13 @@ describe("a pool of another process", { timeout: 20_000 }, () => {
         schedule: Schedule.spaced("50 millis")
       })
       assert.deepInclude(yield* shown.stats, { name: "orders-1 jobs", size: 4, running: 1, free: 3, started: 1 })
+      // It passes on what an adaptive pool has found, from sample to sample.
+      assert.deepInclude((yield* pool.stats).adaptive, { phase: "starting", cuts: 0 })
+      const { adaptive } = yield* Effect.repeat(shown.stats, {
+        until: ({ adaptive }) => adaptive !== undefined,
+        schedule: Schedule.spaced("50 millis")
+      })
+      assert.deepStrictEqual(adaptive, (yield* pool.stats).adaptive)
       assert.strictEqual(
         (yield* command(page, { pool: "orders-1 jobs", command: "resize", size: 9 })).status,
         200

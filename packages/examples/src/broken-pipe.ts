@@ -1,21 +1,16 @@
 // What a program does when nobody reads its output any more, as in `… | head -1`.
-import { Effect, Runtime, Schema } from "effect"
-
-/** The exit code is that of a program that SIGPIPE has ended. */
-export class BrokenPipe extends Schema.TaggedError<BrokenPipe>()("BrokenPipe", {}) {
-  override readonly [Runtime.errorExitCode] = 141
-  override readonly [Runtime.errorReported] = false
-}
+import { Effect } from "effect"
+import { BROKEN_PIPE, Ended } from "./ended.ts"
 
 /** Fails when the standard output or the error stream does. */
-const outputFails = Effect.callback<never, BrokenPipe | Error>((resume) => {
+const outputFails = Effect.callback<never, Ended | Error>((resume) => {
   for (const stream of [process.stdout, process.stderr]) {
     // It stays, for what finalizers print: Node ends a process at an error that nobody listens to.
     stream.on("error", (error: NodeJS.ErrnoException) => {
       const isPipe = error.code === "EPIPE"
       // For a program that has just ended, with its last line.
-      process.exitCode = isPipe ? 141 : 1
-      resume(Effect.fail(isPipe ? new BrokenPipe() : error))
+      process.exitCode = isPipe ? BROKEN_PIPE : 1
+      resume(Effect.fail(isPipe ? new Ended({ exitCode: BROKEN_PIPE }) : error))
     })
   }
 })

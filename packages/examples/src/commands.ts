@@ -3,14 +3,14 @@ import type { Effect } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import * as dashboardPassword from "./dashboard-password.ts"
 import * as dashboard from "./dashboard.ts"
-import { atLeast, expectedUrl, integer, parseUrl, path, port } from "./flags.ts"
+import { count, integer, path, port, start, toggle, url } from "./flags.ts"
 import * as adaptive from "./gallery/adaptive.ts"
 import * as echo from "./gallery/echo.ts"
 import * as feedscraper from "./gallery/feedscraper.ts"
+import { COLUMNS } from "./gallery/import-check.ts"
 import * as importer from "./gallery/importer.ts"
 import * as llmBatch from "./gallery/llm-batch.ts"
 import * as metrics from "./gallery/metrics.ts"
-import { COLUMNS } from "./gallery/orders.ts"
 import * as producerConsumer from "./gallery/producer-consumer.ts"
 import * as recursiveCrawler from "./gallery/recursive-crawler.ts"
 import * as tenants from "./gallery/tenants.ts"
@@ -21,18 +21,11 @@ const listenOn = port("Where to listen (default: any free port)").pipe(Flag.with
 
 const page = port("Where to listen; 0: any free port (default: 3000)").pipe(Flag.withDefault(3000))
 
-const url = (name: string, description: string) =>
-  Flag.String(name).pipe(Flag.withDescription(description), Flag.filterMap(parseUrl, expectedUrl), Flag.optional)
-
 const file = (description: string) =>
   Argument.File("FILE", { mustExist: true }).pipe(Argument.withDescription(description), Argument.optional)
 
 const crawl = {
-  start: Argument.String("URL").pipe(
-    Argument.withDescription("The page to start from; without it, that of an embedded site"),
-    Argument.filterMap(parseUrl, expectedUrl),
-    Argument.optional
-  ),
+  start: start("The page to start from; without it, that of an embedded site"),
   pages: integer("pages", "How many pages are visited at most", 100)
 }
 
@@ -49,13 +42,10 @@ export const commands: Readonly<Record<string, ReturnType<typeof gallery>>> = {
   adaptive: gallery("adaptive", {
     workers: integer("workers", "How many workers the server has", 16),
     seconds: integer("seconds", "How long the client asks", 30),
-    loseAfter: Flag.Int("lose-after").pipe(
-      Flag.withDescription(
-        "Half of the workers go after so many seconds; in a terminal, also whenever Enter is pressed"
-      ),
-      atLeast(1),
-      Flag.optional
-    )
+    loseAfter: count(
+      "lose-after",
+      "Half of the workers go after so many seconds; in a terminal, also whenever Enter is pressed"
+    ).pipe(Flag.optional)
   }, adaptive.main),
   dashboard: gallery("dashboard", { port: page }, dashboard.main),
   "dashboard-password": gallery("dashboard-password", { port: page }, dashboardPassword.main),
@@ -81,10 +71,7 @@ export const commands: Readonly<Record<string, ReturnType<typeof gallery>>> = {
     url: url("url", "The API, such as https://api.openai.com/v1, with its key in API_KEY; without it, an embedded one"),
     model: Flag.String("model").pipe(Flag.withDescription("The model to ask, needed with --url"), Flag.optional),
     size: integer("size", "How many requests are in flight at most", 20),
-    adaptive: Flag.Boolean("adaptive").pipe(
-      Flag.withDescription("Find out how many the API can take, up to --size"),
-      Flag.withDefault(false)
-    ),
+    adaptive: toggle("adaptive", "Find out how many the API can take, up to --size"),
     rate: integer("rate", "Requests a second", 300),
     prompts: integer("prompts", "Without FILE: how many are generated", 2000)
   }, llmBatch.main),

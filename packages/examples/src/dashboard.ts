@@ -1,11 +1,10 @@
 // Four pools with uneven load on a live page: one with a queue that comes and goes, one whose jobs lend their slots to
 // jobs inside them, one that is hardly busy, and one that never fills up. Programs of this machine may resize and pause.
-import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { GreenPool } from "@greenpool/core"
 import { Dashboard } from "@greenpool/dashboard"
-import { Clock, Console, Effect, Layer, Random, Schema } from "effect"
-import { HttpRouter, HttpServer } from "effect/http"
-import { createServer } from "node:http"
+import { Console, Effect, Layer, Random, Schema } from "effect"
+import { clients, waves } from "../test/embedded/clients.ts"
+import { serve } from "./gallery/serve.ts"
 
 /** Calls to an API, for customers of two kinds: twice the share for silver. More than 40 in the queue are rejected. */
 class ApiPool extends GreenPool.Service<ApiPool>()("app/ApiPool", {
@@ -31,19 +30,6 @@ const work = (mean: number, failing = 0) =>
     if ((yield* Random.next) < failing) return yield* new WorkFailed()
   })
 
-/** Starts jobs at random, so many a second. */
-const clients = <E, R>(rate: (seconds: number) => number, job: Effect.Effect<unknown, E, R>) =>
-  Effect.gen(function*() {
-    while (true) {
-      const seconds = (yield* Clock.currentTimeMillis) / 1000
-      // The times between clients that know nothing of each other.
-      yield* Effect.sleep(-1000 * Math.log(1 - (yield* Random.next)) / Math.max(0.1, rate(seconds)))
-      yield* Effect.forkChild(Effect.ignore(job))
-    }
-  })
-
-const waves = (mean: number, seconds: number) => (now: number) => mean * (1 + Math.sin(2 * Math.PI * now / seconds))
-
 const bronzeOrSilver = Effect.flatMap(
   Random.next,
   (random) => ApiPool.run(work(300, 0.03), { key: random < 0.8 ? "bronze" : "silver" })
@@ -61,23 +47,17 @@ const load = Effect.all([
 
 const layerPools = Layer.mergeAll(ApiPool.layer, Thumbnails.layer, Mail.layer, Crawl.layer)
 
-/** The server, on a port of this machine; 0 is any that is free. */
-const layerServer = (port: number) =>
-  HttpRouter.serve(
-    Dashboard.layer({
-      pools: [Crawl, ApiPool, Thumbnails, Mail],
-      title: "Shop backend",
-      access: Dashboard.local("steer"),
-      // These name no persons.
-      keys: true
-    }),
-    { disableLogger: true, disableListenLog: true }
-  ).pipe(Layer.provideMerge(NodeHttpServer.layer(createServer, { host: "127.0.0.1", port })))
+const layerDashboard = Dashboard.layer({
+  pools: [Crawl, ApiPool, Thumbnails, Mail],
+  title: "Shop backend",
+  access: Dashboard.local("steer"),
+  // These name no persons.
+  keys: true
+})
 
 export const main = ({ port }: { readonly port: number }) =>
   Effect.gen(function*() {
-    const { address } = yield* HttpServer.HttpServer
-    yield* Console.log(`The dashboard is at ${HttpServer.formatAddress(address)}/greenpool, until Ctrl-C`)
+    yield* Console.log(`The dashboard is at ${yield* serve(layerDashboard, port)}/greenpool, until Ctrl-C`)
     yield* load
     // The server ends before its pools.
-  }).pipe(Effect.provide(Layer.provideMerge(layerServer(port), layerPools)))
+  }).pipe(Effect.scoped, Effect.provide(layerPools))

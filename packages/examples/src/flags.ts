@@ -1,17 +1,21 @@
 // What the command lines of the examples have in common.
 import { Duration, Option } from "effect"
-import { Flag } from "effect/cli"
+import { Argument, Flag } from "effect/cli"
 
-export const atLeast = (minimum: number) =>
-  Flag.filter((value: number) => value >= minimum, () => `Expected an integer of at least ${minimum}`)
+/** A flag that is off unless it is given. */
+export const toggle = (name: string, description: string): Flag.Flag<boolean> =>
+  Flag.Boolean(name).pipe(Flag.withDescription(description), Flag.withDefault(false))
+
+/** An integer that has to be given, unless a default or `Flag.optional` follows. */
+export const count = (name: string, description: string, minimum = 1): Flag.Flag<number> =>
+  Flag.Int(name).pipe(
+    Flag.withDescription(description),
+    Flag.filter((value) => value >= minimum, () => `Expected an integer of at least ${minimum}`)
+  )
 
 /** An integer with a default, which its description names. */
 export const integer = (name: string, description: string, byDefault: number, minimum = 1): Flag.Flag<number> =>
-  Flag.Int(name).pipe(
-    Flag.withDescription(`${description} (default: ${byDefault})`),
-    atLeast(minimum),
-    Flag.withDefault(byDefault)
-  )
+  count(name, `${description} (default: ${byDefault})`, minimum).pipe(Flag.withDefault(byDefault))
 
 /** The path of a file with a default, which its description names. The empty one, as of an unset variable, is none. */
 export const path = (name: string, description: string, byDefault: string): Flag.Flag<string> =>
@@ -41,14 +45,26 @@ export const parseDuration = (text: string): Option.Option<Duration.Duration> =>
   return Number(amount) > 0 ? Option.fromNullishOr(units[unit]?.(Number(amount))) : Option.none()
 }
 
-export const duration = Flag.filterMap(
-  parseDuration,
-  () => "Expected a duration of more than 0, such as 10, 500ms or 1m"
-)
+export const duration = (name: string, description: string): Flag.Flag<Duration.Duration> =>
+  Flag.String(name).pipe(
+    Flag.withDescription(description),
+    Flag.filterMap(parseDuration, () => "Expected a duration of more than 0, such as 10, 500ms or 1m")
+  )
 
-export const parseUrl = (text: string): Option.Option<URL> => {
+const parseUrl = (text: string): Option.Option<URL> => {
   const url = URL.parse(text)
   return url !== null && /^https?:$/.test(url.protocol) ? Option.some(url) : Option.none()
 }
 
-export const expectedUrl = () => "Expected an http or https URL, such as https://example.com"
+const expectedUrl = () => "Expected an http or https URL, such as https://example.com"
+
+export const url = (name: string, description: string): Flag.Flag<Option.Option<URL>> =>
+  Flag.String(name).pipe(Flag.withDescription(description), Flag.filterMap(parseUrl, expectedUrl), Flag.optional)
+
+/** The argument `URL`: where to start. */
+export const start = (description: string): Argument.Argument<Option.Option<URL>> =>
+  Argument.String("URL").pipe(
+    Argument.withDescription(description),
+    Argument.filterMap(parseUrl, expectedUrl),
+    Argument.optional
+  )

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schedule } from "effect"
 import { startExample } from "./example.ts"
+import { respond, serveRaw } from "./raw-server.ts"
 
 interface History {
   readonly pools: ReadonlyArray<{ readonly id: number; readonly name: string }>
@@ -58,6 +59,43 @@ describe("the dashboard", { timeout: 60_000 }, () => {
       assert.strictEqual(yield* post(page, command, password("correct horse")), 200)
       child.kill("SIGINT")
       assert.deepInclude(yield* ended, { code: 130, stderr: "" })
+    }).pipe(Effect.scoped))
+
+  it.live("of linkcheck shows its pool while it runs, which can be resized", () =>
+    Effect.gen(function*() {
+      const { origin } = yield* serveRaw((socket, path) => {
+        if (path !== "/hang") socket.end(path === "/" ? respond("200 OK", "<a href=/hang>") : respond("404 No", ""))
+      })
+      const args = ["--dashboard", "--json", "--quiet", "--timeout", "1h", "--size", "7"]
+      const { child, ended, said } = yield* startExample("linkcheck", origin, ...args)
+      const [, page = ""] = yield* said(/^The dashboard is at (\S+) while this runs$/m, "stderr")
+      yield* history(page).pipe(
+        Effect.repeat({
+          until: ({ figures, pools }) => pools.length === 1 && total(figures[pools[0]!.id]?.[1]) === 1,
+          schedule: Schedule.spaced("100 millis")
+        })
+      )
+      assert.deepStrictEqual((yield* history(page)).pools.map(({ name }) => name), ["linkcheck"])
+      assert.strictEqual(yield* post(page, { pool: "linkcheck", command: "resize", size: 3 }), 200)
+      assert.strictEqual(yield* post(page, { pool: "linkcheck", command: "resize", size: -1 }), 422)
+      child.kill("SIGINT")
+      assert.strictEqual((yield* ended).code, 130)
+    }).pipe(Effect.scoped))
+
+  it.live("of overload shows the pool of each load in turn", () =>
+    Effect.gen(function*() {
+      const { child, said } = yield* startExample("overload", "--dashboard", "--seconds", "1")
+      const [, page = ""] = yield* said(/^The dashboard is at (\S+) while this runs$/m, "stderr")
+      for (const name of ["none", "maxWaiting"]) {
+        yield* history(page).pipe(
+          Effect.repeat({
+            until: ({ figures, pools }) =>
+              pools.length === 1 && pools[0]!.name === name && total(figures[pools[0]!.id]?.[5]) > 0,
+            schedule: Schedule.spaced("100 millis")
+          })
+        )
+      }
+      child.kill("SIGINT")
     }).pipe(Effect.scoped))
 
   it.live("says so where there is no password", () =>

@@ -17,9 +17,9 @@ export const startExample = (...args: ReadonlyArray<string>) =>
       child.stdout.setEncoding("utf8").on("data", (text: string) => void (output.stdout += text))
       child.stderr.setEncoding("utf8").on("data", (text: string) => void (output.stderr += text))
       const ended = new Promise<Ended>((resolve) => child.on("close", (code) => resolve({ code, ...output })))
-      /** Waits until the standard output matches, and gives the match. */
-      const said = (pattern: RegExp) =>
-        Effect.suspend(() => Effect.fromNullishOr(pattern.exec(output.stdout))).pipe(
+      /** Waits until the standard output, or the error stream, matches, and gives the match. */
+      const said = (pattern: RegExp, stream: "stdout" | "stderr" = "stdout") =>
+        Effect.suspend(() => Effect.fromNullishOr(pattern.exec(output[stream]))).pipe(
           Effect.retry({ schedule: Schedule.spaced("20 millis") })
         )
       return { child, said, ended: Effect.promise(() => ended) }

@@ -33,6 +33,11 @@ const live = (title: string, test: Effect.Effect<void, unknown, Effect.Services<
 // `script` of util-linux runs a command on a terminal of its own.
 const hasTerminals = spawnSync("script", ["--version"]).stdout?.toString().includes("util-linux") ?? false
 
+// Root has no limit of its own. What runs as a user that nobody else is has one, and may still read the checkout.
+const asNobodyElse = ["--reuid=54321", "--regid=54321", "--clear-groups", "--inh-caps=+dac_read_search"]
+const limited = ["setpriv", ...asNobodyElse, "--ambient-caps=+dac_read_search", "prlimit", "--nproc=30"]
+const canLimitProcesses = spawnSync(limited[0]!, [...limited.slice(1), "true"]).status === 0
+
 describe("farm, as a program", { concurrent: true, timeout: 60_000 }, () => {
   live(
     "runs the lines of its standard input, which its jobs cannot read",
@@ -115,6 +120,30 @@ describe("farm, as a program", { concurrent: true, timeout: 60_000 }, () => {
       assert.strictEqual(read("said"), "farm: fewer jobs at once than there are slots: EMFILE: too many open files\n")
       assert.strictEqual(read("log").match(/\t0\t0\tuntil/g)?.length, 40)
     })
+  )
+
+  it.live.skipIf(!canLimitProcesses)(
+    "waits with a job that cannot start for want of processes until another ends, and says so (as root, by setpriv)",
+    () =>
+      Effect.gen(function*() {
+        const { path, read, write } = yield* folder
+        const lines = Array.from({ length: 40 }, (_, index) => `${index}\n`).join("")
+        write("lines", lines)
+        spawnSync("mkfifo", [`${path}/gate`])
+        spawnSync("chmod", ["-R", "a+rwX", path])
+        const main = fileURLToPath(new URL("../src/main.ts", import.meta.url))
+        // Each job is one process, and ends with a line of the gate, once the farm has said that there are too few.
+        const farm = `cd ${path}; exec 3<> gate; (until test -s said; do sleep 0.1; done; yes "" | head -40 >&3) &
+          cd ${path}; ${limited.join(" ")} "$0" "$1" farm --quiet -j 40 --joblog log "$2" lines 2> said`
+        const job = "read _ < gate; echo"
+        const { stdout } = yield* Effect.promise(() =>
+          promisify(execFile)("sh", ["-c", farm, process.execPath, main, job])
+        )
+        assert.strictEqual(stdout, lines)
+        const why = "EAGAIN: resource temporarily unavailable"
+        assert.strictEqual(read("said"), `farm: fewer jobs at once than there are slots: ${why}\n`)
+        assert.strictEqual(read("log").match(/\t0\t0\tread/g)?.length, 40)
+      }).pipe(Effect.scoped, Effect.provide(NodeServices.layer))
   )
 
   live(

@@ -7,7 +7,7 @@ import { DatabaseSync } from "node:sqlite"
 import { openDatabase } from "../src/gallery/import-database.ts"
 import { readRows } from "../src/gallery/import-rows.ts"
 import { importOrders, importRows } from "../src/gallery/importer.ts"
-import { generateOrders } from "../src/gallery/orders.ts"
+import { generateOrders } from "./embedded/orders.ts"
 import { runExample, startExample } from "./example.ts"
 
 const silent = Effect.provideService(Console.Console, { ...globalThis.console, error: () => {} })

@@ -5,9 +5,9 @@ import { Console, Effect, Fiber, FileSystem, Layer, Result, Schedule } from "eff
 import { RateLimiter } from "effect/persistence"
 import { TestClock } from "effect/testing"
 import { setImmediate } from "node:timers/promises"
-import { startApi } from "../src/gallery/llm-api.ts"
 import { llmBatch } from "../src/gallery/llm-batch.ts"
 import { readPrompts } from "../src/gallery/llm-prompts.ts"
+import { startApi } from "./embedded/llm-server.ts"
 import { runExample, startExample } from "./example.ts"
 import { respond, serveRaw } from "./raw-server.ts"
 
@@ -57,6 +57,19 @@ describe("llm-batch", { timeout: 30_000 }, () => {
       assert.isAtLeast(counters.failed, 3)
       assert.deepInclude(counters, { early: 0, strays: 0, requests: 120 + counters.refused + counters.failed })
     }).pipe(silent, Effect.provide(services), Effect.scoped))
+
+  it.live("finds out how many requests the API can take, up to --size, with --adaptive", () =>
+    Effect.gen(function*() {
+      const { answered, inHand, url } = yield* startApi({ rate: 100_000, burst: 100_000, millis: 200 })
+      const out = yield* fileOf("")
+      const args = ["--url", url, "--model", "m", "--out", out, "--prompts", "80", "--rate", "100000", "--size", "40"]
+      const { code } = yield* runExample("llm-batch", "--adaptive", ...args)
+      assert.deepStrictEqual([code, answered.size], [0, 80])
+      // The first leg has four slots, the next twice as many.
+      assert.isAtMost(Math.max(...inHand.slice(0, 10)), 4)
+      assert.isAbove(Math.max(...inHand), 4)
+      assert.isAtMost(Math.max(...inHand), 40)
+    }).pipe(Effect.provide(services), Effect.scoped))
 
   it.live("loses no answer to Ctrl-C, and after a kill goes on with what has no answer", () =>
     Effect.gen(function*() {

@@ -4,7 +4,7 @@ import { Data, Deferred, Effect, Fiber, Metric, Schedule, Schema } from "effect"
 import { HttpClient } from "effect/http"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
-import { Api, clients, startServer } from "../src/gallery/metrics.ts"
+import { Api, load, startServer } from "../src/gallery/metrics.ts"
 import { startExample } from "./example.ts"
 import { observing, prometheus, type Sample, startPrometheus } from "./prometheus.ts"
 
@@ -129,7 +129,7 @@ describe("metrics", { timeout: 30_000, concurrent: true }, () => {
     () =>
       Effect.gen(function*() {
         const address = yield* serve
-        yield* Effect.forkScoped(clients(address, 160))
+        yield* Effect.forkScoped(load(address, 160))
         const { names, query, rules } = yield* startPrometheus(address)
         assert.isNotEmpty(ofPage)
         yield* Effect.forEach(

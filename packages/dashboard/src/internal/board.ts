@@ -1,7 +1,7 @@
 /**
  * The pools that are shown, their samples, and the pages that watch.
  */
-import { InvalidPoolSize, type KeyStats, type PoolStats } from "@greenpool/core"
+import { InvalidPoolSize, type PoolStats } from "@greenpool/core"
 import {
   Cause,
   Clock,
@@ -19,6 +19,8 @@ import {
 import type { Shown } from "../Shown.ts"
 import { gzip } from "./bytes.ts"
 import { linkOf } from "./link.ts"
+import { messageOf } from "./message.ts"
+import { columnsOf, keysOf, Row } from "./row.ts"
 import { Times } from "./times.ts"
 import * as Wire from "./wire.ts"
 
@@ -43,72 +45,6 @@ const listeningInterval = 200
 /** How many frames wait for a page that reads slowly. Older ones are dropped: the next sample has all figures. */
 const frameBuffer = 8
 
-/** How many keys of a pool are shown. */
-const mostKeys = 20
-
-type Unknown = Shown<unknown>
-
-/** A pool that is shown. */
-class Row {
-  readonly id: number
-  readonly name: string
-  readonly shown: Unknown
-  stats: PoolStats
-  /** The last size above 0. */
-  resume = 0
-  /** "" once it has closed, or the error that ended it. */
-  ended: string | undefined = undefined
-  /** Why nothing new comes from another process, as long as that is so. */
-  problem: string | undefined = undefined
-  hasTimes = false
-  hasChanged = true
-  keys: Wire.Keys | undefined = undefined
-  readonly samples: Array<Wire.Figures> = []
-  private listed = ""
-
-  constructor(id: number, name: string, shown: Unknown, stats: PoolStats) {
-    this.id = id
-    this.name = name
-    this.shown = shown
-    this.stats = stats
-    this.update(stats)
-    this.look(linkOf(shown)?.problem, false)
-  }
-
-  update(stats: PoolStats): void {
-    this.stats = stats
-    if (stats.size > 0) this.resume = stats.size
-    this.hasChanged = true
-  }
-
-  /** Looks whether what is listed of it has changed. */
-  look(problem: string | undefined, hasTimes: boolean): boolean {
-    this.problem = problem
-    this.hasTimes ||= hasTimes
-    const before = this.listed
-    this.listed = JSON.stringify(this.entry)
-    return this.listed !== before
-  }
-
-  get isSteerable(): boolean {
-    return this.shown.resize !== undefined && this.ended === undefined && this.problem === undefined
-  }
-
-  get figures(): Wire.Figures {
-    return Wire.figuresOf(this.stats, this.resume)
-  }
-
-  get entry(): Wire.Pool {
-    return {
-      id: this.id,
-      name: this.name,
-      ...(this.ended ?? this.problem) !== undefined && { ended: this.ended ?? this.problem! },
-      ...this.isSteerable && { steer: true },
-      ...this.hasTimes && { times: true }
-    }
-  }
-}
-
 type Frames = Queue.Queue<Uint8Array, Cause.Done>
 
 interface Viewer {
@@ -127,11 +63,6 @@ export interface Refusal {
 export interface Resized {
   readonly from: number
   readonly size: number
-}
-
-const messageOf = (cause: Cause.Cause<unknown>): string => {
-  const error = Cause.squash(cause)
-  return error instanceof Error && error.message !== "" ? error.message : Formatter.format(error)
 }
 
 const encoder = new TextEncoder()
@@ -179,12 +110,12 @@ export class Board {
   readonly run: Effect.Effect<never> = Effect.suspend(() => Effect.raceFirst(this.frames, this.supervision))
 
   /** Shows a pool until the scope closes. */
-  show(shown: Unknown): Effect.Effect<void, never, Scope.Scope> {
+  show(shown: Shown<unknown>): Effect.Effect<void, never, Scope.Scope> {
     return Effect.gen({ self: this }, function*() {
       const first = yield* Effect.exit(shown.stats)
       if (Exit.isFailure(first)) {
         // There is no name yet, and nothing to show; whoever looks should see that something is missing.
-        const row = this.add(shown, { ...nothing, name: "Unknown pool" } as PoolStats)
+        const row = this.add(shown, Wire.statsOf("Unknown pool", []))
         this.end(row, messageOf(first.cause))
         yield* Effect.addFinalizer(() => Effect.sync(() => this.remove(row)))
         return
@@ -197,7 +128,7 @@ export class Board {
     })
   }
 
-  private add(shown: Unknown, stats: PoolStats): Row {
+  private add(shown: Shown<unknown>, stats: PoolStats): Row {
     const names = new Set(this.rows.map(({ name }) => name))
     let name = stats.name
     for (let n = 2; names.has(name); n++) name = `${stats.name} (${n})`
@@ -307,7 +238,7 @@ export class Board {
         } else if (exit.value._tag === "Some") {
           const [stats, keys] = exit.value.value
           row.update(stats)
-          row.keys = keys && busiest(keys)
+          row.keys = keys && keysOf(keys)
         }
       })
     )
@@ -318,13 +249,15 @@ export class Board {
     const isSample = sample !== undefined
     const rows = isSample ? this.rows : this.rows.filter(({ hasChanged }) => hasChanged)
     const keys = isSample ? this.rows.filter(({ keys }) => keys !== undefined && keys.count > 0) : []
+    const adaptive = isSample ? this.rows.filter(({ adaptive }) => adaptive !== undefined) : []
     const frame: Wire.Frame = {
       time: now,
       ...isSample && { sample },
       list: this.list,
       ...this.list !== this.sentList && { pools: this.rows.map(({ entry }) => entry) },
       figures: rows.map((row) => [row.id, ...isSample ? row.samples.at(-1)! : row.figures]),
-      ...keys.length > 0 && { keys: Object.fromEntries(keys.map((row) => [row.id, row.keys!])) }
+      ...keys.length > 0 && { keys: Object.fromEntries(keys.map((row) => [row.id, row.keys!])) },
+      ...adaptive.length > 0 && { adaptive: Object.fromEntries(adaptive.map((row) => [row.id, row.adaptive!])) }
     }
     const bytes = event(frame)
     for (const { frames } of this.viewers) Queue.offerUnsafe(frames, bytes)
@@ -395,7 +328,7 @@ export class Board {
       length: this.settings.history,
       sample: sampleCount,
       times: Wire.differences(this.sampleTimes),
-      figures: Object.fromEntries(this.rows.map(({ id, samples }) => [id, columns(samples)]))
+      figures: Object.fromEntries(this.rows.map(({ id, samples }) => [id, columnsOf(samples)]))
     }
     return Effect.tap(gzip(encoder.encode(JSON.stringify(history))), (bytes) =>
       Effect.sync(() => {
@@ -440,35 +373,7 @@ const closed = "The pool has closed."
 
 const refuse = (status: Refusal["status"], error: string) => Result.fail<Refusal>({ status, error })
 
-const nothing = {
-  name: "",
-  size: 0,
-  running: 0,
-  free: 0,
-  waiting: 0,
-  borrowed: 0,
-  started: 0,
-  succeeded: 0,
-  failed: 0,
-  interrupted: 0,
-  rejected: 0
-}
-
 const keep = <A>(values: Array<A>, value: A, length: number): void => {
   values.push(value)
   if (values.length > length) values.shift()
 }
-
-/** The figures of the samples by field. A pool whose metrics came later has no times in its first samples. */
-const columns = (samples: ReadonlyArray<Wire.Figures>): Wire.History["figures"][string] => {
-  const width = Math.max(0, ...samples.map(({ length }) => length))
-  return Array.from({ length: width }, (_, field) => Wire.differences(samples.map((figures) => figures[field] ?? -1)))
-}
-
-const busiest = (keys: ReadonlyArray<KeyStats>): Wire.Keys => ({
-  count: keys.length,
-  weight: keys.reduce((sum, { weight }) => sum + weight, 0),
-  running: keys.reduce((sum, { running }) => sum + running, 0),
-  busiest: keys.toSorted((a, b) => b.running + b.waiting - a.running - a.waiting).slice(0, mostKeys)
-    .map(({ key, running, waiting, weight }) => [key ?? null, weight, running, waiting])
-})

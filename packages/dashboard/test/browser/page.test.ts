@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { GreenPool } from "@greenpool/core"
+import { AdaptiveStats, GreenPool, PoolStats } from "@greenpool/core"
 import { Deferred, Effect, Exit, Fiber, Scope, Stream } from "effect"
 import { Dashboard, type Shown } from "../../src/index.ts"
+import { statsOf } from "../../src/internal/wire.ts"
 import { act, executablePath, openPage, rowOf, see, seeNot, status } from "../support/browser.ts"
 import { ownMetrics, serve } from "../support/serve.ts"
 
@@ -116,6 +117,50 @@ describe.skipIf(executablePath === undefined)("the page", { timeout: 30_000 }, (
       yield* act(() => page.goto(`${url}/greenpool#nowhere`))
       yield* see(page.getByText("There is no pool named “nowhere” here."))
     }).pipe(Effect.provide(ApiPool.layer), Effect.scoped, ownMetrics))
+
+  it.live("says what an adaptive pool has found", () =>
+    Effect.gen(function*() {
+      const stats = (adaptive: typeof AdaptiveStats.Encoded) =>
+        new PoolStats({ ...statsOf("own", [31, 30]), adaptive: new AdaptiveStats(adaptive) })
+      const steady = {
+        phase: "steady",
+        elasticity: 0.2134,
+        goodput: 618.4,
+        latency: 0.0487,
+        cuts: 3,
+        ceiling: 36
+      } as const
+      let present = stats({ phase: "starting", elasticity: 1, goodput: 0, latency: 0, cuts: 0 })
+      const own: Shown = { stats: Effect.sync(() => present), changes: Stream.never }
+      const { url } = yield* serve(Dashboard.layer({ pools: [Effect.succeed(own), GreenPool.make()] }))
+      const page = yield* openPage(`${url}/greenpool#own`)
+      const found = page.getByRole("region", { name: "own" }).locator("dl > div")
+      yield* see(found)
+      const texts = () => act(async () => (await found.allInnerTexts()).map((text) => text.replace("\n", ": ")))
+      assert.deepStrictEqual(yield* texts(), [
+        "Adaptive size: Starting",
+        "Goodput: –",
+        "Time in the slot: –",
+        "Elasticity: –",
+        "Ceiling: None met",
+        "Cuts: 0"
+      ])
+      present = stats(steady)
+      yield* see(page.getByText("618 per second"))
+      assert.deepStrictEqual(yield* texts(), [
+        "Adaptive size: Steady",
+        "Goodput: 618 per second",
+        "Time in the slot: 49 ms",
+        "Elasticity: 0.21",
+        "Ceiling: 36",
+        "Cuts: 3"
+      ])
+      present = stats({ ...steady, phase: "paused" })
+      yield* see(found.getByText("Paused by the backend"))
+      yield* act(() => page.getByRole("link", { name: "default" }).click())
+      yield* see(page.getByRole("heading", { level: 2, name: "default" }))
+      assert.strictEqual(yield* act(() => page.getByText("Goodput").count()), 0)
+    }).pipe(Effect.scoped, ownMetrics))
 
   it.live("has all that is plotted in a table, too", () =>
     Effect.gen(function*() {

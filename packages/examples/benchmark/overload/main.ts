@@ -1,6 +1,7 @@
 import { Console, Effect } from "effect"
 import { Command } from "effect/cli"
 import { integer } from "../../src/flags.ts"
+import { pageFlags, servePage } from "../../src/live-page.ts"
 import { type Bound, bounds, CAPACITY, SERVICE_TIME, SIZE } from "../../src/overload/server.ts"
 import { run } from "../../src/run.ts"
 import { overload } from "./bounds.ts"
@@ -8,7 +9,7 @@ import { DEADLINE } from "./load.ts"
 import { outcomeHead, outcomeRow, shareHead, shareRow } from "./report.ts"
 import { compete, CONNECTIONS, SIZE as SHARED_SIZE, tenants } from "./tenants.ts"
 
-const input = { seconds: integer("seconds", "How long each of the eight loads is measured", 3) }
+const input = { seconds: integer("seconds", "How long each of the eight loads is measured", 3), ...pageFlags }
 
 /** Loads beyond the capacity, in multiples of it. */
 const LOADS = [1.3, 2]
@@ -40,10 +41,10 @@ const compareKeys = Effect.fnUntraced(function*(seconds: number) {
 const command = Command.make(
   "overload",
   input,
-  Effect.fn("overload")(function*({ seconds }) {
-    yield* compareBounds(seconds)
-    yield* compareKeys(seconds)
-  })
+  Effect.fn("overload")(function*({ dashboard, port, seconds }) {
+    const compare = Effect.andThen(compareBounds(seconds), compareKeys(seconds))
+    yield* dashboard ? Effect.provide(compare, yield* servePage(port)) : compare
+  }, Effect.scoped)
 ).pipe(
   Command.withDescription(
     "Drives an HTTP server, whose requests are jobs of a pool, beyond its capacity: " +

@@ -1,38 +1,24 @@
 // The command line, and what the exit codes mean.
 import { GreenPool } from "@greenpool/core"
-import { Console, Effect, FileSystem, Option, Runtime, Schema, Stdio } from "effect"
+import { Console, Effect, FileSystem, Option, Schema, Stdio } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { availableParallelism } from "node:os"
-import { BrokenPipe } from "../broken-pipe.ts"
-import { atLeast, duration, integer } from "../flags.ts"
+import { BROKEN_PIPE, Ended } from "../ended.ts"
+import { count, duration, integer, toggle } from "../flags.ts"
 import { messageOf, systemErrorOf } from "../message.ts"
 import { farm, Halted } from "./farm.ts"
 import { splitLines } from "./lines.ts"
 import { readPipe } from "./pipe.ts"
 import { openFile } from "./store.ts"
 
-/** Jobs have failed: the exit code is their number, and 101 beyond 100. */
-export class JobsFailed extends Schema.TaggedError<JobsFailed>()("JobsFailed", { count: Schema.Int }) {
-  override readonly [Runtime.errorExitCode] = Math.min(this.count, 101)
-  override readonly [Runtime.errorReported] = false
-}
-
-/** The farm itself cannot go on. */
-class CannotGoOn extends Schema.TaggedError<CannotGoOn>()("CannotGoOn", {}) {
-  override readonly [Runtime.errorExitCode] = 255
-  override readonly [Runtime.errorReported] = false
-}
-
 class BadFile extends Schema.TaggedError<BadFile>()("BadFile", { message: Schema.String }) {}
 
+/** The farm itself cannot go on. */
 const cannotGoOn = Effect.fnUntraced(function*(error: unknown) {
-  if (systemErrorOf(error)?.code === "EPIPE") return yield* new BrokenPipe()
+  if (systemErrorOf(error)?.code === "EPIPE") return yield* new Ended({ exitCode: BROKEN_PIPE })
   yield* Console.error(`farm: ${messageOf(error)}`)
-  return yield* new CannotGoOn()
+  return yield* new Ended({ exitCode: 255 })
 })
-
-const flag = (name: string, description: string) =>
-  Flag.Boolean(name).pipe(Flag.withDescription(description), Flag.withDefault(false))
 
 const input = {
   command: Argument.String("COMMAND").pipe(
@@ -45,33 +31,28 @@ const input = {
     Argument.withDescription("Where the lines are; without it, or as -, on the standard input"),
     Argument.optional
   ),
-  size: Flag.Int("size").pipe(
-    Flag.withAlias("j"),
-    Flag.withAlias("P"),
-    Flag.withDescription("How many jobs run concurrently (default: as many as there are processors; with --tty 1)"),
-    atLeast(1),
-    Flag.optional
-  ),
-  nul: flag("null", "-0: lines end with a NUL byte and not with a newline, as those of find -print0"),
-  tty: flag("tty", "Jobs use the terminal: for input and output, which is not kept, and for its signals"),
-  unordered: flag("unordered", "Print what a job has written when it ends, not in the order of the lines"),
-  window: Flag.Int("window").pipe(
-    Flag.withDescription("How many jobs may have begun whose output is not printed yet (default: 8 times the size)"),
-    atLeast(1),
-    Flag.optional
-  ),
+  size: count(
+    "size",
+    "How many jobs run concurrently (default: as many as there are processors; with --tty 1)"
+  ).pipe(Flag.withAlias("j"), Flag.withAlias("P"), Flag.optional),
+  nul: toggle("null", "-0: lines end with a NUL byte and not with a newline, as those of find -print0"),
+  tty: toggle("tty", "Jobs use the terminal: for input and output, which is not kept, and for its signals"),
+  unordered: toggle("unordered", "Print what a job has written when it ends, not in the order of the lines"),
+  window: count(
+    "window",
+    "How many jobs may have begun whose output is not printed yet (default: 8 times the size)"
+  ).pipe(Flag.optional),
   retries: integer("retries", "How often a job that failed is tried again", 0, 0),
-  timeout: Flag.String("timeout").pipe(
-    Flag.withDescription("Longest time for a try: seconds, or 500ms, 10s, 1m, 1h. It is killed then, and has failed"),
-    duration,
-    Flag.optional
-  ),
-  halt: flag("halt", "End at the first job that fails: kill what runs, start nothing more"),
+  timeout: duration(
+    "timeout",
+    "Longest time for a try: seconds, or 500ms, 10s, 1m, 1h. It is killed then, and has failed"
+  ).pipe(Flag.optional),
+  halt: toggle("halt", "End at the first job that fails: kill what runs, start nothing more"),
   joblog: Flag.String("joblog").pipe(
     Flag.withDescription("Write a row for each job that has ended to this file, as GNU parallel does"),
     Flag.optional
   ),
-  quiet: flag("quiet", "No progress, and no messages about jobs")
+  quiet: toggle("quiet", "No progress, and no messages about jobs")
 }
 
 /** Where the lines come from, and how many bytes there are, as far as that is known. */
@@ -102,13 +83,10 @@ export const farmCommand = Command.make(
         window: Option.getOrUndefined(window),
         total
       }).pipe(Effect.provide(GreenPool.layer({ size: slots, name: "farm" })))
-      if (failed > 0) return yield* new JobsFailed({ count: failed })
+      if (failed > 0) return yield* new Ended({ exitCode: Math.min(failed, 101) })
     },
     Effect.scoped,
-    Effect.catchIf(
-      (error) => !(error instanceof JobsFailed || error instanceof Halted),
-      cannotGoOn
-    )
+    Effect.catchIf((error) => !(error instanceof Ended || error instanceof Halted), cannotGoOn)
   )
 ).pipe(
   Command.withDescription(

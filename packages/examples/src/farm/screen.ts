@@ -1,11 +1,9 @@
 // What is seen of the farm: the output of its jobs, its own messages, and on a terminal a line of progress.
 import { GreenPool } from "@greenpool/core"
-import { Clock, Effect, Schedule, Semaphore, Stdio, Stream, Terminal } from "effect"
+import { Clock, Effect, Schedule, Semaphore, Stdio, Stream } from "effect"
+import { bar, CLEAR, drawnOver, rate } from "../progress.ts"
 import type { Ended } from "./job.ts"
 import type { Store } from "./store.ts"
-
-const BAR = 20
-const CLEAR = "\r\u001b[K"
 
 /** What has been done until now. */
 export interface Tally {
@@ -21,12 +19,9 @@ export const progressLine = (
   { running, size }: { readonly running: number; readonly size: number },
   seconds: number,
   total?: number
-): string => {
-  const filled = total === undefined ? 0 : Math.min(BAR, Math.floor(BAR * bytes / Math.max(1, total)))
-  const bar = total === undefined ? "" : `[${"#".repeat(filled)}${".".repeat(BAR - filled)}] `
-  const rate = seconds > 0 ? Math.round(done / seconds) : 0
-  return `${bar}${done} done, ${failed} failed, ${running} of ${size} running, ${rate}/s`
-}
+): string =>
+  `${total === undefined ? "" : `${bar(bytes, total)} `}${done} done, ${failed} failed, ` +
+  `${running} of ${size} running, ${rate(done, seconds)}`
 
 /** Makes the screen. `quiet` leaves out progress and what is said of jobs. It is cleared when the scope closes. */
 export const makeScreen = Effect.fnUntraced(function*(
@@ -40,7 +35,6 @@ export const makeScreen = Effect.fnUntraced(function*(
 ) {
   const pool = yield* GreenPool
   const stdio = yield* Stdio.Stdio
-  const { columns: width } = yield* Terminal.Terminal
   const showsProgress = !quiet && terminal === undefined && (yield* stdio.stderrIsTerminal)
   const began = yield* Clock.currentTimeMillis
   // One at a time: progress stays out of the output.
@@ -74,9 +68,7 @@ export const makeScreen = Effect.fnUntraced(function*(
     const draw = Effect.gen(function*() {
       if (midLine) return
       const seconds = ((yield* Clock.currentTimeMillis) - began) / 1000
-      // A line that wraps could not be drawn over.
-      const columns = (yield* width) || 80
-      yield* write([CLEAR + progressLine(tally, yield* pool.stats, seconds, total).slice(0, columns - 1)])
+      yield* write([yield* drawnOver(progressLine(tally, yield* pool.stats, seconds, total))])
     }).pipe(one.withPermit, Effect.ignore)
     yield* Effect.addFinalizer(() => midLine ? Effect.void : Effect.ignore(clear))
     yield* Effect.forkScoped(Effect.repeat(draw, Schedule.spaced("100 millis")))

@@ -27,7 +27,8 @@ export interface Script {
   readonly onStderr: (bytes: Buffer) => void
 }
 
-const signalTo = (target: number, signal: NodeJS.Signals | 0): boolean => {
+/** Whether there was something to send the signal to. A negative target is a process group. */
+export const signalTo = (target: number, signal: NodeJS.Signals | 0): boolean => {
   try {
     return process.kill(target, signal)
   } catch {

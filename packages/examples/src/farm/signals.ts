@@ -2,6 +2,7 @@
 // stops the jobs, which are not in the process group of the farm, with it.
 import { GreenPool } from "@greenpool/core"
 import { Effect, Queue } from "effect"
+import { signalTo } from "./shell.ts"
 
 const on = (signal: NodeJS.Signals, listener: () => void) =>
   Effect.acquireRelease(
@@ -26,13 +27,7 @@ export const resizeOnSignals = Effect.fnUntraced(function*<E, R>(say: (text: str
 /** Stops and continues process groups with this process. */
 export const suspendOnSignals = Effect.fnUntraced(function*(groups: ReadonlySet<number>) {
   const toAll = (signal: NodeJS.Signals) => {
-    for (const group of groups) {
-      try {
-        process.kill(-group, signal)
-      } catch {
-        // It has just ended.
-      }
-    }
+    for (const group of groups) signalTo(-group, signal)
   }
   yield* on("SIGTSTP", () => {
     // A process group whose parent is in another session ignores SIGTSTP.

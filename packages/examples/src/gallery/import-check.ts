@@ -1,6 +1,5 @@
 import { Effect, Result, Schema } from "effect"
 import type { Place, Row } from "./import-rows.ts"
-import { COLUMNS } from "./orders.ts"
 
 const digits = (pattern: RegExp) =>
   Schema.String.check(Schema.isPattern(pattern)).pipe(Schema.decodeTo(Schema.FiniteFromString))
@@ -18,6 +17,9 @@ const Order = Schema.Struct({
   day: Schema.String.check(Schema.makeFilter(isDay, { expected: "a date such as 2026-01-31" })),
   note: Schema.String
 })
+
+/** The columns of the CSV. */
+export const COLUMNS = Object.keys(Order.fields)
 
 const decodeOrder = Schema.decodeUnknownResult(Order)
 

@@ -2,10 +2,10 @@
 // in their order, each in one transaction, which also says how far the import is. So it can be stopped at any moment.
 import { GreenPool } from "@greenpool/core"
 import { Clock, Console, Effect, FileSystem, Option, Schedule, Stream } from "effect"
-import { type Batch, check } from "./import-check.ts"
+import { generateOrders } from "../../test/embedded/orders.ts"
+import { type Batch, check, COLUMNS } from "./import-check.ts"
 import { openDatabase } from "./import-database.ts"
 import { ImportError, readRows, type Row } from "./import-rows.ts"
-import { COLUMNS, generateOrders } from "./orders.ts"
 
 /**
  * Checks rows, so many in a batch, and writes the batches in their order. No more batches are in hand than the pool has

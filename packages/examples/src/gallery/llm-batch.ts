@@ -5,20 +5,15 @@ import { Console, Effect, Fiber, Layer, Option, Schedule } from "effect"
 import { CliError } from "effect/cli"
 import { FetchHttpClient } from "effect/http"
 import { RateLimiter } from "effect/persistence"
+import { startDemo } from "../../test/embedded/llm-server.ts"
 import { openAnswers, Unanswered } from "./llm-answers.ts"
-import { generatePrompts, startDemo } from "./llm-demo.ts"
-import { type Prompt, readPrompts } from "./llm-prompts.ts"
+import { generatePrompts, type Prompt, readPrompts } from "./llm-prompts.ts"
 import { type Api, makeRequest } from "./llm-request.ts"
 import { makeWaits } from "./llm-waits.ts"
 
-interface Limits {
-  readonly size: number
-  readonly adaptive?: boolean
-}
-
 /** Asks what has no answer in the file yet, and appends the answers to it. Returns how many there are. */
 export const llmBatch = Effect.fn("llmBatch")(
-  function*(prompts: ReadonlyArray<Prompt>, out: string, api: Api & Limits) {
+  function*(prompts: ReadonlyArray<Prompt>, out: string, api: Api) {
     const { answered, append } = yield* openAnswers(out, prompts)
     const todo = prompts.filter(({ id }) => !answered.has(id))
     const tally = { done: prompts.length - todo.length, failed: 0 }
@@ -60,12 +55,11 @@ export const llmBatch = Effect.fn("llmBatch")(
   Effect.scoped
 )
 
-interface Options extends Limits {
+interface Options extends Pick<Api, "adaptive" | "rate" | "size"> {
   readonly file: Option.Option<string>
   readonly model: Option.Option<string>
   readonly out: string
   readonly prompts: number
-  readonly rate: number
   readonly url: Option.Option<URL>
 }
 

@@ -1,12 +1,25 @@
 import { Clock, Config, Effect, Option, Schema } from "effect"
 import { HttpClient, HttpClientRequest, type HttpClientResponse } from "effect/http"
-import { Chat, Completion } from "./llm-api.ts"
 
-/** How an API is asked: where, which model, and how many times a second. */
+/** What a request for a chat completion has, of all that the API of OpenAI and those like it allow. */
+export const Chat = Schema.Struct({
+  model: Schema.String,
+  messages: Schema.NonEmptyArray(Schema.Struct({ role: Schema.Literal("user"), content: Schema.String }))
+})
+
+/** Of a completion, what matters here. */
+export const Completion = Schema.Struct({
+  choices: Schema.NonEmptyArray(Schema.Struct({ message: Schema.Struct({ content: Schema.String }) }))
+})
+
+/** How an API is asked: where, which model, how many times a second, and how many requests are in flight at most. */
 export interface Api {
   readonly url: string
   readonly model: string
   readonly rate: number
+  readonly size: number
+  /** Whether to find out how many it can take. */
+  readonly adaptive?: boolean
 }
 
 /** The API does not answer the prompt, and says why in its own words. */

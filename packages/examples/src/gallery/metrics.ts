@@ -1,9 +1,10 @@
 // An HTTP server whose requests are jobs of a measured pool: /metrics has the figures in the text format of Prometheus.
 // Clients of its own keep it busy, more and fewer of them in turn, so that there is something to see.
 import { GreenPool, type PoolFull } from "@greenpool/core"
-import { Clock, Console, Effect, Layer, Random, Schema } from "effect"
+import { Console, Effect, Layer, Random, Schema } from "effect"
 import { FetchHttpClient, HttpClient, HttpRouter, HttpServerResponse } from "effect/http"
 import { PrometheusMetrics } from "effect/observability"
+import { clients, waves } from "../../test/embedded/clients.ts"
 import { serve } from "./serve.ts"
 
 /** The pool of all requests. Its name is the label `pool` of all that Prometheus reads. */
@@ -39,23 +40,13 @@ export const startServer = (port: number) =>
     port
   )
 
-/** Clients that come at random: so many a second as half the peak, the peak, half, next to none, in each minute. */
-export const clients = Effect.fnUntraced(function*(address: string, peak: number) {
-  const client = Effect.gen(function*() {
-    const path = (yield* Random.next) < 0.02 ? "/fail" : "/work"
-    // One that has waited too long hangs up, and its job is interrupted or leaves the queue.
-    yield* HttpClient.get(address + path).pipe(Effect.timeout("300 millis"), Effect.ignore)
-  })
-  const start = yield* Clock.currentTimeMillis
-  while (true) {
-    const minutes = ((yield* Clock.currentTimeMillis) - start) / 60_000
-    const rate = peak * (1 + Math.sin(2 * Math.PI * minutes)) / 2
-    // The times between clients that know nothing of each other.
-    const seconds = -Math.log(1 - (yield* Random.next)) / Math.max(rate, 1)
-    yield* Effect.sleep(seconds * 1000)
-    yield* Effect.forkChild(client)
-  }
-})
+/** Clients: so many a second as half the peak, the peak, half, next to none, in each minute. */
+export const load = (address: string, peak: number) => {
+  const path = Effect.map(Random.next, (random) => random < 0.02 ? "/fail" : "/work")
+  const get = Effect.flatMap(path, (path) => HttpClient.get(address + path))
+  // One that has waited too long hangs up, and its job is interrupted or leaves the queue.
+  return clients(waves(peak / 2, 60), Effect.timeout(get, "300 millis"))
+}
 
 const howTo = (address: string) =>
   `listening on ${address}: every request to /work is a job of the pool "api"
@@ -68,6 +59,6 @@ export const main = ({ peak, port }: { readonly peak: number; readonly port: num
   Effect.gen(function*() {
     const address = yield* startServer(port)
     yield* Console.log(howTo(address))
-    return peak > 0 ? yield* clients(address, peak) : yield* Effect.never
+    return peak > 0 ? yield* load(address, peak) : yield* Effect.never
     // The server ends before its pool.
   }).pipe(Effect.scoped, Effect.provide([Api.layer, FetchHttpClient.layer]))

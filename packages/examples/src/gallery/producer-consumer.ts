@@ -3,7 +3,8 @@
 import { GreenPool } from "@greenpool/core"
 import { Console, Effect, Option, Queue } from "effect"
 import { FetchHttpClient } from "effect/http"
-import { NoStartPage, readLinks, startSite } from "./pages.ts"
+import { startSite } from "../../test/embedded/site.ts"
+import { NoStartPage, readLinks } from "./pages.ts"
 
 /** A consumer: what it finds goes into the queue. What fails is reported, and ends nothing else. */
 const consume = (url: string, found: Queue.Enqueue<string>, missing: Set<string>) =>

@@ -2,7 +2,8 @@
 import { GreenPool } from "@greenpool/core"
 import { Console, Effect, Option } from "effect"
 import { FetchHttpClient, type HttpClient } from "effect/http"
-import { NoStartPage, readLinks, startSite } from "./pages.ts"
+import { startSite } from "../../test/embedded/site.ts"
+import { NoStartPage, readLinks } from "./pages.ts"
 
 /** Crawls the site of a page, and returns all its pages that it has found, at most `limit`. */
 export const recursiveCrawler = Effect.fn("recursiveCrawler")(function*(start: string, limit = Infinity) {

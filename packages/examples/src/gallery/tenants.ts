@@ -3,8 +3,8 @@
 import { GreenPool } from "@greenpool/core"
 import { Console, Effect, Layer, LayerMap, Option, Schema } from "effect"
 import { FetchHttpClient, HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
+import { drive } from "../../test/embedded/tenants-load.ts"
 import { serve } from "./serve.ts"
-import { drive } from "./tenants-load.ts"
 
 const bounds = { size: 2, maxWaiting: 50 }
 

@@ -5,8 +5,8 @@ import { GreenPool } from "@greenpool/core"
 import { Console, Effect, Option, Schema } from "effect"
 import { HttpClient, HttpClientRequest, HttpRouter, HttpServerResponse } from "effect/http"
 import { Otlp, OtlpExporter } from "effect/observability"
+import { recordSpans, tree } from "../../test/embedded/span-tree.ts"
 import { serve } from "./serve.ts"
-import { recordSpans, tree } from "./span-tree.ts"
 
 /** The pool of the server. Its name is in the spans of the waits. */
 class Reports extends GreenPool.Service<Reports>()("reports", { size: 1, tracing: true, metrics: true }) {}

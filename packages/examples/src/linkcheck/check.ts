@@ -1,12 +1,20 @@
-import { GreenPool } from "@greenpool/core"
-import { Cause, Clock, Console, Duration, Effect, Exit, Stream } from "effect"
+import { GreenPool, type Verdict } from "@greenpool/core"
+import { Dashboard } from "@greenpool/dashboard"
+import { Cause, Console, Duration, Effect, Exit, Stream } from "effect"
+import { servePage } from "../live-page.ts"
 import { crawl, type CrawlOptions, Ledger } from "./crawl.ts"
+import { now } from "./host.ts"
 import { showProgress } from "./progress.ts"
 import { makeReport, type Options, toJson, toText } from "./report.ts"
-import { layerClient } from "./request.ts"
+import { layerClient, LinkError } from "./request.ts"
 
 export interface Settings extends CrawlOptions {
   readonly size: number
+  /** Whether to find out how many requests the sites can take, `size` at most. */
+  readonly adaptive: boolean
+  /** Whether to show the pool on a live page, and on which port. */
+  readonly dashboard: boolean
+  readonly port: number
   readonly userAgent: string
   readonly insecure: boolean
   readonly fragments: boolean
@@ -20,12 +28,23 @@ export interface Peak {
   waiting: number
 }
 
+/** What a request says about the sites: one that was answered in full is work done, whatever the answer was. */
+const classify = (exit: Exit.Exit<unknown, unknown>): Verdict => {
+  if (Exit.isSuccess(exit)) return "ok"
+  const error = Cause.squash(exit.cause)
+  if (!(error instanceof LinkError)) return "ignore"
+  if (error.status === 429 || error.status === 503 || error.reason === "Timeout") return "overload"
+  return error.reason === "Status" ? "ok" : "ignore"
+}
+
 /** Checks a site and prints the report: also when it was interrupted, on what it has until then. */
 export const check = Effect.fn("check")(function*(start: URL, settings: Settings) {
   const ledger = new Ledger()
   const peak: Peak = { running: 0, waiting: 0 }
-  const began = yield* Clock.monotonicTimeNanos
+  const began = yield* now
+  const { adaptive, dashboard, port, size } = settings
   const crawling = Effect.gen(function*() {
+    if (dashboard) yield* Effect.provide(Dashboard.show(GreenPool), yield* servePage(port))
     if (!settings.quiet) yield* showProgress(ledger)
     yield* Effect.forkScoped(Stream.runForEach(GreenPool.changes, ({ running, waiting }) =>
       Effect.sync(() => {
@@ -35,27 +54,32 @@ export const check = Effect.fn("check")(function*(start: URL, settings: Settings
     yield* crawl(start, ledger, settings)
   }).pipe(
     Effect.scoped,
-    Effect.provide([GreenPool.layer({ size: settings.size, name: "linkcheck" }), layerClient(settings)])
+    Effect.provide([
+      GreenPool.layer({
+        ...(adaptive ? { adaptive: { max: size, classify } } : { size }),
+        name: "linkcheck",
+        metrics: dashboard
+      }),
+      layerClient(settings)
+    ])
   )
   return yield* Effect.uninterruptibleMask(Effect.fnUntraced(function*(restore) {
     // The pool and the client are closed then: all that ran has ended.
     const exit = yield* Effect.exit(restore(crawling))
     if (Exit.isFailure(exit) && Cause.hasFails(exit.cause)) return yield* Effect.failCause(exit.cause)
-    const millis = Number((yield* Clock.monotonicTimeNanos) - began) / 1e6
-    const report = makeReport(start, ledger, {
-      complete: Exit.isSuccess(exit),
-      millis: Math.round(millis),
-      options: optionsOf(settings)
-    })
+    const millis = Math.round((yield* now) - began)
+    const options = optionsOf(settings)
+    const report = makeReport(start, ledger, { complete: Exit.isSuccess(exit), millis, options })
     yield* Console.log(settings.json ? toJson(report) : toText(report))
     return Exit.isFailure(exit) ? yield* Effect.failCause(exit.cause) : { report, peak }
   }))
 })
 
 const optionsOf = (
-  { fragments, headers, insecure, maxPages, maxWait, retries, size, skip, timeout, userAgent }: Settings
+  { adaptive, fragments, headers, insecure, maxPages, maxWait, retries, size, skip, timeout, userAgent }: Settings
 ): typeof Options.Type => ({
   size,
+  adaptive,
   maxPages: maxPages ?? null,
   timeout: Duration.toMillis(timeout),
   retries,

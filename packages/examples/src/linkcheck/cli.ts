@@ -1,14 +1,10 @@
-import { Duration, Effect, Option, Runtime, Schema } from "effect"
-import { Argument, Command, Flag } from "effect/cli"
-import { atLeast, duration, expectedUrl, integer, parseUrl } from "../flags.ts"
+import { Duration, Effect, Option } from "effect"
+import { Command, Flag } from "effect/cli"
+import { Ended } from "../ended.ts"
+import { count, duration, integer, start, toggle } from "../flags.ts"
+import { pageFlags } from "../live-page.ts"
 import { check, type Settings } from "./check.ts"
 import { USER_AGENT } from "./request.ts"
-
-/** The site has broken links: the program ends with exit code 1, after its report. */
-export class BrokenLinks extends Schema.TaggedError<BrokenLinks>()("BrokenLinks", { count: Schema.Int }) {
-  override readonly [Runtime.errorExitCode] = 1
-  override readonly [Runtime.errorReported] = false
-}
 
 const parsePattern = (text: string): Option.Option<RegExp> => {
   try {
@@ -24,32 +20,21 @@ const parseHeader = (text: string): Option.Option<readonly [string, string]> => 
 }
 
 const input = {
-  start: Argument.String("URL").pipe(
-    Argument.withDescription(
-      "The page to start from; the site is all that has its origin. Without it, an embedded site is checked"
-    ),
-    Argument.filterMap(parseUrl, expectedUrl),
-    Argument.optional
-  ),
+  start: start("The page to start from; the site is all that has its origin. Without it, an embedded site is checked"),
   size: integer("size", "How many requests run concurrently", 32),
-  maxPages: Flag.Int("max-pages").pipe(
-    Flag.withDescription("Read the links of so many pages only; links on these are all checked (default: no limit)"),
-    atLeast(1),
-    Flag.optional
-  ),
-  timeout: Flag.String("timeout").pipe(
-    Flag.withDescription(
-      "Longest time for a request: seconds, or 500ms, 10s, 1m (default: 10s; for the embedded site 1.5s)"
-    ),
-    duration,
-    Flag.optional
-  ),
+  maxPages: count(
+    "max-pages",
+    "Read the links of so many pages only; links on these are all checked (default: no limit)"
+  ).pipe(Flag.optional),
+  timeout: duration(
+    "timeout",
+    "Longest time for a request: seconds, or 500ms, 10s, 1m (default: 10s; for the embedded site 1.5s)"
+  ).pipe(Flag.optional),
   retries: integer("retries", "How often a request that failed is tried again, where that may help", 1, 0),
-  maxWait: Flag.String("max-wait").pipe(
-    Flag.withDescription("Longest time a link waits because its host says so: Crawl-delay, Retry-After (default: 5m)"),
-    duration,
-    Flag.withDefault(Duration.minutes(5))
-  ),
+  maxWait: duration(
+    "max-wait",
+    "Longest time a link waits because its host says so: Crawl-delay, Retry-After (default: 5m)"
+  ).pipe(Flag.withDefault(Duration.minutes(5))),
   skip: Flag.String("skip").pipe(
     Flag.withMetavar("PATTERN"),
     Flag.withDescription("Leave out links whose URL matches this regular expression. May be repeated"),
@@ -67,36 +52,32 @@ const input = {
     Flag.filter((name) => /^[\x20-\x7e]+$/.test(name), () => "Expected printable ASCII"),
     Flag.withDefault(USER_AGENT)
   ),
-  insecure: Flag.Boolean("insecure").pipe(
-    Flag.withDescription("Accept certificates that cannot be verified"),
-    Flag.withDefault(false)
-  ),
-  fragments: Flag.Boolean("fragments").pipe(
-    Flag.withDescription("End with 1 for a link to a place (#id) that its page does not have, too"),
-    Flag.withDefault(false)
-  ),
-  json: Flag.Boolean("json").pipe(Flag.withDescription("Print the report as JSON"), Flag.withDefault(false)),
-  quiet: Flag.Boolean("quiet").pipe(Flag.withDescription("Print the report only, no progress"), Flag.withDefault(false))
+  adaptive: toggle("adaptive", "Find out how many requests the sites can take, up to --size"),
+  ...pageFlags,
+  insecure: toggle("insecure", "Accept certificates that cannot be verified"),
+  fragments: toggle("fragments", "End with 1 for a link to a place (#id) that its page does not have, too"),
+  json: toggle("json", "Print the report as JSON"),
+  quiet: toggle("quiet", "Print the report only, no progress")
 }
 
 export const linkcheck = Command.make(
   "linkcheck",
   input,
   Effect.fn("linkcheck")(function*({ header, maxPages, start, timeout, ...flags }) {
-    const settings = (seconds: number, pageLimit: number): Settings => ({
+    const settings = (seconds: number): Settings => ({
       ...flags,
       headers: Object.fromEntries(header),
       maxPages: Option.getOrUndefined(maxPages),
       timeout: Option.getOrElse(timeout, () => Duration.seconds(seconds)),
-      pageLimit
+      pageLimit: 16 * 1024 * 1024
     })
     if (Option.isNone(start)) {
-      const { demonstrate, PAGE_LIMIT } = yield* Effect.promise(() => import("./demonstration.ts"))
-      return yield* demonstrate(settings(1.5, PAGE_LIMIT))
+      const { demonstrate } = yield* Effect.promise(() => import("../../test/linkcheck/demonstration.ts"))
+      return yield* demonstrate(settings(1.5))
     }
-    const { report } = yield* check(start.value, settings(10, 16 * 1024 * 1024))
-    const count = report.broken.length + (flags.fragments ? report.fragments.length : 0)
-    if (count > 0) return yield* new BrokenLinks({ count })
+    const { report } = yield* check(start.value, settings(10))
+    const broken = report.broken.length + (flags.fragments ? report.fragments.length : 0)
+    if (broken > 0) return yield* new Ended({ exitCode: 1 })
   })
 ).pipe(
   Command.withDescription(

@@ -1,4 +1,5 @@
 import type { Cookies } from "effect/http"
+import type { Headers } from "./request.ts"
 
 /** The cookies of one chain of redirects: each goes back to the host that has set it, or to the domain that it names. */
 export class CookieJar {
@@ -14,7 +15,7 @@ export class CookieJar {
   }
 
   /** Headers for a URL, with the cookies for it. */
-  addTo(headers: Readonly<Record<string, string>>, url: string): Readonly<Record<string, string>> {
+  addTo(headers: Headers, url: string): Headers {
     const { hostname } = new URL(url)
     const cookies = [...this.cookies.values()].filter(({ hosts }) =>
       hosts.startsWith(".") ? `.${hostname}`.endsWith(hosts) : hosts === hostname

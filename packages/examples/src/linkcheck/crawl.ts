@@ -1,11 +1,19 @@
 import { GreenPool } from "@greenpool/core"
-import { Cache, Clock, Data, Effect, FiberSet, Result, Runtime, Schema } from "effect"
-import { CliError } from "effect/cli"
+import { Cache, Data, Effect, FiberSet, Result, Runtime, Schema } from "effect"
 import { Cookies, type HttpClient } from "effect/http"
 import { CookieJar } from "./cookies.ts"
-import { Disallowed, fetchRobots, Pace, type WaitOptions, Waits } from "./host.ts"
+import { Disallowed, fetchRobots, makePace, now, type Pace, type WaitOptions, Waits } from "./host.ts"
 import { type Links, placeOf, withoutCredentials, withoutFragment } from "./links.ts"
-import { type Answer, credentials, exchange, getText, isRedirect, LinkError, type RequestOptions } from "./request.ts"
+import {
+  type Answer,
+  credentials,
+  exchange,
+  getText,
+  type Headers,
+  isRedirect,
+  LinkError,
+  type RequestOptions
+} from "./request.ts"
 import { ROBOTS_LIMIT } from "./robots.ts"
 
 /** So many redirects are followed from a link, as browsers do. */
@@ -17,7 +25,7 @@ export interface CrawlOptions extends RequestOptions, WaitOptions {
   /** Links that match one of these are neither requested nor followed. */
   readonly skip?: ReadonlyArray<RegExp>
   /** Sent with each request to the site, and to no other. */
-  readonly headers?: Readonly<Record<string, string>>
+  readonly headers?: Headers
 }
 
 /** The link matches `--skip`. */
@@ -31,9 +39,6 @@ export class StartError extends Schema.TaggedError<StartError>()("StartError", {
   override readonly [Runtime.errorExitCode] = 2
   override get message() {
     return `cannot check ${this.url}: ${this.reason}`
-  }
-  override get [CliError.userMessage]() {
-    return this.message
   }
 }
 
@@ -71,9 +76,7 @@ export class Ledger {
   }
 
   noteFragment(link: string, page: string): void {
-    const pages = this.fragments.get(link)
-    if (pages === undefined) this.fragments.set(link, new Set([page]))
-    else pages.add(page)
+    this.fragments.set(link, (this.fragments.get(link) ?? new Set()).add(page))
   }
 
   record(checked: Checked): void {
@@ -83,6 +86,9 @@ export class Ledger {
 }
 
 const WORKS: Set<string> = new Set()
+
+/** Measures an attempt. */
+type Timed = <A, E, R>(attempt: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
 /**
  * Checks a site: reads it from its start page, follows links within the site, and checks each link to elsewhere once.
@@ -103,13 +109,12 @@ export const crawl = Effect.fn("crawl")(function*(start: URL, ledger: Ledger, op
   const ask = <A, E>(pace: Pace, request: Effect.Effect<A, E, HttpClient.HttpClient>) =>
     pace.inTurn(pool.run(Effect.andThen(pace.start, request)))
 
-  const headersFor = (origin: string): Readonly<Record<string, string>> =>
-    origin === site || origin === start.origin ? own : {}
+  const headersFor = (origin: string): Headers => origin === site || origin === start.origin ? own : {}
 
   const hosts = yield* Cache.make({
     capacity: Number.POSITIVE_INFINITY,
     lookup: Effect.fnUntraced(function*(origin: string) {
-      const pace = new Pace(origin, ledger.waits, options)
+      const pace = makePace(origin, ledger.waits, options)
       const robots = yield* fetchRobots(
         origin,
         (url) => pace.patiently(ask(pace, getText(url, headersFor(new URL(url).origin), ROBOTS_LIMIT, options.timeout)))
@@ -125,7 +130,7 @@ export const crawl = Effect.fn("crawl")(function*(start: URL, ledger: Ledger, op
   // The links of pages that were fetched, as the end of a redirect perhaps; undefined once they are followed.
   const pages = new Map<string, Links | undefined>()
 
-  const request = Effect.fnUntraced(function*(url: string, watch: Stopwatch, jar?: CookieJar) {
+  const request = Effect.fnUntraced(function*(url: string, timed: Timed, jar?: CookieJar) {
     if (skip.some((pattern) => pattern.test(url))) return yield* new Skipped()
     const { origin } = new URL(url)
     const { pace, robots } = yield* Cache.get(hosts, origin)
@@ -137,7 +142,7 @@ export const crawl = Effect.fn("crawl")(function*(start: URL, ledger: Ledger, op
     let trustsHead = !read && jar === undefined
     const send = ask(
       pace,
-      watch.time(Effect.suspend(() => {
+      timed(Effect.suspend(() => {
         method = trustsHead && !headless.has(origin) ? "HEAD" : "GET"
         return exchange(method, url, sent, { ...options, read })
       }))
@@ -156,10 +161,16 @@ export const crawl = Effect.fn("crawl")(function*(start: URL, ledger: Ledger, op
     return answer
   })
 
-  const requestTimed = (url: string, jar?: CookieJar) => {
-    const watch = new Stopwatch()
-    return Effect.map(Effect.result(request(url, watch, jar)), (outcome) => ({ outcome, millis: watch.millis }))
-  }
+  /** Makes a request, and says how long that took without the waits between its attempts. */
+  const requestTimed = Effect.fnUntraced(function*(url: string, jar?: CookieJar) {
+    let millis = 0
+    const timed: Timed = (attempt) =>
+      Effect.flatMap(
+        now,
+        (began) => Effect.ensuring(attempt, Effect.map(now, (ended) => void (millis += ended - began)))
+      )
+    return { outcome: yield* Effect.result(request(url, timed, jar)), millis }
+  })
 
   // Each URL is requested once, however many links and redirects lead to it.
   const answers = yield* Cache.make({
@@ -256,19 +267,6 @@ export const crawl = Effect.fn("crawl")(function*(start: URL, ledger: Ledger, op
   // A broken link isn't a failure of its fiber, so that only defects surface here.
   yield* Effect.raceFirst(FiberSet.join(visits), FiberSet.awaitEmpty(visits))
 }, Effect.scoped)
-
-/** How long requests take, without the waits between them. */
-class Stopwatch {
-  millis = 0
-
-  time<A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
-    return Effect.flatMap(Clock.monotonicTimeNanos, (began) =>
-      Effect.ensuring(
-        effect,
-        Effect.map(Clock.monotonicTimeNanos, (ended) => void (this.millis += Number(ended - began) / 1e6))
-      ))
-  }
-}
 
 /** A browser doesn't follow a redirect to one of these. */
 const NOWHERE: ReadonlySet<string> = new Set(["about:", "blob:", "data:", "file:", "ftp:", "javascript:"])

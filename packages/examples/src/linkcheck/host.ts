@@ -34,110 +34,90 @@ export interface WaitOptions {
 }
 
 /** When requests to an origin may start, by its `Crawl-delay` and its `Retry-After`; in monotonic time. */
-export class Pace {
-  private delay = 0
-  private started = -Infinity
-  private pausedUntil = -Infinity
-  private queued = 0
-  /** With a `Crawl-delay`, requests follow one another. */
-  private readonly lock = Semaphore.makeUnsafe(1)
-  private readonly origin: string
-  private readonly waits: Waits
-  private readonly options: WaitOptions
+export type Pace = ReturnType<typeof makePace>
 
-  constructor(origin: string, waits: Waits, options: WaitOptions) {
-    this.origin = origin
-    this.waits = waits
-    this.options = options
-  }
+export const makePace = (origin: string, waits: Waits, { maxWait, retries }: WaitOptions) => {
+  const longest = Duration.toMillis(maxWait)
+  let delay = 0
+  let started = -Infinity
+  let pausedUntil = -Infinity
+  let queued = 0
+  // With a `Crawl-delay`, requests follow one another.
+  const lock = Semaphore.makeUnsafe(1)
+  const asked = { crawlDelay: 0, retryAfter: 0 }
+
+  /** Waits until a request may start. */
+  const ready: Effect.Effect<void> = Effect.flatMap(now, (at) => {
+    const wait = Math.max(pausedUntil, started + delay) - at
+    if (wait <= 0) return Effect.void
+    return Effect.acquireUseRelease(Effect.sync(() => waits.begin()), () => Effect.sleep(wait), (ended) => ended)
+  })
 
   /** Makes a request when its time has come. It may wait longer elsewhere, and has to run `start` when it starts. */
-  inTurn<A, E, R>(request: Effect.Effect<A, E | Paused, R>): Effect.Effect<A, E | Disallowed, R> {
-    const attempt: Effect.Effect<A, E, R> = Effect.andThen(this.ready, request).pipe(
+  const inTurn = <A, E, R>(request: Effect.Effect<A, E | Paused, R>): Effect.Effect<A, E | Disallowed, R> => {
+    const attempt: Effect.Effect<A, E, R> = Effect.andThen(ready, request).pipe(
       Effect.catchIf((error) => error instanceof Paused, () => attempt)
     )
     return Effect.flatMap(now, (at): Effect.Effect<A, E | Disallowed, R> => {
-      if (this.delay === 0) return attempt
-      const wait = Math.max(0, this.started + this.delay - at) + this.queued * this.delay
-      if (wait > Duration.toMillis(this.options.maxWait)) {
-        return new Disallowed({ detail: `its turn is too late, by a Crawl-delay of ${seconds(this.delay)}` })
+      if (delay === 0) return attempt
+      const wait = Math.max(0, started + delay - at) + queued * delay
+      if (wait > longest) {
+        return new Disallowed({ detail: `its turn is too late, by a Crawl-delay of ${seconds(delay)}` })
       }
       return Effect.acquireUseRelease(
         Effect.sync(() => {
-          this.queued++
-          return this.waits.begin()
+          queued++
+          return waits.begin()
         }),
-        (ended) => this.lock.withPermit(Effect.andThen(ended, attempt)),
-        (ended) => Effect.andThen(ended, Effect.sync(() => this.queued--))
+        (ended) => lock.withPermit(Effect.andThen(ended, attempt)),
+        (ended) => Effect.andThen(ended, Effect.sync(() => queued--))
       )
     })
   }
 
-  /** Waits until a request may start. */
-  private readonly ready: Effect.Effect<void> = Effect.flatMap(now, (at) => {
-    const wait = Math.max(this.pausedUntil, this.started + this.delay) - at
-    if (wait <= 0) return Effect.void
-    return Effect.acquireUseRelease(
-      Effect.sync(() => this.waits.begin()),
-      () => Effect.sleep(wait),
-      (ended) => ended
-    )
-  })
-
   /** Marks the start of a request. Fails if the host has asked for a pause since its time had come. */
-  readonly start: Effect.Effect<void, Paused> = Effect.flatMap(now, (at) => {
-    if (at < this.pausedUntil) return new Paused()
-    this.started = at
+  const start: Effect.Effect<void, Paused> = Effect.flatMap(now, (at) => {
+    if (at < pausedUntil) return new Paused()
+    started = at
     return Effect.void
   })
 
   /** No request to the origin starts within this time. */
-  pause(millis: number): Effect.Effect<void> {
-    return Effect.map(now, (at) => {
-      const until = at + millis
-      this.note({ retryAfter: Math.max(0, until - Math.max(at, this.pausedUntil)) })
-      this.pausedUntil = Math.max(this.pausedUntil, until)
+  const pause = (millis: number): Effect.Effect<void> =>
+    Effect.map(now, (at) => {
+      asked.retryAfter += Math.max(0, at + millis - Math.max(at, pausedUntil))
+      pausedUntil = Math.max(pausedUntil, at + millis)
+      waits.origins.set(origin, asked)
     })
-  }
 
   /** Keeps requests to the origin apart from now on. */
-  keepApart(millis: number): void {
+  const keepApart = (millis: number): void => {
     if (millis === 0) return
-    this.delay = millis
+    delay = asked.crawlDelay = millis
     // The request for robots.txt doesn't count.
-    this.started = -Infinity
-    this.note({ crawlDelay: millis })
-  }
-
-  private note({ crawlDelay, retryAfter = 0 }: { readonly crawlDelay?: number; readonly retryAfter?: number }) {
-    const known = this.waits.origins.get(this.origin) ?? { crawlDelay: 0, retryAfter: 0 }
-    this.waits.origins.set(this.origin, {
-      crawlDelay: crawlDelay ?? known.crawlDelay,
-      retryAfter: known.retryAfter + retryAfter
-    })
+    started = -Infinity
+    waits.origins.set(origin, asked)
   }
 
   /** Whether it waits as long as a server asks to in its error. */
-  grants(error: LinkError): boolean {
-    return waitAfter(error, 0) <= Duration.toMillis(this.options.maxWait)
-  }
+  const grants = (error: LinkError): boolean => waitAfter(error, 0) <= longest
 
   /**
    * Repeats an attempt: whenever the server says when to come back, up to the longest wait, and otherwise where that may
    * help. The waits are between attempts, so each attempt has to take a slot of its own.
    */
-  patiently<A, E extends { readonly _tag: string }, R>(
-    attempt: Effect.Effect<A, E | LinkError, R>
-  ): Effect.Effect<A, E | LinkError, R> {
+  const patiently = <A, E extends { readonly _tag: string }, R>(attempt: Effect.Effect<A, E | LinkError, R>) => {
     const asTold = (waited: number, times: number): Effect.Effect<A, E | LinkError, R> =>
       Effect.catch(attempt, (error) => {
         const wait = error instanceof LinkError ? waitAfter(error, times) : Infinity
-        return waited + wait > Duration.toMillis(this.options.maxWait)
+        return waited + wait > longest
           ? Effect.fail(error)
-          : Effect.andThen(this.pause(wait), asTold(waited + wait, times + 1))
+          : Effect.andThen(pause(wait), asTold(waited + wait, times + 1))
       })
-    return Effect.retry(asTold(0, 0), { times: this.options.retries, while: mayPass, schedule: backOff })
+    return Effect.retry(asTold(0, 0), { times: retries, while: mayPass, schedule: backOff })
   }
+
+  return { inTurn, start, pause, keepApart, grants, patiently }
 }
 
 /** How long an error asks to wait: by `Retry-After`, else after "too many requests" 1 s, 2 s, 4 s, … */
@@ -156,7 +136,8 @@ const mayPass = (error: { readonly _tag: string }): boolean => {
     : reason !== "InvalidUrl"
 }
 
-const now = Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos) / 1e6)
+/** Monotonic time in milliseconds. */
+export const now = Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos) / 1e6)
 
 export const seconds = (millis: number): string => `${millis / 1000} s`
 

@@ -163,48 +163,34 @@ type Attributes = Readonly<Record<string, string>>
 const placesOf = (name: string, { id, name: anchor }: Attributes): ReadonlyArray<string> =>
   [id, name === "a" ? anchor : undefined].filter((place) => place !== undefined)
 
+/** By attribute, the elements in which it refers to something. */
+const REFERENCES = Object.entries({
+  "href": ["a", "area", "image", "link", "use"],
+  "xlink:href": ["a", "image", "use"],
+  "src": ["audio", "embed", "frame", "iframe", "img", "input", "script", "source", "track", "video"],
+  "poster": ["video"],
+  "data": ["object"]
+})
+
+const SRCSETS = new Map([["link", "imagesrcset"], ["img", "srcset"], ["source", "srcset"]])
+
 const linksOf = (name: string, attributes: Attributes): ReadonlyArray<string> => {
-  switch (name) {
-    case "a":
-    case "image":
-    case "use":
-      return values(attributes, "href", "xlink:href")
-    case "area":
-      return values(attributes, "href")
-    case "link":
-      return isHint(attributes) ? [] : [...values(attributes, "href"), ...srcset(attributes["imagesrcset"])]
-    case "img":
-    case "source":
-      return [...values(attributes, "src"), ...srcset(attributes["srcset"])]
-    case "video":
-      return values(attributes, "src", "poster")
-    case "script":
-    case "iframe":
-    case "frame":
-    case "embed":
-    case "audio":
-    case "track":
-    case "input":
-      return values(attributes, "src")
-    case "object":
-      return values(attributes, "data")
-    case "meta":
-      return attributes["http-equiv"]?.toLowerCase() === "refresh"
-        ? refresh(attributes["content"])
-        : isPreview(attributes)
-        ? values(attributes, "content")
-        : []
-    default:
-      return []
-  }
+  if (name === "meta") return metaLinks(attributes)
+  if (name === "link" && isHint(attributes)) return []
+  const links = REFERENCES.flatMap(([attribute, names]) => names.includes(name) ? attributes[attribute] ?? [] : [])
+  return [...links, ...srcset(attributes[SRCSETS.get(name) ?? ""])]
 }
+
+const metaLinks = (attributes: Attributes): ReadonlyArray<string> =>
+  attributes["http-equiv"]?.toLowerCase() === "refresh"
+    ? refresh(attributes["content"])
+    : isPreview(attributes)
+    ? [attributes["content"] ?? []].flat()
+    : []
 
 /** `og:image` and the like: what others show of a page where it is linked to. */
 const isPreview = ({ name, property = name }: Attributes): boolean =>
   /^(?:og:(?:image|video|audio)(?::(?:secure_)?url)?|og:url|twitter:image(?::src)?)$/i.test(property ?? "")
-
-const values = (attributes: Attributes, ...names: ReadonlyArray<string>): ReadonlyArray<string> =>
-  names.flatMap((name) => attributes[name] ?? [])
 
 /** `dns-prefetch` and `preconnect` name a host to talk to later, not a resource that has to be there. */
 const isHint = (attributes: Attributes): boolean =>

@@ -1,10 +1,8 @@
 import { GreenPool, type PoolStats } from "@greenpool/core"
-import { Clock, Effect, Schedule, Stdio, Stream, Terminal } from "effect"
+import { Clock, Effect, Schedule, Stdio, Stream } from "effect"
+import { bar, CLEAR, drawnOver, rate } from "../progress.ts"
 import type { Ledger } from "./crawl.ts"
 import { seconds } from "./host.ts"
-
-const BAR = 20
-const CLEAR = "\r\u001b[K"
 
 export interface Progress {
   readonly done: number
@@ -19,13 +17,9 @@ export interface Progress {
 export const progressLine = (
   { delayed, done, found, seconds }: Progress,
   { running, waiting }: Pick<PoolStats, "running" | "waiting">
-): string => {
-  const filled = found === 0 ? 0 : Math.floor(BAR * done / found)
-  const rate = seconds > 0 ? Math.round(done / seconds) : 0
-  return `[${"#".repeat(filled)}${".".repeat(BAR - filled)}] ${done} of ${found} links done, ` +
-    `${running} running, ${waiting} waiting, ` +
-    `${delayed > 0 ? `${delayed} delayed by their host, ` : ""}${rate}/s`
-}
+): string =>
+  `${bar(done, found)} ${done} of ${found} links done, ${running} running, ${waiting} waiting, ` +
+  `${delayed > 0 ? `${delayed} delayed by their host, ` : ""}${rate(done, seconds)}`
 
 /**
  * Shows the progress of a crawl on the standard error stream until the scope closes: a line that is drawn over and
@@ -34,7 +28,6 @@ export const progressLine = (
 export const showProgress = Effect.fn("showProgress")(function*(ledger: Ledger) {
   const pool = yield* GreenPool
   const stdio = yield* Stdio.Stdio
-  const terminal = yield* Terminal.Terminal
   const isTerminal = yield* stdio.stderrIsTerminal
   const began = yield* Clock.currentTimeMillis
 
@@ -56,9 +49,7 @@ export const showProgress = Effect.fn("showProgress")(function*(ledger: Ledger) 
         `${isTerminal ? CLEAR : ""}${origin} asks for ${seconds(crawlDelay)} between requests (Crawl-delay)\n`
       )
     }
-    // A line that wraps could not be drawn over.
-    const columns = (yield* terminal.columns) || 80
-    yield* print(isTerminal ? CLEAR + line.slice(0, columns - 1) : `${line}\n`)
+    yield* print(isTerminal ? yield* drawnOver(line) : `${line}\n`)
   })
 
   yield* Effect.addFinalizer(() => isTerminal ? print(CLEAR) : draw)

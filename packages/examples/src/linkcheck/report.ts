@@ -47,6 +47,7 @@ const Wait = Schema.Struct({
 /** How the crawl was made, by the options of the command line; times in milliseconds. */
 export const Options = Schema.Struct({
   size: Schema.Int,
+  adaptive: Schema.Boolean,
   maxPages: Schema.NullOr(Schema.Int),
   timeout: Schema.Finite,
   retries: Schema.Int,
@@ -82,13 +83,15 @@ export class Report extends Schema.Class<Report>("Report")({
 export const makeReport = (
   start: URL,
   ledger: Ledger,
-  run: { readonly complete: boolean; readonly millis: number; readonly options: typeof Options.Type }
+  run: Pick<Report, "complete" | "millis" | "options">
 ): Report => {
-  const broken: Array<typeof Broken.Type> = []
-  const redirected: Array<typeof Redirected.Type> = []
-  const ok: Array<typeof Working.Type> = []
-  const disallowed: Array<typeof Disallowed.Type> = []
-  const skipped: Array<typeof Link.Type> = []
+  const lists = {
+    broken: Array<typeof Broken.Type>(),
+    redirected: Array<typeof Redirected.Type>(),
+    ok: Array<typeof Working.Type>(),
+    disallowed: Array<typeof Disallowed.Type>(),
+    skipped: Array<typeof Link.Type>()
+  }
   const unchecked = new Set(ledger.found.keys())
   const link = (url: string) => ({ url, pages: [...(ledger.found.get(url) ?? [])].sort() })
 
@@ -97,33 +100,28 @@ export const makeReport = (
     if (Result.isSuccess(outcome)) {
       const { bytes = null, cut = null, status } = outcome.success
       const working = { url, status, millis, bytes, cut }
-      if (redirects.length === 0) ok.push(working)
-      else redirected.push({ ...working, ...link(url), redirects })
+      if (redirects.length === 0) lists.ok.push(working)
+      else lists.redirected.push({ ...working, ...link(url), redirects })
     } else if (outcome.failure._tag === "Disallowed") {
-      disallowed.push({ ...link(url), detail: outcome.failure.detail })
+      lists.disallowed.push({ ...link(url), detail: outcome.failure.detail })
     } else if (outcome.failure._tag === "Skipped") {
-      skipped.push(link(url))
+      lists.skipped.push(link(url))
     } else {
       const { bytes = null, detail, reason, status = null } = outcome.failure
-      broken.push({ ...link(url), reason, detail, status, millis, bytes, redirects })
+      lists.broken.push({ ...link(url), reason, detail, status, millis, bytes, redirects })
     }
   }
+  for (const list of Object.values(lists)) list.sort(byUrl)
   return new Report({
+    ...run,
+    ...lists,
     start: withoutCredentials(start).href,
-    options: run.options,
-    complete: run.complete,
     pagesRead: ledger.pagesRead,
     pagesUnread: ledger.pagesUnread,
-    millis: run.millis,
-    broken: byUrl(broken),
-    redirected: byUrl(redirected),
-    ok: byUrl(ok),
-    disallowed: byUrl(disallowed),
-    skipped: byUrl(skipped),
-    unchecked: byUrl([...unchecked].map(link)),
-    fragments: byUrl(missingPlaces(ledger)),
-    waits: [...ledger.waits.origins].map(([origin, waits]) => ({ origin, ...waits }))
-      .sort((a, b) => a.origin < b.origin ? -1 : 1)
+    unchecked: [...unchecked].map(link).sort(byUrl),
+    fragments: missingPlaces(ledger).sort(byUrl),
+    waits: [...ledger.waits.origins].sort(([a], [b]) => a < b ? -1 : 1)
+      .map(([origin, waits]) => ({ origin, ...waits }))
   })
 }
 
@@ -140,8 +138,8 @@ const missingPlaces = ({ checked, fragments, places }: Ledger): Array<typeof Lin
   })
 }
 
-const byUrl = <A extends { readonly url: string }>(links: Array<A>): ReadonlyArray<A> =>
-  links.sort((a, b) => a.url < b.url ? -1 : a.url > b.url ? 1 : 0)
+const byUrl = (a: { readonly url: string }, b: { readonly url: string }): number =>
+  a.url < b.url ? -1 : a.url > b.url ? 1 : 0
 
 /** The report as JSON, by its schema. */
 export const toJson = (report: Report): string => JSON.stringify(Schema.encodeSync(Report)(report), null, 2)

@@ -6,6 +6,9 @@ import { contentType } from "../charset.ts"
 import { decoded } from "./encoding.ts"
 import { decodePercent, type Links, makeLinkReader, type Markup } from "./links.ts"
 
+type Response = HttpClientResponse.HttpClientResponse
+export type Headers = Readonly<Record<string, string>>
+
 /** The name that robots.txt files and servers know this program by. */
 export const USER_AGENT = "greenpool-linkcheck"
 
@@ -103,40 +106,6 @@ export const layerClient = ({ insecure = false, timeout, userAgent = USER_AGENT 
 /** A body that isn't read for links is drained, to keep the connection open; one that is larger or slower is cut off. */
 const SKIM = { bytes: 64 * 1024, time: Duration.seconds(1) }
 
-/** Makes one request. A page is read for its links if `read` is set. */
-export const exchange = Effect.fnUntraced(function*(
-  method: "GET" | "HEAD",
-  url: string,
-  headers: Readonly<Record<string, string>>,
-  { pageLimit, read, timeout }: RequestOptions & { readonly read: boolean }
-) {
-  const [elapsed, response] = yield* send(method, url, headers, timeout)
-  const { status } = response
-  const { charset, type = "text/html" } = contentType(response.headers["content-type"])
-  const markup = read && status >= 200 && status < 400 ? MARKUP.get(type) : undefined
-  const answer = {
-    status,
-    location: utf8(response.headers["location"]) || undefined,
-    cookies: response.cookies,
-    bytes: declared(response),
-    cut: undefined
-  }
-  if (status >= 400 || markup === undefined) {
-    const skimmed = yield* skim(response)
-    const bytes = answer.bytes ?? (method === "GET" ? skimmed : undefined)
-    return status >= 400 ? yield* refused(response, bytes) : { answer: { ...answer, bytes }, links: undefined }
-  }
-
-  const reader = makeLinkReader(new URL(url), { charset, markup })
-  const body = yield* readBody(response, pageLimit, Duration.subtract(timeout, elapsed), reader.write)
-  const page = (cut: string | undefined): Page => ({
-    answer: { ...answer, bytes: answer.bytes ?? (cut === undefined ? body.bytes : undefined), cut },
-    links: reader.end()
-  })
-  if (body.failure === undefined) return page(body.isLong ? `longer than ${pageLimit} bytes` : undefined)
-  return yield* body.read > 0 ? new CutOff({ page: page(body.failure.detail) }) : body.failure
-})
-
 const MARKUP: ReadonlyMap<string, Markup> = new Map([
   ["text/html", "html"],
   ["application/xhtml+xml", "xhtml"],
@@ -145,77 +114,99 @@ const MARKUP: ReadonlyMap<string, Markup> = new Map([
 
 export const isRedirect = (status: number): boolean => [301, 302, 303, 307, 308].includes(status)
 
+/** Makes one request. A page is read for its links if `read` is set. */
+export const exchange = Effect.fnUntraced(function*(
+  method: "GET" | "HEAD",
+  url: string,
+  headers: Headers,
+  { pageLimit, read, timeout }: RequestOptions & { readonly read: boolean }
+) {
+  const { answer, response, timeLeft } = yield* send(method, url, headers, timeout)
+  const { charset, type = "text/html" } = contentType(response.headers["content-type"])
+  const markup = read ? MARKUP.get(type) : undefined
+  if (markup === undefined) return { answer: { ...answer, bytes: yield* skim(method, response) }, links: undefined }
+
+  const reader = makeLinkReader(new URL(url), { charset, markup })
+  const { bytes, failure, isLong, read: decoded } = yield* readBody(response, pageLimit, timeLeft, reader.write)
+  const page = (cut: string | undefined): Page => ({
+    answer: { ...answer, bytes: answer.bytes ?? (cut === undefined ? bytes : undefined), cut },
+    links: reader.end()
+  })
+  if (failure === undefined) return page(isLong ? `longer than ${pageLimit} bytes` : undefined)
+  return yield* decoded > 0 ? new CutOff({ page: page(failure.detail) }) : failure
+})
+
 /** A small text file, or where it is instead. */
-export interface Text {
-  readonly status: number
-  readonly location: string | undefined
+export interface Text extends Pick<Answer, "status" | "location"> {
   readonly text: string
 }
 
 /** Requests a small text file; what it holds beyond `limit` is cut off at the end of a line. */
 export const getText = Effect.fnUntraced(function*(
   url: string,
-  headers: Readonly<Record<string, string>>,
+  headers: Headers,
   limit: number,
   timeout: Duration.Duration
 ) {
-  const [elapsed, response] = yield* send("GET", url, headers, timeout)
-  if (response.status >= 400) return yield* refused(response, yield* skim(response))
+  const { answer, response, timeLeft } = yield* send("GET", url, headers, timeout)
   const chunks: Array<Uint8Array> = []
-  const { failure, isLong } = yield* readBody(
-    response,
-    limit,
-    Duration.subtract(timeout, elapsed),
-    (chunk) => chunks.push(chunk)
-  )
+  const { failure, isLong } = yield* readBody(response, limit, timeLeft, (chunk) => chunks.push(chunk))
   if (failure !== undefined) return yield* failure
   const text = new TextDecoder().decode(Buffer.concat(chunks))
   return {
-    status: response.status,
-    location: utf8(response.headers["location"]) || undefined,
+    ...answer,
     text: isLong ? text.slice(0, 1 + Math.max(text.lastIndexOf("\n"), text.lastIndexOf("\r"))) : text
   }
 })
 
-/** The response as soon as its headers are there, and how long they took. */
-const send = (
+/** What a server says before the body of its answer, and how much of the time limit is left for that. */
+const send = Effect.fnUntraced(function*(
   method: "GET" | "HEAD",
   url: string,
-  headers: Readonly<Record<string, string>>,
+  headers: Headers,
   timeout: Duration.Duration
-) =>
-  HttpClient.execute(
-    HttpClientRequest.make(method)(url).pipe(HttpClientRequest.setHeaders({ ...credentials(url), ...headers }))
+) {
+  const request = HttpClientRequest.make(method)(url)
+  const [elapsed, response] = yield* HttpClient.execute(
+    HttpClientRequest.setHeaders(request, { ...credentials(url), ...headers })
   ).pipe(
     Effect.mapError((error) => failure(error, "Unreachable")),
-    Effect.timeoutOrElse({ duration: timeout, orElse: () => Effect.fail(timedOut(timeout)) }),
+    Effect.timeoutOrElse({
+      duration: timeout,
+      orElse: () =>
+        Effect.fail(new LinkError({ reason: "Timeout", detail: `no answer within ${Duration.format(timeout)}` }))
+    }),
     Effect.timed
   )
+  if (response.status >= 400) return yield* refused(response, yield* skim(method, response))
+  const answer: Answer = {
+    status: response.status,
+    location: utf8(response.headers["location"]) || undefined,
+    cookies: response.cookies,
+    bytes: declared(response),
+    cut: undefined
+  }
+  return { answer, response, timeLeft: Duration.subtract(timeout, elapsed) }
+})
 
 /** What `http://name:password@host/` asks to send. */
-export const credentials = (url: string): Readonly<Record<string, string>> => {
+export const credentials = (url: string): Headers => {
   const { password, username } = new URL(url)
   if (username === "" && password === "") return {}
   const bytes = Buffer.from(`${decodePercent(username)}:${decodePercent(password)}`)
   return { authorization: `Basic ${bytes.toString("base64")}` }
 }
 
-const timedOut = (timeout: Duration.Duration): LinkError =>
-  new LinkError({ reason: "Timeout", detail: `no answer within ${Duration.format(timeout)}` })
-
 /** Headers are read as Latin-1; where servers write other letters they mean UTF-8. */
 const utf8 = (header: string | undefined): string | undefined =>
   header === undefined ? undefined : Buffer.from(header, "latin1").toString("utf8")
 
-const declared = (response: HttpClientResponse.HttpClientResponse): number | undefined => {
+const declared = (response: Response): number | undefined => {
   const length = Number(response.headers["content-length"] ?? -1)
   return Number.isSafeInteger(length) && length >= 0 ? length : undefined
 }
 
-const refused = Effect.fnUntraced(function*(
-  response: HttpClientResponse.HttpClientResponse,
-  bytes: number | undefined
-) {
+const refused = Effect.fnUntraced(function*(response: Response, bytes: number | undefined) {
   const { status } = response
   const retryAfter = status === 429 || status === 503 ? waitOf(response, yield* Clock.currentTimeMillis) : undefined
   const asks = retryAfter === undefined ? "" : `, and asks to wait ${Duration.format(Duration.millis(retryAfter))}`
@@ -229,7 +220,7 @@ const refused = Effect.fnUntraced(function*(
 })
 
 /** `Retry-After` in milliseconds: it has seconds, or a date, which is by the server's own clock. */
-const waitOf = ({ headers }: HttpClientResponse.HttpClientResponse, now: number): number | undefined => {
+const waitOf = ({ headers }: Response, now: number): number | undefined => {
   const header = headers["retry-after"] ?? ""
   const millis = /^\d+$/.test(header)
     ? Number(header) * 1000
@@ -237,22 +228,23 @@ const waitOf = ({ headers }: HttpClientResponse.HttpClientResponse, now: number)
   return Number.isNaN(millis) ? undefined : Math.min(Math.max(millis, 200), Number.MAX_SAFE_INTEGER)
 }
 
-/** Drains a body, and returns its size if it was small. Whether that works says nothing about the link. */
-const skim = (response: HttpClientResponse.HttpClientResponse): Effect.Effect<number | undefined> => {
+/** Drains a body, and returns its size if that is declared or small. Whether it works says nothing about the link. */
+const skim = (method: "GET" | "HEAD", response: Response): Effect.Effect<number | undefined> => {
   let bytes = 0
   return Stream.runForEachWhile(response.stream, (chunk) => {
     bytes += chunk.length
     return Effect.succeed(bytes <= SKIM.bytes)
   }).pipe(
     Effect.timeoutOption(SKIM.time),
-    Effect.map((inTime) => Option.isSome(inTime) && bytes <= SKIM.bytes ? bytes : undefined),
-    Effect.orElseSucceed(() => undefined)
+    Effect.map((inTime) => Option.isSome(inTime) && bytes <= SKIM.bytes && method === "GET" ? bytes : undefined),
+    Effect.orElseSucceed(() => undefined),
+    Effect.map((bytes) => declared(response) ?? bytes)
   )
 }
 
 /** Reads a body up to a limit and closes the connection if there is more. */
 const readBody = Effect.fnUntraced(function*(
-  response: HttpClientResponse.HttpClientResponse,
+  response: Response,
   limit: number,
   timeout: Duration.Duration,
   write: (chunk: Uint8Array) => void

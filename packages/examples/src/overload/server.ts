@@ -4,6 +4,7 @@ import { GreenPool, type GreenPoolOptions, type PoolFull } from "@greenpool/core
 import { Effect } from "effect"
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { serve } from "../gallery/serve.ts"
+import { show } from "../live-page.ts"
 
 /** How many requests are worked on concurrently, and how long one takes, in milliseconds. */
 export const SIZE = 10
@@ -26,6 +27,7 @@ export type Bound = keyof typeof bounds
 export const startServer = Effect.fnUntraced(function*(bound: Bound) {
   const options: GreenPoolOptions = bounds[bound]
   const pool = yield* GreenPool.make({ ...options, size: SIZE, name: bound })
+  yield* show(pool)
   return yield* listen(() => pool.run(Effect.sleep(SERVICE_TIME)))
 })
 
@@ -35,7 +37,8 @@ export const startSharedServer = Effect.fnUntraced(function*(
   keys: boolean,
   work: (tenant: string) => Effect.Effect<void>
 ) {
-  const pool = yield* GreenPool.make({ size })
+  const pool = yield* GreenPool.make({ size, name: keys ? "with keys" : "without keys" })
+  yield* show(pool)
   return yield* listen((tenant) => keys ? pool.run(work(tenant), { key: tenant }) : pool.run(work(tenant)))
 })
 

@@ -171,8 +171,34 @@ describe("linkcheck", { concurrent: true, timeout: 60_000 }, () => {
       }))
   }
 
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    it.live(`ends within a second of ${signal}, with 130, the report so far, and nothing left running`, () =>
+  it.live("finds out how many requests a site can take, up to --size, with --adaptive", () =>
+    Effect.gen(function*() {
+      const links = Array.from({ length: 800 }, (_, index) => `<a href=/${index}>`).join("")
+      const site = { now: 0, most: 0, refused: 0 }
+      const { origin } = yield* serveRaw((socket, path) => {
+        if (path === "/" || path === "/robots.txt") {
+          return void socket.end(path === "/" ? respond("200 OK", links) : respond("404 No", ""))
+        }
+        site.most = Math.max(site.most, ++site.now)
+        const isTooMuch = site.now > 12
+        if (isTooMuch) site.refused++
+        setTimeout(() => {
+          site.now--
+          socket.end(isTooMuch ? respond("503 Too much", "") : respond("200 OK", ""))
+        }, 5)
+      })
+      const args = ["--adaptive", "--size", "100", "--retries", "9", "--json", "--quiet"]
+      const { code, stdout } = yield* run(origin, ...args)
+      const { broken, ok, options } = yield* decode(stdout)
+      assert.deepStrictEqual([code, broken.length, ok.length, options.adaptive], [0, 0, 801, true])
+      // It starts low, and goes back where the site has too much.
+      assert.isAbove(site.most, 12)
+      assert.isBelow(site.most, 50)
+      assert.isBelow(site.refused, 200)
+    }))
+
+  for (const [signal, exitCode] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
+    it.live(`ends within a second of ${signal}, with ${exitCode}, the report so far, and nothing left running`, () =>
       Effect.gen(function*() {
         const asked = Promise.withResolvers<void>()
         const closed = Promise.withResolvers<void>()
@@ -190,7 +216,7 @@ describe("linkcheck", { concurrent: true, timeout: 60_000 }, () => {
         child.kill(signal)
         const { code, stdout } = yield* ended
         assert.isBelow(performance.now() - at, 1000)
-        assert.strictEqual(code, 130)
+        assert.strictEqual(code, exitCode)
         const report = yield* decode(stdout)
         assert.isFalse(report.complete)
         assert.deepStrictEqual(report.ok.map(({ url }) => url), [`${origin}/`])

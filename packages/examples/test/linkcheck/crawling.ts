@@ -16,6 +16,7 @@ export const defaults: CrawlOptions = {
 /** What a report says of its options; these are of no crawl in particular. */
 export const options: typeof Options.Type = {
   size: 4,
+  adaptive: false,
   maxPages: null,
   timeout: 2000,
   retries: 1,

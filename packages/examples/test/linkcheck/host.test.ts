@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Duration, Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
-import { Disallowed, Pace, Paused, Waits } from "../../src/linkcheck/host.ts"
+import { Disallowed, makePace as makePaceOf, type Pace, Paused, Waits } from "../../src/linkcheck/host.ts"
 import { LinkError } from "../../src/linkcheck/request.ts"
 import { respond, serveRaw } from "../raw-server.ts"
 import { check } from "./crawling.ts"
@@ -10,7 +10,7 @@ const origin = "http://slow.test"
 
 const makePace = (crawlDelay: number, maxWait: Duration.Input = "1 minute") => {
   const waits = new Waits()
-  const pace = new Pace(origin, waits, { retries: 0, maxWait: Duration.fromInputUnsafe(maxWait) })
+  const pace = makePaceOf(origin, waits, { retries: 0, maxWait: Duration.fromInputUnsafe(maxWait) })
   pace.keepApart(crawlDelay)
   return { pace, waits }
 }

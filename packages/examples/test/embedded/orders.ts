@@ -1,7 +1,5 @@
 import { Effect, FileSystem, Stream } from "effect"
-
-/** The columns of the CSV that is generated and imported. */
-export const COLUMNS = ["id", "email", "amount", "day", "note"] as const
+import { COLUMNS } from "../../src/gallery/import-check.ts"
 
 const field = (text: string) => /[",\n]/.test(text) ? `"${text.replaceAll("\"", "\"\"")}"` : text
 

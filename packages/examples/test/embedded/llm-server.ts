@@ -1,29 +1,30 @@
-import { Clock, Effect, Schema } from "effect"
+import { Clock, Effect } from "effect"
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
-import { serve } from "./serve.ts"
+import { Chat, Completion } from "../../src/gallery/llm-request.ts"
+import { serve } from "../../src/gallery/serve.ts"
 
-/** What a request for a chat completion has, of all that the API of OpenAI and those like it allow. */
-export const Chat = Schema.Struct({
-  model: Schema.String,
-  messages: Schema.NonEmptyArray(Schema.Struct({ role: Schema.Literal("user"), content: Schema.String }))
-})
-
-/** Of a completion, what matters here. */
-export const Completion = Schema.Struct({
-  choices: Schema.NonEmptyArray(Schema.Struct({ message: Schema.Struct({ content: Schema.String }) }))
-})
+interface Limits {
+  readonly rate: number
+  readonly burst: number
+  readonly failEvery?: number
+  /** How long an answer takes. */
+  readonly millis?: number
+}
 
 /**
  * Serves an API on the loopback interface that limits its requests by a token bucket. When that is empty, it refuses all
  * with 429 for as long as it says in `Retry-After`; then the bucket is full. Every so many requests fail with 500.
  */
 export const startApi = Effect.fn("startApi")(
-  function*({ burst, failEvery = Infinity, rate }: { rate: number; burst: number; failEvery?: number }) {
+  function*({ burst, failEvery = Infinity, millis = 5, rate }: Limits) {
     /**
      * `pauses`: how often the bucket ran dry. `early`: prompts that were refused, and came again before their time.
      * `strays`: other prompts that came so long after a pause had begun that their client knew of it.
      */
     const counters = { requests: 0, refused: 0, failed: 0, pauses: 0, early: 0, strays: 0 }
+    /** How many requests it had in hand at the arrival of each. */
+    const inHand: Array<number> = []
+    let now = 0
     /** How often each prompt was answered. */
     const answered = new Map<string, number>()
     const notBefore = new Map<string, number>()
@@ -64,7 +65,7 @@ export const startApi = Effect.fn("startApi")(
         return HttpServerResponse.empty({ status: 429, headers: { "retry-after": String(seconds) } })
       }
       const fails = counters.requests % failEvery === 0
-      yield* Effect.sleep("5 millis")
+      yield* Effect.sleep(millis)
       if (fails) {
         counters.failed++
         return HttpServerResponse.empty({ status: 500 })
@@ -73,8 +74,20 @@ export const startApi = Effect.fn("startApi")(
       return yield* HttpServerResponse.schemaJson(Completion)({
         choices: [{ message: { content: `${prompt.length} characters: ${prompt}` } }]
       })
-    }).pipe(Effect.catchTag("SchemaError", () => Effect.succeed(HttpServerResponse.empty({ status: 400 }))))
+    }).pipe(
+      Effect.catchTag("SchemaError", () => Effect.succeed(HttpServerResponse.empty({ status: 400 }))),
+      (answer) =>
+        Effect.acquireUseRelease(Effect.sync(() => inHand.push(++now)), () => answer, () => Effect.sync(() => now--))
+    )
     const address = yield* serve(HttpRouter.add("POST", "/v1/chat/completions", complete))
-    return { url: `${address}/v1`, counters, answered }
+    return { url: `${address}/v1`, counters, answered, inHand }
   }
 )
+
+/** One for a run that is given no URL: slower than its client, so that it has something to refuse. */
+export const startDemo = Effect.map(startApi({ rate: 200, burst: 100, failEvery: 50 }), ({ counters, url }) => ({
+  url,
+  summary: () =>
+    `The embedded API received ${counters.requests} requests: ${counters.failed} failed, and ${counters.refused} were ` +
+    `refused in ${counters.pauses} pauses, ${counters.early + counters.strays} of them sent in spite of Retry-After`
+}))
