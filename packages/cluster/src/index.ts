@@ -1,0 +1,6 @@
+/**
+ * One budget of slots for many processes, and durable jobs that run on it.
+ *
+ * @since 0.1.0
+ */
+export { ClusterFailure } from "./ClusterFailure.ts"
