@@ -4,3 +4,4 @@
  * @since 0.1.0
  */
 export { ClusterFailure } from "./ClusterFailure.ts"
+export { ClusterJob, type ClusterJobOptions, type ClusterMapOptions } from "./ClusterJob.ts"
