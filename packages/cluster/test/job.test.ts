@@ -98,6 +98,14 @@ describe("a durable job", () => {
       assert.deepStrictEqual(order, lane)
     })))
 
+  it.live("holds up no other of its lane while it runs", () =>
+    inCluster(Effect.gen(function*() {
+      yield* serve(Double.toLayer(({ n }) => n === 0 ? Effect.never : Effect.succeed(2 * n)))
+      const sameLane = Array.from({ length: 4000 }, (_, n) => n + 1).find((n) => laneOf(String(n)) === laneOf("0"))!
+      yield* Double.spawn({ n: 0 })
+      assert.strictEqual(yield* Double.run({ n: sameLane }), 2 * sameLane)
+    })))
+
   it.live("goes on when its caller is interrupted (semantic 24)", () =>
     inCluster(Effect.gen(function*() {
       const started = yield* Deferred.make<void>()
@@ -113,6 +121,8 @@ describe("a durable job", () => {
       const caller = yield* Effect.forkChild(Double.run({ n: 5 }))
       yield* Deferred.await(started)
       yield* Fiber.interrupt(caller)
+      // An interruption would be written down as a message of its own, and found at the next look into the storage.
+      yield* Effect.sleep(150)
       const second = yield* Effect.forkChild(Double.run({ n: 5 }))
       yield* Deferred.succeed(gate, undefined)
       assert.strictEqual(yield* Fiber.join(second), 10)
