@@ -20,6 +20,15 @@ export default defineConfig({
       },
       {
         test: {
+          name: "cluster",
+          include: ["packages/cluster/test/**/*.test.ts"],
+          // Some tests wait for other processes, and the machine may be busy.
+          testTimeout: 30_000,
+          pool: "forks"
+        }
+      },
+      {
+        test: {
           name: "dashboard",
           include: ["packages/dashboard/test/**/*.test.ts"],
           globalSetup: "packages/dashboard/test/support/assets.ts",

@@ -7,9 +7,9 @@ import { render } from "./render.ts"
 const isCheck = process.argv.includes("--check")
 
 /** Writes the reference of a package, or says that it is out of date. */
-const reference = (folder: string, path: string, intro: string): void => {
+const reference = (folder: string, path: string, intro: string, entries = ["index.ts"]): void => {
   const file = join(import.meta.dirname, "../..", path)
-  const text = render(intro, readModules(folder))
+  const text = render(intro, readModules(folder, entries))
   if (!isCheck) {
     writeFileSync(file, text)
   } else if (!existsSync(file) || readFileSync(file, "utf8") !== text) {
@@ -22,7 +22,8 @@ reference(
   "packages/core",
   "docs/reference.md",
   "Everything that `@greenpool/core` exports, by module, as the doc comments in the source have it." +
-    " [Start here](start-here.md) says which verb is for what."
+    " [Start here](start-here.md) says which verb is for what.",
+  ["index.ts", "allowance.ts"]
 )
 reference(
   "packages/dashboard",

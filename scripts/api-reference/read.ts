@@ -17,18 +17,22 @@ import type { Export, Member, Module } from "./model.ts"
 
 const root = join(import.meta.dirname, "../..")
 
-/** Reads the public modules of a package: those that `index.ts` exports from, in its order. */
-export const readModules = (folder: string): ReadonlyArray<Module> => {
+/** Reads the public modules of a package: those that its entries export from, in their order. */
+export const readModules = (folder: string, entries: ReadonlyArray<string>): ReadonlyArray<Module> => {
   const api = new API({ cwd: root })
   try {
     const config = join(root, folder, "tsconfig.src.json")
     const project = api.updateSnapshot({ openProjects: [config] }).getProject(config)
-    const index = project?.program.getSourceFile(join(root, folder, "src/index.ts"))
-    const symbol = index && project?.checker.getSymbolAtLocation(index)
-    if (project === undefined || symbol === undefined) throw new Error(`${config} does not open`)
+    if (project === undefined) throw new Error(`${config} does not open`)
     const { checker } = project
+    const exportsOf = (entry: string) => {
+      const file = project.program.getSourceFile(join(root, folder, "src", entry))
+      const symbol = file && checker.getSymbolAtLocation(file)
+      if (symbol === undefined) throw new Error(`${folder} has no entry ${entry}`)
+      return checker.getExportsOfModule(symbol)
+    }
     const modules = new Map<SourceFile, Array<Export>>()
-    for (const exported of checker.getExportsOfModule(symbol)) {
+    for (const exported of entries.flatMap(exportsOf)) {
       const target = (exported.flags & SymbolFlags.Alias) === 0 ? exported : checker.getAliasedSymbol(exported)
       for (const handle of target.declarations) {
         const declaration = handle.resolve()

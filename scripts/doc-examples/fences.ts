@@ -9,8 +9,17 @@ export const root = join(import.meta.dirname, "../..")
  * comments, between signatures that are no programs.
  */
 export const documents: ReadonlyArray<string> = globSync(
-  ["*.md", "docs/**/*.md", "packages/{dashboard,examples}/*.md", "packages/{core,dashboard}/src/*.ts"],
-  { cwd: root, exclude: ["docs/reference.md", "docs/dashboard-reference.md", "**/CHANGELOG.md"] }
+  [
+    "*.md",
+    "docs/**/*.md",
+    "packages/{cluster,dashboard,examples}/*.md",
+    "packages/{cluster,core,dashboard}/src/*.ts",
+    "packages/cluster/src/node/*.ts"
+  ],
+  {
+    cwd: root,
+    exclude: ["docs/reference.md", "docs/cluster-reference.md", "docs/dashboard-reference.md", "**/CHANGELOG.md"]
+  }
 ).toSorted()
 
 /** A block of code in a document. */

@@ -8,7 +8,7 @@ import type { PoolFull } from "./Admission.ts"
 import { type GreenPoolOptions, type PoolRejection, toSettings, type UnboundedOptions } from "./GreenPoolOptions.ts"
 import { Pool } from "./internal/pool.ts"
 import type { InvalidPoolSize } from "./PoolSize.ts"
-import { type Handle, handleOf, type Verbs, verbs } from "./Verbs.ts"
+import { dual, type Handle, handleOf, type Verbs, verbs } from "./Verbs.ts"
 
 const TypeId: unique symbol = Symbol.for("@greenpool/core/GreenPool")
 
@@ -101,12 +101,23 @@ const layerConfig = (
 ): Layer.Layer<GreenPool, InvalidPoolSize | Config.ConfigError> =>
   Layer.effect(key, Effect.flatMap(Config.unwrap(config), makeUnbounded))
 
-/** The verbs of a key: each uses the pool that the context holds under it. */
-const verbsOf = <I, Rejected>(key: Context.Service<I, GreenPool<Rejected>>): Verbs<I, Rejected> =>
-  verbs({
+/**
+ * The verbs of a key: each uses the pool that the context holds under it. Where slots come from elsewhere, the pool has
+ * its own `resize`, `waitall` and `…IfAvailable`, which ask there.
+ */
+const verbsOf = <I, Rejected>(key: Context.Service<I, GreenPool<Rejected>>): Verbs<I, Rejected> => ({
+  ...verbs<I, Rejected>({
     effect: (use) => key.use((pool) => use(handle(pool))),
     stream: (use) => Stream.unwrap(key.useSync((pool) => use(handle(pool))))
-  })
+  }),
+  runIfAvailable: dual(Effect.isEffect, (effect, options) => key.use((pool) => pool.runIfAvailable(effect, options))),
+  spawnIfAvailable: dual(
+    Effect.isEffect,
+    (effect, options) => key.use((pool) => pool.spawnIfAvailable(effect, options))
+  ),
+  waitall: key.use((pool) => pool.waitall),
+  resize: (size) => key.use((pool) => pool.resize(size))
+} as Verbs<I, Rejected>)
 
 const Service = <Self>() => <const Id extends string>(id: Id, options: GreenPoolOptions = {}) => {
   const self = Context.Service<Self, GreenPool<PoolFull>>()(id)

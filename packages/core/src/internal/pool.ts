@@ -187,19 +187,20 @@ export class Pool {
     this.wakeIdle(Effect.interrupt)
     this.slots.refuseAll()
     this.changes.notify()
-    const jobs = [this.jobs.toArray()]
-    for (const group of this.groups) {
-      jobs.push(group.jobs.toArray())
-      group.lookAgain()
-    }
+    for (const group of this.groups) group.lookAgain()
     return Effect.andThen(
-      this.interruptAll(jobs.flat()),
+      this.evict,
       Effect.sync(() => {
         this.gate.hasClosed = true
         this.ledger.close()
       })
     )
   })
+
+  /** Interrupts all jobs that hold a slot and waits until they have ended. Jobs in the queue stay there. */
+  readonly evict: Effect.Effect<void> = Effect.suspend(() =>
+    this.interruptAll([this, ...this.groups].flatMap(({ jobs }) => jobs.toArray()))
+  )
 
   /** Interrupts these jobs and waits until they have ended, except for those around the caller itself. */
   interruptAll(jobs: ReadonlyArray<Job>): Effect.Effect<void> {

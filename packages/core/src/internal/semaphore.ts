@@ -15,10 +15,13 @@ export abstract class Waiter extends Node {
   abstract onPermit(): void
 }
 
-// Invariant, between calls: waiters wait only while no permit is free (waiting > 0 implies taken >= permits).
+// Invariant, between calls: waiters wait only while no permit is free
+// (waiting > 0 implies taken >= min(permits, allowance)).
 export class Semaphore<W extends Waiter = Waiter> {
   /** How many permits exist. */
   permits: number
+  /** How many of the permits may be in use. */
+  private allowance = Infinity
   /** How many are taken; more than `permits` after a shrink, until enough came back. */
   taken = 0
   /** How many waiters are in the queue. */
@@ -38,7 +41,7 @@ export class Semaphore<W extends Waiter = Waiter> {
 
   /** Whether a permit is free for a newcomer. While several are granted one by one, waiters have the rest. */
   get isAvailable(): boolean {
-    return this.taken < this.permits && this.waiting === 0
+    return this.isFree && this.waiting === 0
   }
 
   /** Whether no permit is taken and the queue is empty. */
@@ -93,8 +96,18 @@ export class Semaphore<W extends Waiter = Waiter> {
     this.grant()
   }
 
+  /** Changes how many of the permits may be in use. Those that are taken stay taken. */
+  allow(allowance: number): void {
+    this.allowance = allowance
+    this.grant()
+  }
+
+  private get isFree(): boolean {
+    return this.taken < this.permits && this.taken < this.allowance
+  }
+
   private grant(): void {
-    while (this.taken < this.permits) {
+    while (this.isFree) {
       const waiter = this.dismiss(this.next?.())
       if (waiter === undefined) return
       this.taken++

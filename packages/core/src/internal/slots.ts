@@ -151,6 +151,8 @@ export class Slots {
   /** The time of the current step, if something is measured by it. */
   private now = 0n
   private arrivals = 0
+  /** Called whenever a job has joined or left the queue or has ended, in that step. Must not throw. */
+  onDemand: (() => void) | undefined = undefined
   /** Called whenever a job has ended or left the queue. */
   private readonly onLeave: () => void
 
@@ -215,6 +217,7 @@ export class Slots {
     this.semaphore.wait(job)
     if (claim !== undefined) this.shares?.join(claim, toMillis(job.since - this.began))
     this.seek(job)
+    this.onDemand?.()
     this.ledger.changed()
   }
 
@@ -243,6 +246,12 @@ export class Slots {
     this.startStep()
     this.semaphore.resize(size)
     this.ledger.changed()
+  }
+
+  /** Changes how many of the slots may be in use. */
+  allow(slots: number): void {
+    this.startStep()
+    this.semaphore.allow(slots)
   }
 
   /** A job that held a slot has ended, and the slot goes where it is needed next. */
@@ -310,6 +319,7 @@ export class Slots {
   private left(): void {
     if (this.shares !== undefined && this.semaphore.isIdle) this.shares = this.semaphore.next = undefined
     this.onLeave()
+    this.onDemand?.()
     this.ledger.changed()
   }
 

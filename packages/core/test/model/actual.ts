@@ -18,6 +18,7 @@ import {
   Stream,
   Tracer
 } from "effect"
+import { allowanceOf } from "../../src/allowance.ts"
 import { toInternal } from "../../src/GreenPool.ts"
 import { GreenPile, GreenPool, type GreenPoolOptions, type JobOptions, type PoolStats } from "../../src/index.ts"
 import type { Job } from "../../src/internal/slots.ts"
@@ -51,6 +52,8 @@ export class Actual {
   readonly simulation: Simulation
   readonly pools: ReadonlyArray<OpenPool>
   readonly clock = new VirtualClock()
+  /** How many slots of a pool may be in use, where that has been said. */
+  readonly allowances = new Map<number, number>()
   /** Fibers that have started and not ended, by the actor at their base. */
   readonly fibers = new Map<string, Fiber.Fiber<unknown, unknown>>()
   readonly #ended = new Map<string, Fiber.Fiber<unknown, unknown>>()
@@ -285,6 +288,13 @@ export class Actual {
         return this.#pool(order).waitall
       case "resize":
         return this.#pool(order).resize(order.size)
+      case "allow":
+        return Effect.sync(() => {
+          this.allowances.set(order.pool, order.slots)
+          allowanceOf(this.#pool(order)).allow(order.slots)
+        })
+      case "evict":
+        return allowanceOf(this.#pool(order)).evict
       case "close":
         return this.pools[order.pool]!.close
       case "map":

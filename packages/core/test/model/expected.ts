@@ -151,6 +151,14 @@ export class Expected {
         pool.resize(order.size)
         return "done"
       }
+      case "allow":
+        this.pools[order.pool]!.allow(order.slots)
+        return "done"
+      case "evict": {
+        const pool = this.pools[order.pool]!
+        yield* stopAll(this.runtime, [...pool.jobs], jobs.get(pool))
+        return "done"
+      }
       case "close":
         yield* uninterruptible(self, this.#close(jobs, this.pools[order.pool]!))
         return "done"

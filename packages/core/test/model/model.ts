@@ -93,6 +93,7 @@ export interface Counters {
 export class Pool {
   readonly name: string
   size: number
+  allowance = Infinity
   closed = false
   draining = false
   rejected = 0
@@ -178,7 +179,7 @@ export class Pool {
   }
 
   get isFree(): boolean {
-    return this.running < this.size
+    return this.running < this.size && this.running < this.allowance
   }
 
   /** Time goes by. */
@@ -266,6 +267,11 @@ export class Pool {
     for (const call of this.onResize) call()
   }
 
+  allow(slots: number): void {
+    this.allowance = slots
+    this.serve()
+  }
+
   /** Refuses everybody who waits, and says who runs. */
   close(): Array<Job> {
     this.closed = true
@@ -279,7 +285,7 @@ export class Pool {
   }
 
   private serve(): void {
-    while (this.running < this.size && this.line.length > 0) {
+    while (this.isFree && this.line.length > 0) {
       const job = this.next
       if (this.ranked) {
         job.charged = this.keys.get(job.ask.key)!

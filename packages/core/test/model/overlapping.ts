@@ -166,13 +166,14 @@ class Watch {
       const { borrowed, failed, free, interrupted, running, size, started, succeeded, waiting } = stats
       const live = this.#live[index]!
       const before = this.#running[index]!
+      const slots = Math.min(size, this.#actual.allowances.get(index) ?? Infinity)
       const must = (holds: boolean, what: string): void => {
         if (!holds) this.problems.push(`pool ${index}: ${what} (${JSON.stringify(stats)})`)
       }
       must(free === size - running, "free is not size - running")
       must(started === succeeded + failed + interrupted + running + borrowed, "the counters do not add up")
-      must(running <= Math.max(size, before), "more slots are held than there are")
-      must(waiting === 0 || running >= size || this.#closed.has(index), "somebody waits while a slot is free")
+      must(running <= Math.max(slots, before), "more slots are held than there are")
+      must(waiting === 0 || running >= slots || this.#closed.has(index), "somebody waits while a slot is free")
       must(live.size <= running + borrowed, `jobs run without a slot: ${[...live]}`)
       this.#running[index] = running
     }

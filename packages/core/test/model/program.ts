@@ -70,7 +70,8 @@ export type Order =
   | { readonly op: "join"; readonly fiber: string }
   | { readonly op: "waitall"; readonly pool: number }
   | { readonly op: "resize"; readonly pool: number; readonly size: number }
-  | { readonly op: "close"; readonly pool: number }
+  | { readonly op: "allow"; readonly pool: number; readonly slots: number }
+  | { readonly op: "close" | "evict"; readonly pool: number }
   | { readonly op: "pile"; readonly pool: number | undefined; readonly size: number; readonly body: Body }
   | { readonly op: "pileSpawn"; readonly pile: string; readonly body: Body; readonly ask?: Ask }
   | { readonly op: "next" | "results" | "exits"; readonly pile: string }
@@ -139,6 +140,8 @@ const themes = {
     takeScoped: 3,
     runIfAvailable: 0,
     spawnIfAvailable: 0,
+    allow: 0,
+    evict: 0,
     tick: 0
   },
   nesting: {
@@ -170,6 +173,27 @@ const themes = {
     run: 4,
     detach: 2,
     resize: 6,
+    close: 1
+  },
+  elsewhere: {
+    end: 12,
+    run: 10,
+    spawn: 8,
+    spawnN: 2,
+    detach: 6,
+    runIfAvailable: 2,
+    spawnIfAvailable: 2,
+    interrupt: 4,
+    resize: 3,
+    allow: 10,
+    evict: 3,
+    map: 4,
+    pull: 7,
+    feed: 2,
+    pile: 1,
+    pileSpawn: 4,
+    next: 2,
+    waitall: 2,
     close: 1
   },
   admission: {
@@ -246,7 +270,8 @@ export const programs = (maxLength: number): fc.Arbitrary<Program> =>
     programOf(sizesOf([1, 2], 1), themes.lending, maxLength),
     programOf(sizesOf([0, 1], 1), themes.idling, maxLength),
     programOf(sizesOf([1, 2, 3, 4], 1), themes.maps, maxLength),
-    programOf(sizesOf([1, 2, 3], 1), themes.piles, maxLength)
+    programOf(sizesOf([1, 2, 3], 1), themes.piles, maxLength),
+    programOf(sizesOf([1, 2, 3], 2), themes.elsewhere, maxLength)
   )
 
 /** Orders whose body runs in the fiber of the actor. */
@@ -320,6 +345,7 @@ export class Cast {
   /** Sends everybody home: ends who waits for an order, opens paused pools, interrupts who is left, closes the pools. */
   *windUp(stage: { readonly fibers: ReadonlyMap<string, unknown> }): Generator<Step> {
     const interrupted = new Set<string>()
+    const allowed = new Set<number>()
     const opened = new Set<number>()
     const closed = new Set<number>()
     const pools = Array.from({ length: this.#pools }, (_, pool) => pool)
@@ -333,6 +359,12 @@ export class Cast {
       const source = this.#maps.find((map) => status.get(`${map} source`) === "awaited")
       if (source !== undefined) {
         yield { feed: source, with: { op: "end" } }
+        continue
+      }
+      const starved = pools.find((pool) => !allowed.has(pool))
+      if (starved !== undefined) {
+        allowed.add(starved)
+        yield { to: this.#id(), isNew: true, order: { op: "allow", pool: starved, slots: 4 } }
         continue
       }
       const paused = pools.find((pool) => !opened.has(pool))
@@ -385,6 +417,11 @@ export class Cast {
       case "waitall":
       case "close":
         return { op: verb, pool }
+      case "evict":
+        // A finalizer that waits for its own job would do so for ever.
+        return isGuarded ? undefined : { op: verb, pool }
+      case "allow":
+        return { op: verb, pool, slots: y % 4 }
       case "resize":
         return { op: "resize", pool, size: y % 5 }
       case "pile": {

@@ -10,6 +10,7 @@ import {
   type Source,
   type SourceError
 } from "@greenpool/core"
+import { type Allowance, allowanceOf } from "@greenpool/core/allowance"
 import { Effect, type Exit, type Fiber, Layer, type Option, Schema, type Scope, Stream } from "effect"
 
 class NotFound extends Schema.TaggedError<NotFound>()("NotFound", { id: Schema.Finite }) {}
@@ -36,6 +37,8 @@ const read: Stream.Stream<number, SourceError, GreenPool> = GreenPool.imap(
   })()
 )
 
+const allowance: Effect.Effect<Allowance, never, GreenPool> = GreenPool.useSync(allowanceOf)
+
 const options: GreenPoolOptions = { size: 2, name: "typed", onClose: "drain" }
 const pool: Effect.Effect<GreenPool, InvalidPoolSize, Scope.Scope> = GreenPool.make({ size: 2 })
 const pile: Effect.Effect<GreenPile<string, NotFound>, InvalidPoolSize, Scope.Scope> = GreenPile.make<string, NotFound>(
@@ -54,7 +57,7 @@ const program = Effect.gen(function*() {
   yield* results.spawn(find(7))
   const next: Option.Option<string> = yield* results.next
   const sizes = [yield* (yield* GreenPool.make(options)).size, yield* (yield* pool).size]
-  yield* Effect.all([here, fiber, atOnce, inTime, Stream.runDrain(exits), Stream.runDrain(read)])
+  yield* Effect.all([here, fiber, atOnce, inTime, allowance, Stream.runDrain(exits), Stream.runDrain(read)])
   const error: NotFound | PoolFull = yield* Effect.flip(ApiPool.run(find(0)))
   return { titles, next, sizes, name: stats.name, error: error._tag, ids: [...ids as Iterable<number>] }
 })
