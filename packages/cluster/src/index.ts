@@ -4,4 +4,13 @@
  * @since 0.1.0
  */
 export { ClusterFailure } from "./ClusterFailure.ts"
+export {
+  ClusterGreenPool,
+  type ClusterGreenPoolOptions,
+  type ClusterPool,
+  type ClusterUnboundedOptions,
+  type CoordinatorOptions,
+  type LeaseOptions
+} from "./ClusterGreenPool.ts"
 export { ClusterJob, type ClusterJobOptions, type ClusterMapOptions } from "./ClusterJob.ts"
+export { ClusterStats, MemberStats } from "./ClusterStats.ts"
