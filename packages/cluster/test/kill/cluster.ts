@@ -50,7 +50,8 @@ export class Cluster implements AsyncDisposable {
     const log = this.#logOf(name)
     const all: ProcessOptions = { callers: 2 * this.#options.size, durable: 0, ...this.#options, ...options, log }
     const child = spawn(process.execPath, [join(import.meta.dirname, "program.ts"), JSON.stringify(all)], {
-      stdio: ["ignore", "inherit", "inherit"]
+      // Effect's log says that connections were reset.
+      stdio: ["ignore", "ignore", "inherit"]
     })
     this.#children.set(name, child)
     const word = all.callers > 0 ? "start" : "ready"
@@ -88,7 +89,7 @@ export class Cluster implements AsyncDisposable {
     const start = now()
     while (!condition()) {
       if (now() - start > seconds) throw new Error(`It took more than ${seconds} s for ${what}`)
-      await sleep(50)
+      await sleep(200)
     }
     return now() - start
   }

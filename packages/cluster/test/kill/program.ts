@@ -60,7 +60,7 @@ const program = Effect.gen(function*() {
   )
   yield* pool.clusterStats.pipe(
     Effect.tap(({ leased, runner, term }) => Effect.sync(() => log("coordinator", runner, term, leased))),
-    Effect.delay(100),
+    Effect.delay(200),
     Effect.forever,
     Effect.forkScoped
   )

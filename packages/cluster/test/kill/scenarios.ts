@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises"
 import { freePort } from "../support/ports.ts"
 import { Cluster, type Timings } from "./cluster.ts"
 import { longestStop, now, running, unfinished } from "./events.ts"
+import { Wire } from "./wire.ts"
 
 /** Those of a cluster that is not told otherwise. */
 export const defaultTimings: Timings = { lease: 15_000, heartbeat: 3000, grace: 1000, reclaimAfter: 2000, sharding: {} }
@@ -38,7 +39,7 @@ export type Scenario = (setting: Setting) => Promise<Figures>
 
 const size = 6
 
-const begin = (setting: Setting) => new Cluster({ ...setting, size, jobMillis: 20 })
+const begin = (setting: Setting) => new Cluster({ ...setting, size, jobMillis: 40 })
 
 /** Starts runners and clients at the same time. Returns the ports of the runners. */
 const startAll = async (cluster: Cluster, runners: ReadonlyArray<string>, clients: ReadonlyArray<string>) => {
@@ -171,6 +172,34 @@ const clientFrozen: Scenario = async (setting) => {
   return { most: checkLimit(cluster), slotsBack: full, startsAgain: starts[0]!.time - to, longestStop: stop }
 }
 
+const wireCut: Scenario = async (setting) => {
+  const [port, listenPort] = [await freePort(), await freePort()]
+  await using cluster = begin(setting)
+  await using wire = await Wire.lay(port, listenPort)
+  await Promise.all([cluster.start("runner", { port, listenPort }), cluster.start("client")])
+  await sleep(1000)
+  const at = now()
+  wire.cut()
+  const full = await untilFull(cluster, at, setting.timings.lease / 1000 + 5, "runner")
+  const stopped = cluster.of("client").findLast(({ what }) => what === "interrupted")!.time - at
+  await sleep(500)
+  const mended = now()
+  wire.mend()
+  const starts = () => cluster.of("client").filter(({ time, what }) => what === "start" && time > mended)
+  await cluster.until("the client to run jobs again", 20, () => starts().length > size)
+  // The client stops before the runner starts in its place: nobody is excused.
+  assert.ok(stopped < full, `The client stopped after ${stopped} s`)
+  const stop = longestStop(cluster.events("runner"), at, mended)
+  assert.ok(stop < 1, `Nothing started for ${stop} s`)
+  return {
+    most: checkLimit(cluster),
+    stopped,
+    slotsBack: full,
+    startsAgain: starts()[0]!.time - mended,
+    longestStop: stop
+  }
+}
+
 const durableKilled: Scenario = async (setting) => {
   await using cluster = begin(setting)
   const count = 400
@@ -196,5 +225,6 @@ export const scenarios = {
   everybodyKilled,
   coordinatorTerminated,
   clientFrozen,
+  wireCut,
   durableKilled
 } satisfies Record<string, Scenario>
