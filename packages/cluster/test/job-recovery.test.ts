@@ -3,7 +3,7 @@ import { ClusterJob } from "@greenpool/cluster"
 import { layerEmbedded } from "@greenpool/cluster/node"
 import { GreenPool } from "@greenpool/core"
 import { allowanceOf } from "@greenpool/core/allowance"
-import { Context, Deferred, Effect, Exit, Fiber, Layer, Schema, Scope } from "effect"
+import { Context, Deferred, Effect, Exit, Fiber, Layer, References, Schema, Scope } from "effect"
 import { SqlClient } from "effect/sql"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -16,6 +16,8 @@ const Count = ClusterJob.make("count", {
 })
 
 const sharding = { entityMessagePollInterval: 50, refreshAssignmentsInterval: 20 }
+
+const quiet = Effect.provideService(References.MinimumLogLevel, "Error")
 
 /** A database file that is there until the test ends. */
 const database = Effect.map(
@@ -63,7 +65,7 @@ describe("a durable job (semantic 26)", () => {
       assert.strictEqual(yield* Fiber.join(caller), 2)
       assert.strictEqual(stopped(), 1)
       yield* stop
-    }).pipe(Effect.scoped))
+    }).pipe(Effect.scoped, quiet))
 
   it.live("starts again after its process has stopped in the middle, and is not run again once it has ended", () =>
     Effect.gen(function*() {
@@ -80,7 +82,7 @@ describe("a durable job (semantic 26)", () => {
         assert.strictEqual(yield* Effect.provide(Count.run({ id: "a" }), again.context), 2)
         yield* again.stop
       }
-    }).pipe(Effect.scoped))
+    }).pipe(Effect.scoped, quiet))
 
   it.live("keeps no interruption as its result where the pool closes around it", () =>
     Effect.gen(function*() {
@@ -107,7 +109,7 @@ describe("a durable job (semantic 26)", () => {
       const again = yield* start(filename, body)
       assert.strictEqual(yield* Effect.provide(Count.run({ id: "a" }), again.context), 2)
       yield* again.stop
-    }).pipe(Effect.scoped))
+    }).pipe(Effect.scoped, quiet))
 
   it.live("is forgotten when it is purged, but for what has not run, and runs again when it is called", () =>
     Effect.gen(function*() {
@@ -133,5 +135,5 @@ describe("a durable job (semantic 26)", () => {
         assert.deepStrictEqual(yield* sql`SELECT COUNT(*) FROM cluster_replies`.values, [[2]])
       }).pipe(Effect.provide(context))
       yield* stop
-    }).pipe(Effect.scoped))
+    }).pipe(Effect.scoped, quiet))
 })

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { ClusterFailure, ClusterJob } from "@greenpool/cluster"
 import { layerEmbedded } from "@greenpool/cluster/node"
 import { GreenPool } from "@greenpool/core"
-import { Cause, Deferred, Effect, Exit, Fiber, Layer, Schema, Stream } from "effect"
+import { Cause, Deferred, Effect, Exit, Fiber, Layer, References, Schema, Stream } from "effect"
 import type { MessageStorage, Sharding } from "effect/cluster"
 import type { SqlClient } from "effect/sql"
 import { inspect } from "node:util"
@@ -19,6 +19,8 @@ const Double = ClusterJob.make("double", {
 
 const cluster = layerEmbedded({ sharding: { entityMessagePollInterval: 50, refreshAssignmentsInterval: 20 } })
 
+const quiet = Effect.provideService(References.MinimumLogLevel, "Error")
+
 /** Runs the effect in a cluster that is this process, with a pool of four slots. */
 const inCluster = <A, E, R>(
   effect: Effect.Effect<
@@ -26,7 +28,7 @@ const inCluster = <A, E, R>(
     E,
     R | GreenPool | Sharding.Sharding | MessageStorage.MessageStorage | SqlClient.SqlClient
   >
-) => effect.pipe(Effect.provide(Layer.merge(GreenPool.layer({ size: 4 }), cluster)), Effect.scoped)
+) => effect.pipe(Effect.provide(Layer.merge(GreenPool.layer({ size: 4 }), cluster)), Effect.scoped, quiet)
 
 /** Makes this process the runner of the bodies, until the scope closes. */
 const serve = <R>(layer: Layer.Layer<never, never, R>) => Layer.build(layer)

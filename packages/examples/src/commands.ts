@@ -5,6 +5,7 @@ import * as dashboardPassword from "./dashboard-password.ts"
 import * as dashboard from "./dashboard.ts"
 import { count, integer, path, port, start, toggle, url } from "./flags.ts"
 import * as adaptive from "./gallery/adaptive.ts"
+import * as cluster from "./gallery/cluster.ts"
 import * as echo from "./gallery/echo.ts"
 import * as feedscraper from "./gallery/feedscraper.ts"
 import { COLUMNS } from "./gallery/import-check.ts"
@@ -14,6 +15,7 @@ import * as metrics from "./gallery/metrics.ts"
 import * as producerConsumer from "./gallery/producer-consumer.ts"
 import * as recursiveCrawler from "./gallery/recursive-crawler.ts"
 import * as tenants from "./gallery/tenants.ts"
+import * as thumbnails from "./gallery/thumbnails.ts"
 import * as traces from "./gallery/traces.ts"
 import * as webcrawler from "./gallery/webcrawler.ts"
 
@@ -47,6 +49,10 @@ export const commands: Readonly<Record<string, ReturnType<typeof gallery>>> = {
       "Half of the workers go after so many seconds; in a terminal, also whenever Enter is pressed"
     ).pipe(Flag.optional)
   }, adaptive.main),
+  cluster: gallery("cluster", {
+    seconds: integer("seconds", "How long it is shown before one is killed, and after that", 5),
+    size: integer("size", "How many jobs run concurrently, over all processes", 12)
+  }, cluster.main),
   dashboard: gallery("dashboard", { port: page }, dashboard.main),
   "dashboard-password": gallery("dashboard-password", { port: page }, dashboardPassword.main),
   echo: gallery(
@@ -85,6 +91,9 @@ export const commands: Readonly<Record<string, ReturnType<typeof gallery>>> = {
     port: port("Only serve, there; without it, the server gets some clients, and ends").pipe(Flag.optional),
     seconds: integer("seconds", "How long the clients ask", 3)
   }, tenants.main),
+  thumbnails: gallery("thumbnails", {
+    images: integer("images", "How many images get thumbnails", 60)
+  }, thumbnails.main),
   traces: gallery("traces", {
     collector: url("collector", "Where to send spans by OTLP over HTTP (default: http://localhost:4318 if it answers)"),
     requests: integer("requests", "How many concurrent requests, for a pool of size 1", 9)

@@ -6,6 +6,7 @@ const examples: Readonly<Record<string, readonly [file: string, description: str
   overload: ["src/overload/server.ts", "an HTTP server, driven beyond its capacity with and without bounds and keys"],
   farm: ["src/farm/farm.ts", "runs each line of a file through a shell command: imap, processes, live resize"],
   adaptive: ["src/gallery/adaptive.ts", "an HTTP client whose pool finds out how much its server can take"],
+  cluster: ["src/gallery/cluster.ts", "three processes with one budget of slots; one is killed"],
   dashboard: ["src/dashboard.ts", "four pools with uneven load on a live page, to resize and pause them"],
   "dashboard-password": ["src/dashboard-password.ts", "a live page of a pool; a password allows steering"],
   echo: ["src/gallery/echo.ts", "a TCP server that sends back what it receives; its connections run in the pool"],
@@ -19,6 +20,7 @@ const examples: Readonly<Record<string, readonly [file: string, description: str
   "producer-consumer": ["src/gallery/producer-consumer.ts", "visits the pages of a site: a queue feeds the pool"],
   "recursive-crawler": ["src/gallery/recursive-crawler.ts", "follows the links of a site: jobs that start jobs"],
   tenants: ["src/gallery/tenants.ts", "an HTTP server with a pool for each tenant, made when needed: LayerMap"],
+  thumbnails: ["src/gallery/thumbnails.ts", "durable jobs whose process is killed half way, and go on"],
   traces: ["src/gallery/traces.ts", "an HTTP server whose traces show the waits for slots: a tree, and OTLP"],
   webcrawler: ["src/gallery/webcrawler.ts", "fetches URLs and prints the size of each, in order: imap"]
 }

@@ -20,9 +20,11 @@ import {
   SqlMessageStorage,
   SqlRunnerStorage
 } from "effect/cluster"
+import { KeyValueStore } from "effect/persistence"
 import { RpcClient, RpcSerialization } from "effect/rpc"
 import { Socket, type SocketServer } from "effect/socket"
 import type { SqlClient } from "effect/sql"
+import { ClusterGreenPool, type CoordinatorOptions } from "../ClusterGreenPool.ts"
 import { layerSqlite } from "./sqlite.ts"
 import { timings } from "./timings.ts"
 
@@ -32,7 +34,7 @@ import { timings } from "./timings.ts"
  * @category options
  * @since 0.1.0
  */
-export interface EmbeddedOptions {
+export interface EmbeddedOptions extends CoordinatorOptions {
   /** The path of the SQLite database, which is created if it is missing. Default: a database in memory. */
   readonly filename?: string | undefined
   /** Options of Effect's sharding, in place of those of `timings`. */
@@ -56,7 +58,7 @@ export interface ClientOptions {
  * @category options
  * @since 0.1.0
  */
-export interface RunnerOptions extends ClientOptions {
+export interface RunnerOptions extends ClientOptions, CoordinatorOptions {
   /** The host by which other processes reach this one. Default: `"localhost"`. */
   readonly host?: string | undefined
   /** The port by which other processes reach this one. With the host it is the name of this runner. */
@@ -100,9 +102,9 @@ const storage: Layer.Layer<
 const health = RunnerHealth.layerPing.pipe(Layer.provide(Runners.layerRpc), Layer.provide(clientProtocol))
 
 /**
- * Provides a cluster that is this process alone: the whole of durable jobs, for an application that has one process, and
- * for tests. Messages are kept in a SQLite file, so that jobs survive the process. Two processes must not use the same
- * file at a time.
+ * Provides a cluster that is this process alone, with a coordinator: pools and durable jobs of a cluster for an
+ * application that has one process, and for tests. Jobs are kept in a SQLite file, so that they survive the process; the
+ * size of a pool that was resized is not. Two processes must not use the same file at a time.
  *
  * @category layers
  * @since 0.1.0
@@ -112,15 +114,19 @@ export const layerEmbedded = (
 ): Layer.Layer<
   Sharding.Sharding | Runners.Runners | MessageStorage.MessageStorage | SqlClient.SqlClient
 > =>
-  SingleRunner.layer({ runnerStorage: "memory", shardingConfig: { ...timings, ...options?.sharding } }).pipe(
-    Layer.orDie,
+  ClusterGreenPool.layerCoordinator(options).pipe(
+    // What it would find in a file after a crash are leases of this very process.
+    Layer.provide(KeyValueStore.layerMemory),
+    Layer.provideMerge(Layer.orDie(
+      SingleRunner.layer({ runnerStorage: "memory", shardingConfig: { ...timings, ...options?.sharding } })
+    )),
     Layer.provide(NodeCrypto.layerDigest),
     Layer.provideMerge(layerSqlite({ filename: options?.filename ?? ":memory:" }))
   )
 
 /**
- * Provides a process of a cluster that serves others: it runs durable jobs, and may be the one that hands out the slots.
- * Processes find each other through the database, and talk through sockets. Fails if it cannot listen.
+ * Provides a process of a cluster that serves others: it runs durable jobs, and hands out the slots of the budgets whose
+ * shards it has. Processes find each other through the database, and talk through sockets. Fails if it cannot listen.
  *
  * A runner that ends in an orderly way (its scope closes) hands over what it serves at once; one that dies is missed
  * after a few seconds, see `timings`.
@@ -137,7 +143,9 @@ export const layerRunner = (
 > => {
   const address = RunnerAddress.make(options.host ?? "localhost", options.port)
   const listen = { host: options.listenHost ?? address.host, port: options.listenPort ?? address.port }
-  return SocketRunner.layer.pipe(
+  return ClusterGreenPool.layerCoordinator(options).pipe(
+    Layer.provide(KeyValueStore.layerSql()),
+    Layer.provideMerge(SocketRunner.layer),
     Layer.provide([NodeSocketServer.layer({ ...listen, noDelay }), clientProtocol, health]),
     Layer.provideMerge(storage),
     Layer.provide(RpcSerialization.layerSchemaBinary()),

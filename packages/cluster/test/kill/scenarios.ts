@@ -1,0 +1,230 @@
+/** What happens to slots, jobs and callers when a process of a cluster fails. */
+import assert from "node:assert/strict"
+import { setTimeout as sleep } from "node:timers/promises"
+import { freePort } from "../support/ports.ts"
+import { Cluster, type Timings } from "./cluster.ts"
+import { longestStop, now, running, unfinished } from "./events.ts"
+import { Wire } from "./wire.ts"
+
+/** Those of a cluster that is not told otherwise. */
+export const defaultTimings: Timings = { lease: 15_000, heartbeat: 3000, grace: 1000, reclaimAfter: 2000, sharding: {} }
+
+/** Those of tests that must not take long. */
+export const shortTimings: Timings = {
+  lease: 6000,
+  heartbeat: 500,
+  grace: 500,
+  reclaimAfter: 500,
+  sharding: {
+    shardsPerGroup: 16,
+    shardLockExpiration: 2000,
+    shardLockRefreshInterval: 500,
+    refreshAssignmentsInterval: 200,
+    runnerHealthCheckInterval: 500,
+    entityMessagePollInterval: 300,
+    entityReplyPollInterval: 50
+  }
+}
+
+export interface Setting {
+  readonly timings: Timings
+  /** The URL of a PostgreSQL server. Default: SQLite. */
+  readonly database?: string
+}
+
+/** What a scenario has measured, by name, in seconds or as numbers. */
+export type Figures = Readonly<Record<string, number>>
+
+export type Scenario = (setting: Setting) => Promise<Figures>
+
+const size = 6
+
+const begin = (setting: Setting) => new Cluster({ ...setting, size, jobMillis: 40 })
+
+/** Starts runners and clients at the same time. Returns the ports of the runners. */
+const startAll = async (cluster: Cluster, runners: ReadonlyArray<string>, clients: ReadonlyArray<string>) => {
+  const ports = new Map<string, number>()
+  for (const name of runners) ports.set(name, await freePort())
+  await Promise.all([
+    ...runners.map((name) => cluster.start(name, { port: ports.get(name)! })),
+    ...clients.map((name) => cluster.start(name))
+  ])
+  return ports
+}
+
+/** The most jobs that ran at the same time, which must not be more than the size. */
+const checkLimit = (cluster: Cluster): number => {
+  const most = Math.max(...running(cluster.events(), cluster.absences).map(({ count }) => count))
+  assert.ok(most <= size, `${most} jobs ran at the same time, of ${size}`)
+  return most
+}
+
+/** How long it takes from a time on until the processes use all slots. */
+const untilFull = async (cluster: Cluster, since: number, seconds: number, ...names: ReadonlyArray<string>) => {
+  const full = () =>
+    running(cluster.events(...names), cluster.absences).find(({ count, time }) => time > since && count >= size)
+  await cluster.until("all slots to be used again", seconds, () => full() !== undefined)
+  return full()!.time - since
+}
+
+/** The runner that hands the slots out, as a process has heard last. */
+const coordinatorOf = (cluster: Cluster, name: string): string | undefined =>
+  cluster.of(name).findLast(({ what }) => what === "coordinator")?.words[0]
+
+/** Waits until all know the coordinator, and returns which process it is. */
+const findCoordinator = async (
+  cluster: Cluster,
+  ports: ReadonlyMap<string, number>,
+  asked: string
+): Promise<string> => {
+  const find = () => [...ports].find(([, port]) => coordinatorOf(cluster, asked) === `localhost:${port}`)?.[0]
+  await cluster.until("the coordinator to answer", 20, () => find() !== undefined)
+  return find()!
+}
+
+const clientKilled: Scenario = async (setting) => {
+  await using cluster = begin(setting)
+  await startAll(cluster, ["runner"], ["a", "b"])
+  await sleep(1000)
+  const at = cluster.signal("a", "SIGKILL")
+  const full = await untilFull(cluster, at, 10, "runner", "b")
+  await sleep(500)
+  const stop = longestStop(cluster.events("runner", "b"), at, now())
+  assert.ok(full < setting.timings.reclaimAfter / 1000 + 3, `The slots were free after ${full} s`)
+  assert.ok(full > setting.timings.reclaimAfter / 1000 - 0.2, `The slots were free after ${full} s already`)
+  assert.ok(stop < 1, `Nothing started for ${stop} s`)
+  return { most: checkLimit(cluster), slotsBack: full, longestStop: stop }
+}
+
+const coordinatorKilled: Scenario = async (setting) => {
+  await using cluster = begin(setting)
+  const ports = await startAll(cluster, ["first", "second"], ["client"])
+  const coordinator = await findCoordinator(cluster, ports, "client")
+  const survivor = coordinator === "first" ? "second" : "first"
+  await sleep(1000)
+  const at = cluster.signal(coordinator, "SIGKILL")
+  const failover = await cluster.until(
+    "a new coordinator",
+    25,
+    () => coordinatorOf(cluster, "client") === `localhost:${ports.get(survivor)}`
+  )
+  const full = await untilFull(cluster, at, 25, survivor, "client")
+  await sleep(500)
+  const stop = longestStop(cluster.events(survivor, "client"), at, now())
+  // Those that live go on with the leases that they have.
+  assert.ok(stop < 1, `Nothing started for ${stop} s`)
+  assert.equal(cluster.events(survivor, "client").filter(({ what }) => what === "interrupted").length, 0)
+  return { most: checkLimit(cluster), failover, slotsBack: full, longestStop: stop }
+}
+
+const everybodyKilled: Scenario = async (setting) => {
+  await using cluster = begin(setting)
+  const ports = await startAll(cluster, ["runner"], ["client"])
+  await sleep(1000)
+  cluster.signal("client", "SIGKILL")
+  const at = cluster.signal("runner", "SIGKILL")
+  await Promise.all([cluster.start("again", { port: ports.get("runner")! }), cluster.start("another")])
+  const first = cluster.events("again", "another").find(({ what }) => what === "start")!.time - at
+  const full = await untilFull(cluster, at, setting.timings.lease / 1000 + 15, "again", "another")
+  return { most: checkLimit(cluster), firstStart: first, slotsBack: full }
+}
+
+const coordinatorTerminated: Scenario = async (setting) => {
+  await using cluster = begin(setting)
+  const ports = await startAll(cluster, ["first", "second"], ["client"])
+  const coordinator = await findCoordinator(cluster, ports, "client")
+  const survivor = coordinator === "first" ? "second" : "first"
+  await sleep(1000)
+  const at = cluster.signal(coordinator, "SIGTERM")
+  const failover = await cluster.until(
+    "a new coordinator",
+    25,
+    () => coordinatorOf(cluster, "client") === `localhost:${ports.get(survivor)}`
+  )
+  await cluster.ended(coordinator)
+  const full = await untilFull(cluster, at, 10, survivor, "client")
+  await sleep(500)
+  const stop = longestStop(cluster.events(survivor, "client"), at, now())
+  assert.ok(stop < 1, `Nothing started for ${stop} s`)
+  assert.equal(cluster.events(survivor, "client").filter(({ what }) => what === "interrupted").length, 0)
+  // It interrupts its own jobs, and says so, before it ends.
+  const open = unfinished(cluster.of(coordinator).filter(({ what }) => what !== "interrupted"), [])
+  const interrupted = cluster.of(coordinator).filter(({ what }) => what === "interrupted").length
+  assert.equal(open.length, interrupted)
+  return { most: checkLimit(cluster), failover, slotsBack: full, longestStop: stop }
+}
+
+const clientFrozen: Scenario = async (setting) => {
+  await using cluster = begin(setting)
+  await startAll(cluster, ["runner"], ["frozen", "other"])
+  await sleep(1000)
+  const from = cluster.signal("frozen", "SIGSTOP")
+  const full = await untilFull(cluster, from, setting.timings.lease / 1000 + 5, "runner", "other")
+  await sleep(setting.timings.lease - 1000 * (now() - from) + 1000)
+  const to = cluster.signal("frozen", "SIGCONT")
+  await sleep(2000)
+  // In its first turn it stops what it has. A busy machine takes a moment to give it that turn.
+  cluster.absences.push({ process: "frozen", from, to: to + 0.3 })
+  const starts = cluster.of("frozen").filter(({ time, what }) => what === "start" && time > to)
+  const stop = longestStop(cluster.events("runner", "other"), from, now())
+  assert.ok(starts.length > 0, "It got no slots again")
+  assert.ok(stop < 1, `Nothing started for ${stop} s`)
+  return { most: checkLimit(cluster), slotsBack: full, startsAgain: starts[0]!.time - to, longestStop: stop }
+}
+
+const wireCut: Scenario = async (setting) => {
+  const [port, listenPort] = [await freePort(), await freePort()]
+  await using cluster = begin(setting)
+  await using wire = await Wire.lay(port, listenPort)
+  await Promise.all([cluster.start("runner", { port, listenPort }), cluster.start("client")])
+  await sleep(1000)
+  const at = now()
+  wire.cut()
+  const full = await untilFull(cluster, at, setting.timings.lease / 1000 + 5, "runner")
+  const stopped = cluster.of("client").findLast(({ what }) => what === "interrupted")!.time - at
+  await sleep(500)
+  const mended = now()
+  wire.mend()
+  const starts = () => cluster.of("client").filter(({ time, what }) => what === "start" && time > mended)
+  await cluster.until("the client to run jobs again", 20, () => starts().length > size)
+  // The client stops before the runner starts in its place: nobody is excused.
+  assert.ok(stopped < full, `The client stopped after ${stopped} s`)
+  const stop = longestStop(cluster.events("runner"), at, mended)
+  assert.ok(stop < 1, `Nothing started for ${stop} s`)
+  return {
+    most: checkLimit(cluster),
+    stopped,
+    slotsBack: full,
+    startsAgain: starts()[0]!.time - mended,
+    longestStop: stop
+  }
+}
+
+const durableKilled: Scenario = async (setting) => {
+  await using cluster = begin(setting)
+  const count = 400
+  const ports = new Map([["first", await freePort()], ["second", await freePort()]])
+  await Promise.all([...ports].map(([name, port]) => cluster.start(name, { port, callers: 1 })))
+  await cluster.start("client", { callers: 0, durable: count })
+  const results = () => cluster.of("client").filter(({ what }) => what === "result")
+  await cluster.until("the first results", 20, () => results().length > count / 8)
+  const at = cluster.signal("first", "SIGKILL")
+  const before = results().length
+  const took = await cluster.until("all results", 60, () => results().length === count)
+  assert.deepEqual(results().map(({ words }) => Number(words[0])), Array.from({ length: count }, (_, n) => n))
+  const bodies = cluster.events("first", "second").filter(({ what }) => what === "body").length
+  const twice = bodies - count
+  assert.ok(twice >= 0 && twice <= size, `${twice} bodies ran twice`)
+  const stop = Math.max(...results().map(({ time }, index, all) => time - Math.max(at, all[index - 1]?.time ?? at)))
+  return { most: checkLimit(cluster), before, took, ranTwice: twice, longestStop: stop }
+}
+
+export const scenarios = {
+  clientKilled,
+  coordinatorKilled,
+  everybodyKilled,
+  coordinatorTerminated,
+  clientFrozen,
+  wireCut,
+  durableKilled
+} satisfies Record<string, Scenario>
