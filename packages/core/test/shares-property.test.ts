@@ -5,6 +5,7 @@ import type { JobOptions } from "../src/index.ts"
 import { Ledger } from "../src/internal/ledger.ts"
 import { LinkedList } from "../src/internal/linked-list.ts"
 import { Semaphore } from "../src/internal/semaphore.ts"
+import { Claim, Shares } from "../src/internal/shares.ts"
 import { Job, Slots } from "../src/internal/slots.ts"
 import { Random } from "./model/random.ts"
 import { VirtualClock } from "./support/virtual-clock.ts"
@@ -226,6 +227,30 @@ describe("a key that has used more than its share", () => {
     town.onEnd = another
     for (let step = 0; step < 200 && waiting.state === "waiting"; step++) town.step()
     expect(waiting.state).not.toBe("waiting")
+  })
+
+  it("is served soon among new keys, also when the pool has got far while a heavy key held a slot", () => {
+    const shares = new Shares<string>(0)
+    let now = 0
+    const heavy = new Claim("heavy", "heavy", 9, 0)
+    shares.grant(heavy, now)
+    // One after the other, "light" uses its slot, and the virtual time runs ahead of what the weights would allow.
+    for (let job = 0; job < 100; job++) {
+      const claim = new Claim("light", "light", 1, 0)
+      shares.grant(claim, now)
+      shares.end(claim, now += 10)
+    }
+    shares.end(heavy, now)
+    shares.join(new Claim("light", "light", 1, 0), now)
+    let served = 0
+    for (;; served++) {
+      const claim = new Claim("new", `new ${served}`, 1, 0)
+      shares.join(claim, now)
+      if (shares.first === "light") break
+      shares.grant(claim, now)
+      shares.end(claim, now += 10)
+    }
+    expect(served).toBeLessThan(50)
   })
 
   it("is forgotten in the end, however many new keys go on coming", () => {
