@@ -1,7 +1,7 @@
 /**
  * `pnpm bench`: this library against its rivals, and the table in RESULTS.md.
  * `pnpm bench --quick`: every row once on little work, to see that it runs; writes nothing.
- * `pnpm bench SUBJECT`: the rows of one subject (maps, spawns, runs, peers, observation, adaptive, memory); writes nothing.
+ * `pnpm bench SUBJECT`: the rows of one subject (maps, spawns, runs, peers, observation, adaptive, memory, weight); writes nothing.
  *
  * Rows of one subject share a process of their own: what an engine has seen of other subjects would change their times.
  */
@@ -15,6 +15,7 @@ import { map, promises, run, spawn } from "./contestants.ts"
 import { all, Immediate, type Job, Microtask, Sleep, unevenSeconds, Void, YieldNow } from "./jobs.ts"
 import { type Contestant, liveHeap, measure, median, type Plan, ratio, virtualSeconds } from "./measure.ts"
 import { type Library, measurePeer } from "./peers.ts"
+import { bundled, importTime, library } from "./weight.ts"
 
 const quick = process.argv.includes("--quick")
 const plan: Plan = quick ? { rounds: 1, warmUps: 0, laps: 1 } : { rounds: 5, warmUps: 6, laps: 5 }
@@ -330,6 +331,32 @@ const memory = async (): Promise<void> => {
   })
 }
 
+/** What the library weighs. `adaptive`, keys and metrics are options of the pool, so they are in each bundle of it. */
+const weight = async (): Promise<void> => {
+  const limit = 20 * 1024
+  for (const names of [["GreenPool"], ["GreenPool", "GreenPile", "GreenPoolLive"], ["PoolFull", "InvalidPoolSize"]]) {
+    const bytes = await bundled(names)
+    add({
+      what: `import { ${names.join(", ")} }, minified and gzipped`,
+      rival: "20 KiB, without effect",
+      ours: kibibytes(bytes),
+      theirs: kibibytes(limit),
+      ratio: bytes / limit,
+      limit: 1
+    })
+  }
+  const rounds = quick ? 1 : 15
+  const ours = importTime(library, rounds)
+  const theirs = importTime("effect", rounds)
+  add({
+    what: "a program that imports the library, from its sources",
+    rival: "a program that imports effect",
+    ours: milliseconds(ours),
+    theirs: milliseconds(theirs),
+    ratio: ours / theirs
+  })
+}
+
 const table = (): string => {
   const cells = rows.map((row) => [
     row.what,
@@ -370,7 +397,7 @@ ${notes.map((note) => `\n${note}`).join("\n")}`
   )
 }
 
-const subjects = { maps, spawns, runs, peers, observation, adaptive, memory }
+const subjects = { maps, spawns, runs, peers, observation, adaptive, memory, weight }
 
 /** Measures one subject in a process of its own, and adds what it has to tell. */
 const measureApart = (subject: string): Promise<void> =>
