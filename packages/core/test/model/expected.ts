@@ -231,7 +231,8 @@ export class Expected {
     const exit = yield* exitOf(this.#frame(self, isInside ? new Map(jobs).set(pool, job) : jobs, body))
     if (job.state === "running") pool.end(job, isKept && isStopped ? "interrupted" : outcomeOf(exit))
     this.board.over(body.id, exit)
-    return resume(exit)
+    // A stream whose slot has gone is pulled no more, so it doesn't come to its end.
+    return resume(op === "runStream" && isStopped && exit.startsWith("succeed") ? Interrupted.text : exit)
   }
 
   *#spawn(self: Fiber, jobs: Jobs, pool: Pool, body: Body, kind: string, ask?: Ask, pile?: Pile): Steps<string> {
