@@ -1,0 +1,179 @@
+/**
+ * A wire between members and a coordinator that a test can cut, and a coordinator that it can replace.
+ *
+ * The coordinator is the real one, over the real store. What stands between is what `Sharding` does: calls go to the
+ * coordinator of the moment, wait where there is none, and are repeated with the same payload when it goes.
+ */
+import { Deferred, Effect, Fiber, Latch, Layer, Queue, Scope, Stream } from "effect"
+import { Entity, Sharding, ShardingConfig } from "effect/cluster"
+import { KeyValueStore } from "effect/persistence"
+import {
+  ClusterGreenPool,
+  type ClusterGreenPoolOptions,
+  type ClusterPool,
+  type CoordinatorOptions
+} from "../../src/index.ts"
+import { BudgetEntity, type Word } from "../../src/internal/protocol.ts"
+import { settle } from "./cluster.ts"
+
+type Client = ReturnType<Effect.Success<typeof BudgetEntity.client>>
+
+interface Coordinator {
+  readonly client: Client
+  readonly scope: Scope.Closeable
+  readonly gone: Deferred.Deferred<void>
+}
+
+/** The wire of one member. */
+class Wire {
+  private readonly open = Latch.makeUnsafe(true)
+  private pumps = new Set<Fiber.Fiber<unknown, unknown>>()
+  private queues = new Set<Queue.Queue<Word>>()
+  /** How many reports have been sent. */
+  reports = 0
+  /** The payloads of all reports, to be sent once more. */
+  readonly sent: Array<Parameters<Client["Report"]>[0]> = []
+  private readonly cluster: Cluster
+
+  constructor(cluster: Cluster) {
+    this.cluster = cluster
+  }
+
+  /** Nothing gets through any more, in neither direction; nobody notices. */
+  cut(): void {
+    this.open.closeUnsafe()
+  }
+
+  /** What was held up gets through, late. */
+  mend(): void {
+    this.open.openUnsafe()
+  }
+
+  /** The coordinator's side of the channel closes, and the member doesn't notice. */
+  readonly resetThere: Effect.Effect<void> = Effect.suspend(() => Fiber.interruptAll([...this.pumps]))
+
+  /** The member's side of the channel closes, and the coordinator doesn't notice. */
+  readonly resetHere: Effect.Effect<void> = Effect.suspend(() =>
+    Effect.forEach([...this.queues], (queue) => Queue.shutdown(queue), { discard: true })
+  )
+
+  private through<A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> {
+    return Effect.andThen(this.open.await, Effect.tap(effect, () => this.open.await))
+  }
+
+  /** A call, as `Sharding` makes it. */
+  private call<A, E>(make: (client: Client) => Effect.Effect<A, E>): Effect.Effect<A, E> {
+    const attempt: Effect.Effect<A, E> = Effect.flatMap(this.cluster.current, ({ client, gone }) =>
+      Effect.raceFirst(
+        Effect.map(make(client), (value) => ({ value })),
+        Effect.as(Deferred.await(gone), undefined)
+      ).pipe(Effect.flatMap((done) => done === undefined ? attempt : Effect.succeed(done.value))))
+    return this.through(attempt)
+  }
+
+  get client(): Client {
+    const calls: Partial<Client> = {
+      Open: ((payload: Parameters<Client["Open"]>[0]) =>
+        Stream.unwrap(Effect.gen({ self: this }, function*() {
+          const queue = yield* Queue.unbounded<Word>()
+          this.queues.add(queue)
+          const pump = this.through(this.cluster.current).pipe(
+            Effect.flatMap(({ client }) =>
+              Stream.runForEach(client.Open(payload), (word) => this.through(Queue.offer(queue, word)))
+            ),
+            Effect.exit,
+            Effect.andThen(Effect.sleep(50)),
+            Effect.forever
+          )
+          const fiber = yield* Effect.forkScoped(pump)
+          this.pumps.add(fiber)
+          return Stream.fromQueue(queue)
+        }))) as never,
+      Report: ((payload: Parameters<Client["Report"]>[0]) =>
+        Effect.suspend(() => {
+          this.reports++
+          this.sent.push(payload)
+          return this.call((client) => client.Report(payload))
+        })) as never,
+      Leave: ((payload: Parameters<Client["Leave"]>[0]) => this.call((client) => client.Leave(payload))) as never,
+      Ask: ((payload: Parameters<Client["Ask"]>[0]) => this.call((client) => client.Ask(payload))) as never,
+      Resize: ((payload: Parameters<Client["Resize"]>[0]) => this.call((client) => client.Resize(payload))) as never,
+      WaitAll: (() => this.call((client) => client.WaitAll())) as never,
+      Stats: (() => this.call((client) => client.Stats())) as never
+    }
+    return calls as Client
+  }
+}
+
+/** A member and its wire. */
+export interface Wired {
+  readonly pool: ClusterPool
+  readonly wire: Wire
+}
+
+export class Cluster {
+  private readonly store: KeyValueStore.KeyValueStore
+  private readonly options: CoordinatorOptions | undefined
+  private coordinator: Coordinator | undefined = undefined
+  private readonly exists = Latch.makeUnsafe(false)
+
+  private constructor(store: KeyValueStore.KeyValueStore, options: CoordinatorOptions | undefined) {
+    this.store = store
+    this.options = options
+  }
+
+  /** A cluster with a coordinator. */
+  static readonly make = (options?: CoordinatorOptions): Effect.Effect<Cluster, never, Scope.Scope> =>
+    Effect.gen(function*() {
+      const context = yield* Layer.build(KeyValueStore.layerMemory)
+      const store = yield* Effect.provideContext(KeyValueStore.KeyValueStore, context)
+      const cluster = new Cluster(store, options)
+      yield* cluster.start()
+      return cluster
+    })
+
+  readonly current: Effect.Effect<Coordinator> = Effect.suspend(() =>
+    Effect.andThen(this.exists.await, Effect.sync(() => this.coordinator!))
+  )
+
+  /** A coordinator takes over. The one before it goes on without being called, unless it has been stopped. */
+  start(options = this.options): Effect.Effect<Coordinator, never, Scope.Scope> {
+    return Effect.gen({ self: this }, function*() {
+      const scope = yield* Scope.fork(yield* Effect.scope)
+      const layer = ClusterGreenPool.layerCoordinator(options).pipe(
+        Layer.provide(Layer.succeed(KeyValueStore.KeyValueStore)(this.store))
+      )
+      const clientOf = yield* Entity.makeTestClient(BudgetEntity, layer).pipe(
+        Effect.provide(ShardingConfig.layer()),
+        Scope.provide(scope)
+      ) as unknown as Effect.Effect<(id: string) => Effect.Effect<Client>>
+      const client = yield* clientOf("test")
+      const coordinator = { client, scope, gone: yield* Deferred.make<void>() }
+      const before = this.coordinator
+      this.coordinator = coordinator
+      this.exists.openUnsafe()
+      if (before !== undefined) yield* Deferred.succeed(before.gone, undefined)
+      return coordinator
+    })
+  }
+
+  /** The coordinator dies. Calls wait for the next one. */
+  readonly stop: Effect.Effect<void> = Effect.suspend(() => {
+    const { gone, scope } = this.coordinator!
+    this.exists.closeUnsafe()
+    return Effect.andThen(Deferred.succeed(gone, undefined), Scope.close(scope, { _tag: "Success" } as never))
+  })
+
+  /** A member with a wire of its own. */
+  member(options?: Partial<ClusterGreenPoolOptions>): Effect.Effect<Wired, never, Scope.Scope> {
+    return Effect.gen({ self: this }, function*() {
+      const wire = new Wire(this)
+      const sharding = { makeClient: () => Effect.succeed(() => wire.client) }
+      const pool = yield* Effect.orDie(ClusterGreenPool.make({ name: "test", ...options })).pipe(
+        Effect.provideService(Sharding.Sharding, sharding as never)
+      )
+      yield* settle
+      return { pool: pool as ClusterPool, wire }
+    })
+  }
+}
