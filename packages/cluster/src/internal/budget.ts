@@ -124,8 +124,9 @@ export class Budget {
   private turns = 0
   /** Whether a session waits for a higher bound. */
   private mustRaise = false
-  /** When lower bounds are to be written. */
+  /** When lower bounds are to be written, and whether that is due. */
   private lowers = Infinity
+  private mustLower = false
   /** Whether sessions have ended whose bounds are still written. */
   private hasEnded = false
 
@@ -237,16 +238,20 @@ export class Budget {
     return "granted"
   }
 
-  /** Time has passed: leases end. */
+  /** Time has passed: leases and turns end. */
   tick(now: number): void {
     for (const session of this.sessions.values()) {
       if (session.expires <= now || session.reclaimed <= now) this.end(session, now)
       else if (session.turn?.until !== undefined && session.turn.until <= now) session.turn = undefined
     }
     for (const [id, until] of this.ended) if (until <= now) this.ended.delete(id)
+    if (this.lowers <= now) {
+      this.lowers = Infinity
+      this.mustLower = true
+    }
   }
 
-  /** When `tick` has something to do next, or lower bounds are to be written. */
+  /** When `tick` has something to do next. */
   get next(): number {
     let next = this.lowers
     for (const { expires, reclaimed, turn } of this.sessions.values()) {
@@ -270,13 +275,13 @@ export class Budget {
   }
 
   /** Whether bounds are to be written: higher ones since somebody waits for them, or lower ones since it is time. */
-  mustWrite(now: number): boolean {
-    return this.mustRaise || this.lowers <= now
+  get mustWrite(): boolean {
+    return this.mustRaise || this.mustLower
   }
 
   /** What is to be written. Until that is done, both the old bounds hold and the new. */
   write(size = this.size): Written {
-    this.mustRaise = false
+    this.mustRaise = this.mustLower = false
     this.lowers = Infinity
     this.hasEnded = false
     const bounds: Record<string, number> = {}
@@ -430,7 +435,7 @@ export class Budget {
   }
 
   private planLowering(now: number): void {
-    if (this.lowers !== Infinity) return
+    if (this.mustLower || this.lowers !== Infinity) return
     const isLower = (session: Session) => session.isHeard && this.roundUp(session.peak) < session.bound
     if (this.hasEnded || [...this.sessions.values()].some(isLower)) this.lowers = now + this.options.lease / 5
   }

@@ -207,7 +207,7 @@ class Coordinator {
     this.budget.tick(now)
     const result = change(now)
     for (const session of this.budget.settle(now)) if (session.id !== answered) this.tell(session)
-    if (this.budget.mustWrite(now)) this.shouldWrite.openUnsafe()
+    if (this.budget.mustWrite) this.shouldWrite.openUnsafe()
     for (const waiter of this.waiters) if (waiter.isOver()) waiter.resume()
     if (this.budget.next < this.sleepsUntil) this.shouldLook.openUnsafe()
     return result
@@ -265,7 +265,7 @@ class Coordinator {
     const { next } = this.budget
     this.sleepsUntil = next
     this.shouldLook.closeUnsafe()
-    const isDue = next === Infinity ? Effect.never : Effect.sleep(Math.max(0, next - this.now))
+    const isDue = next === Infinity ? Effect.never : Effect.sleep(Math.ceil(Math.max(0, next - this.now)))
     return Effect.raceFirst(isDue, this.shouldLook.await)
   }))
 

@@ -363,7 +363,7 @@ export class Member {
   private readonly watching: Effect.Effect<never> = Effect.forever(Effect.suspend(() => {
     if (this.until === undefined) return this.hasLease.await
     const left = this.until - this.grace - this.now
-    if (left > 0) return Effect.sleep(left)
+    if (left > 0) return Effect.sleep(Math.ceil(left))
     return Effect.sync(() => this.lose())
   }))
 

@@ -4,7 +4,7 @@
  * The coordinator is the real one, over the real store. What stands between is what `Sharding` does: calls go to the
  * coordinator of the moment, wait where there is none, and are repeated with the same payload when it goes.
  */
-import { Deferred, Effect, Fiber, Latch, Layer, Queue, Scope, Stream } from "effect"
+import { Deferred, Effect, Exit, Fiber, Latch, Layer, Queue, Scope, Stream } from "effect"
 import { Entity, Sharding, ShardingConfig } from "effect/cluster"
 import { KeyValueStore } from "effect/persistence"
 import {
@@ -18,7 +18,7 @@ import { settle } from "./cluster.ts"
 
 type Client = ReturnType<Effect.Success<typeof BudgetEntity.client>>
 
-interface Coordinator {
+export interface Coordinator {
   readonly client: Client
   readonly scope: Scope.Closeable
   readonly gone: Deferred.Deferred<void>
@@ -27,12 +27,14 @@ interface Coordinator {
 /** The wire of one member. */
 class Wire {
   private readonly open = Latch.makeUnsafe(true)
-  private pumps = new Set<Fiber.Fiber<unknown, unknown>>()
-  private queues = new Set<Queue.Queue<Word>>()
-  /** How many reports have been sent. */
-  reports = 0
-  /** The payloads of all reports, to be sent once more. */
+  private readonly pumps = new Set<Fiber.Fiber<unknown, unknown>>()
+  private readonly queues = new Set<Queue.Queue<Word>>()
+  /** The payloads of all reports. */
   readonly sent: Array<Parameters<Client["Report"]>[0]> = []
+  /** The coordinator that it leads to, whoever the current one is. */
+  private pinned: Coordinator | undefined = undefined
+  /** The test is over: nobody waits for the coordinator to hear of that. */
+  isOver = false
   private readonly cluster: Cluster
 
   constructor(cluster: Cluster) {
@@ -49,6 +51,11 @@ class Wire {
     this.open.openUnsafe()
   }
 
+  /** Leads to this coordinator, whoever the current one is. */
+  pin({ client, scope }: Coordinator): void {
+    this.pinned = { client, scope, gone: Deferred.makeUnsafe() }
+  }
+
   /** The coordinator's side of the channel closes, and the member doesn't notice. */
   readonly resetThere: Effect.Effect<void> = Effect.suspend(() => Fiber.interruptAll([...this.pumps]))
 
@@ -57,13 +64,17 @@ class Wire {
     Effect.forEach([...this.queues], (queue) => Queue.shutdown(queue), { discard: true })
   )
 
+  private get coordinator(): Effect.Effect<Coordinator> {
+    return this.pinned === undefined ? this.cluster.current : Effect.succeed(this.pinned)
+  }
+
   private through<A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> {
     return Effect.andThen(this.open.await, Effect.tap(effect, () => this.open.await))
   }
 
   /** A call, as `Sharding` makes it. */
   private call<A, E>(make: (client: Client) => Effect.Effect<A, E>): Effect.Effect<A, E> {
-    const attempt: Effect.Effect<A, E> = Effect.flatMap(this.cluster.current, ({ client, gone }) =>
+    const attempt: Effect.Effect<A, E> = Effect.flatMap(this.coordinator, ({ client, gone }) =>
       Effect.raceFirst(
         Effect.map(make(client), (value) => ({ value })),
         Effect.as(Deferred.await(gone), undefined)
@@ -77,9 +88,12 @@ class Wire {
         Stream.unwrap(Effect.gen({ self: this }, function*() {
           const queue = yield* Queue.unbounded<Word>()
           this.queues.add(queue)
-          const pump = this.through(this.cluster.current).pipe(
-            Effect.flatMap(({ client }) =>
-              Stream.runForEach(client.Open(payload), (word) => this.through(Queue.offer(queue, word)))
+          const pump = this.through(this.coordinator).pipe(
+            Effect.flatMap(({ client, gone }) =>
+              Effect.raceFirst(
+                Stream.runForEach(client.Open(payload), (word) => this.through(Queue.offer(queue, word))),
+                Deferred.await(gone)
+              )
             ),
             Effect.exit,
             Effect.andThen(Effect.sleep(50)),
@@ -91,11 +105,12 @@ class Wire {
         }))) as never,
       Report: ((payload: Parameters<Client["Report"]>[0]) =>
         Effect.suspend(() => {
-          this.reports++
           this.sent.push(payload)
           return this.call((client) => client.Report(payload))
         })) as never,
-      Leave: ((payload: Parameters<Client["Leave"]>[0]) => this.call((client) => client.Leave(payload))) as never,
+      Leave:
+        ((payload: Parameters<Client["Leave"]>[0]) =>
+          this.isOver ? Effect.void : this.call((client) => client.Leave(payload))) as never,
       Ask: ((payload: Parameters<Client["Ask"]>[0]) => this.call((client) => client.Ask(payload))) as never,
       Resize: ((payload: Parameters<Client["Resize"]>[0]) => this.call((client) => client.Resize(payload))) as never,
       WaitAll: (() => this.call((client) => client.WaitAll())) as never,
@@ -161,7 +176,7 @@ export class Cluster {
   readonly stop: Effect.Effect<void> = Effect.suspend(() => {
     const { gone, scope } = this.coordinator!
     this.exists.closeUnsafe()
-    return Effect.andThen(Deferred.succeed(gone, undefined), Scope.close(scope, { _tag: "Success" } as never))
+    return Effect.andThen(Deferred.succeed(gone, undefined), Scope.close(scope, Exit.void))
   })
 
   /** A member with a wire of its own. */
@@ -172,6 +187,7 @@ export class Cluster {
       const pool = yield* Effect.orDie(ClusterGreenPool.make({ name: "test", ...options })).pipe(
         Effect.provideService(Sharding.Sharding, sharding as never)
       )
+      yield* Effect.addFinalizer(() => Effect.sync(() => wire.isOver = true))
       yield* settle
       return { pool: pool as ClusterPool, wire }
     })
