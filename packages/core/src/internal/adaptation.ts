@@ -108,7 +108,10 @@ export class Adaptation {
       if (!this.hasThrown && this.state !== "closed") {
         this.hasThrown = true
         this.log(
-          Effect.logError("`classify` threw: jobs for which it throws count neither for nor against the size", Cause.die(defect))
+          Effect.logError(
+            "`classify` threw: jobs for which it throws count neither for nor against the size",
+            Cause.die(defect)
+          )
         )
       }
       return "ignore"
