@@ -89,7 +89,7 @@ const isBounded = (options: GreenPoolOptions): boolean =>
 /** Makes a pool for a key whose type promises that its calls are never rejected. */
 const makeUnbounded = (options: GreenPoolOptions = {}): Make<never> =>
   isBounded(options)
-    ? Effect.die(new TypeError("a pool with maxWaiting or maxWait needs a key with bounds: use GreenPool.Service"))
+    ? Effect.die(new TypeError("A pool with maxWaiting or maxWait needs a key of its own: use GreenPool.Service"))
     // Without bounds it fails no call.
     : make(options) as Make<never>
 

@@ -178,7 +178,7 @@ const DefaultStart = 4
 /** Returns the value if `isAllowed`, otherwise throws an error that says what is allowed. */
 const check = <A>(what: string, allowed: string, value: A, isAllowed: boolean): A => {
   if (isAllowed) return value
-  throw new RangeError(`Invalid ${what} ${Formatter.format(value)}: it is ${allowed}`)
+  throw new RangeError(`Invalid ${what} ${Formatter.format(value)}: it must be ${allowed}`)
 }
 
 const milliseconds = (what: string, duration: Duration.Input): number => {

@@ -34,7 +34,7 @@ export class InvalidPoolSize extends Schema.TaggedError<InvalidPoolSize>()("Inva
 }) {
   /** Names the value and what is allowed. */
   override get message(): string {
-    return `Invalid pool size ${this.value}: a pool size is a safe integer of at least 0 (a pool of size 0 is paused)`
+    return `Invalid pool size ${this.value}: it must be a non-negative safe integer (0 pauses the pool)`
   }
 }
 

@@ -340,7 +340,7 @@ export interface Verbs<out I, out Rejected = never> {
    * `imapUnordered`. An `f` that throws, an iterator that throws, and an argument that is neither a source nor options are
    * defects.
    *
-   * Its jobs are jobs like any other: they count as running, obey `resize`, and hold up `waitall`. The map has one place
+   * Its jobs are jobs like any other: they count as running, obey `resize`, and are waited for by `waitall`. The map has one place
    * in the queue, to which the pool's bounds don't apply. O(1) per item. eventlet's `GreenPool.imap`, which runs on a
    * hidden pool of its own.
    *

@@ -190,7 +190,7 @@ describe("maxWaiting", () => {
       const fiber = yield* forkNow(pool.run(Effect.never))
       const exit = yield* Effect.exit(pool.run(Effect.void))
       expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toEqual(
-        new RangeError("Invalid maxWaiting NaN: it is a number of at least 0")
+        new RangeError("Invalid maxWaiting NaN: it must be a number of at least 0")
       )
       yield* Fiber.interrupt(fiber)
       yield* expectEmpty(pool)

@@ -335,7 +335,7 @@ describe("a pool that drains", () => {
     Effect.gen(function*() {
       const exit = yield* Effect.exit(GreenPool.make({ onClose: "drian" as "drain" }))
       expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toEqual(
-        new RangeError(`Invalid onClose "drian": it is "interrupt" or "drain"`)
+        new RangeError(`Invalid onClose "drian": it must be "interrupt" or "drain"`)
       )
     }))
 })

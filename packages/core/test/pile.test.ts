@@ -592,7 +592,7 @@ describe("GreenPile.make", () => {
       Effect.gen(function*() {
         const error = yield* Effect.flip(GreenPile.make(size as number))
         expect(error).toBeInstanceOf(InvalidPoolSize)
-        expect(error.message).toContain("a safe integer of at least 0")
+        expect(error.message).toContain("a non-negative safe integer")
       })
   )
 

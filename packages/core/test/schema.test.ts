@@ -189,7 +189,7 @@ describe("InvalidPoolSize", () => {
 
   it("says what is allowed and names the value", () => {
     expect(new InvalidPoolSize({ value: "-3" }).message).toBe(
-      "Invalid pool size -3: a pool size is a safe integer of at least 0 (a pool of size 0 is paused)"
+      "Invalid pool size -3: it must be a non-negative safe integer (0 pauses the pool)"
     )
   })
 

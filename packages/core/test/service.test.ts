@@ -218,7 +218,7 @@ describe("the layerConfig of a key", () => {
     (bounds) =>
       Effect.gen(function*() {
         const exit = yield* Effect.exit(statsOf(Plain.layerConfig(Config.succeed(bounds as UnboundedOptions))))
-        expect(exit).toEqual(Exit.die(expect.objectContaining({ message: expect.stringContaining("key with bounds") })))
+        expect(exit).toEqual(Exit.die(expect.objectContaining({ message: expect.stringContaining("key of its own") })))
       })
   )
 

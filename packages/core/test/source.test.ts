@@ -105,7 +105,7 @@ describe("a source", () => {
         const exit = yield* Effect.exit(collect(pool, closed, wrong as never, [1]))
         expect(exit).toEqual(Exit.die(expect.objectContaining({
           name: "TypeError",
-          message: expect.stringContaining("a source is an Iterable, an AsyncIterable or a Stream")
+          message: expect.stringContaining("A source must be an Iterable, an AsyncIterable or a Stream")
         })))
         expect(closed.closed).toBe(1)
         expect(yield* pool.running).toBe(0)

@@ -108,7 +108,10 @@ export class Adaptation {
       if (!this.hasThrown && this.state !== "closed") {
         this.hasThrown = true
         this.log(
-          Effect.logError("classify has thrown: such jobs count neither for nor against the size", Cause.die(defect))
+          Effect.logError(
+            "`classify` threw: jobs for which it throws count neither for nor against the size",
+            Cause.die(defect)
+          )
         )
       }
       return "ignore"
@@ -130,11 +133,11 @@ export class Adaptation {
       this.pause = undefined
       this.state = "searching"
       this.elasticity.begin(this.now)
-      this.debug(`The pool goes on with size ${this.elasticity.size}`)
+      this.debug(`The pool resumes with size ${this.elasticity.size}`)
       this.pool.setSize(this.elasticity.size)
     })
     if (!isNew) return
-    this.debug(`The backend has too much: the pool pauses for ${Duration.format(Duration.millis(until - now))}`)
+    this.debug(`The backend is overloaded: the pool pauses for ${Duration.format(Duration.millis(until - now))}`)
     this.pool.setSize(0)
   }
 
@@ -148,7 +151,7 @@ export class Adaptation {
   private apply(phase: "starting" | "steady", cuts: number): void {
     const { elasticity } = this
     const { size } = elasticity
-    if (elasticity.cuts > cuts) this.debug(`The backend has too much: the size is cut to ${size}`)
+    if (elasticity.cuts > cuts) this.debug(`The backend is overloaded: the size is cut to ${size}`)
     else if (elasticity.phase !== phase) this.debug(`The pool has found its size: ${size}`)
     this.pool.setSize(size)
   }

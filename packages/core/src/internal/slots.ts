@@ -174,7 +174,7 @@ export class Slots {
     if (this.shares !== undefined || isRanked(options)) {
       const { key, priority = 0 } = options ?? {}
       if (!Number.isFinite(priority)) {
-        throw new RangeError(`Invalid priority ${Formatter.format(priority)}: it is a finite number`)
+        throw new RangeError(`Invalid priority ${Formatter.format(priority)}: it must be a finite number`)
       }
       const weight = key === undefined ? 1 : this.shares?.weightOf(key) ?? this.ranking.weight(key)
       job.claim = new Claim(job, key, weight, priority)

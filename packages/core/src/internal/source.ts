@@ -36,7 +36,7 @@ const openOne = (source: Source.Any | undefined, scope: Scope.Scope): Effect.Eff
     return openIterator(source as Iterable<unknown>, scope)
   }
   return Effect.die(
-    new TypeError(`a source is an Iterable, an AsyncIterable or a Stream, not ${Formatter.format(source)}`)
+    new TypeError(`A source must be an Iterable, an AsyncIterable or a Stream, not ${Formatter.format(source)}`)
   )
 }
 

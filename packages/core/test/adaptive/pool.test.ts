@@ -85,22 +85,22 @@ describe("the options", () => {
     }))
 
   it.effect.each<readonly [string, GreenPoolOptions, string]>([
-    ["a start below min", { size: 2, adaptive: { min: 3 } }, "Invalid size 2: it is 0 or from 3 to 1000"],
-    ["a start above max", { size: 2000, adaptive: true }, "Invalid size 2000: it is 0 or from 1 to 1000"],
-    ["min 0", { adaptive: { min: 0 } }, "Invalid adaptive.min 0: it is an integer of at least 1"],
+    ["a start below min", { size: 2, adaptive: { min: 3 } }, "Invalid size 2: it must be 0 or from 3 to 1000"],
+    ["a start above max", { size: 2000, adaptive: true }, "Invalid size 2000: it must be 0 or from 1 to 1000"],
+    ["min 0", { adaptive: { min: 0 } }, "Invalid adaptive.min 0: it must be an integer of at least 1"],
     ["min 1.5", { adaptive: { min: 1.5 } }, "Invalid adaptive.min 1.5"],
     ["min NaN", { adaptive: { min: NaN } }, "Invalid adaptive.min NaN"],
-    ["max below min", { adaptive: { min: 5, max: 4 } }, "Invalid adaptive.max 4: it is an integer of at least 5"],
+    ["max below min", { adaptive: { min: 5, max: 4 } }, "Invalid adaptive.max 4: it must be an integer of at least 5"],
     ["max Infinity", { adaptive: { max: Infinity } }, "Invalid adaptive.max Infinity"],
     [
       "latencyTarget 0",
       { adaptive: { latencyTarget: 0 } },
-      "Invalid adaptive.latencyTarget 0: it is a duration above 0"
+      "Invalid adaptive.latencyTarget 0: it must be a duration above 0"
     ],
     ["latencyTarget -1", { adaptive: { latencyTarget: -1 } }, "Invalid adaptive.latencyTarget"],
     ["latencyTarget NaN", { adaptive: { latencyTarget: NaN } }, "Invalid adaptive.latencyTarget NaN"],
-    ["classify", { adaptive: { classify: "ok" as never } }, "Invalid adaptive.classify \"ok\": it is a function"],
-    ["adaptive", { adaptive: "yes" as never }, "Invalid adaptive \"yes\": it is true, false, or its options"],
+    ["classify", { adaptive: { classify: "ok" as never } }, "Invalid adaptive.classify \"ok\": it must be a function"],
+    ["adaptive", { adaptive: "yes" as never }, "Invalid adaptive \"yes\": it must be true, false, or its options"],
     ["adaptive null", { adaptive: null as never }, "Invalid adaptive null"]
   ])(
     "that are not allowed are defects that name the option: %s",
@@ -546,7 +546,7 @@ describe("what is seen of it", () => {
       expect(messages[0]).toMatch(/has found its size: \d/)
       expect(messages.some((message) => /the size is cut to \d/.test(message))).toBe(true)
       expect(messages.at(-2)).toMatch(/the pool pauses for 3s/)
-      expect(messages.at(-1)).toMatch(/goes on with size \d/)
+      expect(messages.at(-1)).toMatch(/resumes with size \d/)
     }))
 })
 
