@@ -31,3 +31,10 @@ reference(
   "Everything that `@greenpool/dashboard` exports, by module, as the doc comments in the source have it." +
     " [The dashboard](dashboard.md) says how to use it."
 )
+reference(
+  "packages/cluster",
+  "docs/cluster-reference.md",
+  "Everything that `@greenpool/cluster` and `@greenpool/cluster/node` export, by module, as the doc comments in the source" +
+    " have it. [A budget for many processes](cluster.md) says how to use it.",
+  ["index.ts", "node/index.ts"]
+)

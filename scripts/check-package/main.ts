@@ -29,6 +29,7 @@ const pack = (name: string): string => {
 }
 
 const core = pack("core")
+const cluster = pack("cluster")
 const dashboard = pack("dashboard")
 
 // A program in plain JavaScript runs on every runtime.
@@ -62,5 +63,8 @@ await build({
   build: { ssr: "server.js", outDir: empty, emptyOutDir: true }
 })
 run("node", ["server.js"], empty)
+
+console.log("The program with a cluster")
+run("node", ["program.js"], installProject("cluster", folder, core, cluster))
 
 console.log("The packages are sound")

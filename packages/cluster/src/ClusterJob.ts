@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import { GreenPool, type Source } from "@greenpool/core"
-import { type Duration, Effect, type Layer, type Result, Schema, Stream } from "effect"
+import { type Duration, Effect, type Layer, Schema, Stream } from "effect"
 import type { Sharding } from "effect/cluster"
 import type { SqlClient, SqlError } from "effect/sql"
 import { ClusterFailure } from "./ClusterFailure.ts"
@@ -159,25 +159,12 @@ export declare namespace ClusterJob {
 /** The default of `window`: enough to keep a few runners at work, few enough to be constant memory. */
 const defaultWindow = 64
 
-const make = <
-  const Payload extends ClusterJob.AnySchema | ClusterJob.Fields,
-  Success extends ClusterJob.AnySchema = Schema.Void,
-  Error extends ClusterJob.AnySchema = Schema.Never
->(
+/** What the schemas say is known to the type of `ClusterJob.make` only. */
+const make = (
   name: string,
-  options: ClusterJobOptions<Payload, Success, Error>
-): ClusterJob<
-  ClusterJob.SchemaOf<Payload>["~type.make.in"],
-  ClusterJob.SchemaOf<Payload>["Type"],
-  Success["Type"],
-  Error["Type"]
-> => {
-  type In = ClusterJob.SchemaOf<Payload>["~type.make.in"]
-  type Type = ClusterJob.SchemaOf<Payload>["Type"]
-  type Answer = Result.Result<Success["Type"], Error["Type"]>
-
-  const payloadSchema =
-    (Schema.isSchema(options.payload) ? options.payload : Schema.Struct(options.payload)) as AnyCodec
+  options: ClusterJobOptions<ClusterJob.AnySchema | ClusterJob.Fields, ClusterJob.AnySchema, ClusterJob.AnySchema>
+): ClusterJob<unknown, unknown, unknown, unknown> => {
+  const payloadSchema = Schema.isSchema(options.payload) ? options.payload : Schema.Struct(options.payload)
   const entity = makeEntity(name, {
     payload: payloadSchema,
     success: options.success ?? Schema.Void,
@@ -187,51 +174,54 @@ const make = <
   const failure = Effect.mapError((cause: unknown) => new ClusterFailure({ job: name, cause }))
 
   // A payload that its schema refuses is a defect.
-  const callOf = (input: In) =>
+  const callOf = (input: unknown) =>
     Effect.sync(() => {
-      const payload: Type = payloadSchema.make(input)
+      const payload = payloadSchema.make(input)
       return { key: options.idempotencyKey(payload), payload }
     })
 
-  const run = (input: In) =>
+  const run = (input: unknown) =>
     Effect.gen(function*() {
       const call = yield* callOf(input)
       const lane = yield* lanes(call.key)
-      return yield* Effect.fromResult((yield* failure(lane.run(call))) as Answer)
+      return yield* Effect.fromResult(yield* failure(lane.run(call)))
     })
+
+  const spawn = (input: unknown) =>
+    Effect.gen(function*() {
+      const call = yield* callOf(input)
+      const lane = yield* lanes(call.key)
+      yield* failure(lane.run(call, { discard: true }))
+    })
+
+  const imap = (source: Source<unknown, unknown, unknown>, { window = defaultWindow }: ClusterMapOptions = {}) =>
+    Stream.unwrap(Effect.map(
+      // A wrong window is a defect, as it is in the maps of a pool.
+      Effect.orDie(GreenPool.make({ name, size: window })),
+      // Which kind of source it is, and so its errors and services, is known to the caller's type.
+      (pool) => pool.imap(run, source as Iterable<unknown>)
+    ))
+
+  const toLayer = <R>(body: (payload: unknown) => Effect.Effect<unknown, unknown, R>) =>
+    entity.toLayer(
+      Effect.map(GreenPool, (pool) => ({
+        ready: () => Effect.void,
+        run: ({ payload: { key, payload } }) =>
+          runBody(pool, Effect.suspend(() => body(payload))).pipe(
+            Effect.result,
+            Effect.annotateLogs({ job: name, key })
+          )
+      })),
+      // A body that waits for a slot holds up no other of its lane, and neither does one that dies.
+      { concurrency: "unbounded", disableFatalDefects: true }
+    ) as Layer.Layer<never, never, R | GreenPool | Sharding.Sharding>
 
   return {
     name,
     run,
-    spawn: (input) =>
-      Effect.gen(function*() {
-        const call = yield* callOf(input)
-        const lane = yield* lanes(call.key)
-        yield* failure(lane.run(call, { discard: true }))
-      }),
-    imap: <S extends Source<In, unknown, unknown>>(source: S, { window = defaultWindow }: ClusterMapOptions = {}) =>
-      Stream.unwrap(Effect.map(
-        // A wrong window is a defect, as it is in the maps of a pool.
-        Effect.orDie(GreenPool.make({ name, size: window })),
-        (pool) => pool.imap(run, source as Iterable<In>)
-      )) as Stream.Stream<
-        Success["Type"],
-        Error["Type"] | ClusterFailure | Source.Error<S>,
-        Sharding.Sharding | Source.Services<S>
-      >,
-    toLayer: <R>(body: (payload: Type) => Effect.Effect<Success["Type"], Error["Type"], R>) =>
-      entity.toLayer(
-        Effect.map(GreenPool, (pool) => ({
-          ready: () => Effect.void,
-          run: ({ payload: { key, payload } }) =>
-            runBody(pool, Effect.suspend(() => body(payload))).pipe(
-              Effect.result,
-              Effect.annotateLogs({ job: name, key })
-            )
-        })),
-        // A body that waits for a slot holds up no other of its lane, and neither does one that dies.
-        { concurrency: "unbounded", disableFatalDefects: true }
-      ) as Layer.Layer<never, never, R | GreenPool | Sharding.Sharding>,
+    spawn,
+    imap: imap as ClusterJob<unknown, unknown, unknown, unknown>["imap"],
+    toLayer,
     purge: ({ olderThan }) => purge(entity.type, olderThan)
   }
 }
@@ -242,18 +232,48 @@ const make = <
  * @category constructors
  * @since 0.1.0
  */
-export const ClusterJob = {
+export const ClusterJob: {
   /**
    * Describes a job. It does nothing by itself: the runners need its `toLayer`. The name and the schemas are what
    * processes have in common, and what is stored: a schema can change only so that it still decodes what is there.
    *
-   * ```ts
-   * const Thumb = ClusterJob.make("thumb", {
-   *   payload: { id: Schema.String },
-   *   success: Schema.URLFromString,
-   *   idempotencyKey: ({ id }) => id
+   * ```ts import.meta.vitest
+   * import { ClusterJob } from "@greenpool/cluster"
+   * import * as NodeCluster from "@greenpool/cluster/node"
+   * import { GreenPool } from "@greenpool/core"
+   * import { Effect, Layer, Schema } from "effect"
+   *
+   * const Shout = ClusterJob.make("shout", {
+   *   payload: { id: Schema.Int, text: Schema.String },
+   *   success: Schema.String,
+   *   idempotencyKey: ({ id }) => String(id)
    * })
+   *
+   * const ShoutLive = Shout.toLayer(({ text }) => Effect.succeed(text.toUpperCase())).pipe(
+   *   Layer.provide(GreenPool.layer({ size: 4 })),
+   *   Layer.provideMerge(NodeCluster.layerEmbedded())
+   * )
+   *
+   * const program = Effect.all([
+   *   Shout.run({ id: 1, text: "hello" }),
+   *   // The same key: the same job.
+   *   Shout.run({ id: 1, text: "goodbye" })
+   * ])
+   *
+   * await Effect.runPromise(Effect.provide(program, ShoutLive)) // => ["HELLO", "HELLO"]
    * ```
    */
-  make
-}
+  readonly make: <
+    const Payload extends ClusterJob.AnySchema | ClusterJob.Fields,
+    Success extends ClusterJob.AnySchema = Schema.Void,
+    Error extends ClusterJob.AnySchema = Schema.Never
+  >(
+    name: string,
+    options: ClusterJobOptions<Payload, Success, Error>
+  ) => ClusterJob<
+    ClusterJob.SchemaOf<Payload>["~type.make.in"],
+    ClusterJob.SchemaOf<Payload>["Type"],
+    Success["Type"],
+    Error["Type"]
+  >
+} = { make: make as never }
