@@ -44,7 +44,9 @@ const bundle = async () => {
     if (file === undefined || found.length > 1) throw new Error(`The page has ${found.length} files named *${end}`)
     return file.type === "chunk" ? file.code : String(file.source)
   }
-  return { js: find(".js"), css: find(".css"), icon: readFileSync(join(folder, "page/icon.svg"), "utf8") }
+  // A classic script: with a module, browsers send an `Origin`, which is not that of `Host` behind a plain `proxy_pass`.
+  const js = `"use strict";(()=>{${find(".js")}})()`
+  return { js, css: find(".css"), icon: readFileSync(join(folder, "page/icon.svg"), "utf8") }
 }
 
 const types = {

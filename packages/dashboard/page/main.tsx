@@ -22,9 +22,12 @@ const chosenName = (): string => {
   }
 }
 
+/** Known only while the script begins. */
+const source = (document.currentScript as HTMLScriptElement).src
+
 /** The page of another version of the server is replaced, at most once a minute. */
 const reloadFor = ({ page }: Hello): void => {
-  const own = new URL(import.meta.url).searchParams.get("js")
+  const own = new URL(source).searchParams.get("js")
   const key = "greenpool.reloaded"
   if (own === null || own === page || Date.now() - Number(sessionStorage.getItem(key) ?? 0) < 60_000) return
   sessionStorage.setItem(key, String(Date.now()))

@@ -20,6 +20,7 @@ import {
 import { HttpClient, HttpClientRequest, type HttpClientResponse } from "effect/http"
 import { Link, type Linked } from "./internal/link.ts"
 import { messageOf } from "./internal/message.ts"
+import { statsOf } from "./internal/stats.ts"
 import * as Wire from "./internal/wire.ts"
 import type { Shown } from "./Shown.ts"
 
@@ -117,7 +118,7 @@ class Remote implements Linked {
     this.name = name ?? pool
     this.pool = pool
     this.send = send
-    this.present = Wire.statsOf(this.name, [])
+    this.present = statsOf(this.name, [])
   }
 
   get [Link](): Linked[typeof Link] {
@@ -169,7 +170,7 @@ class Remote implements Linked {
     if (entry === undefined || row === undefined) return
     // Only samples have it: between them, that of the last sample stays.
     if (sample !== undefined) this.adaptive = Option.getOrUndefined(decodeAdaptive(adaptive?.[entry.id]))
-    this.present = Wire.statsOf(this.name, row.slice(1), this.adaptive)
+    this.present = statsOf(this.name, row.slice(1), this.adaptive)
     if (row.length > firstTime + 1) {
       this.quantiles = row.slice(firstTime + 1)
       this.keysInUse = keys?.[entry.id]?.busiest.map(([key, weight, running, waiting]) => ({

@@ -2,7 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { AdaptiveStats, GreenPool, PoolStats } from "@greenpool/core"
 import { Context, Data, Deferred, Effect, Exit, Fiber, Schedule, Scope, Stream } from "effect"
 import { Dashboard, type Shown } from "../src/index.ts"
-import { statsOf, sums } from "../src/internal/wire.ts"
+import { statsOf } from "../src/internal/stats.ts"
+import { sums } from "../src/internal/wire.ts"
 import { ask, openFeed, ownMetrics, serve, until } from "./support/serve.ts"
 
 class ApiPool extends GreenPool.Service<ApiPool>()("app/ApiPool", { size: 2, metrics: true }) {}

@@ -8,7 +8,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:f
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { findProgram } from "./debian.ts"
+import { findProgram } from "../../../scripts/runtimes/debian.ts"
 
 /** Where the documents have what Prometheus and Grafana read. */
 export const observing = fileURLToPath(new URL("../../../docs/observing", import.meta.url))

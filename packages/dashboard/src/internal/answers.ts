@@ -67,7 +67,7 @@ const page = (title: string): Response => {
 <title>${escape(title)}</title>
 <link rel="icon" href="?icon=${icon.etag}">
 <link rel="stylesheet" href="?css=${css.etag}">
-<script type="module" src="?js=${js.etag}"></script>
+<script defer src="?js=${js.etag}"></script>
 </head>
 <body><noscript>The dashboard needs JavaScript.</noscript></body>
 </html>

@@ -21,6 +21,7 @@ import { gzip } from "./bytes.ts"
 import { linkOf } from "./link.ts"
 import { messageOf } from "./message.ts"
 import { columnsOf, keysOf, Row } from "./row.ts"
+import { statsOf } from "./stats.ts"
 import { Times } from "./times.ts"
 import * as Wire from "./wire.ts"
 
@@ -115,7 +116,7 @@ export class Board {
       const first = yield* Effect.exit(shown.stats)
       if (Exit.isFailure(first)) {
         // There is no name yet, and nothing to show; whoever looks should see that something is missing.
-        const row = this.add(shown, Wire.statsOf("Unknown pool", []))
+        const row = this.add(shown, statsOf("Unknown pool", []))
         this.end(row, messageOf(first.cause))
         yield* Effect.addFinalizer(() => Effect.sync(() => this.remove(row)))
         return

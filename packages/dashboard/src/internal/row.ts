@@ -4,6 +4,7 @@
 import type { KeyStats, PoolStats } from "@greenpool/core"
 import type { Shown } from "../Shown.ts"
 import { linkOf } from "./link.ts"
+import { adaptiveOf, figuresOf } from "./stats.ts"
 import * as Wire from "./wire.ts"
 
 /** How many keys of a pool are shown. */
@@ -56,11 +57,11 @@ export class Row {
   }
 
   get figures(): Wire.Figures {
-    return Wire.figuresOf(this.stats, this.resume)
+    return figuresOf(this.stats, this.resume)
   }
 
   get adaptive(): Wire.Adaptive | undefined {
-    return this.stats.adaptive && this.ended === undefined ? Wire.adaptiveOf(this.stats.adaptive) : undefined
+    return this.stats.adaptive && this.ended === undefined ? adaptiveOf(this.stats.adaptive) : undefined
   }
 
   get entry(): Wire.Pool {

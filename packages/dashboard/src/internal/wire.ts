@@ -3,7 +3,7 @@
  *
  * A page opens the feed, gets a `Hello`, fetches the `History`, and then lives on `Frame`s.
  */
-import { type AdaptiveStats, PoolStats } from "@greenpool/core"
+import type { AdaptiveStats } from "@greenpool/core"
 
 /** The figures of a pool, in this order, in frames and in the columns of the history. */
 export const fields = [
@@ -30,38 +30,6 @@ export const fields = [
 export type Field = typeof fields[number]
 
 export type Figures = ReadonlyArray<number>
-
-export const figuresOf = (stats: PoolStats, resume: number): Figures => [
-  stats.size,
-  stats.running,
-  stats.waiting,
-  stats.borrowed,
-  stats.started,
-  stats.succeeded,
-  stats.failed,
-  stats.interrupted,
-  stats.rejected,
-  resume
-]
-
-/** The stats that have these figures; 0 for those that are lacking. */
-export const statsOf = (name: string, figures: Figures, adaptive?: AdaptiveStats): PoolStats => {
-  const of = (field: Field) => figures[fields.indexOf(field)] ?? 0
-  return new PoolStats({
-    name,
-    size: of("size"),
-    running: of("running"),
-    free: of("size") - of("running"),
-    waiting: of("waiting"),
-    borrowed: of("borrowed"),
-    started: of("started"),
-    succeeded: of("succeeded"),
-    failed: of("failed"),
-    interrupted: of("interrupted"),
-    rejected: of("rejected"),
-    ...adaptive && { adaptive }
-  })
-}
 
 /** What is known of a pool in addition to its figures. */
 export interface Pool {
@@ -90,15 +58,6 @@ export interface Keys {
 
 /** What an adaptive pool has found. Numbers have three digits that mean something. */
 export type Adaptive = typeof AdaptiveStats.Encoded
-
-const rounded = (value: number): number => Number(value.toPrecision(3))
-
-export const adaptiveOf = ({ elasticity, goodput, latency, ...stats }: AdaptiveStats): Adaptive => ({
-  ...stats,
-  elasticity: rounded(elasticity),
-  goodput: rounded(goodput),
-  latency: rounded(latency)
-})
 
 /** The first event of a feed. */
 export interface Hello {

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { AdaptiveStats, GreenPool, PoolStats } from "@greenpool/core"
 import { Deferred, Effect, Exit, Fiber, Scope, Stream } from "effect"
 import { Dashboard, type Shown } from "../../src/index.ts"
-import { statsOf } from "../../src/internal/wire.ts"
+import { statsOf } from "../../src/internal/stats.ts"
 import { act, executablePath, openPage, rowOf, see, seeNot, status } from "../support/browser.ts"
 import { ownMetrics, serve } from "../support/serve.ts"
 

@@ -7,7 +7,7 @@ import { accessSync, constants, existsSync, mkdirSync, mkdtempSync, readdirSync,
 import { delimiter, join } from "node:path"
 import { fileURLToPath } from "node:url"
 
-const cache = fileURLToPath(new URL("../../../node_modules/.cache/debian", import.meta.url))
+const cache = fileURLToPath(new URL("../../node_modules/.cache/debian", import.meta.url))
 
 /** How long one step may take, in milliseconds. apt gives up by itself long before when there is no network. */
 const limit = 60_000
