@@ -227,7 +227,10 @@ export class Budget {
     if (others.some((other) => this.wantedBy(other) > other.leased)) return "none"
     const free = this.size - this.leased - this.reserved
     if (free <= 0) {
-      return others.some((other) => other.isHeard && other.leased > this.wantedBy(other)) ? "unused" : "none"
+      // Those that may keep all have not said what they don't use any more.
+      return others.some(({ isHeard, leased, order }) => isHeard && leased > 0 && order?.keep === undefined)
+        ? "unused"
+        : "none"
     }
     if (session.leased + 1 > session.bound) {
       session.peak = session.leased + 1
@@ -236,6 +239,12 @@ export class Budget {
     }
     this.grant(session, 1)
     return "granted"
+  }
+
+  /** Whether the session may be granted one more lease by what is written, or has ended. */
+  hasRoom(id: string): boolean {
+    const session = this.sessions.get(id)
+    return session === undefined || session.leased < session.bound
   }
 
   /** Time has passed: leases and turns end. */
@@ -247,7 +256,11 @@ export class Budget {
     for (const [id, until] of this.ended) if (until <= now) this.ended.delete(id)
     if (this.lowers <= now) {
       this.lowers = Infinity
-      this.mustLower = true
+      for (const session of this.sessions.values()) {
+        if (session.isHeard && this.roundUp(session.peak) < session.bound) this.mustLower = true
+        session.peak = session.leased
+      }
+      if (this.hasEnded) this.mustLower = true
     }
   }
 
@@ -434,9 +447,10 @@ export class Budget {
     return true
   }
 
+  /** Bounds are lowered when for a while less was needed. */
   private planLowering(now: number): void {
     if (this.mustLower || this.lowers !== Infinity) return
-    const isLower = (session: Session) => session.isHeard && this.roundUp(session.peak) < session.bound
+    const isLower = (session: Session) => session.isHeard && this.roundUp(session.leased) < session.bound
     if (this.hasEnded || [...this.sessions.values()].some(isLower)) this.lowers = now + this.options.lease / 5
   }
 

@@ -172,14 +172,11 @@ class Coordinator {
   }
 
   /** Grants the session a lease if that is possible without a recall. */
-  private grant(id: string): Effect.Effect<"granted" | "unused" | "unwritten" | "none"> {
+  private grant(id: string): Effect.Effect<"granted" | "unused" | "none"> {
     return Effect.suspend(() => {
       const result = this.step(() => this.budget.grantIfFree(id), id)
       if (result !== "unwritten") return Effect.succeed(result)
-      return Effect.andThen(
-        Effect.orDie(this.persist()),
-        Effect.sync(() => this.step(() => this.budget.grantIfFree(id), id))
-      )
+      return Effect.flatMap(this.until(() => this.budget.hasRoom(id)), () => this.grant(id))
     })
   }
 
