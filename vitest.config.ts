@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os"
 import { defineConfig } from "vitest/config"
+import { coreOnCluster } from "./packages/cluster/test/core/vite-plugin.ts"
 import { docExamples } from "./scripts/doc-examples/vite-plugin.ts"
 
 export default defineConfig({
@@ -24,6 +25,19 @@ export default defineConfig({
           include: ["packages/cluster/test/**/*.test.ts"],
           // Some tests wait for other processes, and the machine may be busy.
           testTimeout: 30_000,
+          pool: "forks"
+        }
+      },
+      {
+        plugins: [coreOnCluster()],
+        test: {
+          name: "core-on-cluster",
+          // The suites of verbs that take seconds. Left out: sweeps, depths and longer suites, which prove the core's own steps;
+          // closing and draining, which have tests of their own here; and what counts timers or steps of a resize.
+          include: [
+            "packages/core/test/{available,imap-exit,imap-failure,pile,reentrancy,resize,starmap,take,verbs,waitall}.test.ts"
+          ],
+          testNamePattern: /^(?!.*(interruption at every step|is no limit for))/,
           pool: "forks"
         }
       },

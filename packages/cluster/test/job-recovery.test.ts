@@ -54,7 +54,7 @@ const stuckOnce = Effect.gen(function*() {
   return { body, started, stopped: () => stopped }
 })
 
-describe("a durable job (semantic 26)", () => {
+describe("a durable job", () => {
   it.live("starts again where the lease of its slot is lost, and its callers get the result of that", () =>
     Effect.gen(function*() {
       const { body, started, stopped } = yield* stuckOnce

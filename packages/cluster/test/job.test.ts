@@ -44,7 +44,7 @@ describe("a durable job", () => {
       assert.deepStrictEqual(failed as unknown, { _tag: "Failed", n: -1 })
     })))
 
-  it.live("runs once for a key, for callers at the same time and later ones, and keeps a failure (semantic 20)", () =>
+  it.live("runs once for a key, for callers at the same time and later ones, and keeps a failure", () =>
     inCluster(Effect.gen(function*() {
       const ran: Array<number> = []
       yield* serve(Double.toLayer(({ n }) => {
@@ -61,7 +61,7 @@ describe("a durable job", () => {
       assert.deepStrictEqual(ran, [1, 2])
     })))
 
-  it.live("is written down by spawn, which doesn't wait for it, and joined by run (semantic 20)", () =>
+  it.live("is written down by spawn, which doesn't wait for it, and joined by run", () =>
     inCluster(Effect.gen(function*() {
       const gate = yield* Deferred.make<void>()
       yield* serve(Double.toLayer(({ n }) => Effect.as(Deferred.await(gate), 2 * n)))
@@ -72,7 +72,7 @@ describe("a durable job", () => {
       assert.strictEqual(yield* Fiber.join(joined), 6)
     })))
 
-  it.live("runs in the slots of the pool, with closures of the process (semantic 22)", () =>
+  it.live("runs in the slots of the pool, with closures of the process", () =>
     inCluster(Effect.gen(function*() {
       let running = 0
       let most = 0
@@ -88,7 +88,7 @@ describe("a durable job", () => {
       assert.strictEqual(most, 4)
     })))
 
-  it.live("starts the bodies of a lane in the order of writing, at size 1 too (semantic 21)", () =>
+  it.live("starts the bodies of a lane in the order of writing, at size 1 too", () =>
     inCluster(Effect.gen(function*() {
       const order: Array<number> = []
       yield* serve(Double.toLayer(({ n }) => Effect.sync(() => (order.push(n), n))))
@@ -108,7 +108,7 @@ describe("a durable job", () => {
       assert.strictEqual(yield* Double.run({ n: sameLane }), 2 * sameLane)
     })))
 
-  it.live("goes on when its caller is interrupted (semantic 24)", () =>
+  it.live("goes on when its caller is interrupted", () =>
     inCluster(Effect.gen(function*() {
       const started = yield* Deferred.make<void>()
       const gate = yield* Deferred.make<void>()
@@ -131,7 +131,7 @@ describe("a durable job", () => {
       assert.strictEqual(ran, 1)
     })))
 
-  it.live("gives its callers a defect, which stays, and its lane goes on (semantic 25)", () =>
+  it.live("gives its callers a defect, which stays, and its lane goes on", () =>
     inCluster(Effect.gen(function*() {
       let ran = 0
       yield* serve(Double.toLayer(({ n }) => {
@@ -153,7 +153,7 @@ describe("a durable job", () => {
       assert.strictEqual(ran, 4)
     })))
 
-  it.live("maps a source in order, in a window, and goes on from stored results (semantic 23)", () =>
+  it.live("maps a source in order, in a window, and goes on from stored results", () =>
     inCluster(Effect.gen(function*() {
       let ran = 0
       let pulled = 0
@@ -172,7 +172,7 @@ describe("a durable job", () => {
       assert.strictEqual(ran, 100)
     })))
 
-  it.live("ends a map at the first failure in order, after all results before it (semantic 23)", () =>
+  it.live("ends a map at the first failure in order, after all results before it", () =>
     inCluster(Effect.gen(function*() {
       yield* serve(Double.toLayer(({ n }) => n === 5 ? Effect.fail({ _tag: "Failed", n } as const) : Effect.succeed(n)))
       const results: Array<number> = []
