@@ -6,7 +6,7 @@ import { join } from "node:path"
 import { build } from "vite"
 import { npmEnvironment } from "../npm-environment.ts"
 import { runtimes } from "../runtimes/runtimes.ts"
-import { checkChangelog, checkContents } from "./contents.ts"
+import { checkChangelog, checkContents, checkLinks } from "./contents.ts"
 import { installProject } from "./project.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "greenpool-"))
@@ -22,6 +22,7 @@ const pack = (name: string): string => {
   const tarball = join(folder, `${name}.tgz`)
   run("pnpm", ["pack", "--out", tarball], join(import.meta.dirname, "../../packages", name))
   checkContents(tarball)
+  checkLinks(tarball)
   checkChangelog(tarball)
   run("publint", ["--strict", tarball])
   run("attw", ["--profile", "esm-only", tarball])

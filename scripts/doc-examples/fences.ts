@@ -9,16 +9,15 @@ export const root = join(import.meta.dirname, "../..")
  * comments, between signatures that are no programs.
  */
 export const documents: ReadonlyArray<string> = globSync(
-  [
-    "*.md",
-    "docs/**/*.md",
-    "packages/{cluster,dashboard,examples}/*.md",
-    "packages/{cluster,core,dashboard}/src/*.ts",
-    "packages/cluster/src/node/*.ts"
-  ],
+  ["*.md", "docs/**/*.md", "packages/*/*.md", "packages/*/src/*.ts", "packages/cluster/src/node/*.ts"],
   {
     cwd: root,
-    exclude: ["docs/reference.md", "docs/cluster-reference.md", "docs/dashboard-reference.md", "**/CHANGELOG.md"]
+    exclude: [
+      "docs/{reference,cluster-reference,dashboard-reference}.md",
+      "packages/core/README.md",
+      "packages/examples/src/*.ts",
+      "**/CHANGELOG.md"
+    ]
   }
 ).toSorted()
 
