@@ -253,6 +253,30 @@ describe("what a callback throws", () => {
     throw new Error("bug")
   }
 
+  it.live("costs no other reader of changes a state", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const pool = yield* makePool(1)
+      const seen: Array<number> = []
+      const errors = yield* uncaught(Effect.gen(function*() {
+        yield* Effect.forkScoped(Effect.gen(function*() {
+          const pull = yield* Stream.toPull(pool.changes)
+          yield* pull
+          const child = yield* Effect.forkChild(Effect.void)
+          child.addObserver(bug)
+          yield* pull
+        }))
+        yield* Effect.sleep(5)
+        yield* Effect.forkScoped(Stream.runForEach(pool.changes, ({ size }) => Effect.sync(() => seen.push(size))))
+        for (const size of [2, 3]) {
+          yield* Effect.sleep(5)
+          yield* pool.resize(size)
+        }
+        yield* Effect.sleep(5)
+      }))
+      expect(seen).toEqual([1, 2, 3])
+      expect(errors).toHaveLength(1)
+    })))
+
   it.live("costs no other caller its turn or its slot", () =>
     Effect.scoped(Effect.gen(function*() {
       const pool = yield* makePool(2)

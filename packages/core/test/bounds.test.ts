@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, Clock, Deferred, Effect, Exit, Fiber, Schema, Scope, Stream } from "effect"
+import { Cause, Clock, Deferred, type Duration, Effect, Exit, Fiber, Schema, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { GreenPile, GreenPool, type GreenPoolOptions, InvalidPoolSize, PoolFull } from "../src/index.ts"
 import { counters, expectEmpty } from "./support/counters.ts"
@@ -463,4 +463,43 @@ describe("maxWaiting and maxWait", () => {
       const pool = yield* makeBounded({ size: 0, maxWaiting: 0 })
       expect(yield* Effect.flip(pool.run(Effect.void, { maxWait: "1 hour" }))).toEqual(queueFull(0, 0))
     }))
+})
+
+describe("a clock that is late already when a call begins to wait", () => {
+  const waits: Record<string, (pool: GreenPool<PoolFull>) => Effect.Effect<unknown, unknown, Scope.Scope>> = {
+    run: (pool) => pool.run(Effect.void),
+    spawn: (pool) => pool.spawn(Effect.void),
+    spawnN: (pool) => pool.spawnN(Effect.void),
+    takeScoped: (pool) => pool.takeScoped()
+  }
+
+  it.effect.each(Object.keys(waits))("rejects %s like one that comes later", (verb) =>
+    Effect.gen(function*() {
+      const pool = yield* makeBounded({ size: 0, maxWait: 10 })
+      expect(yield* Effect.flip(waits[verb]?.(pool) ?? Effect.die(verb))).toEqual(timedOut(0, 0))
+    }).pipe(Effect.provideServiceEffect(
+      Clock.Clock,
+      Clock.clockWith((clock) => Effect.succeed({ ...clock, sleep: () => Effect.void }))
+    )))
+
+  it.effect.each(Object.keys(waits))(
+    "or that throws leaves no job of %s in the queue",
+    (verb) =>
+      Effect.gen(function*() {
+        let isBroken = false
+        const clock = yield* Clock.clockWith((clock) =>
+          Effect.succeed({
+            ...clock,
+            sleep: (duration: Duration.Duration) => {
+              if (isBroken) throw new Error("broken")
+              return clock.sleep(duration)
+            }
+          })
+        )
+        const pool = yield* Effect.provideService(makeBounded({ size: 0, maxWait: 10 }), Clock.Clock, clock)
+        isBroken = true
+        expect(Exit.hasDies(yield* Effect.exit(waits[verb]?.(pool) ?? Effect.void))).toBe(true)
+        yield* expectEmpty(pool)
+      })
+  )
 })

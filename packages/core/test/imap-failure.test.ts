@@ -7,7 +7,7 @@ import { makePool } from "./support/makePool.ts"
 import { MapJobs } from "./support/map-jobs.ts"
 import { Reader } from "./support/reader.ts"
 import { openSizes, upTo } from "./support/sizes.ts"
-import { until } from "./support/turns.ts"
+import { atRest, until } from "./support/turns.ts"
 import { mapOf, verbs } from "./support/verbs.ts"
 import { World } from "./support/world.ts"
 
@@ -536,6 +536,46 @@ describe("an item whose job is interrupted", () => {
       const source = new CountedIterable()
       const job = (item: number) => item === 1 ? Effect.interrupt : Effect.never
       expect(Exit.hasInterrupts(yield* Effect.exit(Stream.runDrain(pool.imapUnordered(job, source))))).toBe(true)
+      expect(source.taken).toBe(2)
+    }))
+})
+
+describe("a map that stops", () => {
+  it.effect("after a read has made it pull its source doesn't pull it any more", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(2)
+      const failure = yield* Deferred.make<never, string>()
+      const failedAtPull: Array<number> = []
+      let pulls = 0
+      const next = Effect.flatMap(pool.stats, ({ failed }) => {
+        failedAtPull.push(failed)
+        return Effect.succeed(++pulls)
+      })
+      const map = pool.imap(
+        (item: number) => item === 2 ? Deferred.await(failure) : Effect.succeed(item),
+        Stream.fromEffectRepeat(next)
+      )
+      const exit = yield* Effect.exit(Stream.runForEach(map, () =>
+        Effect.andThen(
+          Effect.sync(() => Deferred.doneUnsafe(failure, Exit.fail("failed"))),
+          atRest
+        )))
+      expect(exit).toEqual(Exit.fail("failed"))
+      expect(failedAtPull).toEqual([0, 0])
+    }))
+
+  it.effect("inside its own window takes no further item", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(3)
+      const failure = yield* Deferred.make<never, string>()
+      const source = new CountedIterable()
+      let asked = 0
+      const window = () => {
+        if (++asked === 3) Deferred.doneUnsafe(failure, Exit.fail("failed"))
+        return 3
+      }
+      const job = (item: number) => item === 0 ? Deferred.await(failure) : Effect.never
+      expect(yield* Effect.exit(Stream.runDrain(pool.imap(job, source, { window })))).toEqual(Exit.fail("failed"))
       expect(source.taken).toBe(2)
     }))
 })

@@ -5,7 +5,7 @@ import { expectWorking } from "./support/counters.ts"
 import { forkNow } from "./support/forkNow.ts"
 import { collectGarbage, heap } from "./support/heap.ts"
 import { makePool } from "./support/makePool.ts"
-import { atRest } from "./support/turns.ts"
+import { atRest, turns } from "./support/turns.ts"
 import { mapOf, verbs } from "./support/verbs.ts"
 
 describe("a pool that goes on living", () => {
@@ -235,5 +235,24 @@ describe("a chain of jobs, each of which outlives the one whose slot it has borr
       expect(orphans).toHaveLength(2)
       expect((yield* pool.stats).succeeded).toBe(21_000)
       yield* Fiber.interruptAll(orphans)
+    }))
+})
+
+describe("a chain of jobs, each of which spawns its successor and works on for a little", () => {
+  it.live("leaves nothing of itself behind", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(100)
+      let held = 0
+      const chain = (length: number): Effect.Effect<void> =>
+        length === 0
+          ? Effect.map(heap, (now) => {
+            held = now
+          })
+          : Effect.andThen(pool.spawnN(Effect.suspend(() => chain(length - 1))), turns(3))
+      const heldAfter = (length: number) =>
+        Effect.andThen(Effect.andThen(pool.spawnN(chain(length)), pool.waitall), Effect.sync(() => held))
+      const before = yield* heldAfter(1000)
+      // twenty bytes each
+      expect((yield* heldAfter(30_000)) - before).toBeLessThan(600_000)
     }))
 })

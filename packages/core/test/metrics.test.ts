@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Clock, Deferred, Effect, Exit, Fiber, Metric, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
-import { GreenPile, GreenPool, type GreenPoolOptions, type PoolFull } from "../src/index.ts"
+import { GreenPile, GreenPool, type GreenPoolOptions, type PoolFull, type UnboundedOptions } from "../src/index.ts"
 import { forkNow } from "./support/forkNow.ts"
 import { makeRegistry } from "./support/series.ts"
 import { openSizes } from "./support/sizes.ts"
@@ -350,5 +350,23 @@ describe("what is recorded", () => {
       }
       const successes = [...yield* registry.snapshot].filter(([name]) => name.includes("outcome=success"))
       expect(successes.map(([, { state }]) => state)).toMatchObject([{ count: 2 }])
+    }))
+})
+
+describe("the gauges of adaptive pools", () => {
+  it.effect("end with the last adaptive pool of their name", () =>
+    Effect.gen(function*() {
+      const registry = makeRegistry()
+      const make = (options: UnboundedOptions, scope: Scope.Scope) =>
+        GreenPool.make({ name: "p", metrics: true, ...options }).pipe(Scope.provide(scope), registry.provide)
+      const [first, second] = [yield* Scope.make(), yield* Scope.make()]
+      yield* make({ adaptive: true }, first)
+      yield* make({}, second)
+      const names = Effect.map(registry.snapshot, (series) =>
+        [...series.keys()].filter((name) => /elasticity|goodput/.test(name)))
+      expect(yield* names).not.toEqual([])
+      yield* Scope.close(first, Exit.void)
+      expect(yield* names).toEqual([])
+      yield* Scope.close(second, Exit.void)
     }))
 })

@@ -674,3 +674,74 @@ describe("depth", () => {
       expect((yield* pool.stats).succeeded).toBe(depth)
     }))
 })
+
+describe("a fiber that has outlived its job", () => {
+  it.live("uses the pool at no cost that grows with the jobs that run", () =>
+    Effect.gen(function*() {
+      const jobs = 8000
+      const time = (pool: GreenPool) =>
+        Effect.gen(function*() {
+          const start = process.cpuUsage()
+          for (let job = 0; job < jobs; job++) yield* pool.spawnN(Effect.never)
+          const { system, user } = process.cpuUsage(start)
+          return user + system
+        })
+      const gate = yield* Latch.make()
+      const daemon = yield* Effect.flatMap(makePool(jobs + 1), (pool) =>
+        pool.run(Effect.forkDetach(Effect.andThen(gate.await, time(pool)))))
+      const outside = yield* Effect.flatMap(makePool(jobs + 1), time)
+      yield* gate.open
+      // quadratic would be more than ten times as much
+      expect((yield* Fiber.join(daemon)) / outside).toBeLessThan(5)
+    }))
+
+  it.effect("knows its own jobs, one inside the other, in a context that is older than they are", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(1)
+      const old = yield* pool.run(Effect.context<never>())
+      const inOld = <A, E>(effect: Effect.Effect<A, E>) => Effect.provideContext(effect, old)
+      const nested = (depth: number): Effect.Effect<number> =>
+        inOld(depth === 0 ? pool.running : pool.run(Effect.suspend(() => nested(depth - 1))))
+      for (let round = 0; round < 2; round++) {
+        expect(yield* nested(3)).toBe(1)
+        expect(yield* pool.run(inOld(Effect.andThen(pool.run(Effect.void), pool.run(pool.running))))).toBe(1)
+        expect(Exit.isSuccess(yield* Effect.exit(inOld(pool.waitall)))).toBe(true)
+      }
+      yield* expectEmpty(pool)
+    }))
+})
+
+describe("a map that was begun outside and is read inside a job of a full pool", () => {
+  it.effect("has its source inside the job as well", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(1)
+      const source = Stream.fromEffect(pool.run(Effect.succeed("source")))
+      const pull = yield* Stream.toPull(pool.imap(Effect.succeed, source))
+      expect(yield* pool.run(pull)).toEqual(["source"])
+    }))
+
+  it.effect("has the item there that waits since it was read outside", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(1)
+      const gate = yield* Latch.make()
+      const pull = yield* Stream.toPull(pool.imap(Effect.succeed, [1, 2, 3]))
+      const job = yield* forkNow(pool.run(Effect.andThen(gate.await, pull)))
+      const outside = yield* forkNow(pull)
+      yield* atRest
+      expect(yield* counters(pool)).toMatchObject({ running: 1, waiting: 1 })
+      yield* Fiber.interrupt(outside)
+      yield* gate.open
+      expect(yield* Fiber.join(job)).toEqual([1])
+    }))
+
+  it.effect("goes on behind what a reader outside has read before", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(1)
+      const pull = yield* Stream.toPull(pool.imap((item: number) => Effect.as(Effect.yieldNow, item), [1, 2, 3]))
+      const header = yield* forkNow(pull)
+      const rest = yield* forkNow(
+        pool.run(Effect.flatMap(Fiber.join(header), (first) => Effect.map(pull, (second) => [first, second])))
+      )
+      expect(yield* Fiber.join(rest)).toEqual([[1], [2]])
+    }))
+})

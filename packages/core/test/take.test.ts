@@ -265,3 +265,46 @@ describe("runStream", () => {
       expect(yield* pool.stats).toMatchObject({ rejected: 2, started: 0 })
     }))
 })
+
+describe("what runs within a slot whose scope closes", () => {
+  it.effect("keeps the slot until it has ended, also if it asks for the slot once more", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(1)
+      const scope = yield* Scope.make()
+      const slot = yield* Scope.provide(pool.takeScoped(), scope)
+      const cleanUp = yield* Deferred.make<void>()
+      yield* forkNow(slot.within(Effect.never.pipe(
+        Effect.ensuring(Effect.exit(slot.within(Effect.void))),
+        Effect.ensuring(Deferred.await(cleanUp))
+      )))
+      const other = yield* forkNow(pool.run(Effect.void))
+      const closing = yield* forkNow(Scope.close(scope, Exit.void))
+      yield* atRest
+      expect([yield* pool.running, other.pollUnsafe(), closing.pollUnsafe()]).toEqual([1, undefined, undefined])
+      yield* Deferred.succeed(cleanUp, undefined)
+      yield* Fiber.join(closing)
+      yield* Fiber.join(other)
+      yield* expectEmpty(pool)
+    }))
+
+  const closers: Record<string, (pool: GreenPool, close: Effect.Effect<void>) => Effect.Effect<unknown, unknown>> = {
+    "its own fiber": (_, close) => close,
+    "a fiber that it forks": (_, close) => Effect.flatMap(Effect.forkChild(close), Fiber.join),
+    "a nested run": (pool, close) => pool.run(close),
+    "a nested spawn": (pool, close) => Effect.flatMap(pool.spawn(close), Fiber.join),
+    "a map": (pool, close) => Stream.runDrain(pool.imap(() => close, [1]))
+  }
+
+  it.effect.each(Object.keys(closers))("may close it: %s", (closer) =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(1)
+      const scope = yield* Scope.make()
+      const slot = yield* Scope.provide(pool.takeScoped(), scope)
+      const close = Scope.close(scope, Exit.void)
+      yield* Fiber.await(
+        yield* forkNow(slot.within(Effect.suspend(() => closers[closer]?.(pool, close) ?? Effect.void)))
+      )
+      yield* atRest
+      yield* expectEmpty(pool)
+    }))
+})

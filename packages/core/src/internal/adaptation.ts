@@ -129,16 +129,21 @@ export class Adaptation {
     this.endPause()
     this.state = "paused"
     this.pausedUntil = until
-    this.pause = this.timers.at(until, () => {
-      this.pause = undefined
+    const pause = this.timers.at(until, () => {
+      this.endPause()
       this.state = "searching"
       this.elasticity.begin(this.now)
-      this.debug(`The pool resumes with size ${this.elasticity.size}`)
-      this.pool.setSize(this.elasticity.size)
+      // The clock may have acted on the pool.
+      if (this.state !== "searching") return
+      const { size } = this.elasticity
+      this.pool.setSize(size)
+      this.debug(`The pool resumes with size ${size}`)
     })
+    if (this.pausedUntil !== until) return pause.cancel()
+    this.pause = pause
     if (!isNew) return
-    this.debug(`The backend is overloaded: the pool pauses for ${Duration.format(Duration.millis(until - now))}`)
     this.pool.setSize(0)
+    this.debug(`The backend is overloaded: the pool pauses for ${Duration.format(Duration.millis(until - now))}`)
   }
 
   private endPause(): void {
@@ -151,9 +156,12 @@ export class Adaptation {
   private apply(phase: "starting" | "steady", cuts: number): void {
     const { elasticity } = this
     const { size } = elasticity
-    if (elasticity.cuts > cuts) this.debug(`The backend is overloaded: the size is cut to ${size}`)
-    else if (elasticity.phase !== phase) this.debug(`The pool has found its size: ${size}`)
+    const isCut = elasticity.cuts > cuts
+    const isFound = elasticity.phase !== phase
     this.pool.setSize(size)
+    // The logger is the user's, and may act on the pool: it comes last.
+    if (isCut) this.debug(`The backend is overloaded: the size is cut to ${size}`)
+    else if (isFound) this.debug(`The pool has found its size: ${size}`)
   }
 
   private debug(message: string): void {

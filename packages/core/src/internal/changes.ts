@@ -1,24 +1,19 @@
 /**
  * The stream of a pool's snapshots.
  */
-import { Effect, Equal, type Fiber, Stream } from "effect"
+import { Effect, Equal, Scheduler, Stream } from "effect"
 import type { PoolStats } from "../PoolStats.ts"
 import type { Ledger } from "./ledger.ts"
 import { LinkedList, Node } from "./linked-list.ts"
+import { Tasks } from "./tasks.ts"
 
 /** A reader that waits for a state other than the last one it has seen. */
 class Reader extends Node {
-  readonly fiber: Fiber.Fiber<unknown, unknown>
   readonly seen: PoolStats
   readonly resume: (effect: Effect.Effect<PoolStats | undefined>) => void
 
-  constructor(
-    fiber: Fiber.Fiber<unknown, unknown>,
-    seen: PoolStats,
-    resume: (effect: Effect.Effect<PoolStats | undefined>) => void
-  ) {
+  constructor(seen: PoolStats, resume: (effect: Effect.Effect<PoolStats | undefined>) => void) {
     super()
-    this.fiber = fiber
     this.seen = seen
     this.resume = resume
   }
@@ -30,6 +25,11 @@ export class Changes {
   /** Whether the ledger will never change again. */
   private readonly isOver: () => boolean
   private readonly readers = new LinkedList<Reader>()
+  /**
+   * By the scheduler of the first reader that waits: that of the pool may be the one of an `Effect.runSync`, which knows
+   * no turns of the event loop.
+   */
+  private tasks: Tasks | undefined = undefined
   private isDue = false
 
   constructor(ledger: Ledger, isOver: () => boolean) {
@@ -49,18 +49,17 @@ export class Changes {
 
   /** Something may have changed. */
   readonly notify = (): void => {
-    const { first } = this.readers
-    if (this.isDue || first === undefined) return
+    if (this.isDue || this.tasks === undefined) return
     this.isDue = true
-    // By the reader's dispatcher: that of the pool may be the one of an `Effect.runSync`, which runs no later turns.
-    first.fiber.currentDispatcher.scheduleTask(this.tell, 0)
+    this.tasks.schedule(this.tell)
   }
 
   private after(seen: PoolStats): Effect.Effect<PoolStats | undefined> {
     return Effect.withFiber((fiber) =>
       Effect.callback((resume) => {
-        const reader = new Reader(fiber, seen, resume)
+        const reader = new Reader(seen, resume)
         this.readers.push(reader)
+        this.tasks ??= new Tasks(fiber.getRef(Scheduler.Scheduler).makeDispatcher())
         this.ledger.onChange = this.notify
         this.notify()
         return Effect.sync(() => {
@@ -79,13 +78,13 @@ export class Changes {
       const isNew = !Equal.equals(reader.seen, stats)
       if (!isNew && !isLast) continue
       reader.leave()
-      // In a turn of its own: what an observer of its fiber throws costs no other reader the news.
-      reader.fiber.currentDispatcher.scheduleTask(() => reader.resume(Effect.succeed(isNew ? stats : undefined)), 0)
+      // In a task of its own: what an observer of its fiber throws costs no other reader the news.
+      this.tasks?.schedule(() => reader.resume(Effect.succeed(isNew ? stats : undefined)))
     }
     this.rest()
   }
 
   private rest(): void {
-    if (this.readers.isEmpty) this.ledger.onChange = undefined
+    if (this.readers.isEmpty) this.ledger.onChange = this.tasks = undefined
   }
 }

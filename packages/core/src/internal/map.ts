@@ -133,6 +133,8 @@ class Window implements JobGroup {
   private readonly context: Context.Context<never>
   /** The job around the reader at its last pull. */
   private around: JobRef | undefined
+  /** The job that the worker is inside. */
+  private workerAround: JobRef | undefined
   /** The scope of the sources. */
   private readonly scope = Scope.makeUnsafe()
   private cursor: Cursor | undefined = undefined
@@ -180,7 +182,7 @@ class Window implements JobGroup {
     this.mode = mode
     this.limits = limits
     this.context = reader.context
-    this.around = pool.jobAround(reader)?.ref
+    this.around = this.workerAround = pool.jobAround(reader)?.ref
     pool.groups.add(this)
     // A stream may be a map in turn: a chain of them is opened turn by turn, which takes no native stack.
     if (sources.some(Stream.isStream)) this.scheduleFill()
@@ -203,7 +205,7 @@ class Window implements JobGroup {
   /** What is ready, as one chunk; waits for the first result when there is none. */
   readonly pull: WindowPull = Effect.withFiber((reader) => {
     if (this.pool.gate.closed) return Effect.interrupt
-    this.around = this.pool.jobAround(reader)?.ref
+    this.belongTo(this.pool.jobAround(reader)?.ref)
     if (this.state === "unread") this.state = "reading"
     this.fill(reader)
     const chunk = this.take()
@@ -220,6 +222,13 @@ class Window implements JobGroup {
       else this.resumeReader = resume
     })
   })
+
+  /** The map is inside this job from here on, or outside of any: so are the item that waits and the source. */
+  private belongTo(around: JobRef | undefined): void {
+    if (around === this.around) return
+    this.around = around
+    if (this.waiting?.state === "waiting") this.pool.slots.move(this.waiting, around)
+  }
 
   /** Closes the map and ends the stream as `over` says; a failure of the close comes after that. */
   private finish(over: Exit.Exit<void, unknown>): Effect.Effect<never, unknown> {
@@ -295,7 +304,13 @@ class Window implements JobGroup {
   private readonly work: Effect.Effect<never, never, unknown> = Effect.withFiber((worker) => {
     this.isFillDue = false
     this.fill(worker)
+    // It may have stopped since the pull became due, or the pool may have begun to drain.
+    if (this.isRefused) this.isPulling = false
     if (!this.isPulling || this.cursor === undefined) return Effect.flatMap(this.turn, () => this.work)
+    if (this.workerAround !== this.around) {
+      this.workerAround = this.around
+      worker.setContext(this.pool.contextIn(this.around, this.context))
+    }
     return Effect.flatMap(Effect.exit(this.cursor.fetch), (exit) => {
       this.isPulling = false
       if (exit._tag === "Failure") this.ended = exit
@@ -335,9 +350,14 @@ class Window implements JobGroup {
   }
 
   private get canTake(): boolean {
+    // The window is a function of the user's, which may have ended the map.
+    return this.mayTake && this.inFlight < (this.width = this.size) && this.mayTake
+  }
+
+  /** Whether the map may take an item, if its window has room for it. */
+  private get mayTake(): boolean {
     return this.cursor !== undefined && !this.isRefused && this.ended === undefined && this.waiting === undefined &&
-      !this.isPulling &&
-      this.active < this.limits.concurrency && this.inFlight < (this.width = this.size)
+      !this.isPulling && this.active < this.limits.concurrency
   }
 
   /** How many items may be in flight. */

@@ -156,8 +156,11 @@ export class Meter {
   close(pool: Metered): void {
     this.pools.delete(pool)
     this.cuts += pool.adaptation?.stats.cuts ?? 0
+    if (![...this.pools].some(({ adaptation }) => adaptation !== undefined)) {
+      for (const registration of this.adaptiveRegistrations) registration.remove()
+    }
     if (this.pools.size > 0) return
-    for (const registration of [...this.registrations, ...this.adaptiveRegistrations]) registration.remove()
+    for (const registration of this.registrations) registration.remove()
   }
 
   /** A job got its slot, or borrowed one, after that many seconds in the queue. */

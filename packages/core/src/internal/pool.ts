@@ -69,6 +69,9 @@ export class Pool {
   private readonly timers: Timers
   private readonly slowWait: SlowWait | undefined
   private readonly idleWaiters = new LinkedList<IdleWaiter>()
+  /** The innermost job that a fiber runs, for fibers that have used the pool in a context that outlived its job. */
+  private readonly runners = new WeakMap<object, Job | undefined>()
+  private hasRunners = false
 
   /** `context` is the one in which the pool is made: it has the clock, and gets the metrics and logs. */
   constructor(settings: Settings, context: Context.Context<never>) {
@@ -99,17 +102,39 @@ export class Pool {
     return ref.job ?? this.jobOf(fiber) ?? innermost(ref)
   }
 
-  /** The innermost job that the fiber itself runs. O(running), for a case that is rare. */
+  /** The innermost job that the fiber itself runs. O(running) for the first call of a fiber, which is rare. */
   private jobOf(fiber: Fiber.Fiber<unknown, unknown>): Job | undefined {
-    let found: Job | undefined
-    for (const { jobs } of [...this.groups, this]) {
-      for (const job of jobs.toArray()) if (job.isRunBy(fiber)) found = job
+    if (!this.runners.has(fiber)) {
+      let found: Job | undefined
+      for (const { jobs } of [...this.groups, this]) {
+        for (const job of jobs.toArray()) if (job.isRunBy(fiber)) found = job
+      }
+      this.runners.set(fiber, found)
+      this.hasRunners = true
     }
-    return found
+    return this.runners.get(fiber)
+  }
+
+  /** The fiber begins to run the job. */
+  runs(fiber: Fiber.Fiber<unknown, unknown>, job: Job | undefined): void {
+    if (this.hasRunners && this.runners.has(fiber)) this.runners.set(fiber, job)
+  }
+
+  /** The fiber no longer runs the job, but may still run one around it. */
+  leaves(fiber: Fiber.Fiber<unknown, unknown>, job: Job): void {
+    if (!this.hasRunners) return
+    let around = job.enclosing
+    while (around !== undefined && !around.isRunBy(fiber)) around = around.enclosing
+    this.runs(fiber, around)
   }
 
   contextOf(job: Job, context: Context.Context<never>): Context.Context<never> {
-    return Context.addUnsafe(context, this.ref.key, job.ref)
+    return this.contextIn(job.ref, context)
+  }
+
+  /** The context, inside a job or outside of any. */
+  contextIn(ref: JobRef | undefined, context: Context.Context<never>): Context.Context<never> {
+    return Context.addUnsafe(context, this.ref.key, ref)
   }
 
   keys(): ReadonlyArray<KeyStats> {

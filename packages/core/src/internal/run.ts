@@ -52,8 +52,8 @@ export abstract class CallerJob<A, E, R> extends Job implements Task {
     if (this.state === "holding") return this.begin()
     return Effect.callback((resume) => {
       // The fiber may have yielded since it joined the queue.
-      if (this.state === "waiting") this.resume = resume
-      else resume(this.following)
+      this.resume = resume
+      if (this.state !== "waiting") this.run()
     })
   }
 
@@ -61,13 +61,17 @@ export abstract class CallerJob<A, E, R> extends Job implements Task {
   protected begin(): Effect.Effect<A, E, R> {
     this.outer = this.fiber.context
     this.fiber.setContext(this.pool.contextOf(this, this.outer))
+    this.pool.runs(this.fiber, this)
     return this.effect
   }
 
   /** The fiber leaves the job, which may still hold a slot. */
   protected leaveFiber(): void {
     this.resume = undefined
-    if (this.outer !== undefined) this.fiber.setContext(this.outer)
+    if (this.outer !== undefined) {
+      this.fiber.setContext(this.outer)
+      this.pool.leaves(this.fiber, this)
+    }
     if (this.state === "waiting") this.slots.cancel(this)
     this.wait?.end(this.state === "holding")
   }

@@ -197,15 +197,20 @@ export class Slots {
   /** Gives the job a free slot of the pool, or else lends it the innermost slot around it that isn't lent. */
   takeOrBorrow(job: Job): boolean {
     if (this.takeIfAvailable(job)) return true
+    const lender = this.lenderFor(job)
+    if (lender === undefined) return false
+    this.lend(lender, job)
+    return true
+  }
+
+  /** The innermost job around this one whose slot isn't lent. */
+  private lenderFor(job: Job): Job | undefined {
     for (let around = job.enclosing; around !== undefined; around = around.enclosing) {
-      if (around.borrower === undefined) {
-        this.lend(around, job)
-        return true
-      }
+      if (around.borrower === undefined) return around
       // The slots further out are lent as well.
-      if (around.waitingInside?.first !== undefined) return false
+      if (around.waitingInside?.first !== undefined) return undefined
     }
-    return false
+    return undefined
   }
 
   /** Joins the queue, at the time of the step. Only for a job that could neither take nor borrow a slot. */
@@ -219,6 +224,18 @@ export class Slots {
     this.seek(job)
     this.onDemand?.()
     this.ledger.changed()
+  }
+
+  /** A waiting job is inside another job from here on, or outside of any. It keeps its position, or borrows there. */
+  move(job: Job, around: JobRef | undefined): void {
+    this.startStep()
+    // The clock may have taken it out of the queue.
+    if (job.state !== "waiting") return
+    this.unseek(job)
+    job.ref.around = around
+    const lender = this.lenderFor(job)
+    this.seek(job)
+    if (lender !== undefined) this.lendToWaiting(lender, job)
   }
 
   /** Reads the clock for a step in which a job joins the queue. */
@@ -336,7 +353,10 @@ export class Slots {
   private lendOn(lender: Job): void {
     let job = lender.waitingInside?.first
     while (job !== undefined && job.state === "holding") job = job.waitingInside?.first
-    if (job === undefined) return
+    if (job !== undefined) this.lendToWaiting(lender, job)
+  }
+
+  private lendToWaiting(lender: Job, job: Job): void {
     this.semaphore.leave(job)
     if (job.claim !== undefined) this.shares?.leave(job.claim)
     this.lend(lender, job)
@@ -376,10 +396,12 @@ export class Slots {
   /** What waits inside a job that has ended, now waits inside the one around it. Fibers that outlive it keep neither. */
   private retire(job: Job): void {
     const inside = job.waitingInside
+    // Looked up now, so that the ref keeps none of those that have ended around the job.
+    const { enclosing } = job
     job.ref.job = undefined
     if (inside?.first === undefined) return
     job.waitingInside = undefined
-    const around = job.enclosing?.waitingInside
+    const around = enclosing?.waitingInside
     around?.remove(job)
     for (const inner of inside.toArray()) around?.push(inner)
   }

@@ -106,10 +106,16 @@ export class SpawnJob<A, E> extends Job implements Task {
    * what an interruption of the spawner runs.
    */
   enter(resume: Resume<A, E>): Effect.Effect<void> | void {
-    const refusal = this.pool.gate.enter(this, this.context)
+    let refusal
+    try {
+      refusal = this.pool.gate.enter(this, this.context)
+    } catch (defect) {
+      this.withdraw()
+      return resume(Effect.die(defect))
+    }
     if (refusal !== undefined) return resume(refusal)
-    // A function of the user's, called on the way, may have closed the pool.
-    if (this.state === "ended") return resume(Effect.interrupt)
+    // A function of the user's, called on the way, may have closed the pool; or the time is up already.
+    if (this.state === "ended") return resume(this.refusal)
     if (this.state === "holding") {
       this.deliver(resume)
       this.pool.tasks.enqueue(this)
@@ -141,11 +147,16 @@ export class SpawnJob<A, E> extends Job implements Task {
     try {
       resume?.(Effect.callback((resume) => {
         if (this.state === "holding") this.deliver(resume)
-        else resume(this.wait?.refusal === undefined ? Effect.interrupt : Effect.fail(this.wait.refusal))
+        else resume(this.refusal)
       }))
     } finally {
       this.begin()
     }
+  }
+
+  /** How the call ends if the job never starts. */
+  private get refusal(): Effect.Effect<never, PoolFull> {
+    return this.wait?.refusal === undefined ? Effect.interrupt : Effect.fail(this.wait.refusal)
   }
 
   /** Takes the job out of the queue, if it is there, and interrupts its spawner's wait. */

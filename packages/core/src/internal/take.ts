@@ -86,32 +86,39 @@ class ScopedJob extends CallerJob<ScopedJob, never, never> {
   runInside<A, E, R>(effect: Effect.Effect<A, E, R>, mayRun: () => boolean = () => true): Effect.Effect<A, E, R> {
     return Effect.withFiber((fiber) => {
       const outer = fiber.context
-      const exit = (): undefined => {
-        fiber.setContext(outer)
-        const index = this.fibers.lastIndexOf(fiber)
-        if (index === -1) return
-        this.fibers.splice(index, 1)
-        this.settle()
-      }
+      let isInside = false
       const enter = (): Effect.Effect<A, E, R> => {
         if (!mayRun()) return Effect.interrupt
         if (this.state === "holding") {
+          isInside = true
           this.fibers.push(fiber)
           fiber.setContext(this.pool.contextOf(this, outer))
+          this.pool.runs(fiber, this)
         }
         return effect
+      }
+      const exit = (): undefined => {
+        if (!isInside) return
+        fiber.setContext(outer)
+        this.fibers.splice(this.fibers.lastIndexOf(fiber), 1)
+        this.pool.leaves(fiber, this)
+        this.settle()
       }
       return Effect.onExitPrimitive(Effect.suspend(enter), exit)
     })
   }
 
-  /** The scope closes: interrupts what runs within, waits for it, and gives the slot back. */
+  /**
+   * The scope closes: interrupts what runs within, waits for it, and returns the slot. Only a fiber that closes the scope
+   * from inside the job doesn't wait, and isn't interrupted: the slot is returned when it has left.
+   */
   private readonly release = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> =>
     Effect.withFiber((closer) => {
       if (this.state !== "holding") return Effect.void
-      // A fiber that closes the scope from within would wait for itself.
-      while (this.fibers.includes(closer)) this.fibers.splice(this.fibers.indexOf(closer), 1)
-      this.stop(exit, closer.id)
+      this.stop(exit, closer.id, closer)
+      let around = this.pool.jobAround(closer)
+      while (around !== undefined && around !== this) around = around.enclosing
+      if (around === this) return Effect.void
       return Effect.callback<void>((resume) => {
         if (this.state !== "holding") return resume(Effect.void)
         ;(this.onEnd ??= []).push(() => this.pool.tasks.schedule(() => resume(Effect.void)))
@@ -127,9 +134,9 @@ class ScopedJob extends CallerJob<ScopedJob, never, never> {
     return this.fibers.some((one) => one === fiber)
   }
 
-  private stop(exit: Exit.Exit<unknown, unknown>, fiberId: number): void {
+  private stop(exit: Exit.Exit<unknown, unknown>, fiberId: number, closer?: Fiber.Fiber<unknown, unknown>): void {
     this.ending ??= exit
-    for (const fiber of new Set(this.fibers)) this.pool.tasks.interrupt(fiber, fiberId)
+    for (const fiber of new Set(this.fibers)) if (fiber !== closer) this.pool.tasks.interrupt(fiber, fiberId)
     this.settle()
   }
 
