@@ -61,7 +61,7 @@ export interface Allowance {
  *   return [yield* pool.size, allowance.running(), allowance.waiting()]
  * })
  *
- * await Effect.runPromise(Effect.scoped(program)) // => [3, 1, 1]
+ * console.log(await Effect.runPromise(Effect.scoped(program))) // prints [ 3, 1, 1 ]
  * ```
  *
  * @category constructors
