@@ -127,7 +127,8 @@ export interface CoordinatorOptions {
  * - `waitall` waits for a moment in which no slot is held in any process and nobody who had called before it is in a
  *   queue.
  * - `runIfAvailable` and `spawnIfAvailable` take a free slot of the process immediately. Otherwise they ask the
- *   coordinator, which gives one if nobody waits: at most two round trips. They never wait for a job.
+ *   coordinator, which gives one if nobody waits: at most two round trips, and without a coordinator at most a
+ *   heartbeat. They never wait for a job.
  * - A job can be interrupted because its lease is lost (`onLeaseLost`).
  *
  * Errors of the cluster that no caller can handle, such as a storage that is gone, are defects of `resize`, `waitall`

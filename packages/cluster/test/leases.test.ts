@@ -220,6 +220,14 @@ it.effect("a shorter lease of a new coordinator shortens none that was given", (
     expect(yield* watch(members, 12)).toEqual(["2 0", "0 0", "0 2"])
   }))
 
+it.effect("a lease that is shorter than the heartbeat is renewed in time", () =>
+  Effect.gen(function*() {
+    const cluster = yield* Cluster.make({ lease: 1200 })
+    const members = [yield* cluster.member({ size: 2 })]
+    yield* occupy(members[0]!, 2)
+    expect(yield* watch(members, 10)).toEqual(["2"])
+  }))
+
 it.effect("with onLeaseLost: finish, jobs end beyond the limit, and new leases are for them first", () =>
   Effect.gen(function*() {
     const cluster = yield* Cluster.make()
