@@ -109,7 +109,9 @@ it.effect("a process that connects again in time keeps its jobs (C14)", () =>
     yield* occupy(members[0]!, 2)
     yield* occupy(members[1]!, 1)
     // Its own side of the connection closes; the other side closes after the new one has opened.
-    yield* members[0]!.wire.resetHere
+    const resetThere = yield* members[0]!.wire.resetHere
+    yield* pass(100)
+    yield* resetThere
     expect(yield* watch(members, 20)).toEqual(["2 0"])
   }))
 
