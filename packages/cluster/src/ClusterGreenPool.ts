@@ -10,10 +10,9 @@ import {
   type PoolFull,
   type PoolRejection,
   PoolSize,
-  type ServiceClass,
   type UnboundedOptions
 } from "@greenpool/core"
-import { type Duration, Effect, Layer, Option, Schema, type Scope } from "effect"
+import { type Context, type Duration, Effect, Layer, Option, Schema, type Scope } from "effect"
 import { MessageStorage, RunnerHealth, Runners, RunnerStorage, Sharding, ShardingConfig } from "effect/cluster"
 import { KeyValueStore } from "effect/persistence"
 import type { ClusterStats } from "./ClusterStats.ts"
@@ -225,8 +224,8 @@ const layer = (options: ClusterUnboundedOptions): Layer.Layer<GreenPool, Invalid
     // Without bounds it fails no call.
     : Layer.effect(GreenPool, make(options) as Make<never>)
 
-const layerFor = <Self, Id extends string, Rejected>(
-  key: ServiceClass<Self, Id, Rejected>,
+const layerFor = <Self, Rejected>(
+  key: Context.Key<Self, GreenPool<Rejected>>,
   options: BoundsOf<Rejected>
 ): Layer.Layer<Self, InvalidPoolSize, Sharding.Sharding> =>
   // What the calls of the key can fail with is in its type.
@@ -292,8 +291,8 @@ export const ClusterGreenPool: {
    * are those given here, not those of the key. A key whose type says that its calls can fail with `PoolFull` takes
    * bounds; another one takes none.
    */
-  readonly layerFor: <Self, Id extends string, Rejected>(
-    key: ServiceClass<Self, Id, Rejected>,
+  readonly layerFor: <Self, Rejected>(
+    key: Context.Key<Self, GreenPool<Rejected>>,
     options: BoundsOf<Rejected>
   ) => Layer.Layer<Self, InvalidPoolSize, Sharding.Sharding>
   /**

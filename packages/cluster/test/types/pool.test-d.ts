@@ -1,3 +1,5 @@
+// What does not compile need not be run.
+// @effect-diagnostics floatingEffect:off
 /**
  * The types of pools of a cluster: bounds are in them, and what isn't there is an error.
  */
