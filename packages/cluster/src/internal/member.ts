@@ -1,9 +1,9 @@
 /**
  * A member of a budget: one pool of this process, whose allowance is the leases that it has.
  *
- * Three fibers keep it going. One holds the channel over which orders come. One sends reports: as soon as there is news
- * that others have to know, and once a heartbeat, which is what renews the leases. One watches the time, and gives up all
- * leases before they end if nobody has answered.
+ * Four fibers keep it going. One holds the channel over which orders come. One sends reports, as soon as there is news
+ * that others have to know. One has a report sent once a heartbeat, which is what renews the leases. One watches the time,
+ * and gives up all leases before they end if nobody has answered.
  *
  * The pool's own steps do no more than compare a few numbers: what happens on a lease that the member has is no news.
  */
@@ -200,7 +200,8 @@ export class Member {
       this.hasLease.openUnsafe()
     }
     if (!word.connected) this.mustReopen.openUnsafe()
-    if (word.size !== undefined) this.setSize(word.size)
+    // Later on, orders tell it: their numbers say which word is the newest.
+    if (word.size !== undefined && this.heard === 0) this.setSize(word.size)
     if (word.order !== undefined && word.order.number > this.heard) this.obey(word.order)
   }
 
@@ -210,12 +211,11 @@ export class Member {
     this.termNumber = termNumber
     this.isWelcome.openUnsafe()
     this.claim = this.granted = this.leased
-    this.returned =
-      this.heard =
-      this.answered =
-      this.said =
-      this.reports =
-        0
+    this.returned = 0
+    this.said = 0
+    this.reports = 0
+    this.heard = 0
+    this.answered = 0
     this.report()
   }
 
