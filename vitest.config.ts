@@ -3,6 +3,9 @@ import { defineConfig } from "vitest/config"
 import { coreOnCluster } from "./packages/cluster/test/core/vite-plugin.ts"
 import { docExamples } from "./scripts/doc-examples/vite-plugin.ts"
 
+/** Vitest takes it from a project, but doesn't have it in the type of one. */
+const withoutSweeps = { testNamePattern: /^(?!.*(interruption at every step|is no limit for))/ }
+
 export default defineConfig({
   test: {
     // On a machine of two cores, vitest would use one.
@@ -37,7 +40,7 @@ export default defineConfig({
           include: [
             "packages/core/test/{available,imap-exit,imap-failure,pile,reentrancy,resize,starmap,take,verbs,waitall}.test.ts"
           ],
-          testNamePattern: /^(?!.*(interruption at every step|is no limit for))/,
+          ...withoutSweeps,
           pool: "forks"
         }
       },

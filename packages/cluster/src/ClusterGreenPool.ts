@@ -10,10 +10,9 @@ import {
   type PoolFull,
   type PoolRejection,
   PoolSize,
-  type ServiceClass,
   type UnboundedOptions
 } from "@greenpool/core"
-import { type Duration, Effect, Layer, Option, Schema, type Scope } from "effect"
+import { type Context, type Duration, Effect, Layer, Option, Schema, type Scope } from "effect"
 import { MessageStorage, RunnerHealth, Runners, RunnerStorage, Sharding, ShardingConfig } from "effect/cluster"
 import { KeyValueStore } from "effect/persistence"
 import type { ClusterStats } from "./ClusterStats.ts"
@@ -127,7 +126,8 @@ export interface CoordinatorOptions {
  * - `waitall` waits for a moment in which no slot is held in any process and nobody who had called before it is in a
  *   queue.
  * - `runIfAvailable` and `spawnIfAvailable` take a free slot of the process immediately. Otherwise they ask the
- *   coordinator, which gives one if nobody waits: at most two round trips. They never wait for a job.
+ *   coordinator, which gives one if nobody waits: at most two round trips, and without a coordinator at most a
+ *   heartbeat. They never wait for a job.
  * - A job can be interrupted because its lease is lost (`onLeaseLost`).
  *
  * Errors of the cluster that no caller can handle, such as a storage that is gone, are defects of `resize`, `waitall`
@@ -224,8 +224,8 @@ const layer = (options: ClusterUnboundedOptions): Layer.Layer<GreenPool, Invalid
     // Without bounds it fails no call.
     : Layer.effect(GreenPool, make(options) as Make<never>)
 
-const layerFor = <Self, Id extends string, Rejected>(
-  key: ServiceClass<Self, Id, Rejected>,
+const layerFor = <Self, Rejected>(
+  key: Context.Key<Self, GreenPool<Rejected>>,
   options: BoundsOf<Rejected>
 ): Layer.Layer<Self, InvalidPoolSize, Sharding.Sharding> =>
   // What the calls of the key can fail with is in its type.
@@ -291,8 +291,8 @@ export const ClusterGreenPool: {
    * are those given here, not those of the key. A key whose type says that its calls can fail with `PoolFull` takes
    * bounds; another one takes none.
    */
-  readonly layerFor: <Self, Id extends string, Rejected>(
-    key: ServiceClass<Self, Id, Rejected>,
+  readonly layerFor: <Self, Rejected>(
+    key: Context.Key<Self, GreenPool<Rejected>>,
     options: BoundsOf<Rejected>
   ) => Layer.Layer<Self, InvalidPoolSize, Sharding.Sharding>
   /**

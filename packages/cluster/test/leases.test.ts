@@ -109,7 +109,9 @@ it.effect("a process that connects again in time keeps its jobs (C14)", () =>
     yield* occupy(members[0]!, 2)
     yield* occupy(members[1]!, 1)
     // Its own side of the connection closes; the other side closes after the new one has opened.
-    yield* members[0]!.wire.resetHere
+    const resetThere = yield* members[0]!.wire.resetHere
+    yield* pass(100)
+    yield* resetThere
     expect(yield* watch(members, 20)).toEqual(["2 0"])
   }))
 
@@ -218,6 +220,14 @@ it.effect("a shorter lease of a new coordinator shortens none that was given", (
     yield* pass(1000, 8)
     expect(yield* members[0]!.pool.running).toBe(2)
     expect(yield* watch(members, 12)).toEqual(["2 0", "0 0", "0 2"])
+  }))
+
+it.effect("a lease that is shorter than the heartbeat is renewed in time", () =>
+  Effect.gen(function*() {
+    const cluster = yield* Cluster.make({ lease: 1200 })
+    const members = [yield* cluster.member({ size: 2 })]
+    yield* occupy(members[0]!, 2)
+    expect(yield* watch(members, 10)).toEqual(["2"])
   }))
 
 it.effect("with onLeaseLost: finish, jobs end beyond the limit, and new leases are for them first", () =>

@@ -112,6 +112,24 @@ it.effect("when a shrink has returned, no member starts a job beyond the new siz
     expect(yield* pools[0]!.size).toBe(4)
   }).pipe(live))
 
+it.effect("after a shrink a share is no right to start while jobs of others run beyond the size (C8)", () =>
+  Effect.gen(function*() {
+    const pools = [yield* member({ size: 4 }), yield* member({ size: 4 })]
+    const gates = yield* Effect.forEach([1, 2], () => Deferred.make<void>())
+    yield* Effect.forEach(gates, (gate) => Effect.forkChild(pools[0]!.run(Deferred.await(gate))))
+    yield* Effect.forEach([1, 2], () => Effect.forkChild(pools[1]!.run(Effect.never)))
+    yield* settle
+    yield* Effect.forkChild(pools[0]!.run(Effect.never))
+    yield* settle
+    yield* pools[1]!.resize(2)
+    for (const gate of gates) {
+      yield* Deferred.succeed(gate, undefined)
+      yield* pass(25)
+    }
+    expect(yield* Effect.forEach(pools, (pool) => pool.running)).toEqual([0, 2])
+    expect(yield* pools[0]!.waiting).toBe(1)
+  }).pipe(live))
+
 it.effect("waitall waits for the jobs and the callers of all members, and not for what comes later (C9)", () =>
   Effect.gen(function*() {
     const pools = yield* Effect.forEach([1, 2, 3], () => member({ size: 2 }))

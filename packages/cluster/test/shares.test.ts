@@ -109,6 +109,21 @@ it.effect("…IfAvailable never waits for a job, and takes no place of who waits
     expect((yield* Effect.void.pipe(pools[0]!.runIfAvailable({ key: "a" })))._tag).toBe("None")
   }).pipe(Effect.provide(ClusterGreenPool.layerTest())))
 
+it.effect("…IfAvailable waits for a coordinator no longer than a heartbeat", () =>
+  Effect.gen(function*() {
+    const cluster = yield* Cluster.make()
+    yield* cluster.stop
+    const { pool } = yield* cluster.member({ size: 2 })
+    const asked = yield* Effect.forkChild(pool.runIfAvailable(Effect.void))
+    yield* pass(1000, 3)
+    expect(yield* Fiber.join(asked)).toMatchObject({ _tag: "None" })
+    const found = yield* Effect.forkChild(pool.runIfAvailable(Effect.void))
+    yield* settle
+    yield* cluster.start()
+    yield* pass(100)
+    expect(yield* Fiber.join(found)).toMatchObject({ _tag: "Some" })
+  }))
+
 it.effect("a slot that has not been used for a heartbeat is given back (C5)", () =>
   Effect.gen(function*() {
     const pool = yield* member({ size: 8 })

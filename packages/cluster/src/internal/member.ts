@@ -1,9 +1,9 @@
 /**
  * A member of a budget: one pool of this process, whose allowance is the leases that it has.
  *
- * Three fibers keep it going. One holds the channel over which orders come. One sends reports: as soon as there is news
- * that others have to know, and once a heartbeat, which is what renews the leases. One watches the time, and gives up all
- * leases before they end if nobody has answered.
+ * Four fibers keep it going. One holds the channel over which orders come. One sends reports, as soon as there is news
+ * that others have to know. One has a report sent once a heartbeat, which is what renews the leases. One watches the time,
+ * and gives up all leases before they end if nobody has answered.
  *
  * The pool's own steps do no more than compare a few numbers: what happens on a lease that the member has is no news.
  */
@@ -74,6 +74,7 @@ export class Member {
   isClosed = false
   private readonly hasNews = Latch.makeUnsafe()
   private readonly mustReopen = Latch.makeUnsafe()
+  private readonly isWelcome = Latch.makeUnsafe()
   private readonly hasLease = Latch.makeUnsafe()
   private readonly hasClosed = Latch.makeUnsafe()
 
@@ -124,17 +125,13 @@ export class Member {
   /** Asks for a lease that nobody uses. Returns whether it may be worth another look. */
   readonly ask: Effect.Effect<boolean> = Effect.suspend(() => {
     if (this.isClosed || this.allowance.waiting() > 0) return Effect.succeed(false)
-    const { session } = this
-    return this.client.Ask({ session }).pipe(
-      Effect.timeoutOption(this.heartbeat),
-      Effect.exit,
-      Effect.map((exit) => {
-        const word = Exit.isSuccess(exit) ? Option.getOrUndefined(exit.value) : undefined
-        if (word === undefined) return false
-        this.hear(session, word)
-        return true
+    return Effect.andThen(
+      this.isWelcome.await,
+      Effect.suspend(() => {
+        const { session } = this
+        return Effect.map(this.client.Ask({ session }), (word) => this.hear(session, word))
       })
-    )
+    ).pipe(Effect.timeoutOption(this.heartbeat), Effect.exit, Effect.map(Exit.isSuccess))
   })
 
   resize(size: number): Effect.Effect<void, InvalidPoolSize> {
@@ -203,7 +200,8 @@ export class Member {
       this.hasLease.openUnsafe()
     }
     if (!word.connected) this.mustReopen.openUnsafe()
-    if (word.size !== undefined) this.setSize(word.size)
+    // Later on, orders tell it: their numbers say which word is the newest.
+    if (word.size !== undefined && this.heard === 0) this.setSize(word.size)
     if (word.order !== undefined && word.order.number > this.heard) this.obey(word.order)
   }
 
@@ -211,13 +209,13 @@ export class Member {
   private begin({ term, termNumber }: Word): void {
     this.term = term
     this.termNumber = termNumber
+    this.isWelcome.openUnsafe()
     this.claim = this.granted = this.leased
-    this.returned =
-      this.heard =
-      this.answered =
-      this.said =
-      this.reports =
-        0
+    this.returned = 0
+    this.said = 0
+    this.reports = 0
+    this.heard = 0
+    this.answered = 0
     this.report()
   }
 
@@ -271,6 +269,7 @@ export class Member {
     this.term = this.until = undefined
     this.claim = this.granted = this.returned = 0
     this.keep = Infinity
+    this.isWelcome.closeUnsafe()
     this.hasLease.closeUnsafe()
     this.allowance.allow(0)
     this.mustReopen.openUnsafe()
@@ -347,15 +346,16 @@ export class Member {
 
   /** Reports once a heartbeat, whatever else is reported, and gives back what was not used since. */
   private readonly beating: Effect.Effect<never> = Effect.forever(Effect.suspend(() =>
-    Effect.andThen(
-      Effect.sleep(this.heartbeat),
-      Effect.sync(() => {
+    this.hasLease.await.pipe(
+      // How often depends on the lease, which the first answer tells.
+      Effect.andThen(Effect.suspend(() => Effect.sleep(this.heartbeat))),
+      Effect.andThen(Effect.sync(() => {
         if (this.keep === Infinity) {
           this.giveBack(Math.max(this.peak, this.allowance.running() + this.allowance.waiting()))
         }
         this.peak = this.allowance.running()
         this.report()
-      })
+      }))
     )
   ))
 

@@ -92,7 +92,7 @@ export class Term {
 
   /** How long a look into the store holds, in milliseconds: leases of a term that is over end that much later. */
   get patience(): number {
-    return this.lease / 30
+    return Math.max(this.lease, this.inheritedLease) / 30
   }
 
   /** Writes what the sessions of this term may have, then makes sure that the term isn't over. */

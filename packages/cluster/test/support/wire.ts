@@ -59,10 +59,15 @@ class Wire {
   /** The coordinator's side of the channel closes, and the member doesn't notice. */
   readonly resetThere: Effect.Effect<void> = Effect.suspend(() => Fiber.interruptAll([...this.pumps]))
 
-  /** The member's side of the channel closes, and the coordinator doesn't notice. */
-  readonly resetHere: Effect.Effect<void> = Effect.suspend(() =>
-    Effect.forEach([...this.queues], (queue) => Queue.shutdown(queue), { discard: true })
-  )
+  /** The member's side of the channel closes. The coordinator doesn't notice until the effect that this returns is run. */
+  readonly resetHere: Effect.Effect<Effect.Effect<void>> = Effect.suspend(() => {
+    const pumps = [...this.pumps]
+    this.pumps.clear()
+    return Effect.as(
+      Effect.forEach([...this.queues], (queue) => Queue.shutdown(queue), { discard: true }),
+      Fiber.interruptAll(pumps)
+    )
+  })
 
   private get coordinator(): Effect.Effect<Coordinator> {
     return this.pinned === undefined ? this.cluster.current : Effect.succeed(this.pinned)
@@ -88,7 +93,7 @@ class Wire {
         Stream.unwrap(Effect.gen({ self: this }, function*() {
           const queue = yield* Queue.unbounded<Word>()
           this.queues.add(queue)
-          const pump = this.through(this.coordinator).pipe(
+          const pump = Effect.suspend(() => this.through(this.coordinator)).pipe(
             Effect.flatMap(({ client, gone }) =>
               Effect.raceFirst(
                 Stream.runForEach(client.Open(payload), (word) => this.through(Queue.offer(queue, word))),
@@ -99,9 +104,12 @@ class Wire {
             Effect.andThen(Effect.sleep(50)),
             Effect.forever
           )
-          const fiber = yield* Effect.forkScoped(pump)
+          const fiber = yield* Effect.forkDetach(pump)
           this.pumps.add(fiber)
-          return Stream.fromQueue(queue)
+          return Stream.ensuring(
+            Stream.fromQueue(queue),
+            Effect.suspend(() => this.pumps.delete(fiber) ? Fiber.interrupt(fiber) : Effect.void)
+          )
         }))) as never,
       Report: ((payload: Parameters<Client["Report"]>[0]) =>
         Effect.suspend(() => {
