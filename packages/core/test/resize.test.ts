@@ -183,7 +183,7 @@ describe.each(bad.map(([value, text], index) => ({ value, text, index })))(
         expect(error).toBeInstanceOf(InvalidPoolSize)
         expect(error.value).toMatch(text)
         expect(error.message).toContain(error.value)
-        expect(error.message).toMatch(/integer of at least 0/)
+        expect(error.message).toMatch(/non-negative safe integer/)
         expect(yield* pool.stats).toEqual(before)
       }))
 

@@ -186,7 +186,7 @@ describe.each(forms)("the verbs of $form", ({ verbsOf }) => {
           ]
         ) {
           expect(yield* Effect.exit(collect<unknown, never, GreenPool>(stream))).toEqual(
-            Exit.die(expect.objectContaining({ message: expect.stringContaining("a source is") }))
+            Exit.die(expect.objectContaining({ message: expect.stringContaining("A source must be") }))
           )
         }
       }

@@ -66,6 +66,8 @@ class Watch {
   /** The bodies and finalizers of jobs that are running, by their pool. */
   readonly #live: ReadonlyArray<Set<string>>
   readonly #line: FirstComeFirstServed
+  /** Whether anything has been interrupted: an interrupted pull may take results with it. */
+  #isInterrupted = false
   /** What has come out of each map. */
   readonly #results = new Map<string, Array<number>>()
   readonly #verbs = new Map<string, Extract<Order, { readonly op: "map" }>>()
@@ -90,6 +92,7 @@ class Watch {
 
   onStep(step: Step): void {
     this.#line.onStep(step)
+    if ("interrupt" in step) this.#isInterrupted = true
     if (!("to" in step)) return
     const { order } = step
     if (
@@ -107,6 +110,7 @@ class Watch {
       this.#pools.set(`map ${order.body.id}`, order.pool)
       this.#verbs.set(order.body.id, order)
     } else if (order.op === "close") {
+      this.#isInterrupted = true
       this.#closed.add(order.pool)
     }
   }
@@ -117,7 +121,10 @@ class Watch {
 
   #onStatus(actor: string, status: string): void {
     // A job that interrupts itself takes the fibers that its own has forked with it.
-    if (status === "over: interrupted") this.#line.onInterruption()
+    if (status === "over: interrupted") {
+      this.#isInterrupted = true
+      this.#line.onInterruption()
+    }
     const pool = this.#pools.get(actor.includes(".") ? `map ${actor.split(".")[0]}` : actor)
     if (pool === undefined) return
     if (status === "started") this.#live[pool]!.add(actor)
@@ -142,7 +149,9 @@ class Watch {
     const isComplete = text === "pull: end" && map.source.kind === "iterator"
     if (map.verb === "imapUnordered") {
       if (new Set(results).size < results.length) this.problems.push(`map ${actor} gave a result twice: ${results}`)
-    } else if (results.some((item, index) => item !== index)) {
+    } else if (
+      results.some((item, index) => this.#isInterrupted ? item <= (results[index - 1] ?? -1) : item !== index)
+    ) {
       this.problems.push(`map ${actor} gave its results out of order: ${results}`)
     }
     const length = Math.min(map.source.bodies.length, map.source.second ?? Infinity)
