@@ -285,6 +285,9 @@ export interface Verbs<out I, out Rejected = never> {
    * slot when it has ended, failed or been left, after its finalizers. A stream that isn't read holds nothing. A slow
    * reader keeps the slot. Interruption while it waits leaves the queue and loses nothing.
    *
+   * Gotcha: jobs of the same pool that run for each element need slots of their own. On a pool of size 1, and inside a
+   * job of a full pool, whose slot the stream has borrowed, they wait until the stream ends: use another pool for them.
+   *
    * Fails with the errors of the stream, and with `PoolFull` if the pool has bounds or the call has a `maxWait`. O(1)
    * for the whole stream; with keys or priorities O(log n) in the number of waiting callers. eventlet has no name for
    * it.
