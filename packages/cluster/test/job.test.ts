@@ -4,7 +4,7 @@ import { layerEmbedded } from "@greenpool/cluster/node"
 import { GreenPool } from "@greenpool/core"
 import { Cause, Deferred, Effect, Exit, Fiber, Layer, References, Schema, Stream } from "effect"
 import type { MessageStorage, Sharding } from "effect/cluster"
-import type { SqlClient } from "effect/sql"
+import { SqlClient } from "effect/sql"
 import { inspect } from "node:util"
 import { laneOf } from "../src/internal/job-lanes.ts"
 
@@ -207,6 +207,19 @@ describe("a durable job", () => {
       assert.isUndefined(yield* Nothing.run(new Name({ name: "a" })))
     }))
   })
+
+  it.live("fails with ClusterFailure where it can't be written down", () =>
+    inCluster(Effect.gen(function*() {
+      yield* serve(Double.toLayer(({ n }) => Effect.succeed(n)))
+      yield* Double.run({ n: 1 })
+      const sql = yield* SqlClient.SqlClient
+      yield* sql`DROP TABLE cluster_messages`
+      for (const call of [Double.run({ n: 2 }), Double.spawn({ n: 3 })]) {
+        const failed = yield* Effect.flip(call)
+        assert.instanceOf(failed, ClusterFailure)
+        assert.strictEqual(failed.job, "double")
+      }
+    })))
 
   it("says in its failure which job it was", () => {
     const failure = new ClusterFailure({ job: "thumb", cause: new Error("The disk is full") })
