@@ -196,10 +196,10 @@ const make = (
 
   const imap = (source: Source<unknown, unknown, unknown>, { window = defaultWindow }: ClusterMapOptions = {}) =>
     Stream.unwrap(Effect.map(
-      // A wrong window is a defect, as it is in the maps of a pool.
+      // A wrong window is a defect, as it is in the maps of a pool; 0 is one of the map only.
       Effect.orDie(GreenPool.make({ name, size: window })),
       // Which kind of source it is, and so its errors and services, is known to the caller's type.
-      (pool) => pool.imap(run, source as Iterable<unknown>)
+      (pool) => pool.imap(run, source as Iterable<unknown>, { window })
     ))
 
   const toLayer = <R>(body: (payload: unknown) => Effect.Effect<unknown, unknown, R>) =>

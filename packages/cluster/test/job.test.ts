@@ -188,8 +188,10 @@ describe("a durable job", () => {
     inCluster(Effect.gen(function*() {
       const wrong = yield* Effect.exit(Double.run({ n: 0.5 }))
       assert.isTrue(Exit.isFailure(wrong) && Cause.hasDies(wrong.cause))
-      const window = yield* Effect.exit(Stream.runDrain(Double.imap([], { window: -1 })))
-      assert.isTrue(Exit.isFailure(window) && Cause.hasDies(window.cause))
+      for (const window of [-1, 0, 0.5]) {
+        const map = yield* Effect.exit(Stream.runDrain(Double.imap([{ n: 1 }], { window })))
+        assert.isTrue(Exit.isFailure(map) && Cause.hasDies(map.cause))
+      }
     })))
 
   it.live("takes a schema as payload, and services from its layer", () => {

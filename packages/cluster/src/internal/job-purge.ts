@@ -9,7 +9,7 @@ import { SqlClient, type SqlError } from "effect/sql"
 const batch = 500
 
 /**
- * Deletes the messages of an entity whose reply is older than the age, and their replies. Gives the number of messages.
+ * Deletes the messages of an entity whose reply is older than the age, and their replies. Returns the number of messages.
  *
  * The tables are Effect's. The id of a reply holds the time at which it was written.
  */

@@ -133,6 +133,9 @@ const serves = (
     )
     yield* first!.stop
     assert.deepStrictEqual(yield* places(0), [ports[1]!])
+    // Ids of messages are beyond the exact integers of JavaScript, and each database has its own way with them.
+    assert.isAtLeast(yield* Place.purge({ olderThan: 0 }).pipe(Effect.provide(Layer.fresh(database))), 60)
+    assert.strictEqual(yield* Place.purge({ olderThan: 0 }).pipe(Effect.provide(Layer.fresh(database))), 0)
   }).pipe(Effect.scoped, quiet)
 
 class Folder extends Context.Service<Folder, string>()("test/Folder") {}
@@ -145,8 +148,7 @@ const sqliteFile = Layer.unwrap(Effect.map(
   (folder) => Layer.succeed(Folder)(folder)
 ))
 
-// They wait for each other's timers most of the time.
-describe.concurrent("two runners and a client", () => {
+describe("two runners and a client", { timeout: 60_000 }, () => {
   for (const [name, transport] of Object.entries(transports)) {
     it.live(`share the lanes of a job over ${name}, and one takes over when the other stops`, () =>
       Effect.flatMap(Folder, (folder) => serves(transport, layerSqlite({ filename: join(folder, "cluster.db") }))).pipe(
