@@ -24,8 +24,9 @@ export interface AdaptiveOptions {
    */
   readonly latencyTarget?: Duration.Input | undefined
   /**
-   * What the end of a job says about the backend. It is called once for each job that ends while the pool is open,
-   * after its slot has been passed on, and may resize or close the pool. If it throws, the job counts as `"ignore"`;
+   * What the end of a job says about the backend. It gets the exit of the job itself, whatever the verb makes of it. It
+   * is called once for each job that ends while the pool is open, after its slot has been passed on, and may resize or
+   * close the pool. If it throws, the job counts as `"ignore"`;
    * the first throw is logged at level `Error`. Default `verdictOf`.
    */
   readonly classify?: ((exit: Exit.Exit<unknown, unknown>) => Verdict) | undefined

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Latch, Scope, Stream } from "effect"
 import { toInternal } from "../src/GreenPool.ts"
-import { type GreenPool, type GreenPoolOptions, type JobOptions, PoolFull } from "../src/index.ts"
+import { type GreenPool, type GreenPoolOptions, type JobOptions, PoolFull, type Verdict } from "../src/index.ts"
 import { expectEmpty, expectWorking } from "./support/counters.ts"
 import { makePool } from "./support/makePool.ts"
 import { mismeasured, observed, openSpans } from "./support/observation.ts"
@@ -14,6 +14,8 @@ interface Scenario {
   readonly title: string
   readonly size: number
   readonly options?: Omit<GreenPoolOptions, "size">
+  /** The pool is adaptive, and its size changes with the end of each job. */
+  readonly isAdaptive?: boolean
   /** Whether the victim is rejected, or must not be. */
   readonly isRejected?: boolean
   /** The pool begins to close: before the victim comes, or after. */
@@ -228,7 +230,13 @@ const play = (
 ): boolean => {
   const world = new World()
   const stage = new Stage()
-  const pool = world.pool(scenario.size, scenario.options)
+  let isMoving = scenario.isAdaptive === true
+  let ends = 0
+  const classify = (): Verdict => {
+    if (isMoving) toInternal(pool).ledger.adaptation?.resized(1 + ends++ % 3)
+    return "ok"
+  }
+  const pool = world.pool(scenario.size, { ...scenario.options, adaptive: isMoving && { max: 3, classify } })
   let closing: Fiber.Fiber<void> | undefined
   const others = (scenario.before?.(pool, stage) ?? []).map((effect) => world.fork(effect))
   world.run()
@@ -246,6 +254,7 @@ const play = (
   world.run()
   // jobs that were made late, as those of a victim that has got through
   world.get(stage.finishAll)
+  isMoving = false
   expect(stage.started.filter((name) => !name.startsWith("victim"))).toEqual(scenario.order)
   for (const other of others) expect(other.pollUnsafe()?._tag).toBe("Success")
   const { rejected } = world.get(pool.stats)
@@ -272,7 +281,15 @@ const visible = scenarios.filter(({ title }) => !title.includes("free")).map((sc
   options: { ...scenario.options, ...observed }
 }))
 
-describe.each([...scenarios, ...admission, ...waiters, ...visible])("an interrupted $title", (scenario) => {
+const adaptive = scenarios.filter(({ title }) => /middle|lends its slot/.test(title)).map((scenario): Scenario => ({
+  ...scenario,
+  title: `${scenario.title}, of an adaptive pool`,
+  isAdaptive: true
+}))
+
+const all = [...scenarios, ...admission, ...waiters, ...visible, ...adaptive]
+
+describe.each(all)("an interrupted $title", (scenario) => {
   it("conserves slots, order and counters at every number of yields, for every operation budget", () => {
     let hits = 0
     for (const operations of everyBudget) {

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { GreenPool } from "@greenpool/core"
 import { Effect, Schedule } from "effect"
 import { FetchHttpClient } from "effect/http"
+import { Worker } from "node:worker_threads"
 import { ask, startServer } from "../src/gallery/adaptive.ts"
 import { runExample } from "./example.ts"
 
@@ -15,19 +16,60 @@ const size = Effect.gen(function*() {
   return sum / 30
 })
 
+/** Near what the backend can take: neither idle nor refused all the time. */
+const between = (least: number, most: number) =>
+  size.pipe(
+    Effect.filterOrFail((size) => size >= least && size <= most),
+    Effect.retry(Schedule.recurs(20))
+  )
+
+/** Threads that compute, each one job after the other, until the scope closes. `compute` gives a job to one of them. */
+const startThreads = Effect.fnUntraced(function*(count: number) {
+  const code = `const { parentPort } = require("node:worker_threads"); const { pbkdf2Sync } = require("node:crypto")
+    parentPort.on("message", () => { pbkdf2Sync("password", "salt", 4000, 32, "sha256"); parentPort.postMessage("done") })`
+  const threads = yield* Effect.acquireRelease(
+    Effect.sync(() =>
+      Array.from({ length: count }, () => {
+        const done: Array<() => void> = []
+        const worker = new Worker(code, { eval: true }).on("message", () => done.shift()?.())
+        return { done, worker }
+      })
+    ),
+    (threads) => Effect.promise(() => Promise.all(threads.map(({ worker }) => worker.terminate())))
+  )
+  let next = 0
+  const compute = Effect.callback<void>((resume) => {
+    const { done, worker } = threads[next++ % count]!
+    done.push(() => resume(Effect.void))
+    // A port of a thread has no origin to name.
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin
+    worker.postMessage("compute")
+  })
+  return { compute }
+})
+
 describe("adaptive", () => {
+  it.live(
+    "stays near the number of threads that compute, however many callers there are",
+    () =>
+      Effect.gen(function*() {
+        const { compute } = yield* startThreads(2)
+        const caller = Effect.forever(GreenPool.run(compute))
+        yield* Effect.forkScoped(Effect.all(Array.from({ length: 100 }, () => caller), { concurrency: "unbounded" }))
+        yield* between(1.5, 12)
+        const { adaptive, failed } = yield* GreenPool.stats
+        assert.deepInclude(adaptive, { phase: "steady", cuts: 0 })
+        assert.strictEqual(failed, 0)
+      }).pipe(Effect.scoped, Effect.provide(GreenPool.layer({ adaptive: { max: 100 } }))),
+    60_000
+  )
+
   it.live(
     "finds how much a real server takes, and finds it again after half of its workers have gone",
     () =>
       Effect.gen(function*() {
         const server = yield* startServer(12)
         yield* Effect.forkScoped(ask(server.address, 100))
-        /** Near the workers and their queue, neither idle nor refused all the time. */
-        const between = (least: number, most: number) =>
-          size.pipe(
-            Effect.filterOrFail((size) => size >= least && size <= most),
-            Effect.retry(Schedule.recurs(20))
-          )
         yield* between(9, 28)
         const before = yield* GreenPool.stats
         yield* server.setWorkers(3)

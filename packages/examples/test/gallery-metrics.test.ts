@@ -1,5 +1,6 @@
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { assert, describe, it } from "@effect/vitest"
+import { GreenPool } from "@greenpool/core"
 import { Data, Deferred, Effect, Fiber, Metric, Schedule, Schema } from "effect"
 import { HttpClient } from "effect/http"
 import { readFileSync } from "node:fs"
@@ -129,6 +130,8 @@ describe("metrics", { timeout: 30_000, concurrent: true }, () => {
     () =>
       Effect.gen(function*() {
         const address = yield* serve
+        // The example's pool is not adaptive; one of its name that is has its series, too.
+        yield* GreenPool.make({ name: "api", adaptive: true, metrics: true })
         yield* Effect.forkScoped(load(address, 160))
         const { names, query, rules } = yield* startPrometheus(address)
         assert.isNotEmpty(ofPage)

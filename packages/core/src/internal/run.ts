@@ -1,7 +1,7 @@
 /**
  * Jobs in the fiber of their caller.
  */
-import { type Context, Effect, type Exit, type Fiber, type Option } from "effect"
+import { type Context, Effect, Exit, type Fiber, Option } from "effect"
 import type { JobOptions, PoolFull } from "../Admission.ts"
 import type { Pool } from "./pool.ts"
 import { Job } from "./slots.ts"
@@ -27,7 +27,11 @@ export const runIfAvailable = <A, E, R>(
 ): Effect.Effect<Option.Option<A>, E, R> =>
   Effect.withFiber((fiber) => {
     const job = new RunJob(pool, fiber, Effect.asSome(effect), options)
-    return Effect.onExitPrimitive(Effect.suspend(() => job.enterIfAvailable()), (exit) => job.exit(exit))
+    // The job's own exit is that of `effect`, which `classify` judges.
+    return Effect.onExitPrimitive(
+      Effect.suspend(() => job.enterIfAvailable()),
+      (exit) => job.exit(Exit.isSuccess(exit) && Option.isSome(exit.value) ? Exit.succeed(exit.value.value) : exit)
+    )
   })
 
 /** A job that waits in its caller's fiber, and goes on there with `effect` when it has a slot. */
@@ -127,7 +131,7 @@ class RunJob<A, E, R> extends CallerJob<A, E, R> {
     return this.pool.gate.enterIfAvailable(this) ? this.begin() : Effect.succeedNone
   }
 
-  exit(exit: Exit.Exit<A, E>): Effect.Effect<void> | undefined {
+  exit(exit: Exit.Exit<unknown, E>): Effect.Effect<void> | undefined {
     this.leaveFiber()
     if (this.state === "holding") this.slots.end(this, exit)
     return this.mustYield ? Effect.yieldNow : undefined

@@ -11,6 +11,7 @@ import {
   Exit,
   Fiber,
   Layer,
+  Option,
   References,
   Result,
   Schema,
@@ -139,6 +140,25 @@ describe("the options", () => {
     }))
 })
 
+it.effect("the options of a key are replaced as a whole by those of its layerConfig", () =>
+  Effect.gen(function*() {
+    class Api extends GreenPool.Service<Api>()("api", {
+      adaptive: { min: 2, max: 3, classify: () => ({ retryAfter: "1 hour" }) }
+    }) {}
+    const env = ConfigProvider.layer(ConfigProvider.fromUnknown({ MAX: "9" }))
+    const sizes = Effect.gen(function*() {
+      yield* Effect.orDie(Api.resize(1))
+      const smallest = yield* Api.size
+      yield* Effect.orDie(Api.resize(50))
+      yield* Api.run(Effect.void)
+      return [smallest, yield* Api.size]
+    })
+    expect(yield* Effect.provide(sizes, Api.layer, { local: true })).toEqual([2, 0])
+    // Of the key's `min` and `classify` nothing is left.
+    const layer = Layer.provide(Api.layerConfig({ adaptive: Config.all({ max: Config.Int("MAX") }) }), env)
+    expect(yield* Effect.provide(sizes, layer)).toEqual([1, 9])
+  }))
+
 describe("the size", () => {
   it.effect("is an integer within its bounds, whatever the verdicts, and is told to changes", () =>
     Effect.gen(function*() {
@@ -222,6 +242,20 @@ describe("classify", () => {
       yield* Deferred.succeed(gate, undefined)
       yield* pool.waitall
       expect(seen).toEqual([2, 2, 2, 1, 0])
+    }))
+
+  it.effect("gets the exit of the job itself, whatever the verb makes of it", () =>
+    Effect.gen(function*() {
+      const seen: Array<unknown> = []
+      const classify = (exit: Exit.Exit<unknown, unknown>): Verdict => {
+        seen.push(exit)
+        return "ok"
+      }
+      const pool = yield* make({ size: 1, adaptive: { classify } })
+      expect(yield* pool.runIfAvailable(Effect.succeed("done"))).toEqual(Option.some("done"))
+      yield* Effect.exit(pool.runIfAvailable(Effect.fail("no")))
+      yield* Effect.exit(Stream.runDrain(pool.imapExit(() => Effect.fail("no"), [1])))
+      expect(seen).toEqual([Exit.succeed("done"), Exit.fail("no"), Exit.fail("no")])
     }))
 
   it.effect("that throws counts as ignore, and is logged once", () =>

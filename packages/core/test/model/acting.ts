@@ -19,7 +19,7 @@ import {
   Tracer
 } from "effect"
 import { toInternal } from "../../src/GreenPool.ts"
-import { GreenPile, GreenPool, type JobOptions } from "../../src/index.ts"
+import { GreenPile, GreenPool, type JobOptions, type Verdict } from "../../src/index.ts"
 import { VirtualClock } from "../support/virtual-clock.ts"
 import { World } from "../support/world.ts"
 import { Random } from "./random.ts"
@@ -56,6 +56,7 @@ class ActingProgram {
       tracing: true,
       metrics: this.#below(2) === 0,
       slowWait: 1 + this.#below(3),
+      adaptive: this.#below(2) === 0 && { max: 3 + this.#below(20), classify: () => this.#verdict() },
       maxWaiting: () => {
         this.#act("throws")
         return 1 + this.#below(20)
@@ -103,6 +104,13 @@ class ActingProgram {
     if (waitingCallers.length > 0) problems.push(`these have not ended: ${waitingCallers.join(", ")}`)
     if (this.#clock.sleeping > 0) problems.push("somebody sleeps")
     return problems.map((problem) => `${problem} (${this.#isClosed ? "closed" : "open"}, ${JSON.stringify(stats)})`)
+  }
+
+  /** In the end, no job pauses the pool any more. */
+  #verdict(): Verdict {
+    this.#act("throws")
+    const mayPause = this.#budget > 0 && this.#below(4) === 0
+    return mayPause ? { retryAfter: this.#below(4) } : this.#random.pick(["ok", "overload", "ignore"])
   }
 
   #below(limit: number): number {

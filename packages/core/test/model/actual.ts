@@ -20,7 +20,14 @@ import {
 } from "effect"
 import { allowanceOf } from "../../src/allowance.ts"
 import { toInternal } from "../../src/GreenPool.ts"
-import { GreenPile, GreenPool, type GreenPoolOptions, type JobOptions, type PoolStats } from "../../src/index.ts"
+import {
+  GreenPile,
+  GreenPool,
+  type GreenPoolOptions,
+  type JobOptions,
+  type PoolStats,
+  type Verdict
+} from "../../src/index.ts"
 import type { Job } from "../../src/internal/slots.ts"
 import { mismeasured, observed, openSpans } from "../support/observation.ts"
 import { makeTracer } from "../support/spans.ts"
@@ -28,6 +35,7 @@ import { VirtualClock } from "../support/virtual-clock.ts"
 import { Board } from "./board.ts"
 import { end, type Named, showCause, showExit } from "./exits.ts"
 import { type Ask, type Body, itemOf, type Order, type Program, type Rules, type Step } from "./program.ts"
+import { Random } from "./random.ts"
 import type { Simulation } from "./scheduler.ts"
 import { type Feeds, openSource } from "./source.ts"
 
@@ -65,6 +73,10 @@ export class Actual {
   /** The library's own notion of the jobs that have started. */
   readonly #jobs = new Map<Job, string>()
   readonly #piles = new Map<string, GreenPile<string, Named>>()
+  /** Of each pool, its size after each end of a job. They differ from each other where it is adaptive. */
+  readonly sizesAfter: ReadonlyArray<Array<number>>
+  /** The largest size that each adaptive pool has had since this was last set: it may go up and down in one turn. */
+  readonly largest: Array<number>
   /** Whether the pools are made visible: those of every other program, to see that it changes nothing. */
   readonly #isObserved: boolean
   readonly #tracer = makeTracer()
@@ -87,12 +99,15 @@ export class Actual {
       Context.add(Tracer.Tracer, this.#tracer.tracer),
       Context.add(Metric.MetricRegistry, this.#registry)
     )
+    this.sizesAfter = sizes.map(() => [])
+    this.largest = sizes.map(() => 0)
     this.pools = sizes.map((size, index) => {
       const scope = Scope.makeUnsafe()
       const options: GreenPoolOptions = {
         size,
         name: String(index),
         ...optionsOf(rules[index]!),
+        ...this.#adaptive(index, rules[index]!),
         ...this.#isObserved ? observed : {}
       }
       // What the calls of a bounded pool may fail with is none of the program's concern.
@@ -101,9 +116,39 @@ export class Actual {
       simulation.hold(1000)
       const exit = Effect.runForkWith(this.#context)(make).pollUnsafe()
       if (exit?._tag !== "Success") throw new Error("a pool is made at once")
+      this.#noteSizes(index, exit.value)
       if (this.#isObserved) Effect.runForkWith(this.#context)(this.#read(exit.value))
       return { pool: exit.value, close: Scope.close(scope, Exit.void) }
     })
+  }
+
+  /** What the end of a job says is the seed's, and what it does: it may set the size. */
+  #adaptive(index: number, { verdicts }: Rules): GreenPoolOptions {
+    if (verdicts === undefined) return {}
+    const random = new Random(verdicts)
+    const classify = (): Verdict => {
+      if (random.below(2) === 0) toInternal(this.pools[index]!.pool).ledger.adaptation?.resized(1 + random.below(4))
+      return random.pick(["ok", "overload", "ignore"])
+    }
+    return { adaptive: { max: 4 + random.below(5), classify } }
+  }
+
+  #noteSizes(index: number, pool: GreenPool): void {
+    const internal = toInternal(pool)
+    const { adaptation } = internal.ledger
+    if (adaptation === undefined) return
+    const setSize = internal.setSize.bind(internal)
+    internal.setSize = (size) => {
+      this.largest[index] = Math.max(this.largest[index]!, size)
+      setSize(size)
+    }
+    const ended = adaptation.ended.bind(adaptation)
+    let ends = 0
+    adaptation.ended = (...args) => {
+      const end = ends++
+      ended(...args)
+      this.sizesAfter[index]![end] = Effect.runSync(pool.size)
+    }
   }
 
   get stats(): ReadonlyArray<PoolStats> {

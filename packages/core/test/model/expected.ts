@@ -37,9 +37,15 @@ export class Expected {
   /** The pools of piles that have one of their own. */
   readonly #pilePools: Array<Pool> = []
 
-  constructor({ rules, sizes }: Program, choose: (count: number) => number) {
+  /** `sizesAfter`: of each pool, the sizes that it has had after each end of a job. */
+  constructor(
+    { rules, sizes }: Program,
+    choose: (count: number) => number,
+    sizesAfter: ReadonlyArray<ReadonlyArray<number>>
+  ) {
     this.runtime = new Runtime(choose)
     this.pools = sizes.map((size, index) => this.#pool(size, String(index), rules[index]))
+    for (const [index, pool] of this.pools.entries()) pool.sizeAfter = (end) => sizesAfter[index]?.[end]
   }
 
   get counters(): ReadonlyArray<Counters> {

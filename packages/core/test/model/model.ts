@@ -115,6 +115,9 @@ export class Pool {
   readonly onDrain = new Set<() => void>()
   /** Called when the time for draining is up. */
   readonly onTime = new Map<() => void, number>()
+  /** The size of an adaptive pool after each end of a job: what it is is the controller's business. */
+  sizeAfter: (end: number) => number | undefined = () => undefined
+  private ends = 0
   /** Called with each job in the order in which slots are given. */
   readonly onStart: (job: Job) => void
 
@@ -259,6 +262,8 @@ export class Pool {
     if (lender !== undefined) lender.borrower = borrower
     this.serve()
     for (const call of job.whenOver) call()
+    const size = this.sizeAfter(this.ends++)
+    if (size !== undefined && size !== this.size) this.resize(size)
   }
 
   resize(size: number): void {

@@ -181,7 +181,11 @@ class Watch {
       }
       must(free === size - running, "free is not size - running")
       must(started === succeeded + failed + interrupted + running + borrowed, "the counters do not add up")
-      must(running <= Math.max(slots, before), "more slots are held than there are")
+      must(
+        running <= Math.max(slots, before, this.#actual.largest[index]!),
+        "more slots are held than there are"
+      )
+      if (stats.adaptive !== undefined) this.#actual.largest[index] = slots
       must(waiting === 0 || running >= slots || this.#closed.has(index), "somebody waits while a slot is free")
       must(live.size <= running + borrowed, `jobs run without a slot: ${[...live]}`)
       this.#running[index] = running

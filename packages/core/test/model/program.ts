@@ -35,6 +35,8 @@ export interface Rules {
   readonly maxWait: number
   /** How long its close lets jobs finish. */
   readonly drain: number
+  /** Of an adaptive pool: decides what the end of each job says, and does. */
+  readonly verdicts?: number
 }
 
 /** What a caller asks for, beside a slot. */
@@ -258,6 +260,17 @@ export const admissionPrograms = (maxLength: number): fc.Arbitrary<Program> => {
   return fc.oneof(of("keys", [], 0), of("times", [0, 10, 20, 20], 10))
 }
 
+/** Programs over adaptive pools, whose sizes change as their jobs end. */
+const adaptivePrograms = (
+  sizes: fc.Arbitrary<ReadonlyArray<number>>,
+  weights: Partial<Record<Verb, number>>,
+  maxLength: number
+): fc.Arbitrary<Program> =>
+  fc.record({ program: programOf(sizes, weights, maxLength), verdicts: fc.nat() }).map(({ program, verdicts }) => ({
+    ...program,
+    rules: program.rules.map((rules, pool) => ({ ...rules, verdicts: verdicts + pool }))
+  }))
+
 const sizesOf = (sizes: readonly [number, ...ReadonlyArray<number>], maxLength: number) =>
   fc.array(fc.constantFrom(...sizes), { minLength: 1, maxLength })
 
@@ -271,7 +284,10 @@ export const programs = (maxLength: number): fc.Arbitrary<Program> =>
     programOf(sizesOf([0, 1], 1), themes.idling, maxLength),
     programOf(sizesOf([1, 2, 3, 4], 1), themes.maps, maxLength),
     programOf(sizesOf([1, 2, 3], 1), themes.piles, maxLength),
-    programOf(sizesOf([1, 2, 3], 2), themes.elsewhere, maxLength)
+    programOf(sizesOf([1, 2, 3], 2), themes.elsewhere, maxLength),
+    adaptivePrograms(sizesOf([1, 0, 2, 3], 2), themes.everything, maxLength),
+    adaptivePrograms(sizesOf([1, 2, 3], 1), themes.nesting, maxLength),
+    adaptivePrograms(sizesOf([1, 2, 3, 4], 1), themes.maps, maxLength)
   )
 
 /** Orders whose body runs in the fiber of the actor. */

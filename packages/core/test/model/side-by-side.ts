@@ -55,7 +55,7 @@ export const runSideBySide = async (
   const doubtful = new Set<number>()
   const finding = (problems: ReadonlyArray<string>): Finding => ({ steps: steps.map(show), problems })
 
-  let model = new Ordered(program, 0)
+  let model = new Ordered(program, 0, actual.sizesAfter)
   tally.programs++
 
   const carryOut = async (step: Step): Promise<Finding | undefined> => {
@@ -72,7 +72,7 @@ export const runSideBySide = async (
     const problems = differences(model.expected, actual)
     if (problems.length === 0) return undefined
     tally.reordered++
-    const other = reorder(program, steps, orders, seen, doubtful, tally)
+    const other = reorder(program, steps, orders, seen, doubtful, tally, actual.sizesAfter)
     if (other === undefined) return finding(problems)
     model = other
     return undefined
@@ -101,7 +101,8 @@ const reorder = (
   orders: Array<ReadonlyArray<number>>,
   seen: ReadonlyArray<string>,
   doubtful: Set<number>,
-  tally: Tally
+  tally: Tally,
+  sizesAfter: ReadonlyArray<ReadonlyArray<number>>
 ): Ordered | undefined => {
   const last = steps.length - 1
   // Steps that took the model some search already are the first suspects, then all that left it a choice.
@@ -109,7 +110,7 @@ const reorder = (
   const choices = [...new Set([last, ...[...doubtful].toReversed(), ...earlier])]
   for (let seed = 1; seed <= MaxOrders; seed++) {
     const from = choices[Math.floor(seed / OrdersPerStep) % choices.length]!
-    const model = new Ordered(program, seed)
+    const model = new Ordered(program, seed, sizesAfter)
     tally.orders++
     const chosen: Array<ReadonlyArray<number>> = []
     for (const [index, step] of steps.entries()) {
@@ -136,7 +137,7 @@ class Ordered {
   #order: ReadonlyArray<number> = []
   #chosen: Array<number> = []
 
-  constructor(program: Program, seed: number) {
+  constructor(program: Program, seed: number, sizesAfter: ReadonlyArray<ReadonlyArray<number>>) {
     this.#seed = seed
     this.#random = new Random(seed)
     this.expected = new Expected(program, (count) => {
@@ -144,7 +145,7 @@ class Ordered {
       const which = given === undefined ? this.#choose(count) : given % count
       this.#chosen.push(which)
       return which
-    })
+    }, sizesAfter)
   }
 
   /** Carries out a step in the given order, as far as that goes. Gives the order. */

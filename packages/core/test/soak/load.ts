@@ -2,13 +2,15 @@
  * Mixed load on several pools in real time, with interruptions and resizes; between rounds all comes to rest.
  */
 import { Effect, Fiber, Logger, type Scope } from "effect"
-import { GreenPool } from "../../src/index.ts"
+import { GreenPool, type Verdict } from "../../src/index.ts"
 import { below, oneOf } from "./jobs.ts"
 import { heldBytes, megabytes } from "./memory.ts"
 import { scenarios, unreported } from "./scenarios.ts"
 import { require, requireConsistent, requireQuiet, say, violations } from "./verdict.ts"
 
 const Sizes = [8, 3, 1] as const
+/** The pool of this size is adaptive. */
+const Adaptive = 8
 const Drivers = 24
 /** How much more may be held at the end than at the beginning, when all is at rest. */
 const Growth = 4 * 2 ** 20
@@ -113,4 +115,15 @@ export const load = (minutes: number): Promise<void> =>
   )
 
 const make = (size: number): Effect.Effect<GreenPool, never, Scope.Scope> =>
-  Effect.orDie(GreenPool.make({ size, name: `pool of ${size}` }))
+  Effect.orDie(
+    GreenPool.make({
+      size,
+      name: `pool of ${size}`,
+      // Verdicts at random: the size moves, and pauses, all the time.
+      adaptive: size === Adaptive && {
+        max: 2 * size,
+        classify: () =>
+          below(50) === 0 ? { retryAfter: below(20) } : oneOf<Verdict>(["ok", "ok", "ok", "overload", "ignore"])
+      }
+    })
+  )

@@ -9,14 +9,15 @@ export const observed = { metrics: true, tracing: true, slowWait: 3 } as const s
 
 /** What the metrics of a pool that nothing runs in say otherwise than its counters. */
 export const mismeasured = (registry: Metric.MetricRegistry, stats: PoolStats): ReadonlyArray<string> => {
-  const { failed, interrupted, name, rejected, started, succeeded } = stats
+  const { adaptive, failed, interrupted, name, rejected, started, succeeded } = stats
   const right: Record<string, number> = {
     "greenpool_jobs_total success": succeeded,
     "greenpool_jobs_total failure": failed,
     "greenpool_jobs_total interruption": interrupted,
     "greenpool_jobs_total rejection": rejected,
     "greenpool_wait_seconds ": started,
-    "greenpool_run_seconds ": started
+    "greenpool_run_seconds ": started,
+    ...(adaptive === undefined ? {} : { "greenpool_cuts_total ": adaptive.cuts })
   }
   const problems: Array<string> = []
   for (const { attributes, id, state, type } of Metric.snapshotUnsafe(Context.make(Metric.MetricRegistry, registry))) {

@@ -41,13 +41,10 @@ export const llmBatch = Effect.fn("llmBatch")(
     )
     yield* Effect.addFinalizer(() => progress)
     yield* Effect.forkScoped(Effect.schedule(progress, Schedule.spaced("1 second")))
+    // An adaptive pool starts low, and `size` is as far as it goes.
+    const size = api.adaptive === true ? { adaptive: { max: api.size } } : { size: api.size }
     yield* Effect.forEach(todo, ask, { concurrency: 4 * api.size, discard: true }).pipe(
-      Effect.provide(GreenPool.layer({
-        // An adaptive pool starts low, and `size` is as far as it goes.
-        ...(api.adaptive === true ? { adaptive: { max: api.size } } : { size: api.size }),
-        onClose: "drain",
-        drainTimeout: "10 seconds"
-      }))
+      Effect.provide(GreenPool.layer({ ...size, onClose: "drain", drainTimeout: "10 seconds" }))
     )
     if (tally.failed > 0) return yield* new Unanswered({ count: tally.failed })
     return tally.done
