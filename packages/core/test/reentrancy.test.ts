@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Latch, Stream } from "effect"
-import { GreenPile, type GreenPool } from "../src/index.ts"
+import { Clock, Effect, Exit, Fiber, Latch, Scope, Stream } from "effect"
+import { GreenPile, GreenPool } from "../src/index.ts"
 import { counters, expectEmpty, expectWorking } from "./support/counters.ts"
 import { forkNow } from "./support/forkNow.ts"
 import { makePool } from "./support/makePool.ts"
@@ -711,6 +711,8 @@ describe("a fiber that has outlived its job", () => {
     }))
 })
 
+const closeNow = (scope: Scope.Closeable) => Effect.runFork(Scope.close(scope, Exit.void))
+
 describe("a map that was begun outside and is read inside a job of a full pool", () => {
   it.effect("has its source inside the job as well", () =>
     Effect.gen(function*() {
@@ -732,6 +734,64 @@ describe("a map that was begun outside and is read inside a job of a full pool",
       yield* Fiber.interrupt(outside)
       yield* gate.open
       expect(yield* Fiber.join(job)).toEqual([1])
+    }))
+
+  it.effect("has the waiting item wait there as well, while the slot of the job is lent", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(1)
+      const stage = new Stage()
+      const pull = yield* Stream.toPull(pool.imap((item: number) => Effect.succeed(item), [1, 2]))
+      const job = yield* forkNow(pool.run(Effect.andThen(
+        stage.gate("read").await,
+        Effect.andThen(
+          // It has borrowed the slot.
+          Effect.forkChild(pool.run(stage.job("borrower")), { startImmediately: true }),
+          pull
+        )
+      )))
+      yield* Fiber.interrupt(yield* forkNow(pull))
+      yield* stage.finish("read")
+      yield* atRest
+      expect(yield* counters(pool)).toEqual({ running: 1, free: 0, waiting: 1, borrowed: 1 })
+      yield* stage.finish("borrower")
+      expect(yield* Fiber.join(job)).toEqual([1])
+    }))
+
+  it.effect("is refused there if the clock closes the pool meanwhile", () =>
+    Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      let onTime = () => {}
+      const clock = yield* Clock.clockWith((clock) =>
+        Effect.succeed({
+          ...clock,
+          monotonicTimeNanosUnsafe: () => {
+            onTime()
+            return clock.monotonicTimeNanosUnsafe()
+          }
+        })
+      )
+      const pool = yield* GreenPool.make({ size: 1, metrics: true }).pipe(
+        Scope.provide(scope),
+        Effect.provideService(Clock.Clock, clock)
+      )
+      const gate = yield* Latch.make()
+      const pull = yield* Stream.toPull(pool.imap(Effect.succeed, [1, 2]))
+      const close = () => {
+        onTime = () => {}
+        closeNow(scope)
+      }
+      const job = yield* forkNow(pool.run(Effect.andThen(
+        gate.await,
+        Effect.suspend(() => {
+          onTime = close
+          return pull
+        })
+      )))
+      yield* Fiber.interrupt(yield* forkNow(pull))
+      yield* gate.open
+      expect(Exit.hasInterrupts(yield* Fiber.await(job))).toBe(true)
+      yield* atRest
+      yield* expectEmpty(pool)
     }))
 
   it.effect("goes on behind what a reader outside has read before", () =>
