@@ -21,6 +21,7 @@ const beyondBrowsers = [
   "unhandled rejection",
   "nobody hears of it",
   "time in the queue",
+  "at no cost that grows",
   "what a callback throws",
   "two copies of the package"
 ]

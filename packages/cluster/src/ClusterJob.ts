@@ -260,7 +260,7 @@ export const ClusterJob: {
    *   Shout.run({ id: 1, text: "goodbye" })
    * ])
    *
-   * await Effect.runPromise(Effect.provide(program, ShoutLive)) // => ["HELLO", "HELLO"]
+   * console.log(await Effect.runPromise(Effect.provide(program, ShoutLive))) // prints [ 'HELLO', 'HELLO' ]
    * ```
    */
   readonly make: <

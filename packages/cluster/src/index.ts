@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+export { budgetOf, type ClusterBudget } from "./ClusterBudget.ts"
 export { ClusterFailure } from "./ClusterFailure.ts"
 export {
   ClusterGreenPool,
