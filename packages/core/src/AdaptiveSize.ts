@@ -34,7 +34,7 @@ export interface AdaptiveOptions {
 
 /**
  * What the end of a job says about the backend: `"ok"` counts as goodput; `"overload"` says that the backend has too
- * much; `"ignore"` says neither. `retryAfter` is an overload that also pauses the pool, for 60 seconds at the most.
+ * much; `"ignore"` says neither. `retryAfter` is an overload that also pauses the pool, for at most 60 seconds.
  *
  * @category models
  * @since 0.1.0
@@ -136,8 +136,8 @@ export class AdaptiveStats extends Schema.Class<AdaptiveStats>("@greenpool/core/
   goodput: Schema.Finite,
   /** The mean time in the slot in the last leg, in seconds. 0 before the first leg has ended. */
   latency: Schema.Finite,
-  /** The size at which the backend last had too much. Absent as long as it never had. */
+  /** The size at which the backend was last overloaded. Absent as long as it never was. */
   ceiling: Schema.optionalKey(Schema.Finite),
-  /** How often the size was cut because the backend had too much. */
+  /** How often the size was cut because the backend was overloaded. */
   cuts: Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
 }) {}

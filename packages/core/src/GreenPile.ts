@@ -321,7 +321,7 @@ class Pile<A, E> implements JobGroup {
     }
   }
 
-  lookAgain(): void {
+  onPoolChange(): void {
     this.deliver()
   }
 

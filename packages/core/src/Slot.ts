@@ -16,7 +16,7 @@ export interface Slot {
    * Runs an effect inside the job that holds the slot: its nested calls can borrow the slot, and closing the pool
    * interrupts it. Effects that run outside `within` can do neither, even while the scope is open.
    *
-   * Waits for nothing and adds no error. Once the slot has been given back, it ends with interruption.
+   * Waits for nothing and adds no error. Once the slot has been returned, it ends with interruption.
    */
   readonly within: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 }

@@ -19,7 +19,7 @@ export interface Sized {
   setSize(size: number): void
 }
 
-/** Milliseconds that a pause lasts at the most. */
+/** Milliseconds that a pause lasts at most. */
 const LongestPause = 60_000
 
 export class Adaptation {
@@ -118,7 +118,7 @@ export class Adaptation {
     }
   }
 
-  /** The backend has too much, and says for how long. */
+  /** The backend is overloaded, and says for how long. */
   private refuse(milliseconds: number): void {
     if (this.state === "searching") this.elasticity.refused(this.now)
     if (this.state !== "searching" && this.state !== "paused") return

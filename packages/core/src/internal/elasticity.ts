@@ -40,15 +40,15 @@ const SpareShare = 0.15
 /** Legs go so far above and below the centre: this share, and this many slots at least. */
 const Dither = { share: 0.15, slots: 0.75 }
 /**
- * The start doubles above this elasticity, which it presumes to be 1 with the weight of so much information; two legs with
- * less information do not end it.
+ * While starting, the size doubles as long as the elasticity is above this. The prior is an elasticity of 1 with this
+ * weight. Legs with less information don't end the start.
  */
 const Start = { elasticity: 0.6, prior: 6, information: 5 }
 /** How the centre moves: a gain on the elasticity, and the largest step in ln(size). */
 const Step = { gain: 0.3, largest: 0.25, information: 1 }
-/** What a cut leaves of the size. */
+/** A cut multiplies the size by this. */
 const Cut = 0.85
-/** Legs in quiet below the ceiling before one above it, at first and at the most; what a success makes of it. */
+/** Legs in quiet below the ceiling before one above it, at first and at most; what a success makes of it. */
 const Probe = { pause: 8, longestPause: 64, height: 1.02, rise: 1.25 }
 /** The share of overloads that is expected anyway, and what a leg keeps of what was known of it. */
 const Background = { least: 0.02, memory: 0.9 }
@@ -75,7 +75,7 @@ export class Elasticity {
   /** Of the last leg: successes per second, and the mean time in the slot. */
   goodput = 0
   latency = 0
-  /** The size at which the backend last had too much. */
+  /** The size at which the backend was last overloaded. */
   ceiling: number | undefined = undefined
   cuts = 0
   private readonly bounds: Bounds
@@ -95,7 +95,7 @@ export class Elasticity {
   private pause = Probe.pause
   private rise = Probe.rise
 
-  // The present leg. Until it opens, one time in the slot after its begin, its ends say nothing but that there is too much.
+  // The present leg. It opens one mean job time after it begins. Before that, only overloads count.
   private began: number | undefined = undefined
   private opens = -Infinity
   /** No overload counts before that. */
@@ -166,7 +166,7 @@ export class Elasticity {
     })
   }
 
-  /** The backend has said by itself that it has too much: cuts the size, unless it has just been cut. */
+  /** The backend has said by itself that it is overloaded: cuts the size, unless it has just been cut. */
   refused(now: number): void {
     if (now < this.listens) return
     this.cut()
@@ -204,7 +204,7 @@ export class Elasticity {
     if (isTooLarge) return this.cut()
     // What is wanted no more, or brings nothing, says nothing of the backend.
     if (!wanted || successes === 0) return
-    // Refusals in no time are no low latency.
+    // Immediate rejections aren't a low latency.
     if (successes * 2 > ends) this.latencies.add(this.latency)
     if (this.phase === "starting") this.grow(successes)
     else this.steer(successes)

@@ -2,7 +2,7 @@
  * The maps: items of a source through jobs of the pool, within a window.
  *
  * The window bounds a map: an item is in flight from the moment it is taken out of the source until its result is
- * emitted, and at most `window` items are. A map takes an item, gets a slot for it, and goes on until the window is full,
+ * emitted, and at most `window` items are. A map takes an item, gets a slot for it, and continues until the window is full,
  * the source has nothing ready, or an item has to wait for its slot. So a map has at most one position in the queue,
  * and never holds a slot without an item.
  *
@@ -244,7 +244,7 @@ class Window implements JobGroup {
    */
   readonly close = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> =>
     Effect.uninterruptible(Effect.withFiber((closer) => {
-      const told = this.verdict(exit)
+      const told = this.exitForSources(exit)
       this.isClosing = true
       this.stop()
       // The jobs may use what the source holds: they end before it is interrupted and closed.
@@ -266,7 +266,7 @@ class Window implements JobGroup {
    * What the sources are told: the failure of the map or of its reader, interruption if the pool has closed, otherwise
    * success. A failure that the reader hasn't reached counts as well: a source must not commit after a failed job.
    */
-  private verdict(exit: Exit.Exit<unknown, unknown>): Exit.Exit<unknown, unknown> {
+  private exitForSources(exit: Exit.Exit<unknown, unknown>): Exit.Exit<unknown, unknown> {
     if (this.over !== undefined) return this.over
     if (exit._tag === "Failure") return exit
     if (this.failed !== undefined) return this.failed
@@ -283,8 +283,8 @@ class Window implements JobGroup {
 
   private readonly wakeWorker = (): void => this.resumeWorker?.()
 
-  /** A map from outside of the pool's jobs goes on, while the pool drains, with what it has in flight, and then ends. */
-  lookAgain(): void {
+  /** A map from outside of the pool's jobs continues with what it has in flight while the pool drains, and then ends. */
+  onPoolChange(): void {
     if (this.pool.gate.closed) this.stop()
     this.scheduleFill()
     if (this.isReady) this.wakeReader()
@@ -320,10 +320,10 @@ class Window implements JobGroup {
 
   /**
    * Takes items and starts their jobs, as far as the window and the slots allow. What the jobs do in their first steps
-   * counts as operations of the fiber that fills: after as many as Effect allows, the worker goes on in a turn of its own.
+   * counts as operations of the fiber that fills: after as many as Effect allows, the worker continues in a turn of its own.
    */
   private fill(filler: Fiber.Fiber<unknown, unknown>): void {
-    // The source or a job may make the reader pull inside this, which then goes on filling.
+    // The source or a job may make the reader pull inside this, which then continues to fill.
     if (this.filler !== undefined) return
     this.filler = filler
     try {
@@ -494,7 +494,7 @@ class Window implements JobGroup {
     return chunk
   }
 
-  /** The map ends this way, whatever else is ready. */
+  /** The map ends this way, after the results that are ready. */
   private end(exit: Exit.Exit<void, unknown>): void {
     this.over ??= exit
     this.stop()

@@ -20,7 +20,7 @@ import { type Timer, Timers } from "./timers.ts"
 export interface JobGroup {
   readonly jobs: LinkedList<Job>
   /** The pool has been resized, drains, or has closed. */
-  lookAgain(): void
+  onPoolChange(): void
 }
 
 /** What a pool is made of. Times are in milliseconds, `Infinity` where there is no bound. */
@@ -177,14 +177,14 @@ export class Pool {
   setSize(size: number): void {
     if (size === this.slots.semaphore.permits) return
     this.slots.resize(size)
-    for (const group of this.groups) group.lookAgain()
+    for (const group of this.groups) group.onPoolChange()
   }
 
   /** Drains the pool, unless its options say otherwise or a job of its own closes it, then shuts it. */
   readonly close: Effect.Effect<void> = Effect.withFiber((fiber) => {
     if (this.drain === 0 || this.jobAround(fiber) !== undefined) return this.shut
     this.gate.draining = true
-    for (const group of this.groups) group.lookAgain()
+    for (const group of this.groups) group.onPoolChange()
     return Effect.andThen(this.drained, this.shut)
   })
 
@@ -212,7 +212,7 @@ export class Pool {
     this.wakeIdle(Effect.interrupt)
     this.slots.refuseAll()
     this.changes.notify()
-    for (const group of this.groups) group.lookAgain()
+    for (const group of this.groups) group.onPoolChange()
     return Effect.andThen(
       this.evict,
       Effect.sync(() => {

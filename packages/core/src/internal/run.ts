@@ -34,7 +34,7 @@ export const runIfAvailable = <A, E, R>(
     )
   })
 
-/** A job that waits in its caller's fiber, and goes on there with `effect` when it has a slot. */
+/** A job that waits in its caller's fiber, and continues there with `effect` when it has a slot. */
 export abstract class CallerJob<A, E, R> extends Job implements Task {
   readonly pool: Pool
   protected readonly fiber: Fiber.Fiber<unknown, unknown>
@@ -49,7 +49,7 @@ export abstract class CallerJob<A, E, R> extends Job implements Task {
     this.fiber = fiber
   }
 
-  /** Asks for a slot, waits for it, and runs the effect. The exit around it gives the slot back. */
+  /** Asks for a slot, waits for it, and runs the effect. The exit around it returns the slot. */
   enter(): Effect.Effect<A, E | PoolFull, R> {
     const refusal = this.pool.gate.enter(this, this.fiber.context)
     if (refusal !== undefined) return refusal
@@ -105,7 +105,7 @@ export abstract class CallerJob<A, E, R> extends Job implements Task {
     return fiber === this.fiber
   }
 
-  /** What the fiber goes on with after the wait. */
+  /** What the fiber continues with after the wait. */
   private get following(): Effect.Effect<A, E | PoolFull, R> {
     if (this.wait?.refusal !== undefined) return Effect.fail(this.wait.refusal)
     return this.state === "holding" && !this.pool.gate.closed ? this.begin() : Effect.interrupt

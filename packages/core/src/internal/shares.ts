@@ -185,7 +185,7 @@ export class Shares<T> {
     this.update(flow)
   }
 
-  /** The slot of the claim has been given back. */
+  /** The slot of the claim has been returned. */
   end(claim: Claim<T>, now: number): void {
     const { flow } = claim
     const time = claim.correct(now)

@@ -6,7 +6,7 @@
  * around it, and takes whichever slot comes first.
  *
  * A step is synchronous and runs nothing of the user's: the clock and the weight of a key are asked before it, spans end
- * and fibers go on after it.
+ * and fibers continue after it.
  */
 import { type Clock, type Exit, Formatter } from "effect"
 import type { JobOptions } from "../Admission.ts"
@@ -75,7 +75,7 @@ export abstract class Job extends Waiter {
   /** Called in the step that ends it, when it has ended. */
   onEnd: Array<() => void> | undefined = undefined
   readonly options: JobOptions | undefined
-  /** What it is among the keys, from its way into the queue until its slot is given back. */
+  /** Its claim on a key's share, from `prepare` until its slot is returned. */
   claim: Claim<Job> | undefined = undefined
   /** Its wait, if something bounds it or shows it. */
   wait: Wait | undefined = undefined
@@ -136,7 +136,7 @@ const isRanked = (options: JobOptions | undefined): boolean =>
   options !== undefined && (options.key !== undefined || options.priority !== undefined)
 
 // Invariants, between steps:
-// - a job is "holding" exactly while it is in its group, and "waiting" exactly while it is in the queue;
+// - a job is "holding" exactly while it is in the list of its peers, and "waiting" exactly while it is in the queue;
 // - semaphore.taken counts the holding jobs without a lender, ledger.borrowed those with one;
 // - lender and borrower mirror each other, both hold, and the borrower is inside the lender;
 // - the slot of a job with waiting ones inside it, at any depth, is lent: no job waits for them with its slot idle.

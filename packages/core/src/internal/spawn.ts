@@ -13,7 +13,7 @@ import type { Task } from "./tasks.ts"
  * also waits for the end of the fiber.
  */
 export const spawn = <A, E>(job: SpawnJob<A, E>): Effect.Effect<Fiber.Fiber<A, E>, PoolFull> => {
-  // One step takes the slot and makes the fiber that gives it back.
+  // One step takes the slot and makes the fiber that returns it.
   if (!job.isRefused && job.pool.gate.enterIfAvailable(job)) {
     return Effect.succeed(job.launchSoon())
   }

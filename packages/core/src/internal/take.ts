@@ -30,7 +30,7 @@ export const runStream = <A, E, R>(
       const open: Pull.Pull<readonly [A, ...Array<A>], E | PoolFull, void, R> = Effect.flatMap(
         takeIn(pool, scope, options),
         (job) => {
-          // The stream ends before its slot is given back, and inside the job.
+          // The stream ends before its slot is returned, and inside the job.
           const own = Scope.makeUnsafe()
           const inside = <B, E2, R2>(pull: Effect.Effect<B, E2, R2>): Effect.Effect<B, E2, R2> =>
             job.within(Effect.onError(pull, (cause) => Scope.close(own, Pull.doneExitFromCause(cause))))
@@ -63,7 +63,7 @@ class ScopedJob extends CallerJob<ScopedJob, never, never> {
     this.scope = scope
   }
 
-  /** Hands the slot to the scope in one step: before it, an interruption makes the caller give it back, later the scope. */
+  /** Hands the slot to the scope in one step: before it, an interruption the caller returns it, later the scope. */
   protected readonly effect: Effect.Effect<ScopedJob> = Effect.uninterruptible(
     Effect.suspend(() =>
       Effect.map(Scope.addFinalizerExit(this.scope, this.release), () => {
@@ -125,7 +125,7 @@ class ScopedJob extends CallerJob<ScopedJob, never, never> {
       })
     })
 
-  /** The pool closes: interrupts what runs within and gives the slot back, without waiting for the scope. */
+  /** The pool closes: interrupts what runs within and returns the slot, without waiting for the scope. */
   override interrupt(fiberId: number): void {
     this.stop(Exit.interrupt(fiberId), fiberId)
   }
@@ -140,7 +140,7 @@ class ScopedJob extends CallerJob<ScopedJob, never, never> {
     this.settle()
   }
 
-  /** Gives the slot back if the job is to end and nothing runs within any more. */
+  /** Returns the slot if the job is to end and nothing runs within any more. */
   private settle(): void {
     if (this.ending !== undefined && this.fibers.length === 0 && this.state === "holding") {
       this.slots.end(this, this.ending)

@@ -2,7 +2,7 @@
  * What a pool does outside of the step that asks for it: wakes callers and starts jobs, in the order in which that was
  * asked for.
  *
- * No fiber goes on inside the step of another, so callers go on and spawned jobs start in the order of their grants, and
+ * No fiber continues inside the step of another, so callers continue and spawned jobs start in the order of their grants, and
  * no chain of them can grow the native stack.
  */
 import type { Fiber, Scheduler } from "effect"

@@ -62,7 +62,7 @@ export class Timers {
     return timer
   }
 
-  /** The fiber goes on sleeping and then looks for the next timer, or is stopped soon if no timer is left. */
+  /** The fiber continues to sleep and then looks for the next timer, or is stopped soon if no timer is left. */
   cancel(timer: Timer): void {
     if (timer.index === -1) return
     this.timers.remove(timer)

@@ -353,7 +353,7 @@ const pool = faultsOf("internal/pool.ts", ["bounds", "drain"], [
   },
   {
     name: "maps are not told that the pool drains",
-    find: "    this.gate.draining = true\n    for (const group of this.groups) group.lookAgain()\n",
+    find: "    this.gate.draining = true\n    for (const group of this.groups) group.onPoolChange()\n",
     replace: "    this.gate.draining = true\n",
     tests: ["drain"]
   },
@@ -407,12 +407,6 @@ const spawn = faultsOf("internal/spawn.ts", ["available", "bounds", "drain"], [
     name: "spawn takes no note of what it is asked",
     find: "pool.jobAround(spawner), options)",
     replace: "pool.jobAround(spawner))",
-    tests: ["bounds"]
-  },
-  {
-    name: "a spawner whose time in the queue is over is interrupted",
-    find: "resume(this.wait?.refusal === undefined ? Effect.interrupt : Effect.fail(this.wait.refusal))",
-    replace: "resume(Effect.interrupt)",
     tests: ["bounds"]
   }
 ])

@@ -45,11 +45,6 @@ const semaphore = faultsOf("internal/semaphore.ts", ["semaphore", "resize", "slo
       "      this.taken++\n      waiter.onPermit()\n    }"
   },
   {
-    name: "growing wakes one only",
-    find: "while (this.taken < this.permits) {",
-    replace: "if (this.taken < this.permits) {"
-  },
-  {
     name: "shrinking takes permits away",
     find: "    this.permits = permits\n    this.grant()",
     replace: "    this.permits = permits\n    this.taken = Math.min(this.taken, permits)\n    this.grant()"
@@ -81,11 +76,6 @@ const slots = faultsOf("internal/slots.ts", ["reentrancy", "slots", "close"], [
     name: "the depth of nesting is not counted",
     find: "? 1 : enclosing.depth + 1",
     replace: "? 1 : 1"
-  },
-  {
-    name: "a slot is lent twice",
-    find: "      if (around.borrower === undefined) {",
-    replace: "      if (around !== undefined) {"
   },
   {
     name: "lending comes before free slots",
@@ -254,12 +244,6 @@ const pool = faultsOf("internal/pool.ts", ["waitall", "close", "reentrancy"], [
 ])
 
 const run = faultsOf("internal/run.ts", ["interruption", "slots", "context", "close"], [
-  {
-    name: "run waits for a grant that has come before it listens",
-    find: "      if (this.state === \"waiting\") this.resume = resume\n      else resume(this.following)",
-    replace: "      this.resume = resume",
-    tests: ["reentrancy", "longlife"]
-  },
   {
     name: "run does not yield, however deep",
     find: "return this.mustYield ? Effect.yieldNow : undefined",

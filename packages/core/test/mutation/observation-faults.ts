@@ -24,11 +24,6 @@ const tally = faultsOf("internal/outcomes.ts", ["slots", "imap", "bounds"], [
 
 const changes = faultsOf("internal/changes.ts", ["changes"], [
   {
-    name: "changes are told in the turns of whoever made the pool",
-    find: "first.fiber.currentDispatcher.scheduleTask(this.tell, 0)",
-    replace: "this.pool.schedule(this.tell)"
-  },
-  {
     name: "a reader who leaves takes the news from the others",
     find: "if (this.readers.isEmpty) this.ledger",
     replace: "this.pool"
@@ -122,11 +117,6 @@ const meter = faultsOf("internal/meter.ts", ["metrics"], [
     name: "metrics lack the attributes around the pool",
     find: "Context.add(Metric.CurrentMetricAttributes, around)",
     replace: "(own) => own"
-  },
-  {
-    name: "gauges stay when the pool has closed",
-    find: "registration.remove()",
-    replace: "void registration"
   },
   {
     name: "buckets end at a minute",
