@@ -63,7 +63,7 @@ class ScopedJob extends CallerJob<ScopedJob, never, never> {
     this.scope = scope
   }
 
-  /** Hands the slot to the scope in one step: before it, an interruption the caller returns it, later the scope. */
+  /** Hands the slot to the scope in one step: before it, an interrupted caller returns the slot, afterwards the scope. */
   protected readonly effect: Effect.Effect<ScopedJob> = Effect.uninterruptible(
     Effect.suspend(() =>
       Effect.map(Scope.addFinalizerExit(this.scope, this.release), () => {
