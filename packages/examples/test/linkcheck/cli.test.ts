@@ -106,6 +106,7 @@ describe("linkcheck", { concurrent: true, timeout: 60_000 }, () => {
       const { fragments, options, skipped } = yield* decode(stdout)
       assert.deepStrictEqual({ ...options }, {
         size: 3,
+        adaptive: false,
         maxPages: 9,
         timeout: 5000,
         retries: 0,
