@@ -8,8 +8,8 @@ const withoutSweeps = { testNamePattern: /^(?!.*(interruption at every step|is n
 
 export default defineConfig({
   test: {
-    // Many tests wait for processes, servers and pages: on a machine of two cores, three at a time keep it busy.
-    maxWorkers: Math.max(3, availableParallelism() - 1),
+    // On a machine of two cores, vitest would use one.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     projects: [
       {
         test: {
