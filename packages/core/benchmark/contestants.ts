@@ -5,7 +5,7 @@ import * as fastq from "fastq"
 import pLimit from "p-limit"
 import pMap from "p-map"
 import PQueue from "p-queue"
-import { GreenPool, type UnboundedOptions } from "../src/index.ts"
+import { GreenPool, type UnboundedOptions } from "../dist/index.js"
 import type { Contestant } from "./measure.ts"
 
 const range = (n: number): ReadonlyArray<number> => Array.from({ length: n }, (_, i) => i)

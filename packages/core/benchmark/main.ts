@@ -10,7 +10,7 @@ import { fork } from "node:child_process"
 import { readFileSync, writeFileSync } from "node:fs"
 import { cpus } from "node:os"
 import { fileURLToPath } from "node:url"
-import { GreenPool } from "../src/index.ts"
+import { GreenPool } from "../dist/index.js"
 import { map, promises, run, spawn } from "./contestants.ts"
 import { all, Immediate, type Job, Microtask, Sleep, unevenSeconds, Void, YieldNow } from "./jobs.ts"
 import { type Contestant, liveHeap, measure, median, type Plan, ratio, virtualSeconds } from "./measure.ts"
@@ -349,7 +349,7 @@ const weight = async (): Promise<void> => {
   const ours = importTime(library, rounds)
   const theirs = importTime("effect", rounds)
   add({
-    what: "a program that imports the library, from its sources",
+    what: "a program that imports the library",
     rival: "a program that imports effect",
     ours: milliseconds(ours),
     theirs: milliseconds(theirs),

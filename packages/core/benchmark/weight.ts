@@ -5,7 +5,7 @@ import { gzipSync } from "node:zlib"
 import { build } from "vite"
 import { median } from "./measure.ts"
 
-const core = fileURLToPath(new URL("../src/index.ts", import.meta.url))
+const core = fileURLToPath(new URL("../dist/index.js", import.meta.url))
 
 /** The bytes of a minified and compressed bundle of a program that imports these names, without effect. */
 export const bundled = async (names: ReadonlyArray<string>): Promise<number> => {
