@@ -7,7 +7,7 @@ import { Schema } from "effect"
 
 /**
  * Fails a call of a durable job that the cluster could not write down, or whose result it could not read: the storage
- * is gone or the job's lane has too many messages in hand. The job may have been written down all the same; the same
+ * is gone or the job's lane has too many messages in flight. The job may have been written down all the same; the same
  * call again joins it.
  *
  * @category errors

@@ -44,7 +44,7 @@ export interface ClusterJobOptions<
  * @since 0.1.0
  */
 export interface ClusterMapOptions {
-  /** At most so many items are in hand. An integer of at least 1, otherwise a defect of the stream. Default: 64. */
+  /** At most so many items are in flight. An integer of at least 1, otherwise a defect of the stream. Default: 64. */
   readonly window?: number | undefined
 }
 
@@ -85,7 +85,7 @@ export interface ClusterJob<in In, Payload, A, E> {
 
   /**
    * Maps the items of a source, each by `run`, to a stream of the results in the order of the items, as `GreenPool.imap`
-   * does. At most `window` items are in hand, so memory is constant. The first failure in order ends the stream, after
+   * does. At most `window` items are in flight, so memory is constant. The first failure in order ends the stream, after
    * all results before it. Leaving the stream early takes nothing more from the source; jobs that were written down go
    * on.
    *

@@ -271,7 +271,7 @@ class Pile<A, E> implements JobGroup {
     none: Effect.Effect<C, E3>
   ): Effect.Effect<B | C, E2 | E3> {
     return Effect.callback((resume) => {
-      if (this.pool.gate.closed) return resume(this.pool.gate.refuse)
+      if (this.pool.gate.isClosed) return resume(this.pool.gate.refuse)
       const reader = new Reader<A, E>((exit) => {
         if (exit === "closed") return resume(Effect.interrupt)
         if (exit === "none") return resume(none)
@@ -308,10 +308,10 @@ class Pile<A, E> implements JobGroup {
       const reader = this.readers.first
       const entry = this.entries.first
       if (reader === undefined) return
-      if (!this.pool.gate.closed && entry !== undefined && entry.exit === undefined) return
+      if (!this.pool.gate.isClosed && entry !== undefined && entry.exit === undefined) return
       reader.leave()
       let given: Exit.Exit<A, E> | "none" | "closed" = "closed"
-      if (!this.pool.gate.closed) {
+      if (!this.pool.gate.isClosed) {
         given = entry?.exit ?? "none"
         entry?.leave()
         reader.entry = entry

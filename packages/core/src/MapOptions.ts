@@ -20,7 +20,7 @@ export interface MapOptions {
    */
   readonly concurrency?: number | undefined
   /**
-   * How many items may be in hand, from being taken out of the source until their results are emitted: an integer of at
+   * How many items may be in flight, from being taken out of the source until their results are emitted: an integer of at
    * least 1, or a function that returns one for the pool's size at that moment. A window that is larger than the
    * concurrency keeps an ordered map at work behind a slow item, and costs the memory of the results that wait for it.
    * Default: `max(1, min(concurrency, size))`.

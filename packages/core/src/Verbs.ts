@@ -333,7 +333,7 @@ export interface Verbs<out I, out Rejected = never> {
    * When to use: for inputs of any length, even without an end, whose results are needed in order. For an array of
    * jobs, `Effect.forEach(jobs, pool.run, { concurrency: "unbounded" })` does.
    *
-   * Memory is constant: at most `window` items (default: `max(1, size)`) are in hand, from being taken out of the source
+   * Memory is constant: at most `window` items (default: `max(1, size)`) are in flight, from being taken out of the source
    * until the result is emitted, in addition to what a stream delivers in one chunk. Results that are ready are emitted
    * as one chunk. Nothing is taken before the stream is read, and a slow reader stops the taking.
    *

@@ -21,11 +21,9 @@ class Timed extends Job {
     this.length = length
   }
 
-  onGrant(): void {
+  onWaitEnd(): void {
     this.town.begin(this)
   }
-
-  onRefuse(): void {}
 
   interrupt(): void {}
 

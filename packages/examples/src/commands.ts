@@ -69,7 +69,7 @@ export const commands: Readonly<Record<string, ReturnType<typeof gallery>>> = {
     generate: integer("generate", "Without FILE: how many rows are generated, into import-N.csv", 1_000_000),
     db: path("db", "The database", "import.sqlite"),
     batch: integer("batch", "Rows in a transaction", 1000),
-    size: integer("size", "Batches in hand", 4)
+    size: integer("size", "Batches in flight", 4)
   }, importer.main),
   "llm-batch": gallery("llm-batch", {
     file: file(`Prompts, one a line, or as .jsonl {"id": …, "prompt": …}; without it, generated ones`),

@@ -62,7 +62,7 @@ export class Adaptation {
     // `judge` runs the user's own code: the pool may be another one now.
     const { elasticity } = this
     const { cuts, phase } = elasticity
-    if (typeof verdict === "number") this.refuse(verdict)
+    if (typeof verdict === "number") this.pauseFor(verdict)
     else if (this.state === "searching") elasticity.end(this.now, verdict, taken, wanted)
     if (this.state === "searching") this.apply(phase, cuts)
   }
@@ -119,7 +119,7 @@ export class Adaptation {
   }
 
   /** The backend is overloaded, and says for how long. */
-  private refuse(milliseconds: number): void {
+  private pauseFor(milliseconds: number): void {
     if (this.state === "searching") this.elasticity.refused(this.now)
     if (this.state !== "searching" && this.state !== "paused") return
     const now = toMillis(this.clock.monotonicTimeNanosUnsafe())

@@ -21,11 +21,11 @@ export interface Bounds {
 }
 
 export class Gate {
-  /** Whether the pool is about to close, and refuses callers that aren't inside one of its jobs. */
-  draining = false
-  closed = false
-  /** Whether the close is over. */
-  hasClosed = false
+  /**
+   * A pool that drains refuses callers that aren't inside one of its jobs. One that is closing refuses all, and interrupts
+   * its jobs; once they have ended, it is closed.
+   */
+  phase: "open" | "draining" | "closing" | "closed" = "open"
   private hasWarned = false
   private readonly bounds: Bounds
   private readonly slots: Slots
@@ -41,14 +41,20 @@ export class Gate {
     this.slowWait = slowWait
   }
 
+  /** Whether the pool is closing or closed: no caller gets in any more. */
+  get isClosed(): boolean {
+    return this.phase === "closing" || this.phase === "closed"
+  }
+
   /** Whether a caller is refused: while the pool drains, unless it is inside a job. */
   refuses(caller: { readonly enclosing: Job | undefined }): boolean {
-    return this.closed || (this.draining && caller.enclosing === undefined)
+    if (this.phase === "open") return false
+    return this.phase !== "draining" || caller.enclosing === undefined
   }
 
   /** Interrupts a caller that the pool refuses. For the first one after the close, a warning in its own log says why. */
   readonly refuse: Effect.Effect<never> = Effect.suspend(() => {
-    if (!this.hasClosed || this.hasWarned) return Effect.interrupt
+    if (this.phase !== "closed" || this.hasWarned) return Effect.interrupt
     this.hasWarned = true
     const { name } = this.bounds
     const warning = Effect.logWarning(
@@ -63,14 +69,17 @@ export class Gate {
    * `context` is the caller's.
    */
   enter(job: Job, context: Context.Context<never>): Effect.Effect<never, PoolFull> | undefined {
+    if (job.isRefused) return this.refuse
+    if (this.slots.prepare(job) && job.isRefused) return this.refuse
+    if (!this.slots.takeOrBorrow(job)) return this.enqueue(job, context)
+    job.onEnter()
+    return undefined
+  }
+
+  /** Puts the prepared job, which has found no slot, into the queue, unless the pool's bounds or its own forbid that. */
+  private enqueue(job: Job, context: Context.Context<never>): Effect.Effect<never, PoolFull> | undefined {
     const { slots } = this
     const { semaphore } = slots
-    if (job.isRefused) return this.refuse
-    if (slots.prepare(job) && job.isRefused) return this.refuse
-    if (slots.takeOrBorrow(job)) {
-      job.onEnter()
-      return undefined
-    }
     // The pool's bounds don't apply to nested jobs, whose enclosing jobs may wait for them.
     const bounds = job.enclosing === undefined ? this.bounds : undefined
     const asked = job.options?.maxWait
@@ -94,9 +103,9 @@ export class Gate {
       return undefined
     }
     if (isFull()) {
-      const refusal = this.reject("QueueFull")
-      wait?.reject(refusal)
-      return Effect.fail(refusal)
+      const rejection = this.reject("QueueFull")
+      wait?.reject(rejection)
+      return Effect.fail(rejection)
     }
     slots.join(job)
     job.onEnter()
@@ -136,8 +145,8 @@ export class Gate {
   /** The job has waited as long as it may. */
   private expire(job: Job, wait: Wait): void {
     this.slots.cancel(job)
-    wait.refusal = this.reject("WaitTimeout")
-    job.onRefuse()
+    wait.rejection = this.reject("WaitTimeout")
+    job.onWaitEnd()
   }
 
   /** Rejects a caller that isn't in the queue (any more). */

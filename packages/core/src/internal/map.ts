@@ -10,12 +10,14 @@
  * changes. Only the worker opens and pulls streams and async iterables, and it lives as long as the map: what a source
  * forks lives as long as it does without a map.
  */
-import { Cause, Channel, type Context, Effect, Exit, Fiber, Formatter, Scope, Stream } from "effect"
+import { Cause, Channel, type Context, Effect, Exit, Fiber, Scope, Stream } from "effect"
 import type { JobOptions } from "../Admission.ts"
 import type { MapOptions } from "../MapOptions.ts"
 import type { Source } from "../Source.ts"
 import { LinkedList } from "./linked-list.ts"
+import { MapLimits } from "./map-limits.ts"
 import type { JobGroup, Pool } from "./pool.ts"
+import { type Result, Results } from "./results.ts"
 import { innermost, Job, type JobRef } from "./slots.ts"
 import { type Cursor, Empty, End, open } from "./source.ts"
 
@@ -23,36 +25,6 @@ import { type Cursor, Empty, End, open } from "./source.ts"
 export interface Mode {
   readonly ordered: boolean
   readonly exits: boolean
-}
-
-/** What bounds a map. */
-interface Limits {
-  readonly concurrency: number
-  readonly window: ((size: number) => number) | undefined
-  /** What the window can grow to with the size of the pool. */
-  readonly widest: number
-  /** The key and the priority of its position in the queue. */
-  readonly job: JobOptions | undefined
-}
-
-const checkLimit = (what: string, value: number): number => {
-  if (Number.isSafeInteger(value) && value >= 1) return value
-  throw new RangeError(`Invalid ${what} ${Formatter.format(value)} of a map: it must be an integer of at least 1`)
-}
-
-const toLimits = ({ concurrency, key, priority, window }: MapOptions): Limits => {
-  const most = concurrency === undefined ? Infinity : checkLimit("concurrency", concurrency)
-  const fixed = typeof window === "number" ? checkLimit("window", window) : undefined
-  return {
-    concurrency: most,
-    window: typeof window === "function"
-      ? (size) => checkLimit("window", window(size))
-      : fixed === undefined
-      ? undefined
-      : () => fixed,
-    widest: fixed ?? (window === undefined ? most : Infinity),
-    job: key === undefined && priority === undefined ? undefined : { key, priority }
-  }
 }
 
 type Call = (item: unknown) => Effect.Effect<unknown, unknown, unknown>
@@ -68,18 +40,17 @@ export const map = (
     Channel.fromTransform((_, scope) =>
       Effect.uninterruptible(Effect.withFiber((reader) => {
         if (pool.gate.refuses({ enclosing: pool.jobAround(reader) })) return pool.gate.refuse
-        const window = new Window(pool, call, sources, mode, toLimits(options), reader)
+        const window = new Window(pool, call, sources, mode, new MapLimits(options), reader)
         // A scope that has closed in the meantime closes it immediately.
         return Effect.as(Scope.addFinalizerExit(scope, window.close), window.pull)
       }))
     )
   )
 
-class MapJob extends Job {
+class MapJob extends Job implements Result {
   item: unknown
   exit: Exit.Exit<unknown, unknown> | undefined = undefined
-  /** The job to be emitted after this one. */
-  after: MapJob | undefined = undefined
+  after: Result | undefined = undefined
   /** Set in the first operation of the fiber. */
   fiber: Fiber.Fiber<unknown, unknown> | undefined = undefined
   private readonly window: Window
@@ -95,11 +66,9 @@ class MapJob extends Job {
     return this.window.isRefused
   }
 
-  onGrant(): void {
-    this.window.scheduleFill()
+  onWaitEnd(): void {
+    if (this.state === "holding") this.window.scheduleFill()
   }
-
-  onRefuse(): void {}
 
   /**
    * The job has its fiber, before anything of the user's runs in it: the observer is the first, and what other observers
@@ -128,7 +97,7 @@ class Window implements JobGroup {
   readonly jobs = new LinkedList<Job>()
   private readonly call: Call
   private readonly mode: Mode
-  private readonly limits: Limits
+  private readonly limits: MapLimits
   /** The context of the reader's fiber when it began: that of the source and of all jobs. */
   private readonly context: Context.Context<never>
   /** The job around the reader at its last pull. */
@@ -141,9 +110,9 @@ class Window implements JobGroup {
   /** Whether the worker pulls the source, or is about to. */
   private isPulling = false
   /** How the source ended. */
-  private ended: Exit.Exit<void, unknown> | undefined = undefined
+  private sourceExit: Exit.Exit<void, unknown> | undefined = undefined
   /** The first failure of a job, where that ends the map. */
-  private failed: Exit.Exit<unknown, unknown> | undefined = undefined
+  private jobFailure: Exit.Exit<unknown, unknown> | undefined = undefined
   /** Items are taken while the map is read: not before, and not after a failure. */
   private state: "unread" | "reading" | "stopped" = "unread"
   /** The fiber that fills the window just now: one at a time. */
@@ -153,12 +122,11 @@ class Window implements JobGroup {
   /** Jobs that run, or wait for their slots. */
   private active = 0
   /** How the map ended, for the reader. */
-  private over: Exit.Exit<void, unknown> | undefined = undefined
+  private mapExit: Exit.Exit<void, unknown> | undefined = undefined
   /** The one item that has to wait for its slot. */
   private waiting: MapJob | undefined = undefined
-  /** The next to be emitted: of all in flight or, if order doesn't matter, of those that have ended. */
-  private first: MapJob | undefined = undefined
-  private last: MapJob | undefined = undefined
+  /** Of all in flight or, if order doesn't matter, of those that have ended. */
+  private readonly results = new Results()
   /** Resumes the reader, when it waits. */
   private resumeReader: ((pull: WindowPull) => void) | undefined = undefined
   private resumeWorker: (() => void) | undefined = undefined
@@ -166,7 +134,7 @@ class Window implements JobGroup {
   /** Whether the map stands still because its window is full of items that run. */
   private stalled = false
   /** What the window was when the map last looked. */
-  private width = 0
+  private lastWindow = 0
   private readonly worker: Fiber.Fiber<never>
 
   constructor(
@@ -174,7 +142,7 @@ class Window implements JobGroup {
     call: Call,
     sources: ReadonlyArray<Source.Any>,
     mode: Mode,
-    limits: Limits,
+    limits: MapLimits,
     reader: Fiber.Fiber<unknown, unknown>
   ) {
     this.pool = pool
@@ -191,7 +159,7 @@ class Window implements JobGroup {
         Effect.andThen(Effect.exit(open(sources, this.scope))),
         Effect.flatMap((opened) => {
           if (opened._tag === "Success") this.cursor = opened.value
-          else this.ended = Exit.asVoid(opened)
+          else this.sourceExit = Exit.asVoid(opened)
           return this.work
         })
       )
@@ -204,19 +172,20 @@ class Window implements JobGroup {
 
   /** What is ready, as one chunk; waits for the first result when there is none. */
   readonly pull: WindowPull = Effect.withFiber((reader) => {
-    if (this.pool.gate.closed) return Effect.interrupt
+    if (this.pool.gate.isClosed) return Effect.interrupt
     this.belongTo(this.pool.jobAround(reader)?.ref)
     if (this.state === "unread") this.state = "reading"
     this.fill(reader)
-    const chunk = this.take()
+    const chunk = this.results.take(this.mode.exits)
+    this.inFlight -= chunk.length
     if (isNonEmpty(chunk)) {
       this.fill(reader)
       return Effect.succeed(chunk)
     }
-    if (this.isDrained) this.over ??= Exit.interrupt()
-    const last = this.first?.exit ?? (this.inFlight === 0 ? this.ended : undefined)
-    if (last !== undefined) this.over ??= Exit.asVoid(last)
-    if (this.over !== undefined) return this.finish(this.over)
+    if (this.isDrained) this.mapExit ??= Exit.interrupt()
+    const last = this.results.next ?? (this.inFlight === 0 ? this.sourceExit : undefined)
+    if (last !== undefined) this.mapExit ??= Exit.asVoid(last)
+    if (this.mapExit !== undefined) return this.finish(this.mapExit)
     return Effect.callback((resume) => {
       if (this.isReady) resume(this.pull)
       else this.resumeReader = resume
@@ -267,11 +236,11 @@ class Window implements JobGroup {
    * success. A failure that the reader hasn't reached counts as well: a source must not commit after a failed job.
    */
   private exitForSources(exit: Exit.Exit<unknown, unknown>): Exit.Exit<unknown, unknown> {
-    if (this.over !== undefined) return this.over
+    if (this.mapExit !== undefined) return this.mapExit
     if (exit._tag === "Failure") return exit
-    if (this.failed !== undefined) return this.failed
-    if (this.ended?._tag === "Failure") return this.ended
-    return this.pool.gate.closed ? Exit.interrupt() : exit
+    if (this.jobFailure !== undefined) return this.jobFailure
+    if (this.sourceExit?._tag === "Failure") return this.sourceExit
+    return this.pool.gate.isClosed ? Exit.interrupt() : exit
   }
 
   /** Makes the worker fill the window soon. */
@@ -285,7 +254,7 @@ class Window implements JobGroup {
 
   /** A map from outside of the pool's jobs continues with what it has in flight while the pool drains, and then ends. */
   onPoolChange(): void {
-    if (this.pool.gate.closed) this.stop()
+    if (this.pool.gate.isClosed) this.stop()
     this.scheduleFill()
     if (this.isReady) this.wakeReader()
   }
@@ -313,7 +282,7 @@ class Window implements JobGroup {
     }
     return Effect.flatMap(Effect.exit(this.cursor.fetch), (exit) => {
       this.isPulling = false
-      if (exit._tag === "Failure") this.ended = exit
+      if (exit._tag === "Failure") this.sourceExit = exit
       return this.work
     })
   })
@@ -337,7 +306,7 @@ class Window implements JobGroup {
         // The source may have made the reader leave.
         if (this.state !== "reading") break
         if (item === Empty) this.pullSource(filler)
-        else if (item === End) this.ended ??= Exit.void
+        else if (item === End) this.sourceExit ??= Exit.void
         else this.enter(item, filler)
       }
     } catch (defect) {
@@ -350,30 +319,27 @@ class Window implements JobGroup {
   }
 
   private get canTake(): boolean {
-    // The window is a function of the user's, which may have ended the map.
-    return this.mayTake && this.inFlight < (this.width = this.size) && this.mayTake
+    if (!this.mayTake) return false
+    this.lastWindow = this.limits.window(this.pool.slots.semaphore.permits)
+    // A window that is computed by a function of the user's may have ended the map.
+    return this.inFlight < this.lastWindow && (!this.limits.isComputed || this.mayTake)
   }
 
   /** Whether the map may take an item, if its window has room for it. */
   private get mayTake(): boolean {
-    return this.cursor !== undefined && !this.isRefused && this.ended === undefined && this.waiting === undefined &&
+    return this.cursor !== undefined && !this.isRefused && this.sourceExit === undefined &&
+      this.waiting === undefined &&
       !this.isPulling && this.active < this.limits.concurrency
-  }
-
-  /** How many items may be in flight. */
-  private get size(): number {
-    const { concurrency, window } = this.limits
-    const { permits } = this.pool.slots.semaphore
-    return window === undefined ? Math.max(1, Math.min(concurrency, permits)) : window(permits)
   }
 
   /** Tells an adaptive pool whether the map would use more slots. One whose reader is slow would not. */
   private countStalled(): void {
     const { adaptation } = this.pool.ledger
     if (adaptation === undefined) return
-    const stalled = this.state === "reading" && this.ended === undefined && this.waiting === undefined &&
-      this.active < this.limits.concurrency && this.inFlight >= this.width && this.width < this.limits.widest &&
-      this.first?.exit === undefined
+    const stalled = this.state === "reading" && this.sourceExit === undefined && this.waiting === undefined &&
+      this.active < this.limits.concurrency && this.inFlight >= this.lastWindow &&
+      this.lastWindow < this.limits.widest &&
+      this.results.next === undefined
     if (stalled === this.stalled) return
     this.stalled = stalled
     adaptation.stalled += stalled ? 1 : -1
@@ -390,14 +356,14 @@ class Window implements JobGroup {
 
   /** Whether the map, which the pool refuses, has nothing in flight any more. */
   private get isDrained(): boolean {
-    return this.pool.gate.refuses(this) && this.inFlight === 0 && this.ended === undefined
+    return this.pool.gate.refuses(this) && this.inFlight === 0 && this.sourceExit === undefined
   }
 
   private takeItem(): unknown {
     try {
       return this.cursor?.take()
     } catch (defect) {
-      this.ended = Exit.die(defect)
+      this.sourceExit = Exit.die(defect)
       return End
     }
   }
@@ -414,7 +380,7 @@ class Window implements JobGroup {
     if (!this.pool.gate.enterUnbounded(job)) return this.stop()
     this.inFlight++
     this.active++
-    if (this.mode.ordered) this.append(job)
+    if (this.mode.ordered) this.results.append(job)
     if (job.state === "holding") this.launch(job, filler)
   }
 
@@ -456,9 +422,9 @@ class Window implements JobGroup {
     job.item = undefined
     job.exit = exit
     this.active--
-    if (!this.mode.ordered) this.append(job)
+    if (!this.mode.ordered) this.results.append(job)
     if (exit._tag === "Failure" && !this.mode.exits) {
-      this.failed ??= exit
+      this.jobFailure ??= exit
       this.stop()
     }
     this.countStalled()
@@ -467,49 +433,23 @@ class Window implements JobGroup {
     if (this.filler === undefined && this.active + 1 === this.limits.concurrency) this.scheduleFill()
   }
 
-  private append(job: MapJob): void {
-    if (this.last === undefined) this.first = job
-    else this.last.after = job
-    this.last = job
-  }
-
   /** Whether `pull` would not have to wait. */
   private get isReady(): boolean {
-    return this.pool.gate.closed || this.over !== undefined || this.isDrained || this.first?.exit !== undefined ||
-      (this.ended !== undefined && this.inFlight === 0)
-  }
-
-  /** Takes the results that are ready out of the window, up to the first failure. */
-  private take(): Array<unknown> {
-    const chunk: Array<unknown> = []
-    for (let job = this.first; job?.exit !== undefined; job = this.first) {
-      if (this.mode.exits) chunk.push(job.exit)
-      else if (job.exit._tag === "Success") chunk.push(job.exit.value)
-      else break
-      this.first = job.after
-      this.inFlight--
-      job.exit = job.after = undefined
-    }
-    if (this.first === undefined) this.last = undefined
-    return chunk
+    return this.pool.gate.isClosed || this.mapExit !== undefined || this.isDrained || this.results.next !== undefined ||
+      (this.sourceExit !== undefined && this.inFlight === 0)
   }
 
   /** The map ends this way, after the results that are ready. */
   private end(exit: Exit.Exit<void, unknown>): void {
-    this.over ??= exit
+    this.mapExit ??= exit
     this.stop()
     this.wakeReader()
   }
 
-  /** Drops the results that were not emitted, so that what outlives their jobs doesn't keep them. */
+  /** Drops the results that were not emitted. A reader that still waits for them is interrupted. */
   private discard(): void {
-    this.over ??= Exit.interrupt()
-    for (let job = this.first; job !== undefined;) {
-      const { after } = job
-      job.exit = job.after = undefined
-      job = after
-    }
-    this.first = this.last = undefined
+    this.mapExit ??= Exit.interrupt()
+    this.results.clear()
     this.inFlight = 0
     this.wakeReader()
   }

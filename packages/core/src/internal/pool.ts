@@ -81,7 +81,7 @@ export class Pool {
     this.tasks = new Tasks(Context.get(context, Scheduler.Scheduler).makeDispatcher())
     const semaphore = new Semaphore<Job>(settings.size)
     this.ledger = new Ledger(this.name, semaphore, settings.metrics ? Meter.of(this.name, context) : undefined)
-    this.changes = new Changes(this.ledger, () => this.gate.closed && semaphore.isIdle)
+    this.changes = new Changes(this.ledger, () => this.gate.isClosed && semaphore.isIdle)
     this.slots = new Slots(semaphore, this.ledger, { ...settings, clock }, () => this.onLeave())
     this.timers = new Timers(clock, context, this.tasks)
     if (settings.adaptive !== undefined) {
@@ -142,7 +142,7 @@ export class Pool {
   }
 
   readonly waitall: Effect.Effect<void> = Effect.withFiber((fiber) => {
-    if (!this.gate.closed && this.jobAround(fiber) !== undefined) {
+    if (!this.gate.isClosed && this.jobAround(fiber) !== undefined) {
       return Effect.die(
         new Error(
           `waitall of pool "${this.name}" was called inside one of the pool's own jobs: it would wait for itself`
@@ -154,7 +154,7 @@ export class Pool {
 
   /** Waits for a moment in which no slot is held and no job waits. */
   private readonly idle: Effect.Effect<void> = Effect.callback((resume) => {
-    if (this.gate.closed) return resume(this.gate.refuse)
+    if (this.gate.isClosed) return resume(this.gate.refuse)
     if (this.slots.semaphore.isIdle) return resume(Effect.void)
     const waiter = new IdleWaiter(resume)
     this.idleWaiters.push(waiter)
@@ -162,10 +162,10 @@ export class Pool {
   })
 
   resize(size: number): Effect.Effect<void, InvalidPoolSize> {
-    return Effect.suspend(() => this.gate.closed ? this.gate.refuse : checkPoolSize(size)).pipe(
+    return Effect.suspend(() => this.gate.isClosed ? this.gate.refuse : checkPoolSize(size)).pipe(
       Effect.flatMap((size) => {
         // It may have closed in the meantime.
-        if (this.gate.closed) return this.gate.refuse
+        if (this.gate.isClosed) return this.gate.refuse
         if (this.ledger.adaptation === undefined) this.setSize(size)
         else this.ledger.adaptation.resized(size)
         return Effect.void
@@ -183,7 +183,7 @@ export class Pool {
   /** Drains the pool, unless its options say otherwise or a job of its own closes it, then shuts it. */
   readonly close: Effect.Effect<void> = Effect.withFiber((fiber) => {
     if (this.drain === 0 || this.jobAround(fiber) !== undefined) return this.shut
-    this.gate.draining = true
+    this.gate.phase = "draining"
     for (const group of this.groups) group.onPoolChange()
     return Effect.andThen(this.drained, this.shut)
   })
@@ -207,16 +207,16 @@ export class Pool {
 
   /** Refuses all callers from here on, interrupts all that waits or runs, and waits for what ran. */
   private readonly shut: Effect.Effect<void> = Effect.suspend(() => {
-    this.gate.closed = true
+    this.gate.phase = "closing"
     this.ledger.adaptation?.close()
     this.wakeIdle(Effect.interrupt)
-    this.slots.refuseAll()
+    this.slots.dismissAll()
     this.changes.notify()
     for (const group of this.groups) group.onPoolChange()
     return Effect.andThen(
       this.evict,
       Effect.sync(() => {
-        this.gate.hasClosed = true
+        this.gate.phase = "closed"
         this.ledger.close()
       })
     )
@@ -243,8 +243,7 @@ export class Pool {
         if (job.state !== "holding") continue
         if (!around.has(job)) {
           pending++
-          job.onEnd ??= []
-          job.onEnd.push(countDown)
+          job.whenEnded(countDown)
         }
         try {
           job.interrupt(fiber.id)
@@ -263,7 +262,7 @@ export class Pool {
   forget(group: JobGroup): void {
     const { first } = group.jobs
     if (first === undefined) this.groups.delete(group)
-    else (first.onEnd ??= []).push(() => this.forget(group))
+    else first.whenEnded(() => this.forget(group))
   }
 
   private onLeave(): void {

@@ -51,8 +51,8 @@ export abstract class CallerJob<A, E, R> extends Job implements Task {
 
   /** Asks for a slot, waits for it, and runs the effect. The exit around it returns the slot. */
   enter(): Effect.Effect<A, E | PoolFull, R> {
-    const refusal = this.pool.gate.enter(this, this.fiber.context)
-    if (refusal !== undefined) return refusal
+    const failure = this.pool.gate.enter(this, this.fiber.context)
+    if (failure !== undefined) return failure
     if (this.state === "holding") return this.begin()
     return Effect.callback((resume) => {
       // The fiber may have yielded since it joined the queue.
@@ -84,17 +84,14 @@ export abstract class CallerJob<A, E, R> extends Job implements Task {
     return this.pool.gate.refuses(this)
   }
 
-  onGrant(): void {
+  onWaitEnd(): void {
     this.pool.tasks.enqueue(this)
   }
 
-  onRefuse(): void {
-    this.pool.tasks.enqueue(this)
-  }
-
+  /** Continues the fiber after the wait. */
   run(): void {
     this.wait?.end(this.state === "holding")
-    this.resume?.(this.following)
+    this.resume?.(this.afterWait)
   }
 
   interrupt(fiberId: number): void {
@@ -106,9 +103,9 @@ export abstract class CallerJob<A, E, R> extends Job implements Task {
   }
 
   /** What the fiber continues with after the wait. */
-  private get following(): Effect.Effect<A, E | PoolFull, R> {
-    if (this.wait?.refusal !== undefined) return Effect.fail(this.wait.refusal)
-    return this.state === "holding" && !this.pool.gate.closed ? this.begin() : Effect.interrupt
+  private get afterWait(): Effect.Effect<A, E | PoolFull, R> {
+    if (this.wait?.rejection !== undefined) return Effect.fail(this.wait.rejection)
+    return this.state === "holding" && !this.pool.gate.isClosed ? this.begin() : Effect.interrupt
   }
 }
 

@@ -43,7 +43,7 @@ export const innermost = (ref: JobRef | undefined): Job | undefined => {
   return ref?.job
 }
 
-const cameBefore = (one: Job, another: Job): boolean => one.came < another.came
+const cameBefore = (one: Job, another: Job): boolean => one.arrival < another.arrival
 
 /**
  * One job of a pool, from the moment it asks for a slot until its fiber has ended.
@@ -71,9 +71,9 @@ export abstract class Job extends Waiter {
   /** Its position in the enclosing job's `waitingInside`; -1 outside. */
   index = -1
   /** Its arrival in the queue, as a number; for a job around waiting ones, the first arrival of those. */
-  came = 0
+  arrival = 0
   /** Called in the step that ends it, when it has ended. */
-  onEnd: Array<() => void> | undefined = undefined
+  private endListeners: Array<() => void> | undefined = undefined
   readonly options: JobOptions | undefined
   /** Its claim on a key's share, from `prepare` until its slot is returned. */
   claim: Claim<Job> | undefined = undefined
@@ -109,10 +109,11 @@ export abstract class Job extends Waiter {
   abstract get isRefused(): boolean
   /** The job has got a slot or joined the queue. Called in that step. */
   onEnter(): void {}
-  /** A job that waited has got a slot. Called in that step. */
-  abstract onGrant(): void
-  /** A job that waited has left the queue without a slot: its wait says why, or the pool has closed. */
-  abstract onRefuse(): void
+  /**
+   * The wait of the job has ended: it holds a slot; or it has left the queue without one, and its wait says why unless the
+   * pool has closed. Called in that step.
+   */
+  abstract onWaitEnd(): void
   /** Interrupts the job, which holds a slot. */
   abstract interrupt(fiberId: number): void
   /** Whether the fiber runs the job. */
@@ -120,6 +121,17 @@ export abstract class Job extends Waiter {
 
   onPermit(): void {
     this.slots.onPermit(this)
+  }
+
+  /** Calls `listener` when the job has ended, in that step. */
+  whenEnded(listener: () => void): void {
+    ;(this.endListeners ??= []).push(listener)
+  }
+
+  /** The job, which held a slot, has ended. Called in that step. */
+  onEnd(): void {
+    if (this.endListeners === undefined) return
+    for (const listener of this.endListeners) listener()
   }
 }
 
@@ -190,7 +202,7 @@ export class Slots {
     if (!this.semaphore.takeIfAvailable()) return false
     const claim = this.claimOf(job)
     if (claim !== undefined) this.shares?.grant(claim, toMillis(this.now))
-    this.granted(job)
+    this.grant(job)
     return true
   }
 
@@ -221,7 +233,7 @@ export class Slots {
     job.since = this.now
     this.semaphore.wait(job)
     if (claim !== undefined) this.shares?.join(claim, toMillis(job.since - this.began))
-    this.seek(job)
+    this.waitInside(job)
     this.onDemand?.()
     this.ledger.changed()
   }
@@ -231,10 +243,10 @@ export class Slots {
     this.startStep()
     // The clock may have taken it out of the queue.
     if (job.state !== "waiting") return
-    this.unseek(job)
+    this.stopWaitingInside(job)
     job.ref.around = around
     const lender = this.lenderFor(job)
-    this.seek(job)
+    this.waitInside(job)
     if (lender !== undefined) this.lendToWaiting(lender, job)
   }
 
@@ -246,16 +258,16 @@ export class Slots {
   /** Takes a waiting job out of the queue. */
   cancel(job: Job): void {
     this.semaphore.leave(job)
-    this.dismissed(job)
+    this.dismiss(job)
   }
 
   /** Takes all waiting jobs out of the queue, from its head. */
-  refuseAll(): void {
+  dismissAll(): void {
     for (;;) {
       const job = this.semaphore.dismiss()
       if (job === undefined) return
-      this.dismissed(job)
-      job.onRefuse()
+      this.dismiss(job)
+      job.onWaitEnd()
     }
   }
 
@@ -297,43 +309,47 @@ export class Slots {
       if (claim !== undefined) this.shares?.end(claim, toMillis(this.now))
       this.semaphore.release()
     }
-    if (job.onEnd !== undefined) { for (const onEnd of job.onEnd) onEnd() }
-    this.left()
+    job.onEnd()
+    this.afterLeave()
     this.ledger.adaptation?.ended(exit, taken, free)
   }
 
   /** A job in the queue gets a slot of the pool. */
   onPermit(job: Job): void {
     if (job.claim !== undefined) this.shares?.grant(job.claim, toMillis(this.now))
-    this.granted(job)
-    job.onGrant()
+    this.grant(job)
+    job.onWaitEnd()
   }
 
-  private granted(job: Job): void {
+  /** The job has a slot from here on, its own or a borrowed one: every grant ends here. */
+  private grant(job: Job): void {
     const { now } = this
     const since = job.state === "waiting" ? job.since : now
-    if (job.state === "waiting") this.stopWaiting(job)
+    if (job.state === "waiting") this.endWait(job)
     job.state = "holding"
     job.since = now
     job.peers.push(job)
     this.ledger.start(since, now)
   }
 
-  private dismissed(job: Job): void {
+  /** The job, which has left the queue, ends without a slot. */
+  private dismiss(job: Job): void {
     if (job.claim !== undefined) this.shares?.leave(job.claim)
     job.claim = undefined
-    this.stopWaiting(job)
+    this.endWait(job)
     job.state = "ended"
     this.retire(job)
-    this.left()
+    this.afterLeave()
   }
 
-  private stopWaiting(job: Job): void {
-    this.unseek(job)
+  /** The job waits no longer, whether it got a slot or not: every wait ends here. */
+  private endWait(job: Job): void {
+    this.stopWaitingInside(job)
     job.wait?.stopTimer()
   }
 
-  private left(): void {
+  /** A job has ended or left the queue. */
+  private afterLeave(): void {
     if (this.shares !== undefined && this.semaphore.isIdle) this.shares = this.semaphore.next = undefined
     this.onLeave()
     this.onDemand?.()
@@ -346,7 +362,7 @@ export class Slots {
     lender.borrower = job
     job.lender = lender
     this.ledger.borrowed++
-    this.granted(job)
+    this.grant(job)
   }
 
   /** Lends the slot, which its job has back, to the first of the jobs that wait inside that job. */
@@ -360,24 +376,24 @@ export class Slots {
     this.semaphore.leave(job)
     if (job.claim !== undefined) this.shares?.leave(job.claim)
     this.lend(lender, job)
-    job.onGrant()
+    job.onWaitEnd()
   }
 
   /** From here on the job waits inside all jobs around it. */
-  private seek(job: Job): void {
-    job.came = ++this.arrivals
+  private waitInside(job: Job): void {
+    job.arrival = ++this.arrivals
     for (let inner = job, around = inner.enclosing; around !== undefined; inner = around, around = inner.enclosing) {
       const waiting = around.waitingInside ??= new Heap<Job>(cameBefore)
       const isFirst = waiting.first === undefined
       waiting.push(inner)
       // It came after the jobs that wait there already.
       if (!isFirst) return
-      around.came = job.came
+      around.arrival = job.arrival
     }
   }
 
   /** The job no longer waits inside the jobs around it. */
-  private unseek(job: Job): void {
+  private stopWaitingInside(job: Job): void {
     let inner = job
     let around = inner.enclosing
     for (; around !== undefined; inner = around, around = inner.enclosing) {
@@ -386,9 +402,9 @@ export class Slots {
     }
     // From there on outwards, the first arrival may be another one now.
     for (; around !== undefined; around = around.enclosing) {
-      const came = around.waitingInside?.first?.came
-      if (came === undefined || came === around.came) return
-      around.came = came
+      const arrival = around.waitingInside?.first?.arrival
+      if (arrival === undefined || arrival === around.arrival) return
+      around.arrival = arrival
       around.enclosing?.waitingInside?.moved(around)
     }
   }

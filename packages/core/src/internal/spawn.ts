@@ -106,16 +106,16 @@ export class SpawnJob<A, E> extends Job implements Task {
    * what an interruption of the spawner runs.
    */
   enter(resume: Resume<A, E>): Effect.Effect<void> | void {
-    let refusal
+    let failure
     try {
-      refusal = this.pool.gate.enter(this, this.context)
+      failure = this.pool.gate.enter(this, this.context)
     } catch (defect) {
       this.withdraw()
       return resume(Effect.die(defect))
     }
-    if (refusal !== undefined) return resume(refusal)
+    if (failure !== undefined) return resume(failure)
     // A function of the user's, called on the way, may have closed the pool; or the time is up already.
-    if (this.state === "ended") return resume(this.refusal)
+    if (this.state === "ended") return resume(this.dismissal)
     if (this.state === "holding") {
       this.deliver(resume)
       this.pool.tasks.enqueue(this)
@@ -129,15 +129,12 @@ export class SpawnJob<A, E> extends Job implements Task {
     this.listener?.onEnter()
   }
 
-  onGrant(): void {
+  onWaitEnd(): void {
+    if (this.state === "ended") this.listener?.onDrop()
     this.pool.tasks.enqueue(this)
   }
 
-  onRefuse(): void {
-    this.listener?.onDrop()
-    this.pool.tasks.enqueue(this)
-  }
-
+  /** Continues the spawner after the wait, and begins the job. */
   run(): void {
     this.wait?.end(this.state === "holding")
     const { resume } = this
@@ -147,7 +144,7 @@ export class SpawnJob<A, E> extends Job implements Task {
     try {
       resume?.(Effect.callback((resume) => {
         if (this.state === "holding") this.deliver(resume)
-        else resume(this.refusal)
+        else resume(this.dismissal)
       }))
     } finally {
       this.begin()
@@ -155,15 +152,15 @@ export class SpawnJob<A, E> extends Job implements Task {
   }
 
   /** How the call ends if the job never starts. */
-  private get refusal(): Effect.Effect<never, PoolFull> {
-    return this.wait?.refusal === undefined ? Effect.interrupt : Effect.fail(this.wait.refusal)
+  private get dismissal(): Effect.Effect<never, PoolFull> {
+    return this.wait?.rejection === undefined ? Effect.interrupt : Effect.fail(this.wait.rejection)
   }
 
   /** Takes the job out of the queue, if it is there, and interrupts its spawner's wait. */
   withdraw(): void {
     if (this.state !== "waiting") return
     this.slots.cancel(this)
-    this.onRefuse()
+    this.onWaitEnd()
   }
 
   interrupt(fiberId: number): void {
@@ -186,7 +183,7 @@ export class SpawnJob<A, E> extends Job implements Task {
   private deliver(resume: Resume<A, E>): void {
     this.onLoan = this.lender !== undefined
     const fiber = this.launch()
-    if (this.onLoan) this.whenEnded(() => resume(Effect.succeed(fiber)))
+    if (this.onLoan) this.afterEnd(() => resume(Effect.succeed(fiber)))
     else resume(Effect.succeed(fiber))
   }
 
@@ -200,15 +197,15 @@ export class SpawnJob<A, E> extends Job implements Task {
       this.interrupt(fiberId)
     } else if (this.state === "holding" && fiber !== undefined && this.onLoan) {
       this.pool.tasks.schedule(() => fiber.interruptUnsafe(fiberId))
-      return Effect.callback<void>((resume) => this.whenEnded(() => resume(Effect.void)))
+      return Effect.callback<void>((resume) => this.afterEnd(() => resume(Effect.void)))
     }
     return Effect.void
   }
 
   /** Calls `then` after the job has ended, in a turn of its own, since the spawner is a level of nesting further out. */
-  private whenEnded(then: () => void): void {
+  private afterEnd(then: () => void): void {
     if (this.state === "ended") this.pool.tasks.schedule(then)
-    else (this.onEnd ??= []).push(() => this.pool.tasks.schedule(then))
+    else this.whenEnded(() => this.pool.tasks.schedule(then))
   }
 }
 

@@ -121,7 +121,7 @@ class ScopedJob extends CallerJob<ScopedJob, never, never> {
       if (around === this) return Effect.void
       return Effect.callback<void>((resume) => {
         if (this.state !== "holding") return resume(Effect.void)
-        ;(this.onEnd ??= []).push(() => this.pool.tasks.schedule(() => resume(Effect.void)))
+        this.whenEnded(() => this.pool.tasks.schedule(() => resume(Effect.void)))
       })
     })
 

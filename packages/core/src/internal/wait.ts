@@ -1,5 +1,5 @@
 /**
- * One wait for a slot, where something bounds it or shows it: its timer, its refusal, its span.
+ * One wait for a slot, where something bounds it or shows it: its timer, its rejection, its span.
  */
 import { Clock, Context, Effect, Exit, References } from "effect"
 import type { PoolFull } from "../Admission.ts"
@@ -12,7 +12,7 @@ export class Wait {
   /** Ends the wait in time. */
   timer: Timer | undefined = undefined
   /** Why the caller was rejected. */
-  refusal: PoolFull | undefined = undefined
+  rejection: PoolFull | undefined = undefined
   private endSpan: EndSpan | undefined
 
   constructor(endSpan?: EndSpan) {
@@ -20,8 +20,8 @@ export class Wait {
   }
 
   /** The wait ends before it has begun: the queue is full. */
-  reject(refusal: PoolFull): void {
-    this.refusal = refusal
+  reject(rejection: PoolFull): void {
+    this.rejection = rejection
     this.end(false)
   }
 
@@ -33,7 +33,7 @@ export class Wait {
   end(isGranted: boolean): void {
     const { endSpan } = this
     this.endSpan = undefined
-    endSpan?.(isGranted ? Exit.void : this.refusal === undefined ? Exit.interrupt() : Exit.fail(this.refusal))
+    endSpan?.(isGranted ? Exit.void : this.rejection === undefined ? Exit.interrupt() : Exit.fail(this.rejection))
   }
 }
 

@@ -8,7 +8,7 @@ import { openDatabase } from "./import-database.ts"
 import { ImportError, readRows, type Row } from "./import-rows.ts"
 
 /**
- * Checks rows, so many in a batch, and writes the batches in their order. No more batches are in hand than the pool has
+ * Checks rows, so many in a batch, and writes the batches in their order. No more batches are in flight than the pool has
  * slots, in addition to one that is written and what the parser returns at a time: a slow disk slows down the reading.
  */
 export const importRows = <E, R, E2, R2>(
