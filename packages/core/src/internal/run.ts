@@ -94,14 +94,6 @@ export abstract class CallerJob<A, E, R> extends Job implements Task {
     this.resume?.(this.afterWait)
   }
 
-  interrupt(fiberId: number): void {
-    this.fiber.interruptUnsafe(fiberId)
-  }
-
-  isRunBy(fiber: object): boolean {
-    return fiber === this.fiber
-  }
-
   /** What the fiber continues with after the wait. */
   private get afterWait(): Effect.Effect<A, E | PoolFull, R> {
     if (this.wait?.rejection !== undefined) return Effect.fail(this.wait.rejection)
@@ -132,5 +124,13 @@ class RunJob<A, E, R> extends CallerJob<A, E, R> {
     this.leaveFiber()
     if (this.state === "holding") this.slots.end(this, exit)
     return this.mustYield ? Effect.yieldNow : undefined
+  }
+
+  interrupt(fiberId: number): void {
+    this.fiber.interruptUnsafe(fiberId)
+  }
+
+  isRunBy(fiber: object): boolean {
+    return fiber === this.fiber
   }
 }

@@ -126,11 +126,11 @@ class ScopedJob extends CallerJob<ScopedJob, never, never> {
     })
 
   /** The pool closes: interrupts what runs within and returns the slot, without waiting for the scope. */
-  override interrupt(fiberId: number): void {
+  interrupt(fiberId: number): void {
     this.stop(Exit.interrupt(fiberId), fiberId)
   }
 
-  override isRunBy(fiber: object): boolean {
+  isRunBy(fiber: object): boolean {
     return this.fibers.some((one) => one === fiber)
   }
 
