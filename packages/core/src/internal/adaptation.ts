@@ -4,12 +4,12 @@
 import { Cause, Clock, Context, Duration, Effect, type Exit } from "effect"
 import { AdaptiveStats, type Verdict, verdictOf } from "../AdaptiveSize.ts"
 import { PoolFull } from "../Admission.ts"
-import { type Bounds, Elasticity } from "./elasticity.ts"
+import { Elasticity, type SizeBounds } from "./elasticity.ts"
 import { toMillis, toSeconds } from "./time.ts"
 import type { Timer, Timers } from "./timers.ts"
 
 /** What makes a pool adaptive. */
-export interface AdaptiveSettings extends Bounds {
+export interface AdaptiveSettings extends SizeBounds {
   readonly classify: ((exit: Exit.Exit<unknown, unknown>) => Verdict) | undefined
 }
 

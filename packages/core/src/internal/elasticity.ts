@@ -11,7 +11,7 @@ import { clamp, Fit, weightOf } from "./fit.ts"
 import { Latencies } from "./latencies.ts"
 
 /** What the controller has to keep to. */
-export interface Bounds {
+export interface SizeBounds {
   readonly min: number
   readonly max: number
   /** The mean time in the slot that the size must not drive beyond; `Infinity` where there is none. */
@@ -78,7 +78,7 @@ export class Elasticity {
   /** The size at which the backend was last overloaded. */
   ceiling: number | undefined = undefined
   cuts = 0
-  private readonly bounds: Bounds
+  private readonly bounds: SizeBounds
   /** The size around which the legs go. */
   private centre: number
   private fit = new Fit(Sought)
@@ -111,7 +111,7 @@ export class Elasticity {
   private taken = 0
   private spare = 0
 
-  constructor(start: number, bounds: Bounds) {
+  constructor(start: number, bounds: SizeBounds) {
     this.bounds = bounds
     this.size = this.centre = start
     this.skip = start

@@ -13,7 +13,7 @@ import type { Timers } from "./timers.ts"
 import { beginSpan, Wait } from "./wait.ts"
 
 /** What bounds and shows the waits of a pool. Times are in milliseconds, `Infinity` where there is no bound. */
-export interface Bounds {
+export interface WaitBounds {
   readonly name: string
   readonly maxWaiting: (size: number) => number
   readonly maxWait: number
@@ -27,13 +27,13 @@ export class Gate {
    */
   phase: "open" | "draining" | "closing" | "closed" = "open"
   private hasWarned = false
-  private readonly bounds: Bounds
+  private readonly bounds: WaitBounds
   private readonly slots: Slots
   private readonly ledger: Ledger
   private readonly timers: Timers
   private readonly slowWait: SlowWait | undefined
 
-  constructor(bounds: Bounds, slots: Slots, ledger: Ledger, timers: Timers, slowWait: SlowWait | undefined) {
+  constructor(bounds: WaitBounds, slots: Slots, ledger: Ledger, timers: Timers, slowWait: SlowWait | undefined) {
     this.bounds = bounds
     this.slots = slots
     this.ledger = ledger

@@ -6,7 +6,7 @@ import type { KeyStats } from "../KeyStats.ts"
 import { checkPoolSize, type InvalidPoolSize } from "../PoolSize.ts"
 import { Adaptation, type AdaptiveSettings } from "./adaptation.ts"
 import { Changes } from "./changes.ts"
-import { type Bounds, Gate } from "./gate.ts"
+import { Gate, type WaitBounds } from "./gate.ts"
 import { Ledger } from "./ledger.ts"
 import { LinkedList, Node } from "./linked-list.ts"
 import { Meter } from "./meter.ts"
@@ -24,7 +24,7 @@ export interface JobGroup {
 }
 
 /** What a pool is made of. Times are in milliseconds, `Infinity` where there is no bound. */
-export interface Settings extends Bounds, Omit<Ranking, "clock"> {
+export interface Settings extends WaitBounds, Omit<Ranking, "clock"> {
   readonly size: number
   /** How long a close lets jobs finish. */
   readonly drain: number

@@ -2,10 +2,10 @@
  * The controller of adaptive size, on made-up legs.
  */
 import { describe, expect, it } from "vitest"
-import { type Bounds, Elasticity, type Leg } from "../../src/internal/elasticity.ts"
+import { Elasticity, type Leg, type SizeBounds } from "../../src/internal/elasticity.ts"
 import { randomOf } from "./simulation.ts"
 
-const free: Bounds = { min: 1, max: 1000, target: Infinity }
+const free: SizeBounds = { min: 1, max: 1000, target: Infinity }
 
 /** A backend: goodput and latency at a size, and the share of overloads. */
 interface Curve {
@@ -40,7 +40,7 @@ const legs = (elasticity: Elasticity, count: number, curve: Curve, leg?: (size: 
   })
 
 /** A search whose start has ended with this size as its centre: so many jobs leave no doubt. */
-const steady = (size: number, bounds: Partial<Bounds> = {}): Elasticity => {
+const steady = (size: number, bounds: Partial<SizeBounds> = {}): Elasticity => {
   const elasticity = new Elasticity(size, { ...free, ...bounds })
   const goodput = size
   legs(elasticity, 2, workers(size), () => ({ ends: 1e6, successes: 1e6, seconds: 1e6 / goodput, taken: goodput }))
