@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, Clock, Deferred, type Duration, Effect, Exit, Fiber, Schema, Scope, Stream } from "effect"
+import { Cause, Clock, Effect, Exit, Fiber, Schema, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { GreenPile, GreenPool, type GreenPoolOptions, InvalidPoolSize, PoolFull } from "../src/index.ts"
 import { counters, expectEmpty } from "./support/counters.ts"
@@ -26,7 +26,7 @@ describe.each([0, 1, 3])("a queue of at most 2 at a pool of size %i", (size) => 
       for (let i = 0; i < size + 2; i++) yield* forkNow(pool.run(stage.job(`${i}`)))
       const full = queueFull(size, 2)
       expect(yield* Effect.flip(pool.run(stage.job("a")))).toEqual(full)
-      expect(yield* Effect.flip(pool.spawn(stage.job("b")))).toEqual(full)
+      expect(yield* Effect.flip(pool.run(stage.job("a"), { maxWait: "1 hour" }))).toEqual(full)
       expect(yield* Effect.flip(pool.spawnN(stage.job("c")))).toEqual(full)
       expect(yield* rejected(pool)).toBe(3)
       expect(yield* counters(pool)).toEqual({ free: 0, running: size, waiting: 2, borrowed: 0 })
@@ -42,28 +42,20 @@ describe.each([0, 1, 3])("a queue of at most 2 at a pool of size %i", (size) => 
 })
 
 describe("maxWaiting", () => {
-  it.effect("of 0 lets in only who gets a slot at once", () =>
+  it.effect.each<readonly [string, GreenPoolOptions["maxWaiting"] & {}, ReadonlyArray<readonly [number, number]>]>([
+    ["of 0 lets in only who gets a slot at once", 0, [[0, 0], [1, 0]]],
+    ["as a function is asked for the size of the moment", (size) => 2 * size, [[0, 0], [1, 2], [2, 4]]],
+    ["that is a fraction lets in no more than it allows", (size) => 1.5 * size, [[0, 0], [1, 1], [2, 3]]]
+  ])("%s", ([, maxWaiting, rows]) =>
     Effect.gen(function*() {
-      const pool = yield* makeBounded({ size: 1, maxWaiting: 0 })
-      expect(yield* pool.run(Effect.succeed(1))).toBe(1)
-      const fiber = yield* forkNow(pool.run(Effect.never))
-      expect(yield* Effect.flip(pool.run(Effect.void))).toEqual(queueFull(1, 0))
-      yield* Fiber.interrupt(fiber)
-      expect(yield* pool.run(Effect.succeed(2))).toBe(2)
-    }))
-
-  it.effect("as a function is asked for the size of the moment", () =>
-    Effect.gen(function*() {
-      const pool = yield* makeBounded({ size: 0, maxWaiting: (size) => 2 * size })
-      expect(yield* Effect.flip(pool.run(Effect.void))).toEqual(queueFull(0, 0))
-      yield* pool.resize(1)
-      for (let i = 0; i < 3; i++) yield* forkNow(pool.run(Effect.never))
-      expect(yield* Effect.flip(pool.run(Effect.void))).toEqual(queueFull(1, 2))
-      yield* pool.resize(2)
-      yield* forkNow(pool.run(Effect.never))
-      yield* forkNow(pool.run(Effect.never))
-      yield* forkNow(pool.run(Effect.never))
-      expect(yield* Effect.flip(pool.run(Effect.void))).toEqual(queueFull(2, 4))
+      const pool = yield* makeBounded({ size: 0, maxWaiting })
+      for (const [size, allowed] of rows) {
+        yield* pool.resize(size)
+        const { running, waiting } = yield* counters(pool)
+        for (let more = size + allowed - running - waiting; more > 0; more--) yield* forkNow(pool.run(Effect.never))
+        expect(yield* counters(pool)).toEqual({ free: 0, running: size, waiting: allowed, borrowed: 0 })
+        expect(yield* Effect.flip(pool.run(Effect.void))).toEqual(queueFull(size, allowed))
+      }
     }))
 
   it.effect("as a function that frees a slot leaves nobody in the queue beside it, and rejects nobody", () =>
@@ -122,15 +114,6 @@ describe("maxWaiting", () => {
           return 1
         }
       })
-      expect(yield* Effect.flip(pool.run(Effect.void))).toEqual(queueFull(0, 1))
-    }))
-
-  it.effect("that is a fraction lets in no more than it allows", () =>
-    Effect.gen(function*() {
-      const pool = yield* makeBounded({ size: 1, maxWaiting: (size) => 1.5 * size })
-      for (let i = 0; i < 2; i++) yield* forkNow(pool.run(Effect.never))
-      expect(yield* Effect.flip(pool.run(Effect.void))).toEqual(queueFull(1, 1))
-      yield* pool.resize(0)
       expect(yield* Effect.flip(pool.run(Effect.void))).toEqual(queueFull(0, 1))
     }))
 
@@ -244,63 +227,35 @@ describe("maxWait", () => {
       expect(yield* Fiber.join(b)).toBe("b")
     }))
 
-  it.effect("of a call is instead of the pool's, shorter or longer", () =>
+  it.effect("of a call is instead of the pool's, shorter or longer, in whichever order they came", () =>
     Effect.gen(function*() {
       const pool = yield* makeBounded({ size: 1, maxWait: 1000 })
       yield* forkNow(pool.run(Effect.never))
-      const short = yield* forkNow(Effect.exit(pool.run(Effect.void, { maxWait: 10 })))
-      const long = yield* forkNow(Effect.exit(pool.run(Effect.void, { maxWait: "1 minute" })))
-      const unbounded = yield* forkNow(Effect.exit(pool.run(Effect.void, { maxWait: Infinity })))
+      const long = yield* forkNow(pool.run(Effect.void, { maxWait: "1 minute" }))
+      const unbounded = yield* forkNow(pool.run(Effect.void, { maxWait: Infinity }))
+      const short = yield* forkNow(pool.run(Effect.void, { maxWait: 10 }))
       yield* TestClock.adjust(10)
-      expect(yield* Fiber.join(short)).toEqual(Exit.fail(timedOut(1, 2)))
+      expect(short.pollUnsafe()).toEqual(Exit.fail(timedOut(1, 2)))
       yield* TestClock.adjust("59 seconds")
       expect(long.pollUnsafe()).toBeUndefined()
       yield* TestClock.adjust("1 second")
-      expect(yield* Fiber.join(long)).toEqual(Exit.fail(timedOut(1, 1)))
+      expect(long.pollUnsafe()).toEqual(Exit.fail(timedOut(1, 1)))
       yield* TestClock.adjust("1 day")
       expect(unbounded.pollUnsafe()).toBeUndefined()
       expect(yield* counters(pool)).toEqual({ free: 0, running: 1, waiting: 1, borrowed: 0 })
     }))
 
-  it.effect("can be told to each kind of call", () =>
-    Effect.gen(function*() {
-      const pool = yield* makeBounded({ size: 0 })
-      const pile = yield* GreenPile.make<void, never, PoolFull>(pool)
-      const asked = { maxWait: 0 }
-      expect(yield* Effect.flip(pool.run(Effect.void, asked))).toEqual(timedOut(0, 0))
-      expect(yield* Effect.flip(pool.spawn(Effect.void, asked))).toEqual(timedOut(0, 0))
-      expect(yield* Effect.flip(pool.spawnN(Effect.void, asked))).toEqual(timedOut(0, 0))
-      expect(yield* Effect.flip(pile.spawn(Effect.void, asked))).toEqual(timedOut(0, 0))
-    }))
-
-  it.effect("of less than zero, as what is left of a time that is over, is a slot at once or none", () =>
-    Effect.gen(function*() {
-      const pool = yield* makeBounded({ size: 1 })
-      expect(yield* pool.run(Effect.succeed(1), { maxWait: -5 })).toBe(1)
-      yield* pool.resize(0)
-      expect(yield* Effect.flip(pool.run(Effect.void, { maxWait: -5 }))).toEqual(timedOut(0, 0))
-    }))
-
-  it.effect("of one who came later may end sooner", () =>
-    Effect.gen(function*() {
-      const pool = yield* makeBounded({ size: 0, maxWait: "1 hour" })
-      const long = yield* forkNow(Effect.exit(pool.run(Effect.void)))
-      const short = yield* forkNow(Effect.exit(pool.run(Effect.void, { maxWait: 10 })))
-      yield* TestClock.adjust(10)
-      expect(short.pollUnsafe()).toEqual(Exit.succeed(Exit.fail(timedOut(0, 1))))
-      expect(long.pollUnsafe()).toBeUndefined()
-      yield* TestClock.adjust("1 hour")
-      expect(yield* Fiber.join(long)).toEqual(Exit.fail(timedOut(0, 0)))
-    }))
-
-  it.effect("of zero is a slot at once, its own or a borrowed one, or none", () =>
-    Effect.gen(function*() {
-      const pool = yield* makeBounded({ size: 1, maxWait: 0, maxWaiting: 0 })
-      expect(yield* pool.run(pool.run(Effect.succeed(1), { maxWait: 0 }))).toBe(1)
-      yield* forkNow(pool.run(Effect.never))
-      expect(yield* Effect.flip(pool.run(Effect.void))).toEqual(timedOut(1, 0))
-      expect(yield* Effect.flip(pool.spawn(Effect.void, { maxWait: "0 millis" }))).toEqual(timedOut(1, 0))
-    }))
+  it.effect.each([0, -5])(
+    "of %i ms in a call is a slot at once, its own or a borrowed one, or none",
+    (maxWait) =>
+      Effect.gen(function*() {
+        const pool = yield* makeBounded({ size: 1, maxWait: 0, maxWaiting: 0 })
+        expect(yield* pool.run(pool.run(Effect.succeed(1), { maxWait }))).toBe(1)
+        yield* forkNow(pool.run(Effect.never))
+        expect(yield* Effect.flip(pool.run(Effect.void))).toEqual(timedOut(1, 0))
+        expect(yield* Effect.flip(pool.spawn(Effect.void, { maxWait }))).toEqual(timedOut(1, 0))
+      })
+  )
 
   it.effect("of the pool does not bound maps and nested jobs, but that of a call does", () =>
     Effect.gen(function*() {
@@ -355,32 +310,20 @@ describe("maxWait", () => {
       expect(clock.sleepers).toBe(0)
     }))
 
-  it.effect("sleeps once for all who wait", () =>
+  it.effect("sleeps once for all who wait, and rejects them in the order in which they came", () =>
     Effect.gen(function*() {
       const clock = yield* countSleepers
       const pool = yield* Effect.provideService(makeBounded({ size: 0, maxWait: 1000 }), Clock.Clock, clock)
-      const fibers = yield* Effect.forEach(
-        Array.from({ length: 100 }),
-        () => forkNow(Effect.exit(pool.run(Effect.void)))
-      )
-      expect([clock.sleeps, clock.sleepers]).toEqual([1, 1])
-      yield* TestClock.adjust(1000)
-      for (const fiber of fibers) expect(Exit.isFailure(yield* Fiber.join(fiber))).toBe(true)
-      expect(yield* rejected(pool)).toBe(100)
-      expect(clock.sleepers).toBe(0)
-    }))
-
-  it.effect("rejects any number at one time, in the order in which they came", () =>
-    Effect.gen(function*() {
-      const pool = yield* makeBounded({ size: 0, maxWait: 1000 })
       const left: Array<number> = []
       const numbers = Array.from({ length: 5000 }, (_, i) => i)
       yield* Effect.forEach(
         numbers,
         (i) => forkNow(Effect.ensuring(Effect.ignore(pool.run(Effect.void)), Effect.sync(() => left.push(i))))
       )
+      expect([clock.sleeps, clock.sleepers]).toEqual([1, 1])
       yield* TestClock.adjust(1000)
       expect(left).toEqual(numbers)
+      expect([clock.sleepers, yield* rejected(pool)]).toEqual([0, 5000])
       yield* expectEmpty(pool)
     }))
 
@@ -406,64 +349,26 @@ describe("maxWait", () => {
     }))
 })
 
-describe("PoolFull", () => {
-  it("survives JSON, and says what was full (semantic 23, surface)", () => {
-    const error = new PoolFull({ reason: "QueueFull", pool: "api", size: 3, waiting: 7 })
-    expect(error.message).toBe("Pool \"api\" rejected a call: its queue is full (size 3, waiting 7)")
-    expect(timedOut(1, 0).message).toBe(
-      "Pool \"default\" rejected a call: no slot became free in time (size 1, waiting 0)"
-    )
-    const json = JSON.stringify(Schema.encodeSync(PoolFull)(error))
-    const decoded = Schema.decodeSync(PoolFull)(JSON.parse(json))
-    expect(decoded).toBeInstanceOf(PoolFull)
-    expect(decoded).toEqual(error)
-  })
-
-  it.effect("is caught by its tag", () =>
-    Effect.gen(function*() {
-      const pool = yield* makeBounded({ size: 0, maxWaiting: 0 })
-      const reason = pool.run(Effect.void).pipe(
-        Effect.as("ran"),
-        Effect.catchTag("PoolFull", ({ reason }) => Effect.succeed(reason))
-      )
-      expect(yield* reason).toBe("QueueFull")
-    }))
+it("PoolFull survives JSON, and says what was full", () => {
+  const error = new PoolFull({ reason: "QueueFull", pool: "api", size: 3, waiting: 7 })
+  expect(error.message).toBe("Pool \"api\" rejected a call: its queue is full (size 3, waiting 7)")
+  expect(timedOut(1, 0).message).toBe(
+    "Pool \"default\" rejected a call: no slot became free in time (size 1, waiting 0)"
+  )
+  const json = JSON.stringify(Schema.encodeSync(PoolFull)(error))
+  const decoded = Schema.decodeSync(PoolFull)(JSON.parse(json))
+  expect(decoded).toBeInstanceOf(PoolFull)
+  expect(decoded).toEqual(error)
 })
 
-class Bounded extends GreenPool.Service<Bounded>()("test/Bounded", { size: 1, maxWaiting: 0 }) {}
-
-describe("the statics of a bounded key", () => {
-  it.effect("take options first or last", () =>
-    Effect.gen(function*() {
-      const started = yield* Deferred.make<void>()
-      expect(yield* Effect.succeed(1).pipe(Bounded.run({ key: "k" }))).toBe(1)
-      expect(yield* Bounded.run(Effect.succeed(2), { priority: 1 })).toBe(2)
-      yield* Bounded.spawn({ key: "k" })(Effect.andThen(Deferred.succeed(started, undefined), Effect.never))
-      yield* Deferred.await(started)
-      expect((yield* Effect.flip(Effect.void.pipe(Bounded.run))).pool).toBe("test/Bounded")
-      expect((yield* Effect.flip(Bounded.spawnN(Effect.void))).reason).toBe("QueueFull")
-      expect((yield* Effect.flip(Effect.void.pipe(Bounded.run({ maxWait: 0 })))).reason).toBe("WaitTimeout")
-      expect((yield* Effect.flip(Bounded.run(Effect.void, { maxWait: 0 }))).reason).toBe("WaitTimeout")
-    }).pipe(Effect.provide(Bounded.layer)))
-
-  it.effect("are not those of the common key, which takes no bounds", () =>
-    Effect.gen(function*() {
-      const options: GreenPoolOptions = { maxWaiting: 3 }
+it.effect("the common key takes no bounds", () =>
+  Effect.gen(function*() {
+    const wrong: ReadonlyArray<GreenPoolOptions> = [{ maxWaiting: 3 }, { maxWait: 3 }]
+    for (const options of wrong) {
       const exit = yield* Effect.exit(Effect.provide(GreenPool.size, GreenPool.layer(options)))
       expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(TypeError)
-      const timed: GreenPoolOptions = { maxWait: 3 }
-      const other = yield* Effect.exit(Effect.provide(GreenPool.size, GreenPool.layer(timed)))
-      expect(Exit.isFailure(other) && Cause.squash(other.cause)).toBeInstanceOf(TypeError)
-    }))
-})
-
-describe("maxWaiting and maxWait", () => {
-  it.effect("both bound a call that brings a maxWait of its own", () =>
-    Effect.gen(function*() {
-      const pool = yield* makeBounded({ size: 0, maxWaiting: 0 })
-      expect(yield* Effect.flip(pool.run(Effect.void, { maxWait: "1 hour" }))).toEqual(queueFull(0, 0))
-    }))
-})
+    }
+  }))
 
 describe("a clock that is late already when a call begins to wait", () => {
   const waits: Record<string, (pool: GreenPool<PoolFull>) => Effect.Effect<unknown, unknown, Scope.Scope>> = {
@@ -473,32 +378,25 @@ describe("a clock that is late already when a call begins to wait", () => {
     takeScoped: (pool) => pool.takeScoped()
   }
 
-  it.effect.each(Object.keys(waits))("rejects %s like one that comes later", (verb) =>
+  it.effect.each(Object.entries(waits))("rejects %s like one that comes later", ([, wait]) =>
     Effect.gen(function*() {
       const pool = yield* makeBounded({ size: 0, maxWait: 10 })
-      expect(yield* Effect.flip(waits[verb]?.(pool) ?? Effect.die(verb))).toEqual(timedOut(0, 0))
+      expect(yield* Effect.flip(wait(pool))).toEqual(timedOut(0, 0))
     }).pipe(Effect.provideServiceEffect(
       Clock.Clock,
       Clock.clockWith((clock) => Effect.succeed({ ...clock, sleep: () => Effect.void }))
     )))
 
-  it.effect.each(Object.keys(waits))(
+  it.effect.each(Object.entries(waits))(
     "or that throws leaves no job of %s in the queue",
-    (verb) =>
+    ([, wait]) =>
       Effect.gen(function*() {
-        let isBroken = false
-        const clock = yield* Clock.clockWith((clock) =>
-          Effect.succeed({
-            ...clock,
-            sleep: (duration: Duration.Duration) => {
-              if (isBroken) throw new Error("broken")
-              return clock.sleep(duration)
-            }
-          })
-        )
+        const clock = yield* Clock.clockWith((clock) => Effect.succeed({ ...clock }))
         const pool = yield* Effect.provideService(makeBounded({ size: 0, maxWait: 10 }), Clock.Clock, clock)
-        isBroken = true
-        expect(Exit.hasDies(yield* Effect.exit(waits[verb]?.(pool) ?? Effect.void))).toBe(true)
+        clock.sleep = () => {
+          throw new Error("broken")
+        }
+        expect(Exit.hasDies(yield* Effect.exit(wait(pool)))).toBe(true)
         yield* expectEmpty(pool)
       })
   )

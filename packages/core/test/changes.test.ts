@@ -1,12 +1,10 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Scope, Stream } from "effect"
+import { Deferred, Effect, Equal, Exit, Fiber, Scope, Stream } from "effect"
 import { toInternal } from "../src/GreenPool.ts"
 import { GreenPool, type PoolFull, type PoolStats } from "../src/index.ts"
 import { expectConsistent } from "./support/counters.ts"
 import { forkNow } from "./support/forkNow.ts"
 import { makePool } from "./support/makePool.ts"
-import { Reader } from "./support/reader.ts"
-import { openSizes } from "./support/sizes.ts"
 import { Stage } from "./support/stage.ts"
 import { atRest, until } from "./support/turns.ts"
 import { World } from "./support/world.ts"
@@ -27,22 +25,15 @@ const makeSynchronously = (size: number) =>
 const isListening = (pool: GreenPool<PoolFull>) => toInternal(pool).ledger.onChange !== undefined
 
 describe("changes", () => {
-  it.effect("starts with the present, each time it is run", () =>
+  it.effect("starts with the present, each time it is run, also of a key in the context", () =>
     Effect.gen(function*() {
-      const pool = yield* makePool(2)
-      expect(yield* Stream.runHead(pool.changes)).toMatchObject({ value: { size: 2, running: 0 } })
+      const pool = yield* GreenPool
+      expect(yield* Stream.runHead(pool.changes)).toMatchObject({ value: { size: 7, running: 0 } })
       yield* forkNow(pool.run(Effect.never))
-      const [first] = yield* Stream.runCollect(Stream.take(pool.changes, 1))
+      const [first] = yield* Stream.runCollect(Stream.take(GreenPool.changes, 1))
       expect(first).toEqual(yield* pool.stats)
       expect(first?.running).toBe(1)
-    }))
-
-  it.effect("of a key in the context are those of its pool", () =>
-    Effect.gen(function*() {
-      const states = yield* Stream.runCollect(Stream.take(GreenPool.changes, 1))
-      expect(states.map(({ size }) => size)).toEqual([7])
     }).pipe(Effect.provide(GreenPool.layer({ size: 7 }))))
-
   it.effect("gives every state that the pool comes to rest in, each consistent", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
@@ -219,37 +210,28 @@ describe.each(Object.entries(happenings))("changes tells of %s", (_, happening) 
     }))
 })
 
-describe.each(openSizes)("changes of a pool of size %i that closes", (size) => {
-  it.effect("ends with the last state", () =>
-    Effect.gen(function*() {
-      const scope = yield* Scope.make()
-      const pool = yield* GreenPool.make({ size }).pipe(Effect.provideService(Scope.Scope, scope))
-      for (let i = 0; i < size + 1; i++) yield* forkNow(pool.run(Effect.ensuring(Effect.never, Effect.yieldNow)))
-      const { fiber, states } = yield* read(pool)
-      yield* Scope.close(scope, Exit.void)
-      yield* Fiber.join(fiber)
-      const last = yield* pool.stats
-      expect(states.at(-1)).toEqual(last)
-      expect(last).toMatchObject({ running: 0, waiting: 0, interrupted: size })
-      expect(yield* Stream.runCollect(pool.changes)).toEqual([last])
-    }))
-})
-
 describe("changes of a pool that closes", () => {
-  it.effect("does not repeat a state that a reader knows already", () =>
+  it.effect("ends with the last state, once, and starts with it from then on", () =>
     Effect.gen(function*() {
-      const scope = yield* Scope.make()
-      const pool = yield* GreenPool.make({ size: 1 }).pipe(Effect.provideService(Scope.Scope, scope))
-      const { fiber, states } = yield* read(pool)
-      yield* Scope.close(scope, Exit.void)
-      yield* Fiber.join(fiber)
-      expect(states).toEqual([yield* pool.stats])
+      for (const callers of [0, 1, 3]) {
+        const scope = yield* Scope.make()
+        const pool = yield* Scope.provide(makePool(2), scope)
+        for (let i = 0; i < callers; i++) yield* forkNow(pool.run(Effect.ensuring(Effect.never, Effect.yieldNow)))
+        const { fiber, states } = yield* read(pool)
+        yield* Scope.close(scope, Exit.void)
+        yield* Fiber.join(fiber)
+        const last = yield* pool.stats
+        expect(last).toMatchObject({ running: 0, waiting: 0, interrupted: Math.min(2, callers) })
+        expect(states.filter((state) => Equal.equals(state, last))).toEqual([last])
+        expect(states.at(-1)).toEqual(last)
+        expect(yield* Stream.runCollect(pool.changes)).toEqual([last])
+      }
     }))
 
   it.effect("from inside ends when the job has ended that closed it", () =>
     Effect.gen(function*() {
       const scope = yield* Scope.make()
-      const pool = yield* GreenPool.make({ size: 1 }).pipe(Effect.provideService(Scope.Scope, scope))
+      const pool = yield* Scope.provide(makePool(1), scope)
       const gate = yield* Deferred.make<void>()
       yield* forkNow(
         pool.run(Effect.uninterruptible(Effect.andThen(Scope.close(scope, Exit.void), Deferred.await(gate))))
@@ -264,38 +246,18 @@ describe("changes of a pool that closes", () => {
     }))
 })
 
-describe("a reader of changes", () => {
-  it("that is interrupted at any moment is forgotten", () => {
-    for (let steps = 0, over = false; !over; steps++) {
-      const world = new World()
-      const pool = world.pool(1)
-      const reader = world.fork(Stream.runDrain(Stream.take(pool.changes, 4)), 3)
-      const jobs = world.fork(Effect.andThen(pool.run(Effect.yieldNow), pool.run(Effect.yieldNow)), 3)
-      for (let step = 0; step < steps; step++) over ||= !world.step()
-      reader.interruptUnsafe()
-      world.run()
-      expect(reader.pollUnsafe()).toBeDefined()
-      expect(jobs.pollUnsafe()).toEqual(Exit.void)
-      expect(isListening(pool)).toBe(false)
-      world.close()
-    }
-  })
-
-  it("gets nothing that is not asked for", () => {
+it("a reader of changes that is interrupted at any moment is forgotten", () => {
+  for (let steps = 0, over = false; !over; steps++) {
     const world = new World()
     const pool = world.pool(1)
-    const reader = new Reader(world, pool.changes)
-    world.get(pool.resize(2))
-    reader.pull()
-    world.get(pool.resize(3))
-    world.get(pool.resize(4))
-    expect(reader.values.map(({ size }) => size)).toEqual([2])
-    reader.pull()
-    reader.pull()
-    expect(reader.values.map(({ size }) => size)).toEqual([2, 4])
-    expect(reader.isWaiting).toBe(true)
-    world.close()
+    const reader = world.fork(Stream.runDrain(Stream.take(pool.changes, 4)), 3)
+    const jobs = world.fork(Effect.andThen(pool.run(Effect.yieldNow), pool.run(Effect.yieldNow)), 3)
+    for (let step = 0; step < steps; step++) over ||= !world.step()
+    reader.interruptUnsafe()
     world.run()
-    expect(reader.exit).toEqual(Exit.void)
-  })
+    expect(reader.pollUnsafe()).toBeDefined()
+    expect(jobs.pollUnsafe()).toEqual(Exit.void)
+    expect(isListening(pool)).toBe(false)
+    world.close()
+  }
 })

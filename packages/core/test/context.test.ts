@@ -1,10 +1,11 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Context, Effect, Exit, Fiber, Latch, Logger, References, Scope, Stream, type Tracer } from "effect"
+import { Context, Deferred, Effect, Exit, Fiber, Latch, References, Scope, Stream } from "effect"
 import { GreenPile, GreenPool } from "../src/index.ts"
 import { makeStorage } from "./support/async-storage.ts"
+import { forkNow } from "./support/forkNow.ts"
 import { makePool } from "./support/makePool.ts"
 import { Stage } from "./support/stage.ts"
-import { atRest, until } from "./support/turns.ts"
+import { atRest } from "./support/turns.ts"
 
 class Tenant extends Context.Service<Tenant, string>()("test/Tenant") {}
 
@@ -20,13 +21,10 @@ const ways: Record<
   spawn: (pool, job) => Effect.flatMap(pool.spawn(job), Fiber.join),
   "nested spawn": (pool, job) => pool.run(Effect.flatMap(pool.spawn(job), Fiber.join)),
   spawnN: (pool, job) =>
-    Effect.flatMap(Latch.make(), (done) => {
-      const results: Array<Effect.Success<typeof job>> = []
-      const keep = Effect.andThen(Effect.map(job, (result) => results.push(result)), done.open)
-      return Effect.andThen(pool.spawnN(keep), Effect.as(done.await, results[0])).pipe(
-        Effect.flatMap(() => Effect.sync(() => results[0] as Effect.Success<typeof job>))
-      )
-    }),
+    Effect.flatMap(
+      Deferred.make<Effect.Success<typeof job>>(),
+      (result) => Effect.andThen(pool.spawnN(Deferred.into(job, result)), Deferred.await(result))
+    ),
   imap: (pool, job) =>
     Effect.map(Stream.runCollect(pool.imap(() => job, [1])), ([first]) => first as Effect.Success<typeof job>),
   pile: (pool, job) =>
@@ -56,51 +54,21 @@ const inSurroundings = <A, E, R>(name: string, effect: Effect.Effect<A, E, R | T
     Effect.provideService(Tenant, name)
   ) as Effect.Effect<A, E, Exclude<R, Tenant>>
 
-describe.each(Object.keys(ways))("a job of %s", (way) => {
-  const go = <A>(pool: GreenPool, job: Effect.Effect<A, never, Tenant>): Effect.Effect<A, never, Tenant> => {
-    const call = ways[way]
-    return call === undefined ? Effect.die(new Error(way)) : call(pool, job)
-  }
-
-  it.effect("has the services, references, log annotations and parent span of its caller", () =>
+describe.each(Object.entries(ways))("a job of %s", (_, go) => {
+  it.effect("has the services, references, log annotations and span of its caller, never those of another job", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(2)
-      expect(yield* inSurroundings("a", go(pool, surroundings))).toEqual({
-        tenant: "a",
-        shade: "a",
-        annotations: { request: "a" },
-        span: "a"
-      })
-    }))
-
-  it.effect("never has those of the job that ran in the slot before, or of whoever freed it", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(1)
       const stage = new Stage()
       yield* inSurroundings("holder", pool.spawn(stage.job("holder")))
+      const names = ["a", "b", "c"]
       const fibers = yield* Effect.forEach(
-        ["a", "b", "c"],
-        (name) =>
-          Effect.forkChild(inSurroundings(name, go(pool, Effect.andThen(Effect.yieldNow, surroundings))), {
-            startImmediately: true
-          })
+        names,
+        (name) => forkNow(inSurroundings(name, go(pool, Effect.andThen(Effect.yieldNow, surroundings))))
       )
       yield* inSurroundings("opener", stage.finishAll)
-      expect(yield* Fiber.joinAll(fibers)).toEqual(["a", "b", "c"].map((name) => ({
-        tenant: name,
-        shade: name,
-        annotations: { request: name },
-        span: name
-      })))
-    }))
-
-  it.effect("leaves the context of its caller as it was", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(1)
-      const before = yield* Effect.context()
-      yield* Effect.provideService(go(pool, Effect.provideService(Effect.void, Shade, "inner")), Tenant, "t")
-      expect((yield* Effect.context()).mapUnsafe).toEqual(before.mapUnsafe)
-      expect(yield* Shade).toBe("none")
+      expect(yield* Fiber.joinAll(fibers)).toEqual(
+        names.map((name) => ({ tenant: name, shade: name, annotations: { request: name }, span: name }))
+      )
     }))
 
   it("keeps the asynchronous context of its caller, of Node", async () => {
@@ -116,105 +84,42 @@ describe.each(Object.keys(ways))("a job of %s", (way) => {
       return [first, second, storage.getStore()]
     })
     // they start on free slots, wait in the queue, and are woken by each other
-    const results = await Promise.all([
-      storage.run("gate", () => Effect.runPromise(Effect.as(pool.spawn(gate.await), ["gate"]))),
-      ...["a", "b", "c", "d"].map((name) =>
+    const names = ["a", "b", "c", "d"]
+    const [, , ...results] = await Promise.all([
+      storage.run("gate", () => Effect.runPromise(Effect.asVoid(pool.spawn(gate.await)))),
+      storage.run("opener", () => Effect.runPromise(Effect.andThen(Effect.yieldNow, gate.open))),
+      ...names.map((name) =>
         storage.run(name, () => Effect.runPromise(Effect.provideService(go(pool, look), Tenant, name)))
-      ),
-      storage.run("opener", () => Effect.runPromise(Effect.as(Effect.andThen(Effect.yieldNow, gate.open), ["opener"])))
+      )
     ])
-    expect(results).toEqual([
-      ["gate"],
-      ...["a", "b", "c", "d"].map((name) => [name, name, name]),
-      ["opener"]
-    ])
+    expect(results).toEqual(names.map((name) => [name, name, name]))
     await Effect.runPromise(Scope.close(scope, Exit.void))
   })
 })
 
-describe("run", () => {
-  it.effect("gives its caller's fiber back the very context that it had", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(1)
-      const before = yield* Effect.context()
-      for (const job of [Effect.void, Effect.fail("no"), pool.run(Effect.die("bug"))]) {
-        yield* Effect.exit(pool.run(job))
-        expect(yield* Effect.context()).toBe(before)
-      }
-    }))
-})
+it.effect("run gives its caller's fiber back the very context that it had", () =>
+  Effect.gen(function*() {
+    const pool = yield* makePool(1)
+    const before = yield* Effect.context()
+    for (const job of [Effect.void, Effect.fail("no"), pool.run(Effect.die("bug"))]) {
+      yield* Effect.exit(pool.run(job))
+      expect(yield* Effect.context()).toBe(before)
+    }
+  }))
 
 describe("a spawned job", () => {
-  it.effect("outlives its spawner", () =>
+  it.effect("outlives its spawner, however that ends, and the scope around it", () =>
     Effect.gen(function*() {
-      const pool = yield* makePool(1)
+      const pool = yield* makePool(4)
       const stage = new Stage()
-      const spawner = yield* Effect.forkChild(pool.spawn(stage.job("job")))
-      const fiber = yield* Fiber.join(spawner)
-      yield* atRest
-      expect(fiber.pollUnsafe()).toBeUndefined()
-      yield* stage.finishAll
-      expect(yield* Fiber.join(fiber)).toBe("job")
-    }))
-
-  it.effect("outlives its spawner that fails, dies or is interrupted", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(3)
-      const stage = new Stage()
-      for (const end of [Effect.fail("no"), Effect.die("bug"), Effect.interrupt]) {
-        const spawner = yield* Effect.forkChild(Effect.andThen(pool.spawnN(stage.job("job")), end))
-        yield* Fiber.await(spawner)
+      for (const end of [Effect.void, Effect.fail("no"), Effect.die("bug"), Effect.interrupt]) {
+        const spawn = Effect.scoped(pool.spawnN(stage.job("job")))
+        yield* Fiber.await(yield* Effect.forkChild(Effect.andThen(spawn, end)))
       }
       yield* atRest
-      expect(stage.events).toEqual(["job starts", "job starts", "job starts"])
+      expect(stage.events).toEqual(["job starts", "job starts", "job starts", "job starts"])
       yield* stage.finishAll
       yield* pool.waitall
-    }))
-
-  it.effect("ends when the pool's scope closes", () =>
-    Effect.gen(function*() {
-      const stage = new Stage()
-      yield* Effect.scoped(Effect.gen(function*() {
-        const pool = yield* makePool(1)
-        yield* Effect.forkChild(pool.spawn(stage.around("job", Effect.never)))
-        yield* until(() => stage.started.length === 1)
-      }))
-      expect(stage.events).toEqual(["job starts", "job is interrupted"])
-    }))
-
-  it.effect("is not ended by the scope in which it was spawned", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(1)
-      const stage = new Stage()
-      yield* Effect.scoped(pool.spawn(stage.job("job")))
-      yield* atRest
-      expect(stage.events).toEqual(["job starts"])
-    }))
-
-  it.effect("is a child of the span in which it was spawned", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(1)
-      const parent = (span: Tracer.Span) =>
-        span.parent._tag === "Some" && span.parent.value._tag === "Span" ? span.parent.value.name : undefined
-      const fiber = yield* pool.spawn(Effect.withSpan(Effect.orDie(Effect.currentSpan), "inner")).pipe(
-        Effect.withSpan("outer")
-      )
-      expect(parent(yield* Fiber.join(fiber))).toBe("outer")
-    }))
-
-  it.effect("logs with the spawner's loggers and annotations", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(1)
-      const lines: Array<unknown> = []
-      const logger = Logger.make<unknown, void>(({ fiber, message }) => {
-        lines.push([message, fiber.getRef(References.CurrentLogAnnotations)])
-      })
-      yield* pool.spawn(Effect.log("hello")).pipe(
-        Effect.annotateLogs("request", "42"),
-        Effect.provide(Logger.layer([logger]))
-      )
-      yield* pool.waitall
-      expect(lines).toEqual([[["hello"], { request: "42" }]])
     }))
 
   it.effect("is interruptible although it was spawned in an uninterruptible region, as a forked fiber is", () =>

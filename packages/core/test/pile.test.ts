@@ -1,11 +1,10 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, Context, Deferred, Effect, Exit, Fiber, Latch, Option, Scope, Stream } from "effect"
+import { Effect, Exit, Fiber, Latch, Option, Scope, Stream } from "effect"
 import { toInternal } from "../src/GreenPool.ts"
 import { GreenPile, GreenPool, InvalidPoolSize } from "../src/index.ts"
-import { makeStorage, runWith } from "./support/async-storage.ts"
-import { counters, expectEmpty } from "./support/counters.ts"
+import { expectEmpty } from "./support/counters.ts"
 import { MapJobs } from "./support/map-jobs.ts"
-import { lengthsAround, openSizes, sizes, upTo } from "./support/sizes.ts"
+import { lengthsAround, openSizes, upTo } from "./support/sizes.ts"
 import { until } from "./support/turns.ts"
 import { World } from "./support/world.ts"
 
@@ -40,53 +39,32 @@ describe.each(openSizes)("a pile on a pool of size %i", (size) => {
       }
       for (const item of upTo(length)) expect(world.get(pile.next)).toEqual(Option.some(item))
       expect(world.get(pile.next)).toEqual(Option.none())
+      expect(world.get(Stream.runCollect(pile.results))).toEqual([])
+      expect(world.get(Stream.runCollect(pile.exits))).toEqual([])
       expect(jobs.most).toBe(Math.min(size, length))
       world.get(expectEmpty(pool))
     }
   )
 
-  it("waits in spawn for a slot of the pool", () => {
-    const { jobs, pile, pool, world } = setUp(size)
-    const feeder = world.fork(spawnAll(pile, jobs, upTo(size + 2)))
-    world.run()
-    expect(feeder.pollUnsafe()).toBeUndefined()
-    expect(jobs.started).toEqual(upTo(size))
-    expect(world.get(counters(pool))).toEqual({ free: 0, running: size, waiting: 1, borrowed: 0 })
-    jobs.finish(...upTo(size + 2))
-    world.run()
-    expect(feeder.pollUnsafe()).toEqual(Exit.void)
-  })
-
-  it("gives a result to a reader that waits as soon as its job has ended", () => {
-    const { jobs, pile, world } = setUp(size + 1)
-    world.get(spawnAll(pile, jobs, upTo(size + 1)))
-    const reader = world.fork(pile.next)
-    jobs.finish(...upTo(size + 1).slice(1))
-    world.run()
-    expect(reader.pollUnsafe()).toBeUndefined()
-    jobs.finish(0)
-    world.run()
-    expect(reader.pollUnsafe()).toEqual(Exit.succeed(Option.some(0)))
-  })
-
-  it("gives a failure in its place, and goes on with the following one", () => {
+  it.each<readonly [string, Effect.Effect<number, string>, Exit.Exit<unknown, string>]>([
+    ["failure", Effect.fail("no"), Exit.fail("no")],
+    ["defect", Effect.die("bug"), Exit.die("bug")],
+    ["interruption", Effect.interrupt, Exit.interrupt(expect.anything() as number)]
+  ])("gives a %s once, in its place, and goes on with the following one", (_, effect, exit) => {
     const { jobs, pile, world } = setUp(size)
-    world.fork(spawnAll(pile, jobs, [0, 1, 2]))
-    jobs.fail(1)
+    world.fork(Effect.forEach([jobs.job(0), effect, jobs.job(2)], (job) => pile.spawn(job)))
     jobs.finish(2, 0)
     world.run()
     expect(world.get(pile.next)).toEqual(Option.some(0))
-    expect(world.get(Effect.flip(pile.next))).toBe("failed 1")
+    expect(world.get(Effect.exit(pile.next))).toEqual(exit)
     expect(world.get(pile.next)).toEqual(Option.some(2))
     expect(world.get(pile.next)).toEqual(Option.none())
   })
-
-  it("ends results at the first failure, and gives the rest when it is run again", () => {
+  it("ends results at the first failure or interruption, and gives the rest when it is run again", () => {
     const { jobs, pile, world } = setUp(size)
-    world.fork(spawnAll(pile, jobs, upTo(5)))
+    world.fork(Effect.andThen(spawnAll(pile, jobs, upTo(3)), pile.spawn(Effect.interrupt)))
     jobs.fail(1)
-    jobs.fail(3)
-    jobs.finish(0, 2, 4)
+    jobs.finish(0, 2)
     const read = () => {
       const values: Array<number> = []
       const exit = world.get(
@@ -95,11 +73,9 @@ describe.each(openSizes)("a pile on a pool of size %i", (size) => {
       return { values, exit }
     }
     expect(read()).toEqual({ values: [0], exit: Exit.fail("failed 1") })
-    expect(read()).toEqual({ values: [2], exit: Exit.fail("failed 3") })
-    expect(read()).toEqual({ values: [4], exit: Exit.void })
+    expect(read()).toEqual({ values: [2], exit: Exit.interrupt(expect.anything() as number) })
     expect(read()).toEqual({ values: [], exit: Exit.void })
   })
-
   it("gives all exits with exits, defects and interruptions too, and never fails", () => {
     const { pile, world } = setUp(size)
     world.fork(Effect.forEach(
@@ -110,24 +86,6 @@ describe.each(openSizes)("a pile on a pool of size %i", (size) => {
     expect(exits.slice(0, 3)).toEqual([Exit.succeed(0), Exit.fail("1"), Exit.die("2")])
     expect(exits.slice(3).map((exit) => Exit.hasInterrupts(exit))).toEqual([true, false])
     expect(exits[4]).toEqual(Exit.succeed(4))
-  })
-
-  it("gives the interruption of a job once, in its place, and goes on with the following one", () => {
-    const { jobs, pile, world } = setUp(size)
-    world.fork(Effect.andThen(pile.spawn(Effect.interrupt), spawnAll(pile, jobs, [1, 2])))
-    jobs.finish(1, 2)
-    world.run()
-    expect(Exit.hasInterrupts(world.get(Effect.exit(pile.next)))).toBe(true)
-    expect(world.get(Effect.exit(pile.next))).toEqual(Exit.succeed(Option.some(1)))
-    expect(world.get(Effect.exit(pile.next))).toEqual(Exit.succeed(Option.some(2)))
-  })
-
-  it("ends results at the interruption of a job, and gives the rest when it is run again", () => {
-    const { jobs, pile, world } = setUp(size)
-    world.fork(Effect.andThen(pile.spawn(Effect.interrupt), spawnAll(pile, jobs, [1, 2])))
-    jobs.finish(1, 2)
-    expect(Exit.hasInterrupts(world.get(Effect.exit(Stream.runCollect(pile.results))))).toBe(true)
-    expect(world.get(Effect.exit(Stream.runCollect(pile.results)))).toEqual(Exit.succeed([1, 2]))
   })
 
   it.each(["results", "exits"] as const)(
@@ -158,103 +116,50 @@ describe.each(openSizes)("a pile on a pool of size %i", (size) => {
     expect(reader.pollUnsafe()).toEqual(Exit.succeed(upTo(3 * size)))
   })
 
-  it("loses nothing when a waiting next is interrupted, and serves who waits after it", () => {
-    const { jobs, pile, world } = setUp(size)
-    world.get(pile.spawn(jobs.job(0)))
-    const first = world.fork(pile.next)
-    const second = world.fork(pile.next)
-    world.run()
-    first.interruptUnsafe()
-    jobs.finish(0)
-    world.run()
-    expect(isInterrupted(first)).toBe(true)
-    expect(second.pollUnsafe()).toEqual(Exit.succeed(Option.some(0)))
-  })
-
-  it("loses nothing when a next is interrupted that was given its result and has not gone on", () => {
-    const { jobs, pile, world } = setUp(size)
-    world.fork(spawnAll(pile, jobs, [0, 1]))
-    const reader = world.fork(pile.next)
-    world.run()
-    jobs.finish(0, 1)
-    reader.interruptUnsafe()
-    world.run()
-    expect(isInterrupted(reader)).toBe(true)
-    expect(world.get(pile.next)).toEqual(Option.some(0))
-    expect(world.get(pile.next)).toEqual(Option.some(1))
-  })
-
-  it("serves readers in the order in which they came, each with one result", () => {
+  it("serves readers in the order in which they came, each with one result, as soon as it is there", () => {
     const { jobs, pile, world } = setUp(size)
     world.fork(spawnAll(pile, jobs, [0, 1, 2]))
     const readers = upTo(5).map(() => world.fork(pile.next))
-    jobs.finish(2, 1, 0)
+    const exits = () => readers.map((reader) => reader.pollUnsafe())
+    jobs.finish(2, 1)
     world.run()
-    expect(readers.map((reader) => reader.pollUnsafe())).toEqual([
-      Exit.succeed(Option.some(0)),
-      Exit.succeed(Option.some(1)),
-      Exit.succeed(Option.some(2)),
-      Exit.succeed(Option.none()),
-      Exit.succeed(Option.none())
-    ])
+    expect(exits()).toEqual(upTo(5).map(() => undefined))
+    jobs.finish(0)
+    world.run()
+    expect(exits()).toEqual(
+      [0, 1, 2].map((item) => Exit.succeed(Option.some(item))).concat(
+        upTo(2).map(() => Exit.succeed(Option.none()))
+      )
+    )
   })
 
-  it("counts a spawn that waits for its slot as outstanding: next waits for it", () => {
+  it("counts a spawn that waits as outstanding, unless it is interrupted", () => {
     const { jobs, makePile, pile, pool, world } = setUp(size)
-    const others = makePile(Scope.makeUnsafe())
-    world.get(spawnAll(others, jobs, upTo(size)))
-    world.fork(pile.spawn(jobs.job(9000)))
-    const reader = world.fork(pile.next)
-    world.run()
-    expect(world.get(pool.waiting)).toBe(1)
-    expect(reader.pollUnsafe()).toBeUndefined()
-    jobs.finish(0, 9000)
-    world.run()
-    expect(reader.pollUnsafe()).toEqual(Exit.succeed(Option.some(9000)))
-  })
-
-  it("drops a spawn that is interrupted while it waits, and who waits for it gets none", () => {
-    const { jobs, makePile, pile, pool, world } = setUp(size)
-    const others = makePile(Scope.makeUnsafe())
-    world.get(spawnAll(others, jobs, upTo(size)))
+    world.get(spawnAll(makePile(Scope.makeUnsafe()), jobs, upTo(size)))
     const feeders = [9000, 9001, 9002].map((item) => world.fork(pile.spawn(jobs.job(item))))
     const readers = [0, 1, 2].map(() => world.fork(pile.next))
+    const exits = () => readers.map((reader) => reader.pollUnsafe())
     world.run()
     feeders[1]?.interruptUnsafe()
     world.run()
-    expect(world.get(pool.waiting)).toBe(2)
+    expect([world.get(pool.waiting), ...exits()]).toEqual([2, undefined, undefined, undefined])
     jobs.finish(9000, 9002, ...upTo(size))
     world.run()
-    expect(readers.map((reader) => reader.pollUnsafe())).toEqual([
-      Exit.succeed(Option.some(9000)),
-      Exit.succeed(Option.some(9002)),
-      Exit.succeed(Option.none())
-    ])
+    const results = [Option.some(9000), Option.some(9002), Option.none()]
+    expect(exits()).toEqual(results.map((result) => Exit.succeed(result)))
     expect(jobs.started).not.toContain(9001)
     world.get(expectEmpty(pool))
   })
 
-  it("gives none at once to who waits for a spawn that is interrupted in the queue", () => {
+  it("gives none at once to a reader that waits for a spawn that is interrupted in the queue", () => {
     const { jobs, makePile, pile, world } = setUp(size)
     world.get(spawnAll(makePile(Scope.makeUnsafe()), jobs, upTo(size)))
     const feeder = world.fork(pile.spawn(jobs.job(9000)))
     const reader = world.fork(pile.next)
     world.run()
-    expect(reader.pollUnsafe()).toBeUndefined()
     feeder.interruptUnsafe()
     world.run()
     expect(reader.pollUnsafe()).toEqual(Exit.succeed(Option.none()))
-  })
-
-  it("keeps the job of a spawn that has returned when its feeder is interrupted", () => {
-    const { jobs, pile, world } = setUp(size)
-    const feeder = world.fork(Effect.andThen(pile.spawn(jobs.job(0)), Effect.never))
-    world.run()
-    feeder.interruptUnsafe()
-    world.run()
-    expect(jobs.running).toEqual([0])
-    jobs.finish(0)
-    expect(world.get(pile.next)).toEqual(Option.some(0))
   })
 
   it("is fed and read from any number of fibers, each result going to one reader", () => {
@@ -273,9 +178,9 @@ describe.each(openSizes)("a pile on a pool of size %i", (size) => {
 
   it("keeps the results of all jobs until they are read, in order", () => {
     const { pile, pool, world } = setUp(size)
-    world.get(Effect.forEach(upTo(5000), (item) => pile.spawn(Effect.succeed(item))))
+    world.get(Effect.forEach(upTo(2000), (item) => pile.spawn(Effect.succeed(item))))
     world.get(expectEmpty(pool))
-    expect(world.get(Stream.runCollect(pile.results))).toEqual(upTo(5000))
+    expect(world.get(Stream.runCollect(pile.results))).toEqual(upTo(2000))
   })
 
   it("counts its jobs as the pool's, and waitall waits for them but not for unread results", () => {
@@ -289,15 +194,6 @@ describe.each(openSizes)("a pile on a pool of size %i", (size) => {
     world.run()
     expect(idle.pollUnsafe()).toEqual(Exit.void)
     expect(world.get(pool.stats)).toMatchObject({ started: 1, succeeded: 1 })
-  })
-})
-
-describe.each(sizes)("a pile without jobs on a pool of size %i", (size) => {
-  it("gives none at once, and empty streams", () => {
-    const { pile, world } = setUp(size)
-    expect(world.get(pile.next)).toEqual(Option.none())
-    expect(world.get(Stream.runCollect(pile.results))).toEqual([])
-    expect(world.get(Stream.runCollect(pile.exits))).toEqual([])
   })
 })
 
@@ -383,57 +279,48 @@ describe("closing the scope of a pile", () => {
     world.get(expectEmpty(pool))
   })
 
-  it("ends a reader that waits", () => {
-    const { jobs, pile, scope, world } = setUp(1)
+  it("ends readers that wait, also for a job that will never start", () => {
+    const { jobs, pile, pool, scope, world } = setUp(1)
     world.get(pile.spawn(jobs.job(0)))
+    const feeder = world.fork(pile.spawn(jobs.job(1)))
     const readers = [world.fork(pile.next), world.fork(pile.next), world.fork(Stream.runDrain(pile.results))]
     world.run()
     world.get(Scope.close(scope, Exit.void))
-    for (const reader of readers) expect(reader.pollUnsafe()).toBeDefined()
-  })
-
-  it("inside one of the pile's own jobs does not wait for that job", () => {
-    const { pile, pool, scope, world } = setUp(2)
-    world.get(pile.spawn(Effect.as(Scope.close(scope, Exit.void), 1)))
-    world.run()
+    for (const fiber of [feeder, ...readers]) expect(fiber.pollUnsafe()).toBeDefined()
     world.get(expectEmpty(pool))
   })
 
-  it("that was made inside a job, by one of its own jobs, does not wait for that job", () => {
+  it("inside one of the pile's own jobs does not wait for that job, also if the pile was made inside a job", () => {
     const { pool, world } = setUp(2)
-    const caller = world.fork(pool.run(Effect.gen(function*() {
+    const closeFromInside = Effect.gen(function*() {
       const scope = yield* Scope.make()
       const pile = yield* GreenPile.make<void>(pool).pipe(Effect.provideService(Scope.Scope, scope), Effect.orDie)
       yield* pile.spawn(Scope.close(scope, Exit.void))
       return yield* Effect.exit(pile.next)
-    })))
-    world.run()
-    expect(caller.pollUnsafe()?._tag).toBe("Success")
-    world.get(expectEmpty(pool))
-  })
-
-  it("gives all slots back at once to those who wait", () => {
-    const { jobs, pile, pool, scope, world } = setUp(2)
-    world.get(spawnAll(pile, jobs, [0, 1]))
-    const waiting = [2, 3].map((item) => world.fork(pool.run(jobs.job(item))))
-    world.get(Scope.close(scope, Exit.void))
-    expect(jobs.running).toEqual([2, 3])
-    jobs.finish(2, 3)
-    world.run()
-    expect(waiting.map((fiber) => fiber.pollUnsafe())).toEqual([Exit.succeed(2), Exit.succeed(3)])
-    world.get(expectEmpty(pool))
+    })
+    for (const caller of [world.fork(closeFromInside), world.fork(pool.run(closeFromInside))]) {
+      world.run()
+      expect(caller.pollUnsafe()?._tag).toBe("Success")
+      world.get(expectEmpty(pool))
+    }
   })
 })
 
 describe("closing the pool of a pile", () => {
-  it("waits for the finalizers of its jobs", () => {
-    const { pile, pool, world } = setUp(2)
+  it("ends all that waits on the pile while its jobs are still finalizing, and waits for these", () => {
+    const { pile, pool, world } = setUp(1)
     const finalizing = Latch.makeUnsafe()
     world.get(pile.spawn(Effect.onInterrupt(Effect.never, () => finalizing.await)))
+    const fibers = [
+      world.fork(pile.spawn(Effect.succeed(1))),
+      world.fork(pile.next),
+      world.fork(Stream.runDrain(pile.results)),
+      world.fork(Stream.runDrain(pile.exits))
+    ]
     world.run()
     const closing = world.fork(Scope.close(world.scope, Exit.void))
     world.run()
-    expect(closing.pollUnsafe()).toBeUndefined()
+    expect([closing.pollUnsafe(), ...fibers.map(isInterrupted)]).toEqual([undefined, true, true, true, true])
     finalizing.openUnsafe()
     world.run()
     expect(closing.pollUnsafe()?._tag).toBe("Success")
@@ -471,21 +358,6 @@ describe("closing the pool of a pile", () => {
     world.get(expectEmpty(pool))
   })
 
-  it("ends who waits in next at once, while its jobs are still finalizing", () => {
-    const { pile, world } = setUp(2)
-    const finalizing = Latch.makeUnsafe()
-    world.get(pile.spawn(Effect.onInterrupt(Effect.never, () => finalizing.await)))
-    const readers = [world.fork(pile.next), world.fork(Stream.runDrain(pile.results))]
-    world.run()
-    const closing = world.fork(Scope.close(world.scope, Exit.void))
-    world.run()
-    expect(closing.pollUnsafe()).toBeUndefined()
-    expect(readers.map(isInterrupted)).toEqual([true, true])
-    finalizing.openUnsafe()
-    world.run()
-    expect(closing.pollUnsafe()?._tag).toBe("Success")
-  })
-
   it("from inside one of its jobs does not wait for that job, and accepts nothing after", () => {
     const { jobs, pile, pool, world } = setUp(2)
     const after: Array<Exit.Exit<void>> = []
@@ -502,16 +374,6 @@ describe("closing the pool of a pile", () => {
     expect(after.map((exit) => Exit.hasInterrupts(exit))).toEqual([true])
     expect(jobs.started).toEqual([])
     world.get(expectEmpty(pool))
-  })
-
-  it("interrupts its jobs, who waits in its spawn and who waits in next", () => {
-    const { jobs, pile, world } = setUp(1)
-    world.get(pile.spawn(jobs.job(0)))
-    const fibers = [world.fork(pile.spawn(jobs.job(1))), world.fork(pile.next), world.fork(Stream.runDrain(pile.exits))]
-    world.run()
-    world.close()
-    expect(fibers.map(isInterrupted)).toEqual([true, true, true])
-    expect(jobs.interrupted).toEqual([0])
   })
 
   it("makes spawn, next, results and exits end with interruption, also in uninterruptible regions", () => {
@@ -586,71 +448,34 @@ describe("GreenPile.make", () => {
       expect(yield* Fiber.join(reader)).toEqual(Option.none())
     }))
 
-  it.effect.each([-1, 1.5, NaN, Infinity, "3", null, {}, 2 ** 53])(
-    "fails with InvalidPoolSize for %s",
-    (size) =>
-      Effect.gen(function*() {
+  it.effect("fails with InvalidPoolSize for what is no size", () =>
+    Effect.gen(function*() {
+      for (const size of [-1, 1.5, NaN, Infinity, "3", null, {}, 2 ** 53]) {
         const error = yield* Effect.flip(GreenPile.make(size as number))
         expect(error).toBeInstanceOf(InvalidPoolSize)
         expect(error.message).toContain("a non-negative safe integer")
-      })
-  )
+      }
+    }))
 
   it.effect("shares a pool with other piles: one budget, each its own order", () =>
     Effect.gen(function*() {
       const pool = yield* GreenPool.make({ size: 3 })
-      let running = 0
-      let most = 0
-      const job = (item: number) =>
-        Effect.acquireUseRelease(
-          Effect.sync(() => {
-            most = Math.max(most, ++running)
-          }),
-          () => Effect.as(Effect.yieldNow, item),
-          () => Effect.sync(() => running--)
-        )
-      const piles = yield* Effect.forEach(upTo(4), () => GreenPile.make<number>(pool))
-      yield* Effect.forEach(
+      const jobs = new MapJobs()
+      const piles = yield* Effect.forEach(upTo(4), () => GreenPile.make<number, string>(pool))
+      const feeders = yield* Effect.forEach(
         piles,
-        (pile, index) => Effect.forEach(upTo(10), (item) => pile.spawn(job(index * 10 + item))),
-        { concurrency: "unbounded" }
+        (pile, index) => Effect.forkChild(spawnAll(pile, jobs, upTo(10).map((item) => index * 10 + item)))
       )
+      yield* until(() => jobs.running.length === 3)
+      jobs.finish(...upTo(40))
+      yield* Effect.forEach(feeders, Fiber.join)
       const results = yield* Effect.forEach(piles, (pile) => Stream.runCollect(pile.results))
       expect(results.flat()).toEqual(upTo(40))
-      expect(most).toBe(3)
+      expect(jobs.most).toBe(3)
     }))
 })
 
 describe("a job of a pile", () => {
-  class Tenant extends Context.Service<Tenant, string>()("test/Tenant") {}
-
-  it.effect("has the services of its spawner, also when it had to wait", () =>
-    Effect.gen(function*() {
-      const pile = yield* GreenPile.make<string>(1)
-      const job = Effect.andThen(Effect.yieldNow, Tenant)
-      yield* Effect.forEach(
-        ["a", "b", "c"],
-        (tenant) => Effect.provideService(pile.spawn(job), Tenant, tenant),
-        { concurrency: "unbounded" }
-      )
-      expect(yield* Stream.runCollect(pile.results)).toEqual(["a", "b", "c"])
-    }))
-
-  it.live(
-    "has the asynchronous storage of its spawner, also when it had to wait",
-    () =>
-      Effect.gen(function*() {
-        const storage = yield* makeStorage<string>()
-        const pile = yield* GreenPile.make<string | undefined>(1)
-        const job = Effect.andThen(Effect.promise(() => Promise.resolve()), Effect.sync(() => storage.getStore()))
-        yield* Effect.all(
-          ["a", "b", "c"].map((tenant) => Effect.promise(() => runWith(storage, tenant, pile.spawn(job)))),
-          { concurrency: "unbounded" }
-        )
-        expect(yield* Stream.runCollect(pile.results)).toEqual(["a", "b", "c"])
-      })
-  )
-
   it.effect("that spawns into its own pile on a full pool borrows its slot, and both results come in order", () =>
     Effect.gen(function*() {
       const pile = yield* GreenPile.make<string>(1)
@@ -671,16 +496,4 @@ describe("a job of a pile", () => {
     expect(world.get(pile.next)).toEqual(Option.some(1))
     world.get(expectEmpty(pool))
   })
-
-  it.effect("that never ends holds up next until its fiber is interrupted", () =>
-    Effect.gen(function*() {
-      const pile = yield* GreenPile.make<string>(2)
-      const fiber = yield* Deferred.make<Fiber.Fiber<unknown, unknown>>()
-      yield* pile.spawn(Effect.withFiber((self) => Effect.andThen(Deferred.succeed(fiber, self), Effect.never)))
-      yield* pile.spawn(Effect.succeed("second"))
-      yield* Fiber.interrupt(yield* Deferred.await(fiber))
-      const exit = yield* Effect.exit(pile.next)
-      expect(Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)).toBe(true)
-      expect(yield* pile.next).toEqual(Option.some("second"))
-    }))
 })

@@ -19,7 +19,7 @@ interface Tenant {
   readonly callers?: number
 }
 
-/** The shares of slot time that tenants get who are always in the queue, over a long stretch. */
+/** The shares of slot time that tenants get whose callers are always in the queue, over a long stretch. */
 const sharesOf = (options: GreenPoolOptions & { readonly size: number }, tenants: ReadonlyArray<Tenant>) =>
   Effect.scoped(Effect.gen(function*() {
     const pool = yield* Effect.orDie(GreenPool.make(options))
@@ -37,252 +37,218 @@ const sharesOf = (options: GreenPoolOptions & { readonly size: number }, tenants
     return used.map((time) => time / total)
   }))
 
-const expectShares = (actual: ReadonlyArray<number>, expected: ReadonlyArray<number>) => {
-  for (const [i, share] of expected.entries()) {
-    expect(Math.abs((actual[i] ?? 0) - share), `${actual}`).toBeLessThan(0.03)
-  }
-}
-
-describe.each([1, 2, 3, 10])("keys that compete for %i slots", (size) => {
-  it.effect("share slot time equally, whatever the lengths of their jobs", () =>
-    Effect.gen(function*() {
-      const shares = yield* sharesOf({ size }, [{ key: "long", time: 100 }, { key: "short", time: 10 }])
-      expectShares(shares, [1 / 2, 1 / 2])
-    }))
-
-  it.effect("share it in proportion to their weights", () =>
-    Effect.gen(function*() {
-      const weight = (key: string) => key === "gold" ? 3 : 1
-      const shares = yield* sharesOf({ size, weight }, [
-        { key: "gold", time: 10 },
-        { key: "iron", time: 70 },
-        { key: "tin", time: 10 }
-      ])
-      expectShares(shares, [3 / 5, 1 / 5, 1 / 5])
-    }))
-
-  it.effect("have those without a key as one key of weight 1 beside them", () =>
-    Effect.gen(function*() {
-      const shares = yield* sharesOf({ size, weight: () => 2 }, [
-        { key: undefined, time: 10 },
-        { key: "a", time: 30 }
-      ])
-      expectShares(shares, [1 / 3, 2 / 3])
-    }))
+/** A pool of one slot, and jobs by name whose key is the first letter; a number has none. */
+const scene = Effect.gen(function*() {
+  const pool = yield* makePool(1)
+  const stage = new Stage()
+  const keyOf = (name: string) => /^\d/.test(name) ? undefined : name.slice(0, 1)
+  const start = (...names: ReadonlyArray<string>) =>
+    Effect.forEach(names, (name) => forkNow(pool.run(stage.job(name), { key: keyOf(name) })))
+  /** Lets the job end, so many milliseconds later. */
+  const finish = (name: string, time: number) =>
+    Effect.andThen(TestClock.adjust(time), Effect.andThen(stage.finish(name), atRest))
+  const finishAll = Effect.andThen(stage.finishAll, Effect.andThen(pool.waitall, expectEmpty(pool)))
+  return { pool, stage, slots: toInternal(pool).slots, start, finish, finishAll }
 })
 
 describe("keys", () => {
+  it.effect.each([1, 3])(
+    "share %i slots by their weights; callers without one are a key of weight 1",
+    (size) =>
+      Effect.gen(function*() {
+        const shares = yield* sharesOf({ size, weight: () => 2 }, [
+          { key: undefined, time: 10 },
+          { key: "a", time: 30 }
+        ])
+        expect(shares[0]).toBeCloseTo(1 / 3, 1)
+      })
+  )
+
   it.effect("with one caller only get their share too", () =>
     Effect.gen(function*() {
-      const shares = yield* sharesOf({ size: 1 }, [{ key: "many", time: 50 }, { key: "one", time: 10, callers: 1 }])
-      expect(shares[1]).toBeGreaterThan(0.1)
-      const alternating = yield* sharesOf({ size: 1 }, [{ key: "many", time: 10 }, {
-        key: "one",
-        time: 10,
-        callers: 1
-      }])
-      expectShares(alternating, [1 / 2, 1 / 2])
+      const few = yield* sharesOf({ size: 1 }, [{ key: "many", time: 50 }, { key: "one", time: 10, callers: 1 }])
+      expect(few[1]).toBeGreaterThan(0.1)
+      const turns = yield* sharesOf({ size: 1 }, [{ key: "many", time: 10 }, { key: "one", time: 10, callers: 1 }])
+      expect(turns[1]).toBeCloseTo(1 / 2, 1)
     }))
 
   it.effect("that return are served next, and first come, first served within", () =>
     Effect.gen(function*() {
-      const pool = yield* Effect.orDie(GreenPool.make({ size: 1 }))
-      const stage = new Stage()
-      const run = (name: string, key?: string) => forkNow(pool.run(stage.job(name), { key }))
-      yield* run("a1", "a")
-      for (const name of ["a2", "a3", "a4"]) yield* run(name, "a")
-      yield* TestClock.adjust(100)
-      yield* stage.finish("a1")
-      yield* atRest
-      yield* run("b1", "b")
-      yield* run("b2", "b")
-      yield* TestClock.adjust(100)
-      yield* stage.finish("a2")
-      yield* atRest
+      const { finish, finishAll, stage, start } = yield* scene
+      yield* start("a1", "a2", "a3", "a4")
+      yield* finish("a1", 100)
+      yield* start("b1", "b2")
+      yield* finish("a2", 100)
       expect(stage.started).toEqual(["a1", "a2", "b1"])
-      yield* TestClock.adjust(50)
-      yield* stage.finish("b1")
-      yield* atRest
+      yield* finish("b1", 50)
       // b was charged 50 for the present, a 100
       expect(stage.started).toEqual(["a1", "a2", "b1", "b2"])
-      yield* stage.finishAll
-      yield* pool.waitall
+      yield* finishAll
       expect(stage.started).toEqual(["a1", "a2", "b1", "b2", "a3", "a4"])
     }))
 
   it.effect("that return are served next whoever else is in the queue", () =>
     Effect.gen(function*() {
-      const pool = yield* Effect.orDie(GreenPool.make({ size: 1 }))
-      const stage = new Stage()
-      const run = (name: string, key: string) => forkNow(pool.run(stage.job(name), { key }))
-      for (const name of ["a1", "c1", "d1", "a2", "c2", "d2", "a3", "c3", "d3"]) yield* run(name, name.slice(0, 1))
-      for (const name of ["a1", "c1", "d1", "a2"]) {
-        yield* TestClock.adjust(100)
-        yield* stage.finish(name)
-        yield* atRest
-      }
-      yield* run("b", "b")
-      yield* TestClock.adjust(100)
-      yield* stage.finish("c2")
-      yield* atRest
+      const { finish, stage, start } = yield* scene
+      yield* start("a1", "c1", "d1", "a2", "c2", "d2", "a3", "c3", "d3")
+      for (const name of ["a1", "c1", "d1", "a2"]) yield* finish(name, 100)
+      yield* start("b")
+      yield* finish("c2", 100)
       expect(stage.started).toEqual(["a1", "c1", "d1", "a2", "c2", "b"])
     }))
 
   it.effect("take their place beside those who were in the queue before any had one", () =>
     Effect.gen(function*() {
-      const pool = yield* Effect.orDie(GreenPool.make({ size: 1 }))
-      const stage = new Stage()
-      for (const name of ["1", "2", "3"]) yield* forkNow(pool.run(stage.job(name)))
-      yield* forkNow(pool.run(stage.job("k"), { key: "k" }))
-      yield* stage.finishAll
-      yield* pool.waitall
+      const { finishAll, slots, stage, start } = yield* scene
+      yield* start("1", "2", "3", "k")
+      yield* finishAll
       expect(stage.started).toEqual(["1", "2", "k", "3"])
       // the pool is idle: strictly first come, first served again
-      expect(toInternal(pool).slots.shares).toBeUndefined()
+      expect(slots.shares).toBeUndefined()
     }))
 
   it.effect("are charged for time that passes, however the clock on the wall is set", () =>
     Effect.gen(function*() {
       const clock = yield* makeWallClock
-      const pool = yield* GreenPool.make({ size: 1 }).pipe(Effect.provideService(Clock.Clock, clock), Effect.orDie)
-      const stage = new Stage()
-      yield* forkNow(pool.run(stage.job("a1"), { key: "a" }))
-      for (const name of ["b1", "a2", "b2"]) yield* forkNow(pool.run(stage.job(name), { key: name.slice(0, 1) }))
-      yield* TestClock.adjust(100)
-      yield* stage.finish("a1")
-      yield* atRest
+      const { finish, finishAll, stage, start } = yield* Effect.provideService(scene, Clock.Clock, clock)
+      yield* start("a1", "b1", "a2", "b2")
+      yield* finish("a1", 100)
       clock.ahead = 3_600_000
-      yield* TestClock.adjust(50)
-      yield* stage.finish("b1")
-      yield* atRest
+      yield* finish("b1", 50)
       expect(stage.started).toEqual(["a1", "b1", "b2"])
-      yield* stage.finishAll
-      yield* pool.waitall
+      yield* finishAll
     }))
 
   it.effect("are charged for the jobs of maps as for those without a key", () =>
     Effect.gen(function*() {
-      const pool = yield* Effect.orDie(GreenPool.make({ size: 1 }))
-      const stage = new Stage()
-      const holder = yield* forkNow(pool.run(stage.job("holder"), { key: "k" }))
+      const { finish, pool, stage, start } = yield* scene
+      yield* start("holder")
       yield* forkNow(Stream.runDrain(pool.imap(stage.job, ["m1", "m2"])))
       yield* atRest
-      yield* forkNow(pool.run(stage.job("k"), { key: "k" }))
+      yield* start("h")
       yield* TestClock.adjust(10)
-      for (const name of ["holder", "m1", "m2", "k"]) yield* stage.finish(name)
-      yield* Fiber.join(holder)
+      for (const name of ["holder", "m1", "m2", "h"]) yield* finish(name, 0)
       yield* pool.waitall
       // between its items a map gives its slot to whoever is next
-      expect(stage.started).toEqual(["holder", "m1", "k", "m2"])
+      expect(stage.started).toEqual(["holder", "m1", "h", "m2"])
     }))
 
   it.effect("leave nothing behind once they have paid off, nor when the pool is idle", () =>
     Effect.gen(function*() {
-      const pool = yield* Effect.orDie(GreenPool.make({ size: 1 }))
-      const { slots } = toInternal(pool)
+      const { pool, slots } = yield* scene
       const holder = yield* forkNow(pool.run(Effect.never, { key: "holder" }))
       for (let i = 0; i < 100; i++) {
-        const fiber = yield* forkNow(pool.run(Effect.void, { key: `cancelled ${i}` }))
-        yield* Fiber.interrupt(fiber)
+        yield* Fiber.interrupt(yield* forkNow(pool.run(Effect.void, { key: `cancelled ${i}` })))
       }
       expect(slots.shares?.size).toBe(1)
-      const others = yield* Effect.forEach(
-        Array.from({ length: 50 }),
-        (_, i) => forkNow(pool.run(Effect.sleep(1), { key: `${i}` }))
-      )
+      for (let i = 0; i < 50; i++) yield* forkNow(pool.run(Effect.sleep(1), { key: `${i}` }))
       expect(slots.shares?.size).toBe(51)
       yield* Fiber.interrupt(holder)
-      for (let i = 0; i < 49; i++) yield* TestClock.adjust(1)
-      // what is left: the last, and those who have not paid off what they used in the same stretch
-      yield* TestClock.adjust(1)
-      yield* Effect.forEach(others, Fiber.join)
+      for (let i = 0; i < 50; i++) yield* TestClock.adjust(1)
       expect(slots.shares).toBeUndefined()
       yield* expectEmpty(pool)
     }))
 
   it.effect("of a borrowed slot are those it was granted to, also when the borrower outlives its lender", () =>
     Effect.gen(function*() {
-      const pool = yield* Effect.orDie(GreenPool.make({ size: 1 }))
-      const stage = new Stage()
+      const { finish, finishAll, pool, stage, start } = yield* scene
       const borrow = Effect.forkDetach(pool.run(stage.job("borrower"), { key: "b" }), { startImmediately: true })
       yield* forkNow(pool.run(borrow, { key: "a" }))
-      for (const name of ["a1", "b1", "b2"]) {
-        yield* forkNow(pool.run(stage.job(name), { key: name.slice(0, 1) }))
-      }
-      yield* TestClock.adjust(100)
-      yield* stage.finish("borrower")
-      yield* atRest
+      yield* start("a1", "b1", "b2")
+      yield* finish("borrower", 100)
       // the time is a's, though b's job held the slot
       expect(stage.started).toEqual(["borrower", "b1"])
-      yield* TestClock.adjust(50)
-      yield* stage.finish("b1")
-      yield* atRest
+      yield* finish("b1", 50)
       expect(stage.started).toEqual(["borrower", "b1", "b2"])
-      yield* stage.finishAll
-      yield* pool.waitall
-      yield* expectEmpty(pool)
+      yield* finishAll
     }))
 
   it.effect("are not charged for a slot that was granted before any had one", () =>
     Effect.gen(function*() {
-      const pool = yield* Effect.orDie(GreenPool.make({ size: 1 }))
-      const { slots } = toInternal(pool)
-      const stage = new Stage()
+      const { finish, finishAll, pool, slots, stage, start } = yield* scene
       const lent = yield* Deferred.make<void>()
       const borrow = Effect.forkDetach(pool.run(stage.job("borrower"), { key: "b" }), { startImmediately: true })
       const lender = yield* forkNow(pool.run(Effect.andThen(Deferred.await(lent), borrow)))
-      yield* forkNow(pool.run(stage.job("other"), { key: "other" }))
+      yield* start("other")
       yield* Deferred.succeed(lent, undefined)
       yield* Fiber.join(lender)
       yield* TestClock.adjust(100)
-      yield* forkNow(pool.run(stage.job("b"), { key: "b" }))
+      yield* start("b")
       expect(slots.shares?.size).toBe(2)
-      yield* stage.finish("borrower")
-      yield* atRest
+      yield* finish("borrower", 0)
       expect(stage.started).toEqual(["borrower", "other"])
-      for (const name of ["other 2", "b 2"]) {
-        yield* forkNow(pool.run(stage.job(name), { key: name.slice(0, -2) }))
-      }
-      yield* TestClock.adjust(150)
-      yield* stage.finish("other")
-      yield* atRest
-      yield* TestClock.adjust(200)
-      yield* stage.finish("b")
-      yield* atRest
+      yield* start("other 2", "b 2")
+      yield* finish("other", 150)
+      yield* finish("b", 200)
       expect(stage.started).toEqual(["borrower", "other", "b", "other 2"])
       // b has one in the queue still
       expect(slots.shares?.size).toBe(2)
-      yield* stage.finishAll
-      yield* pool.waitall
-      yield* expectEmpty(pool)
+      yield* finishAll
     }))
 
   it.effect("keep nothing of a nested caller in the queue who borrows in the end", () =>
     Effect.gen(function*() {
-      const pool = yield* Effect.orDie(GreenPool.make({ size: 1 }))
-      const { slots } = toInternal(pool)
-      const stage = new Stage()
+      const { finish, finishAll, pool, slots, stage, start } = yield* scene
       const outer = yield* forkNow(pool.run(Effect.gen(function*() {
         yield* forkNow(pool.run(stage.job("borrower")))
         return yield* pool.run(stage.job("nested"), { key: "nested" })
       })))
-      yield* forkNow(pool.run(stage.job("other"), { key: "other" }))
+      yield* start("other")
       expect([slots.shares?.size, yield* pool.waiting]).toEqual([2, 2])
-      yield* stage.finish("borrower")
-      yield* atRest
+      yield* finish("borrower", 0)
       expect(stage.started).toEqual(["borrower", "nested"])
       expect([slots.shares?.size, yield* pool.waiting]).toEqual([1, 1])
-      yield* stage.finishAll
+      yield* finishAll
       expect(yield* Fiber.join(outer)).toBe("nested")
-      yield* pool.waitall
-      yield* expectEmpty(pool)
+    }))
+
+  it.effect("that have not yet paid off take a free slot and give it back", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(2)
+      const other = yield* pool.spawn(Effect.never, { key: "other" })
+      const first = yield* forkNow(pool.run(Effect.sleep(10), { key: "a" }))
+      yield* TestClock.adjust(10)
+      yield* Fiber.join(first)
+      expect(yield* pool.run(Effect.succeed("again"), { key: "a" })).toBe("again")
+      yield* Fiber.interrupt(other)
+      yield* expectWorking(pool)
+    }))
+
+  it.effect("that have not yet paid off keep their place among the keys when another one is granted", () =>
+    Effect.gen(function*() {
+      const { finish, finishAll, stage, start } = yield* scene
+      yield* start("a1", "a2", "a3", "b1", "c1", "c2")
+      for (const name of ["a1", "b1", "c1", "a2", "c2"]) yield* finish(name, 10)
+      expect(stage.started).toEqual(["a1", "b1", "c1", "a2", "c2", "a3"])
+      yield* finishAll
+    }))
+
+  it.effect("that come for the first time are in the queue since the first of their callers who is left came", () =>
+    Effect.gen(function*() {
+      const { finishAll, stage, start } = yield* scene
+      const [, first] = yield* start("holder", "a1", "b1", "a2", "c1", "a3", "d1")
+      yield* Fiber.interrupt(first!)
+      yield* finishAll
+      expect(stage.started).toEqual(["holder", "b1", "a2", "c1", "d1", "a3"])
+    }))
+
+  it.effect("that come for the first time lose no place when a caller of theirs leaves who was not the first", () =>
+    Effect.gen(function*() {
+      const { finishAll, pool, stage, start } = yield* scene
+      const urgent = (name: string) => forkNow(pool.run(stage.job(name), { key: "a", priority: 9 }))
+      const [, first] = yield* start("holder", "a1", "a2", "b1")
+      yield* Fiber.interrupt(yield* urgent("a3"))
+      yield* urgent("a4")
+      yield* Fiber.interrupt(first!)
+      yield* finishAll
+      expect(stage.started).toEqual(["holder", "a4", "b1", "a2"])
     }))
 })
 
 /** Keys by hand. Times are in any unit. */
 class Ledger {
   readonly #shares = new Shares<object>(1)
-  readonly #line: Array<Claim<object>> = []
+  readonly #queue: Array<Claim<object>> = []
   readonly #weight: (key: string) => number
 
   constructor(weight: (key: string) => number = () => 1) {
@@ -291,7 +257,7 @@ class Ledger {
 
   /** A job gets a slot at once, and keeps it. */
   hold(key: string): Claim<object> {
-    const claim = this.claim(key)
+    const claim = this.#claim(key)
     this.#shares.grant(claim, 0)
     return claim
   }
@@ -306,22 +272,22 @@ class Ledger {
   }
 
   join(key: string): void {
-    const claim = this.claim(key)
-    this.#line.push(claim)
+    const claim = this.#claim(key)
+    this.#queue.push(claim)
     this.#shares.join(claim, 0)
   }
 
-  /** Who is next gets a slot, and keeps it: his key. */
+  /** The one that is next gets a slot, and keeps it: its key. */
   next(): string | undefined {
-    const claim = this.#line.find(({ job }) => job === this.#shares.first)
+    const claim = this.#queue.find(({ job }) => job === this.#shares.first)
     if (claim !== undefined) this.#shares.grant(claim, 0)
     return claim?.flow.key
   }
 
-  /** Callers join the queue in this order: the keys in the order of the grants. */
-  grants(...keys: ReadonlyArray<string>): ReadonlyArray<string | undefined> {
+  /** Callers of these keys join the queue in this order: the keys in the order of the grants. */
+  grants(keys: string): string {
     for (const key of keys) this.join(key)
-    return keys.map(() => this.next())
+    return [...keys].map(() => this.next()).join("")
   }
 
   /** How many keys are kept. */
@@ -329,57 +295,48 @@ class Ledger {
     return this.#shares.size
   }
 
-  private claim(key: string): Claim<object> {
+  #claim(key: string): Claim<object> {
     return new Claim({}, key, this.#shares.weightOf(key) ?? this.#weight(key), 0)
   }
 }
 
 describe("a key is charged", () => {
-  it("for what its jobs used, whatever was estimated", () => {
-    const ledger = new Ledger()
-    ledger.use("b", 150)
-    ledger.use("a", 100)
-    expect(ledger.grants("b", "a")).toEqual(["a", "b"])
+  // Jobs that ended, then callers that join in this order and are granted in that one.
+  it.each<readonly [string, ReadonlyArray<readonly [string, number]>, string, string]>([
+    ["for what its jobs used, whatever was estimated", [["b", 150], ["a", 100]], "ba", "ab"],
+    ["by estimate at a grant: the mean of its own jobs", [["b", 210], ["c", 100], ["a", 10]], "caa", "aac"],
+    ["by estimate at its first grant: the mean of all jobs", [["b", 50], ["c", 200]], "aab", "aba"],
+    ["by an estimate that follows its jobs", [["a", 10], ["a", 90], ["b", 105]], "aab", "aba"],
+    ["in proportion to its weight", [["a", 100], ["H", 190]], "aH", "Ha"],
+    ["in proportion to its weight, by estimate too", [["a", 100], ["H", 60]], "aHHH", "HHHa"]
+  ])("%s", (_, used, joined, granted) => {
+    const ledger = new Ledger((key) => key === "H" ? 2 : 1)
+    for (const [key, time] of used) ledger.use(key, time)
+    expect(ledger.grants(joined)).toBe(granted)
   })
 
-  it("by estimate at a grant: the mean of its own jobs", () => {
+  it("when it comes late, as from there on, and is served next", () => {
     const ledger = new Ledger()
-    ledger.use("b", 210)
+    ledger.use("c", 50)
+    ledger.use("b", 55)
+    expect(ledger.grants("c")).toBe("c")
+    expect(ledger.grants("baa")).toBe("aba")
+  })
+
+  it("when it used less than was estimated, without credit for the time that has passed for all", () => {
+    const ledger = new Ledger()
     ledger.use("c", 100)
-    ledger.use("a", 10)
-    expect(ledger.grants("c", "a", "a")).toEqual(["a", "a", "c"])
+    ledger.use("d", 90)
+    const first = ledger.hold("a")
+    ledger.join("a")
+    ledger.join("d")
+    expect(ledger.next()).toBe("d")
+    ledger.join("b")
+    ledger.end(first, 10)
+    expect([ledger.next(), ledger.next()]).toEqual(["b", "a"])
   })
 
-  it("by estimate at its first grant: the mean of all jobs", () => {
-    const ledger = new Ledger()
-    ledger.use("b", 50)
-    ledger.use("c", 200)
-    expect(ledger.grants("a", "a", "b")).toEqual(["a", "b", "a"])
-  })
-
-  it("by an estimate that follows its jobs", () => {
-    const ledger = new Ledger()
-    ledger.use("a", 10)
-    ledger.use("a", 90)
-    ledger.use("b", 105)
-    expect(ledger.grants("a", "a", "b")).toEqual(["a", "b", "a"])
-  })
-
-  it("in proportion to its weight, by estimate too", () => {
-    const weight = (key: string) => key === "half" ? 2 : 1
-    const ended = new Ledger(weight)
-    ended.use("whole", 100)
-    ended.use("half", 190)
-    expect(ended.grants("whole", "half")).toEqual(["half", "whole"])
-    const granted = new Ledger(weight)
-    granted.use("whole", 100)
-    granted.use("half", 60)
-    expect(granted.grants("whole", "half", "half", "half")).toEqual(["half", "half", "half", "whole"])
-  })
-})
-
-describe("a key that has neither running nor waiting jobs", () => {
-  it("is kept until it has paid off", () => {
+  it("and kept without jobs until it has paid off", () => {
     const ledger = new Ledger()
     ledger.use("a", 10)
     ledger.use("b", 20)
@@ -392,36 +349,8 @@ describe("a key that has neither running nor waiting jobs", () => {
     ledger.use("b", 0)
     expect(ledger.size).toBe(0)
   })
-})
 
-describe("a key that used less than was estimated", () => {
-  it("is not credited for the time that has passed for all", () => {
-    const ledger = new Ledger()
-    ledger.use("c", 100)
-    ledger.use("d", 90)
-    const first = ledger.hold("a")
-    ledger.join("a")
-    ledger.join("d")
-    expect(ledger.next()).toBe("d")
-    ledger.join("b")
-    ledger.end(first, 10)
-    expect([ledger.next(), ledger.next()]).toEqual(["b", "a"])
-  })
-})
-
-describe("a key that comes late", () => {
-  it("is served next, and then charged as from there on", () => {
-    const ledger = new Ledger()
-    ledger.use("c", 50)
-    ledger.use("b", 55)
-    ledger.join("c")
-    expect(ledger.next()).toBe("c")
-    expect(ledger.grants("b", "a", "a")).toEqual(["a", "b", "a"])
-  })
-})
-
-describe("keys that are equal", () => {
-  it("are served in the order of their last service, though one was charged less long ago", () => {
+  it("the same as another, and then served in the order of their last service, though one was charged less", () => {
     const ledger = new Ledger()
     ledger.hold("c")
     ledger.use("c", 0)
@@ -437,123 +366,36 @@ describe("keys that are equal", () => {
 })
 
 describe("a weight", () => {
-  it.each([0, 5])(
-    "that is next to nothing leaves the others their shares, after a job of %i ms",
-    (time) => {
-      const ledger = new Ledger((key) => key === "rest" ? 1e-17 : 1)
-      const rest = ledger.hold("rest")
-      ledger.use("a", 10)
-      ledger.end(rest, time)
-      ledger.use("b", 50)
-      ledger.use("a", 100)
-      ledger.use("b", 10)
-      expect(ledger.grants("a", "b")).toEqual(["b", "a"])
-    }
-  )
+  it.each([0, 5])("that is next to nothing leaves the others their shares, after a job of %i ms", (time) => {
+    const ledger = new Ledger((key) => key === "rest" ? 1e-17 : 1)
+    const rest = ledger.hold("rest")
+    ledger.use("a", 10)
+    ledger.end(rest, time)
+    ledger.use("b", 50)
+    ledger.use("a", 100)
+    ledger.use("b", 10)
+    expect(ledger.grants("ab")).toBe("ba")
+  })
 
-  it.effect("that is no finite number above 0 is a defect of the call, which takes nothing", () =>
+  it.effect("that is no finite number above 0, or throws, is a defect of the call, which takes nothing", () =>
     Effect.gen(function*() {
-      for (const weight of [0, -1, NaN, Infinity, "1" as unknown as number]) {
-        const pool = yield* Effect.orDie(GreenPool.make({ size: 1, weight: () => weight }))
-        for (const call of [pool.run(Effect.void, { key: "k" }), pool.spawn(Effect.void, { key: "k" })]) {
-          const exit = yield* Effect.exit(call)
-          expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(RangeError)
-        }
+      const fail = () => {
+        throw new RangeError("no weight")
+      }
+      for (const weight of [0, -1, NaN, Infinity, "1" as unknown as number, fail]) {
+        const options = { size: 1, weight: typeof weight === "function" ? weight : () => weight }
+        const pool = yield* Effect.orDie(GreenPool.make(options))
+        const expectDefect = (call: Effect.Effect<unknown>) =>
+          Effect.map(
+            Effect.exit(call),
+            (exit) => expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(RangeError)
+          )
+        yield* expectDefect(pool.run(Effect.void, { key: "k" }))
+        yield* expectDefect(pool.spawn(Effect.void, { key: "k" }))
         yield* expectEmpty(pool)
         yield* forkNow(pool.run(Effect.never))
-        const waiting = yield* Effect.exit(pool.spawn(Effect.void, { key: "k" }))
-        expect(Exit.isFailure(waiting) && Cause.hasDies(waiting.cause)).toBe(true)
+        yield* expectDefect(pool.spawn(Effect.void, { key: "k" }))
         expect(yield* pool.waiting).toBe(0)
       }
-    }))
-
-  it.effect("that throws is a defect of the call", () =>
-    Effect.gen(function*() {
-      const pool = yield* Effect.orDie(GreenPool.make({
-        weight: () => {
-          throw new Error("no weight")
-        }
-      }))
-      expect(yield* Effect.exit(pool.run(Effect.void, { key: "k" }))).toEqual(Exit.die(new Error("no weight")))
-      yield* expectEmpty(pool)
-    }))
-})
-
-describe("a key that has not yet paid off", () => {
-  it.effect("takes a free slot and gives it back", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(2)
-      const other = yield* pool.spawn(Effect.never, { key: "other" })
-      const first = yield* forkNow(pool.run(Effect.sleep(10), { key: "a" }))
-      yield* TestClock.adjust(10)
-      yield* Fiber.join(first)
-      expect(yield* pool.run(Effect.succeed("again"), { key: "a" })).toBe("again")
-      yield* Fiber.interrupt(other)
-      yield* expectWorking(pool)
-    }))
-
-  it.effect("keeps its place among the keys when another one is granted", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(1)
-      const stage = new Stage()
-      const timed = (name: string) => Effect.ensuring(stage.job(name), Effect.sleep(10))
-      yield* pool.spawn(timed("a1"), { key: "a" })
-      yield* stage.finish("a1")
-      for (const [name, key] of [["a2", "a"], ["a3", "a"], ["b1", "b"], ["c1", "c"], ["c2", "c"]] as const) {
-        yield* forkNow(pool.run(timed(name), { key }))
-        yield* stage.finish(name)
-      }
-      for (let i = 0; i < 7; i++) {
-        yield* TestClock.adjust(10)
-        yield* atRest
-      }
-      expect(stage.started).toEqual(["a1", "b1", "c1", "a2", "c2", "a3"])
-      yield* expectWorking(pool)
-    }))
-})
-
-describe("keys that come for the first time", () => {
-  it.effect("are in the queue since the first of their callers who is left came", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(1)
-      const stage = new Stage()
-      const names = ["a1", "b1", "a2", "c1", "a3", "d1"]
-      const start = (name: string) => forkNow(pool.run(stage.job(name), { key: name.slice(0, 1) }))
-      yield* start("holder")
-      const callers = yield* Effect.forEach(names, start)
-      yield* Fiber.interrupt(callers[0]!)
-      yield* stage.finishAll
-      yield* pool.waitall
-      expect(stage.started).toEqual(["holder", "b1", "a2", "c1", "d1", "a3"])
-    }))
-
-  it.effect("lose no place when a caller of theirs leaves who was not the first", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(1)
-      const stage = new Stage()
-      const start = (name: string, priority?: number) =>
-        forkNow(pool.run(stage.job(name), { key: name.slice(0, 1), ...priority !== undefined && { priority } }))
-      yield* start("holder")
-      const first = yield* start("a1")
-      yield* start("a2")
-      yield* start("b1")
-      yield* Fiber.interrupt(yield* start("a3", 9))
-      yield* start("a4", 9)
-      yield* Fiber.interrupt(first)
-      yield* stage.finishAll
-      yield* pool.waitall
-      expect(stage.started).toEqual(["holder", "a4", "b1", "a2"])
-    }))
-
-  it.effect("are served in the order in which they came", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(1)
-      const stage = new Stage()
-      yield* pool.spawn(stage.job("holder"), { key: "holder" })
-      const names = ["a", "b", "c", "d", "e", "f", "g"]
-      for (const name of names) yield* forkNow(pool.run(stage.job(name), { key: name }))
-      yield* stage.finishAll
-      yield* pool.waitall
-      expect(stage.started).toEqual(["holder", ...names])
     }))
 })

@@ -11,54 +11,53 @@ import { Stage } from "./support/stage.ts"
 import { atRest } from "./support/turns.ts"
 import { VirtualClock } from "./support/virtual-clock.ts"
 
-/** A pool that warns after 10 seconds, and what it has logged. */
+/** A pool that warns after 10 seconds, what it has logged, and a caller that waits if no slot is free. */
 const makeWarning = (options?: GreenPoolOptions) =>
   Effect.gen(function*() {
     const log = makeLog()
     const pool = yield* Effect.provide(
-      GreenPool.make({ size: 1, name: "api", slowWait: "10 seconds", ...options }),
+      GreenPool.make({ size: 0, name: "api", slowWait: "10 seconds", ...options }),
       log.layer
     )
-    return { pool, log: log.entries }
+    return { pool, log: log.entries, caller: forkNow(pool.run(Effect.void)) }
   })
 
 describe("slowWait", () => {
-  it.effect("warns once the oldest in the queue has waited so long, with the name of the pool", () =>
+  it.effect("warns once the oldest in the queue has waited so long, with the name and the state of the pool", () =>
     Effect.gen(function*() {
-      const { log, pool } = yield* makeWarning()
-      yield* forkNow(pool.run(Effect.never))
+      const { caller, log, pool } = yield* makeWarning({ size: 2 })
+      for (let job = 0; job < 2; job++) yield* forkNow(pool.run(Effect.never))
+      yield* pool.resize(1)
       yield* TestClock.adjust("1 hour")
-      yield* forkNow(pool.run(Effect.void))
+      yield* caller
       yield* TestClock.adjust("9999 millis")
       expect(log).toEqual([])
       yield* TestClock.adjust("1 millis")
-      expect(log.map(({ annotations, level }) => ({ annotations, level }))).toEqual([
-        { annotations: { pool: "api" }, level: "Warn" }
-      ])
-      expect(log[0]?.message).toEqual([
-        "A caller has waited 10s for a slot of the pool (size 1, running 1, waiting 1)"
-      ])
+      expect(log).toMatchObject([{
+        annotations: { pool: "api" },
+        level: "Warn",
+        message: ["A caller has waited 10s for a slot of the pool (size 1, running 2, waiting 1)"]
+      }])
     }))
 
   it.effect("warns in time, whatever fraction of a millisecond the wait began at", () =>
     Effect.gen(function*() {
       for (let i = 0; i < 100; i++) {
         yield* TestClock.adjust("137 micros")
-        const { log, pool } = yield* makeWarning({ size: 0, slowWait: "4 millis" })
-        const caller = yield* forkNow(pool.run(Effect.void))
+        const { caller, log } = yield* makeWarning({ slowWait: "4 millis" })
+        const waiting = yield* caller
         yield* TestClock.adjust("4 millis")
         expect(log).toHaveLength(1)
-        yield* Fiber.interrupt(caller)
+        yield* Fiber.interrupt(waiting)
       }
     }))
 
-  it.effect("warns at most once a minute, also of one who is never served", () =>
+  it.effect("warns at most once a minute, also of one that is never served", () =>
     Effect.gen(function*() {
-      const { log, pool } = yield* makeWarning()
-      yield* forkNow(pool.run(Effect.never))
-      yield* forkNow(pool.run(Effect.void))
+      const { caller, log } = yield* makeWarning()
+      yield* caller
       yield* TestClock.adjust("10 seconds")
-      yield* forkNow(pool.run(Effect.void))
+      yield* caller
       yield* TestClock.adjust("59999 millis")
       expect(log).toHaveLength(1)
       yield* TestClock.adjust("1 millis")
@@ -69,43 +68,40 @@ describe("slowWait", () => {
 
   it.effect("counts from one warning to the next, though the queue was empty between", () =>
     Effect.gen(function*() {
-      const { log, pool } = yield* makeWarning()
-      const stage = new Stage()
-      yield* forkNow(pool.run(stage.job("a")))
-      yield* forkNow(pool.run(Effect.void))
+      const { caller, log, pool } = yield* makeWarning()
+      yield* caller
       yield* TestClock.adjust("10 seconds")
-      yield* stage.finish("a")
+      yield* pool.resize(1)
       yield* pool.waitall
-      yield* forkNow(pool.run(Effect.never))
-      yield* forkNow(pool.run(Effect.void))
+      yield* pool.resize(0)
+      yield* caller
       yield* TestClock.adjust("59 seconds")
       expect(log).toHaveLength(1)
       yield* TestClock.adjust("1 second")
       expect(log).toHaveLength(2)
     }))
 
-  it.effect("watches on after a look at an empty line", () =>
+  it.effect("watches on after a look at an empty queue", () =>
     Effect.gen(function*() {
-      const { log, pool } = yield* makeWarning()
-      yield* forkNow(pool.run(Effect.never))
-      const gone = yield* forkNow(pool.run(Effect.void))
+      const { caller, log } = yield* makeWarning()
+      const gone = yield* caller
       yield* TestClock.adjust("5 seconds")
       yield* Fiber.interrupt(gone)
       yield* TestClock.adjust("5 seconds")
-      yield* forkNow(pool.run(Effect.void))
+      yield* caller
       yield* TestClock.adjust("10 seconds")
       expect(log).toHaveLength(1)
     }))
 
-  it.effect("goes by who has waited longest of those still in the queue", () =>
+  it.effect("goes by the one that has waited longest of those still in the queue, whichever is next", () =>
     Effect.gen(function*() {
-      const { log, pool } = yield* makeWarning()
-      yield* forkNow(pool.run(Effect.never))
-      const first = yield* forkNow(pool.run(Effect.void))
+      const { caller, log, pool } = yield* makeWarning()
+      const first = yield* caller
       yield* TestClock.adjust("4 seconds")
-      // he is next, but has waited less
+      yield* caller
+      yield* TestClock.adjust("1 second")
       yield* forkNow(pool.run(Effect.void, { priority: 100 }))
-      yield* TestClock.adjust("2 seconds")
+      yield* TestClock.adjust("1 second")
       yield* Fiber.interrupt(first)
       yield* TestClock.adjust("7999 millis")
       expect(log).toEqual([])
@@ -113,9 +109,9 @@ describe("slowWait", () => {
       expect(log).toHaveLength(1)
     }))
 
-  it.effect("says nothing of those who are served in time", () =>
+  it.effect("says nothing of those that are served in time", () =>
     Effect.gen(function*() {
-      const { log, pool } = yield* makeWarning()
+      const { log, pool } = yield* makeWarning({ size: 1 })
       const fibers = yield* Effect.forEach(
         Array.from({ length: 100 }),
         () => Effect.andThen(TestClock.adjust("2 seconds"), forkNow(pool.run(Effect.sleep("2 seconds"))))
@@ -125,31 +121,11 @@ describe("slowWait", () => {
       expect(log).toEqual([])
     }))
 
-  it.effect("sees a map in the queue too", () =>
-    Effect.gen(function*() {
-      const { log, pool } = yield* makeWarning({ size: 0 })
-      yield* forkNow(Stream.runDrain(pool.imap(() => Effect.void, [1])))
-      yield* TestClock.adjust("10 seconds")
-      expect(log).toHaveLength(1)
-    }))
-
-  it.effect("of zero warns of whoever has to wait at all", () =>
-    Effect.gen(function*() {
-      const { log, pool } = yield* makeWarning({ slowWait: 0 })
-      yield* pool.run(Effect.void)
-      yield* forkNow(pool.run(Effect.never))
-      yield* TestClock.adjust("1 minute")
-      expect(log).toEqual([])
-      yield* forkNow(pool.run(Effect.void))
-      yield* TestClock.adjust(0)
-      expect(log).toHaveLength(1)
-    }))
-
-  it.effect("goes by the clock where the pool was made, which nobody puts forward", () =>
+  it.effect("sees a map in the queue too, and goes by the clock where the pool was made, which nobody puts forward", () =>
     Effect.gen(function*() {
       const clock = new VirtualClock()
-      const { log, pool } = yield* Effect.provideService(makeWarning({ size: 0 }), Clock.Clock, clock)
-      yield* forkNow(pool.run(Effect.void))
+      const { log, pool } = yield* Effect.provideService(makeWarning(), Clock.Clock, clock)
+      yield* forkNow(Stream.runDrain(pool.imap(() => Effect.void, [1])))
       clock.skew = 1_000_000
       yield* TestClock.adjust("1 hour")
       expect(log).toEqual([])
@@ -157,34 +133,52 @@ describe("slowWait", () => {
       expect(log).toHaveLength(1)
     }))
 
-  it.effect("watches nothing while nobody waits and nothing runs, and not beyond the close", () =>
+  it.effect("of zero warns of whatever has to wait at all", () =>
     Effect.gen(function*() {
-      const clock = yield* countSleepers
-      const scope = yield* Scope.make()
-      const { pool } = yield* makeWarning().pipe(
-        Effect.provideService(Clock.Clock, clock),
-        Effect.provideService(Scope.Scope, scope)
-      )
-      yield* atRest
-      expect(clock.sleepers).toBe(0)
-      const stage = new Stage()
-      yield* forkNow(pool.run(stage.job("a")))
-      yield* atRest
-      expect(clock.sleepers).toBe(0)
-      yield* forkNow(pool.run(Effect.void))
-      yield* forkNow(pool.run(Effect.void))
-      expect(clock.sleepers).toBe(1)
-      yield* stage.finish("a")
-      yield* pool.waitall
-      yield* atRest
-      expect(clock.sleepers).toBe(0)
+      const { caller, log, pool } = yield* makeWarning({ size: 1, slowWait: 0 })
+      yield* pool.run(Effect.void)
       yield* forkNow(pool.run(Effect.never))
-      yield* forkNow(pool.run(Effect.never))
-      expect(clock.sleepers).toBe(1)
-      yield* Scope.close(scope, Exit.void)
-      yield* atRest
-      expect(clock.sleepers).toBe(0)
+      yield* TestClock.adjust("1 minute")
+      expect(log).toEqual([])
+      yield* caller
+      yield* TestClock.adjust(0)
+      expect(log).toHaveLength(1)
     }))
+
+  it.effect.each<GreenPoolOptions["slowWait"] & {}>(["10 seconds", 0])(
+    "of %s watches once for all that wait, not while nobody waits, and not beyond the close",
+    (slowWait) =>
+      Effect.gen(function*() {
+        const clock = yield* countSleepers
+        const scope = yield* Scope.make()
+        const { caller, pool } = yield* makeWarning({ size: 1, slowWait }).pipe(
+          Effect.provideService(Clock.Clock, clock),
+          Scope.provide(scope)
+        )
+        const stage = new Stage()
+        for (const name of ["a", "b"]) {
+          yield* forkNow(pool.run(stage.job(name)))
+          yield* atRest
+          expect(clock.sleepers).toBe(0)
+          yield* caller
+          yield* caller
+          expect(clock.sleepers).toBe(1)
+          yield* stage.finish(name)
+          yield* pool.waitall
+          yield* atRest
+          expect(clock.sleepers).toBe(0)
+        }
+        yield* forkNow(pool.run(Effect.never))
+        const { sleeps } = clock
+        for (let i = 0; i < 1000; i++) yield* Fiber.interrupt(yield* caller)
+        yield* caller
+        expect(clock.sleepers).toBe(1)
+        expect(clock.sleeps - sleeps).toBeLessThanOrEqual(2)
+        yield* Scope.close(scope, Exit.void)
+        yield* atRest
+        expect(clock.sleepers).toBe(0)
+      })
+  )
 
   it.effect("is no trouble for a pool that its logger uses", () =>
     Effect.gen(function*() {
@@ -199,7 +193,7 @@ describe("slowWait", () => {
       const pool = yield* GreenPool.make({ size: 1, slowWait: "10 seconds" }).pipe(
         Effect.provide(Logger.layer([logger])),
         Effect.provideService(Clock.Clock, clock),
-        Effect.provideService(Scope.Scope, scope)
+        Scope.provide(scope)
       )
       yield* forkNow(pool.run(Effect.never))
       yield* forkNow(pool.run(Effect.void))
@@ -208,23 +202,6 @@ describe("slowWait", () => {
       yield* Scope.close(scope, Exit.void)
       yield* atRest
       expect(clock.sleepers).toBe(0)
-    }))
-
-  it.effect("of zero, on a clock that sleeps no time at once, watches nothing when nobody is there", () =>
-    Effect.gen(function*() {
-      const clock = yield* countSleepers
-      const { log, pool } = yield* Effect.provideService(makeWarning({ slowWait: 0 }), Clock.Clock, clock)
-      const stage = new Stage()
-      for (const name of ["a", "b"]) {
-        yield* forkNow(pool.run(stage.job(name)))
-        yield* forkNow(pool.run(Effect.void))
-        expect(clock.sleepers).toBe(1)
-        yield* stage.finish(name)
-        yield* pool.waitall
-        yield* atRest
-        expect(clock.sleepers).toBe(0)
-      }
-      expect(log).toHaveLength(1)
     }))
 
   it.effect("of zero has a logger that grows the pool at once, and the caller waits no more", () =>
@@ -244,56 +221,17 @@ describe("slowWait", () => {
       yield* expectWorking(pool)
     }))
 
-  it.effect("sleeps once for all who come while it watches", () =>
+  it.effect("is no warning by default, nor of Infinity, and a defect where it is no duration of at least 0", () =>
     Effect.gen(function*() {
       const clock = yield* countSleepers
-      const { pool } = yield* Effect.provideService(makeWarning(), Clock.Clock, clock)
-      yield* forkNow(pool.run(Effect.never))
-      for (let i = 0; i < 1000; i++) yield* Fiber.interrupt(yield* forkNow(pool.run(Effect.void)))
-      expect(clock.sleeps).toBe(1)
-    }))
-
-  it.effect("is no warning by default, nor of Infinity", () =>
-    Effect.gen(function*() {
-      const clock = yield* countSleepers
-      for (
-        const pool of [
-          makePool(0),
-          makeWarning({ size: 0, slowWait: "Infinity" }).pipe(Effect.map(({ pool }) => pool))
-        ]
-      ) {
-        yield* forkNow((yield* Effect.provideService(pool, Clock.Clock, clock)).run(Effect.void))
+      const infinite = Effect.map(makeWarning({ slowWait: "Infinity" }), ({ pool }) => pool)
+      for (const make of [makePool(0), infinite]) {
+        yield* forkNow((yield* Effect.provideService(make, Clock.Clock, clock)).run(Effect.void))
       }
       expect(clock.sleeps).toBe(0)
-    }))
-
-  it.effect("that is no duration of at least 0 is a defect", () =>
-    Effect.gen(function*() {
       for (const slowWait of [-1, NaN]) {
         const exit = yield* Effect.exit(GreenPool.make({ slowWait }))
         expect(Exit.isFailure(exit) && String(exit.cause)).toContain("Invalid slowWait")
       }
-    }))
-})
-
-describe("the warning of slowWait", () => {
-  it.effect("goes by the oldest in the queue, whoever is next", () =>
-    Effect.gen(function*() {
-      const { log, pool } = yield* makeWarning({ size: 0 })
-      yield* forkNow(pool.run(Effect.void))
-      yield* TestClock.adjust("6 seconds")
-      yield* forkNow(pool.run(Effect.void, { priority: 10 }))
-      yield* TestClock.adjust("4 seconds")
-      expect(log).toHaveLength(1)
-    }))
-
-  it.effect("tells the size of the moment", () =>
-    Effect.gen(function*() {
-      const { log, pool } = yield* makeWarning({ size: 2 })
-      for (let job = 0; job < 2; job++) yield* forkNow(pool.run(Effect.never))
-      yield* pool.resize(1)
-      yield* forkNow(pool.run(Effect.void))
-      yield* TestClock.adjust("10 seconds")
-      expect(String(log[0]?.message)).toContain("size 1, running 2, waiting 1")
     }))
 })

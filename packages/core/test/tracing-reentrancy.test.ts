@@ -56,56 +56,37 @@ describe.each(Object.entries(calls))("a tracer of a wait in %s", (_, call) => {
     world.get(expectWorking(pool))
   })
 
-  it("that frees a slot and then throws loses no slot: the call has a defect", () => {
-    for (const isFreed of [false, true]) {
+  it.each(["does nothing", "frees a slot", "closes the pool"])(
+    "that %s and then throws leaves nobody in the queue: the call has a defect",
+    (deed) => {
       const world = new World()
       const pool = world.pool(1, { tracing: true })
       const holder = world.fork(pool.run(Effect.never))
       const { tracer } = acting({
         begin: () => {
-          if (isFreed) holder.interruptUnsafe()
+          if (deed === "frees a slot") holder.interruptUnsafe()
+          if (deed === "closes the pool") world.close()
           throw new Error("no span")
         }
       })
       const exit = world.fork(Effect.withTracer(call(pool, Effect.void), tracer)).pollUnsafe()
-      expect(exit !== undefined && Exit.isFailure(exit) && Cause.squash(exit.cause)).toEqual(new Error("no span"))
+      expect(exit).toEqual(Exit.die(new Error("no span")))
       holder.interruptUnsafe()
       world.run()
-      world.get(expectEmpty(pool))
-      world.get(expectWorking(pool))
+      world.get(deed === "closes the pool" ? expectEmpty(pool) : expectWorking(pool))
     }
-  })
+  )
 
-  it("that closes the pool and then throws leaves nobody in the queue: the call has a defect", () => {
-    const world = new World()
-    const pool = world.pool(0, { tracing: true })
-    const { tracer } = acting({
-      begin: () => {
-        world.close()
-        throw new Error("no span")
-      }
-    })
-    const exit = world.fork(Effect.withTracer(call(pool, Effect.void), tracer)).pollUnsafe()
-    expect(exit !== undefined && Exit.isFailure(exit) && Cause.squash(exit.cause)).toEqual(new Error("no span"))
-    world.run()
-    world.get(expectEmpty(pool))
-  })
-
-  it("that interrupts the caller when the wait begins takes him out of the queue", () => {
+  it("that interrupts the caller when the wait begins takes it out of the queue", () => {
     const world = new World()
     const pool = world.pool(1, { tracing: true })
-    const caller = Deferred.makeUnsafe<Fiber.Fiber<unknown>>()
     const holder = world.fork(pool.run(Effect.never))
-    const fiber: Fiber.Fiber<unknown> = world.fork(
-      Effect.andThen(
-        Deferred.await(caller),
-        Effect.suspend(() => Effect.withTracer(call(pool, Effect.void), acting({ begin }).tracer))
-      )
+    const { tracer } = acting({ begin: () => caller.interruptUnsafe() })
+    const caller: Fiber.Fiber<unknown> = world.fork(
+      Effect.andThen(Effect.yieldNow, Effect.withTracer(call(pool, Effect.void), tracer))
     )
-    const begin = () => fiber.interruptUnsafe()
-    Deferred.doneUnsafe(caller, Exit.succeed(fiber))
     world.run()
-    expect(interrupted(fiber)).toBe(true)
+    expect(interrupted(caller)).toBe(true)
     expect(world.get(pool.waiting)).toBe(0)
     holder.interruptUnsafe()
     world.run()

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, Deferred, Effect, Exit, Fiber, Scope, Stream, Tracer } from "effect"
+import { Cause, Effect, Exit, Fiber, Scope, Stream, Tracer } from "effect"
 import { TestClock } from "effect/testing"
 import { toInternal } from "../src/GreenPool.ts"
 import { GreenPile, GreenPool, type GreenPoolOptions, type PoolFull, type PoolStats } from "../src/index.ts"
@@ -16,12 +16,12 @@ const makeTraced = (options?: GreenPoolOptions) =>
 /** The calls that may have to wait. */
 const calls: Record<
   string,
-  (pool: GreenPool<PoolFull>) => (job: Effect.Effect<void>) => Effect.Effect<unknown, PoolFull>
+  (pool: GreenPool<PoolFull>, job: Effect.Effect<void>) => Effect.Effect<unknown, PoolFull>
 > = {
-  run: (pool) => (job) => pool.run(job),
-  spawn: (pool) => (job) => pool.spawn(job),
-  spawnN: (pool) => (job) => pool.spawnN(job),
-  "pile.spawn": (pool) => (job) =>
+  run: (pool, job) => pool.run(job),
+  spawn: (pool, job) => pool.spawn(job),
+  spawnN: (pool, job) => pool.spawnN(job),
+  "pile.spawn": (pool, job) =>
     Effect.scoped(Effect.gen(function*() {
       const pile = yield* Effect.orDie(GreenPile.make<void, never, PoolFull>(pool))
       yield* pile.spawn(job)
@@ -29,16 +29,19 @@ const calls: Record<
     }))
 }
 
-describe.each(Object.entries(calls))("a wait in %s", (_, callOn) => {
-  it.effect("is a span under the caller's, with the name and the size of the pool", () =>
+describe.each(Object.entries(calls))("a wait in %s", (_, call) => {
+  it.effect("is a span under the caller's, with the name and the size of the pool, over when its job starts", () =>
     Effect.gen(function*() {
       const tracer = makeTracer()
       const pool = yield* makeTraced()
       yield* forkNow(pool.run(Effect.sleep("240 millis")))
-      const caller = yield* forkNow(
-        tracer.provide(Effect.withSpan(callOn(pool)(Effect.withSpan(Effect.sleep("30 millis"), "job")), "request"))
-      )
+      const seen: Array<string | undefined> = []
+      const look = Effect.sync(() => void seen.push(tracer.waits[0]?.status._tag))
+      const job = Effect.andThen(look, Effect.withSpan(Effect.sleep("30 millis"), "job"))
+      const caller = yield* forkNow(tracer.provide(Effect.withSpan(call(pool, job), "request")))
+      yield* look
       yield* TestClock.adjust("240 millis")
+      expect(seen).toEqual(["Started", "Ended"])
       const [wait] = tracer.waits
       expect(Object.fromEntries(wait?.attributes ?? [])).toEqual({ "greenpool.pool": "api", "greenpool.size": 1 })
       expect(parentOf(wait)).toBe("request")
@@ -47,64 +50,47 @@ describe.each(Object.entries(calls))("a wait in %s", (_, callOn) => {
       yield* TestClock.adjust("30 millis")
       yield* Fiber.join(caller)
       expect(tracer.spans.map(({ name }) => name)).toEqual(["request", "greenpool.wait", "job"])
-      const job = tracer.spans[2]
-      expect(parentOf(job)).toBe("request")
-      expect(lengthOf(job)).toBe(30)
-    }))
-
-  it.effect("is over when its job starts", () =>
-    Effect.gen(function*() {
-      const tracer = makeTracer()
-      const pool = yield* makeTraced()
-      const gate = yield* Deferred.make<void>()
-      yield* forkNow(pool.run(Deferred.await(gate)))
-      const seen: Array<string | undefined> = []
-      const job = Effect.sync(() => void seen.push(tracer.waits[0]?.status._tag))
-      const caller = yield* forkNow(tracer.provide(callOn(pool)(job)))
-      expect(tracer.waits[0]?.status._tag).toBe("Started")
-      yield* Deferred.succeed(gate, undefined)
-      yield* Fiber.join(caller)
-      yield* pool.waitall
-      expect(seen).toEqual(["Ended"])
+      expect([parentOf(tracer.spans[2]), lengthOf(tracer.spans[2])]).toEqual(["request", 30])
     }))
 
   it.effect("fails where it does: a time-out, an interruption, the end of the pool", () =>
     Effect.gen(function*() {
       const tracer = makeTracer()
       const scope = yield* Scope.make()
-      const pool = yield* makeTraced({ maxWait: "1 second" }).pipe(Effect.provideService(Scope.Scope, scope))
+      const pool = yield* Scope.provide(makeTraced({ maxWait: "1 second" }), scope)
       yield* forkNow(pool.run(Effect.never))
-      const call = tracer.provide(callOn(pool)(Effect.void))
-      const late = yield* forkNow(call)
+      const traced = tracer.provide(call(pool, Effect.void))
+      const late = yield* forkNow(traced)
       yield* TestClock.adjust("1 second")
       expect(yield* Effect.flip(Fiber.join(late))).toMatchObject({ reason: "WaitTimeout" })
-      const interrupted = yield* forkNow(call)
-      yield* Fiber.interrupt(interrupted)
-      const last = yield* forkNow(call)
+      yield* Fiber.interrupt(yield* forkNow(traced))
+      const last = yield* forkNow(traced)
       yield* Scope.close(scope, Exit.void)
       yield* Fiber.await(last)
-      const exits = tracer.waits.map(({ status }) => status._tag === "Ended" ? status.exit : undefined)
+      const exits = tracer.waits.map(({ status }) => status._tag === "Ended" ? status.exit : Exit.void)
       expect(exits).toHaveLength(3)
       expect(exits[0]).toMatchObject(Exit.fail({ _tag: "PoolFull", reason: "WaitTimeout" }))
-      for (const exit of exits.slice(1)) {
-        expect(exit !== undefined && Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)).toBe(true)
-      }
+      for (const exit of exits.slice(1)) expect(Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)).toBe(true)
       expect(tracer.waits.map(lengthOf)).toEqual([1000, 0, 0])
     }))
 
-  it.effect("is none where there is no wait", () =>
+  it.effect("is none where there is no wait, nor by default", () =>
     Effect.gen(function*() {
       const tracer = makeTracer()
       const pool = yield* makeTraced({ maxWaiting: 0 })
-      const call = tracer.provide(callOn(pool)(Effect.void))
-      yield* call
+      const traced = tracer.provide(call(pool, Effect.void))
+      yield* traced
       yield* pool.waitall
       // on a loan
-      yield* pool.run(call)
+      yield* pool.run(traced)
       // rejected at the end of the queue
-      const fiber = yield* forkNow(pool.run(Effect.never))
-      expect(yield* Effect.flip(call)).toMatchObject({ reason: "QueueFull" })
-      yield* Fiber.interrupt(fiber)
+      yield* forkNow(pool.run(Effect.never))
+      expect(yield* Effect.flip(traced)).toMatchObject({ reason: "QueueFull" })
+      const untraced = yield* makePool(1)
+      yield* forkNow(untraced.run(Effect.sleep("1 second")))
+      const caller = yield* forkNow(tracer.provide(call(untraced, Effect.void)))
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.join(caller)
       expect(tracer.spans).toEqual([])
     }))
 
@@ -114,44 +100,55 @@ describe.each(Object.entries(calls))("a wait in %s", (_, callOn) => {
       const pool = yield* makeTraced()
       yield* forkNow(pool.run(Effect.gen(function*() {
         yield* forkNow(pool.run(Effect.sleep("50 millis")))
-        yield* tracer.provide(callOn(pool)(Effect.void))
+        yield* tracer.provide(call(pool, Effect.void))
       })))
       yield* TestClock.adjust("50 millis")
       expect(tracer.waits.map(lengthOf)).toEqual([50])
       yield* pool.waitall
     }))
 
-  it.effect("is no span by default", () =>
-    Effect.gen(function*() {
-      const tracer = makeTracer()
-      const pool = yield* makePool(1)
-      yield* forkNow(pool.run(Effect.sleep("1 second")))
-      const caller = yield* forkNow(tracer.provide(callOn(pool)(Effect.void)))
-      yield* TestClock.adjust("1 second")
-      yield* Fiber.join(caller)
-      expect(tracer.spans).toEqual([])
-    }))
+  it.effect.each([true, false])(
+    "has a tracer that looks at the pool and interrupts the caller find it at rest: granted %s",
+    (isGranted) =>
+      Effect.gen(function*() {
+        const context = yield* Effect.context<never>()
+        const states: Array<PoolStats> = []
+        const pool = yield* makeTraced({ maxWait: "1 second" })
+        const stage = new Stage()
+        let caller: Fiber.Fiber<unknown, unknown> | undefined = undefined
+        const tracer = Tracer.make({
+          span(options) {
+            const span = new Tracer.NativeSpan(options)
+            span.end = () => {
+              states.push(Effect.runSyncWith(context)(pool.stats))
+              caller?.interruptUnsafe()
+            }
+            return span
+          }
+        })
+        yield* forkNow(pool.run(stage.job("a")))
+        caller = yield* forkNow(Effect.withTracer(call(pool, Effect.void), tracer))
+        yield* isGranted ? stage.finish("a") : TestClock.adjust("1 second")
+        yield* Fiber.await(caller)
+        yield* stage.finish("a")
+        yield* pool.waitall
+        yield* expectWorking(pool)
+        expect(states).toHaveLength(1)
+        states.forEach(expectConsistent)
+      })
+  )
 })
 
 describe("tracing", () => {
-  it.effect("has no span for maps, which wait for every item of theirs", () =>
+  it.effect("has no span for maps, which wait for every item of theirs, nor for calls that never wait", () =>
     Effect.gen(function*() {
       const tracer = makeTracer()
       const pool = yield* makeTraced()
-      const other = yield* forkNow(pool.run(Effect.sleep("1 second")))
+      yield* forkNow(pool.run(Effect.sleep("1 second")))
+      yield* tracer.provide(Effect.andThen(pool.runIfAvailable(Effect.void), pool.spawnIfAvailable(Effect.void)))
       const map = yield* forkNow(tracer.provide(Stream.runDrain(pool.imap(() => Effect.sleep("1 second"), [1, 2, 3]))))
       yield* TestClock.adjust("10 seconds")
-      yield* Fiber.join(other)
       yield* Fiber.join(map)
-      expect(tracer.spans).toEqual([])
-    }))
-
-  it.effect("has no span for calls that never wait", () =>
-    Effect.gen(function*() {
-      const tracer = makeTracer()
-      const pool = yield* makeTraced()
-      yield* forkNow(pool.run(Effect.never))
-      yield* tracer.provide(Effect.andThen(pool.runIfAvailable(Effect.void), pool.spawnIfAvailable(Effect.void)))
       expect(tracer.spans).toEqual([])
     }))
 
@@ -177,39 +174,6 @@ describe("tracing", () => {
       expect(tracer.waits.map(({ status }) => status)).toMatchObject([{ startTime: 0n, endTime: 0n }])
     }))
 
-  it.effect("by a tracer that looks at the pool and interrupts the caller finds it at rest", () =>
-    Effect.gen(function*() {
-      const context = yield* Effect.context<never>()
-      const states: Array<PoolStats> = []
-      for (const call of Object.values(calls)) {
-        for (const isGranted of [true, false]) {
-          const pool = yield* makeTraced({ maxWait: "1 second" })
-          const stage = new Stage()
-          const callers: Array<Fiber.Fiber<unknown, unknown>> = []
-          const tracer = Tracer.make({
-            span(options) {
-              const span = new Tracer.NativeSpan(options)
-              span.end = () => {
-                states.push(Effect.runSyncWith(context)(pool.stats))
-                for (const caller of callers) caller.interruptUnsafe()
-              }
-              return span
-            }
-          })
-          yield* forkNow(pool.run(stage.job("a")))
-          const caller = yield* forkNow(Effect.withTracer(call(pool)(Effect.void), tracer))
-          callers.push(caller)
-          yield* isGranted ? stage.finish("a") : TestClock.adjust("1 second")
-          yield* Fiber.await(caller)
-          yield* stage.finish("a")
-          yield* pool.waitall
-          yield* expectWorking(pool)
-        }
-      }
-      expect(states).toHaveLength(8)
-      states.forEach(expectConsistent)
-    }))
-
   it.effect("keeps no span when the wait is over", () =>
     Effect.gen(function*() {
       const pool = yield* makeTraced()
@@ -225,18 +189,10 @@ describe("tracing", () => {
       yield* stage.finish("b")
     }))
 
-  it.effect("by a tracer that throws loses no slot and no place", () =>
+  it.effect("by a tracer that throws at the end of a wait loses no slot and no place", () =>
     Effect.gen(function*() {
       const pool = yield* makeTraced()
       const stage = new Stage()
-      const a = yield* forkNow(pool.run(stage.job("a")))
-      const withoutSpans = Tracer.make({
-        span() {
-          throw new Error("no span")
-        }
-      })
-      const exit = yield* Effect.exit(Effect.withTracer(pool.run(stage.job("b")), withoutSpans))
-      expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toEqual(new Error("no span"))
       const withoutEnd = Tracer.make({
         span(options) {
           const span = new Tracer.NativeSpan(options)
@@ -246,12 +202,12 @@ describe("tracing", () => {
           return span
         }
       })
-      yield* forkNow(Effect.withTracer(pool.run(stage.job("c")), withoutEnd))
-      yield* forkNow(pool.run(stage.job("d")))
+      yield* forkNow(pool.run(stage.job("a")))
+      yield* forkNow(Effect.withTracer(pool.run(stage.job("b")), withoutEnd))
+      yield* forkNow(pool.run(stage.job("c")))
       yield* stage.finishAll
       yield* pool.waitall
-      expect(stage.started).toEqual(["a", "c", "d"])
-      expect(yield* Fiber.join(a)).toBe("a")
+      expect(stage.started).toEqual(["a", "b", "c"])
       yield* expectWorking(pool)
     }))
 })

@@ -19,6 +19,10 @@ const evens = (n: number) => n % 2 === 0 ? Effect.succeed(n) : Effect.fail(`${n}
 
 const add = (a: number, b: number) => Effect.succeed(a + b)
 
+/** What all of these streams come to is the same. */
+const expectEach = <A, E, R>(expected: ReadonlyArray<A>, ...streams: ReadonlyArray<Stream.Stream<A, E, R>>) =>
+  Effect.forEach(streams, (stream) => Effect.map(collect(stream), (all) => expect(all).toEqual(expected)))
+
 describe.each(forms)("the verbs of $form", ({ verbsOf }) => {
   const test = (title: string, body: (verbs: Verbs<GreenPool>) => Effect.Effect<void, unknown, GreenPool>) =>
     it.effect(title, () => Effect.flatMap(verbsOf, body).pipe(provided, Effect.orDie))
@@ -27,52 +31,48 @@ describe.each(forms)("the verbs of $form", ({ verbsOf }) => {
     Effect.gen(function*() {
       const job = Effect.succeed(1)
       const options = { key: "k", priority: 1 }
-      expect([yield* pool.run(job), yield* job.pipe(pool.run), yield* job.pipe(pool.run(options))]).toEqual([1, 1, 1])
-      expect([yield* pool.run(job, options), yield* job.pipe(pool.run({}))]).toEqual([1, 1])
-      for (const spawned of [pool.spawn(job, options), job.pipe(pool.spawn), job.pipe(pool.spawn(options))]) {
+      const key = { key: "k" }
+      const { run, runIfAvailable, spawn, spawnIfAvailable, spawnN } = pool
+      for (const ran of [run(job), run(job, options), job.pipe(run), job.pipe(run(options)), job.pipe(run({}))]) {
+        expect(yield* ran).toBe(1)
+      }
+      for (const spawned of [spawn(job, options), job.pipe(spawn), job.pipe(spawn(options))]) {
         expect(yield* Effect.flatMap(spawned, Fiber.join)).toBe(1)
       }
       const done: Array<number> = []
       const note = (n: number) => Effect.sync(() => void done.push(n))
-      yield* pool.spawnN(note(1), options)
-      yield* note(2).pipe(pool.spawnN)
-      yield* note(3).pipe(pool.spawnN(options))
+      yield* spawnN(note(1), options)
+      yield* note(2).pipe(spawnN)
+      yield* note(3).pipe(spawnN(options))
       yield* pool.waitall
       expect(done).toEqual([1, 2, 3])
-      const key = { key: "k" }
-      for (
-        const ran of [pool.runIfAvailable(job, key), job.pipe(pool.runIfAvailable), job.pipe(pool.runIfAvailable(key))]
-      ) {
+      for (const ran of [runIfAvailable(job, key), job.pipe(runIfAvailable), job.pipe(runIfAvailable(key))]) {
         expect(yield* ran).toEqual(Option.some(1))
       }
-      for (const spawned of [pool.spawnIfAvailable(job, key), job.pipe(pool.spawnIfAvailable(key))]) {
+      for (const spawned of [spawnIfAvailable(job, key), job.pipe(spawnIfAvailable), job.pipe(spawnIfAvailable(key))]) {
         expect(yield* Fiber.join(Option.getOrThrow(yield* spawned))).toBe(1)
       }
     }))
 
-  test("heed the options in each form", (pool) =>
+  test("heed the options in each form", ({ run, spawn, spawnN }) =>
     Effect.gen(function*() {
-      yield* Effect.forEach([1, 2], () => pool.spawnN(Effect.never))
+      yield* Effect.forEach([1, 2], () => spawnN(Effect.never))
       const now = { maxWait: 0 }
-      for (
-        const call of [
-          pool.run(Effect.void, now),
-          Effect.void.pipe(pool.run(now)),
-          pool.spawn(Effect.void, now),
-          Effect.void.pipe(pool.spawn(now)),
-          pool.spawnN(Effect.void, now),
-          Effect.void.pipe(pool.spawnN(now))
-        ]
-      ) {
-        expect(yield* Effect.flip(call)).toBeInstanceOf(PoolFull)
-      }
+      const calls = [
+        run(Effect.void, now),
+        Effect.void.pipe(run(now)),
+        spawn(Effect.void, now),
+        Effect.void.pipe(spawn(now)),
+        spawnN(Effect.void, now),
+        Effect.void.pipe(spawnN(now))
+      ]
+      for (const call of calls) expect(yield* Effect.flip(call)).toBeInstanceOf(PoolFull)
     }))
 
   test("may be given an index and an array in place of options", (pool) =>
     Effect.gen(function*() {
       const jobs = [1, 2, 3].map(twice)
       expect(yield* Effect.forEach(jobs, pool.run)).toEqual([2, 4, 6])
-      expect(yield* Effect.forEach(jobs, pool.run, { concurrency: "unbounded" })).toEqual([2, 4, 6])
       expect(yield* Effect.forEach(jobs, pool.run({ key: "k" }))).toEqual([2, 4, 6])
       expect(yield* Effect.all(jobs.map(pool.run))).toEqual([2, 4, 6])
       const fibers = yield* Effect.all(jobs.map(pool.spawn))
@@ -80,43 +80,46 @@ describe.each(forms)("the verbs of $form", ({ verbsOf }) => {
       expect(yield* Effect.all(jobs.map(pool.runIfAvailable))).toEqual([2, 4, 6].map(Option.some))
     }))
 
-  test("take a generic job", (pool) =>
-    Effect.gen(function*() {
-      const limited = <F extends Effect.Effect<any, any, any>>(job: F) => pool.run(job)
-      expect(yield* limited(twice(2))).toBe(4)
-    }))
-
-  test("map one source or several, data-first, with options or without", (pool) =>
+  test("map one source or several, data-first or data-last, with options or without", (pool) =>
     Effect.gen(function*() {
       const options = { concurrency: 2, window: (size: number) => size, key: "k", priority: 1 }
-      expect(yield* collect(pool.imap(twice, [1, 2]))).toEqual([2, 4])
-      expect(yield* collect(pool.imap(twice, [1, 2], options))).toEqual([2, 4])
-      expect(yield* collect(pool.imap(twice, [1, 2], {}))).toEqual([2, 4])
-      expect(yield* collect(pool.imap(twice, [1, 2], undefined))).toEqual([2, 4])
-      expect(yield* collect(pool.imap(add, [1, 2], Stream.make(3, 4, 5)))).toEqual([4, 6])
-      expect(yield* collect(pool.imap(add, [1, 2], Stream.make(3, 4, 5), options))).toEqual([4, 6])
-      expect((yield* collect(pool.imapUnordered(twice, [1, 2], options))).sort()).toEqual([2, 4])
-      expect(yield* collect(pool.imapExit(evens, [1, 2], options))).toEqual([Exit.fail("1 is odd"), Exit.succeed(2)])
-      expect(yield* collect(pool.starmap(add, [[1, 2], [3, 4]], options))).toEqual([3, 7])
       const bare: MapOptions = Object.assign(Object.create(null) as object, options)
-      expect(yield* collect(pool.imap(twice, [1, 2], bare))).toEqual([2, 4])
-    }))
-
-  test("map one stream data-last, with options or without", (pool) =>
-    Effect.gen(function*() {
       const source = Stream.make(1, 2)
-      const options = { concurrency: 2 }
-      expect(yield* collect(source.pipe(pool.imap(twice)))).toEqual([2, 4])
-      expect(yield* collect(source.pipe(pool.imap(twice, options)))).toEqual([2, 4])
-      expect(yield* collect(source.pipe(pool.imap(twice, {})))).toEqual([2, 4])
-      expect((yield* collect(source.pipe(pool.imapUnordered(twice, options)))).sort()).toEqual([2, 4])
-      expect(yield* collect(source.pipe(pool.imapExit(evens, options)))).toEqual([
-        Exit.fail("1 is odd"),
-        Exit.succeed(2)
-      ])
+      yield* expectEach(
+        [2, 4],
+        pool.imap(twice, [1, 2]),
+        ...[options, bare, {}, undefined].map((options) => pool.imap(twice, [1, 2], options)),
+        source.pipe(pool.imap(twice)),
+        source.pipe(pool.imap(twice, options)),
+        source.pipe(pool.imap(twice, {})),
+        pool.imapUnordered(twice, [1, 2], options),
+        source.pipe(pool.imapUnordered(twice, options))
+      )
+      yield* expectEach(
+        [4, 6],
+        pool.imap(add, [1, 2], Stream.make(3, 4, 5)),
+        pool.imap(add, [1, 2], Stream.make(3, 4, 5), options)
+      )
+      yield* expectEach(
+        [Exit.fail("1 is odd"), Exit.succeed(2)],
+        pool.imapExit(evens, [1, 2], options),
+        source.pipe(pool.imapExit(evens, options))
+      )
       const pairs = Stream.make([1, 2] as const, [3, 4] as const)
-      expect(yield* collect(pairs.pipe(pool.starmap(add)))).toEqual([3, 7])
-      expect(yield* collect(pairs.pipe(pool.starmap(add, options)))).toEqual([3, 7])
+      yield* expectEach(
+        [3, 7],
+        pool.starmap(add, [[1, 2], [3, 4]], options),
+        pairs.pipe(pool.starmap(add)),
+        pairs.pipe(pool.starmap(add, options))
+      )
+      // Tuples for a function of fewer parameters.
+      const rows = Stream.map(source, (n) => [n, "text"] as const)
+      yield* expectEach(
+        [2, 4],
+        pool.starmap(twice, [[1, "a"], [2, "b"]]),
+        pool.starmap(twice, rows),
+        rows.pipe(pool.starmap(twice))
+      )
     }))
 
   test("heed the options of a map in each form", (pool) =>
@@ -124,27 +127,31 @@ describe.each(forms)("the verbs of $form", ({ verbsOf }) => {
       const runningIn = () => Effect.andThen(Effect.yieldNow, pool.running)
       const one = { concurrency: 1 }
       expect(yield* collect(pool.imap(runningIn, [1, 2]))).toContain(2)
-      expect(yield* collect(pool.imap(runningIn, [1, 2], one))).toEqual([1, 1])
-      expect(yield* collect(pool.imap(runningIn, [1, 2], [3, 4], one))).toEqual([1, 1])
-      expect(yield* collect(Stream.make(1, 2).pipe(pool.imap(runningIn, one)))).toEqual([1, 1])
-      expect(yield* collect(pool.starmap(runningIn, [[1], [2]], one))).toEqual([1, 1])
-      expect(yield* collect(Stream.make([1], [2]).pipe(pool.starmap(runningIn, one)))).toEqual([1, 1])
+      yield* expectEach(
+        [1, 1],
+        pool.imap(runningIn, [1, 2], one),
+        pool.imap(runningIn, [1, 2], [3, 4], one),
+        Stream.make(1, 2).pipe(pool.imap(runningIn, one)),
+        pool.starmap(runningIn, [[1], [2]], one),
+        Stream.make([1], [2]).pipe(pool.starmap(runningIn, one))
+      )
     }))
 
-  test("emit exits as they happen", (pool) =>
+  test("emit results and exits as they happen, where they are unordered", (pool) =>
     Effect.gen(function*() {
-      const slowFirst = (n: number) => n === 1 ? Effect.andThen(Effect.yieldNow, evens(n)) : evens(n)
-      const exits = [Exit.succeed(2), Exit.fail("1 is odd")]
-      expect(yield* collect(pool.imapExitUnordered(slowFirst, [1, 2]))).toEqual(exits)
-      expect(yield* collect(Stream.make(1, 2).pipe(pool.imapExitUnordered(slowFirst)))).toEqual(exits)
-    }))
-
-  test("spread tuples over functions of fewer parameters", (pool) =>
-    Effect.gen(function*() {
-      const rows = Stream.map(Stream.make(1, 2), (n) => [n, "text"] as const)
-      expect(yield* collect(pool.starmap(twice, [[1, "a"], [2, "b"]]))).toEqual([2, 4])
-      expect(yield* collect(pool.starmap(twice, rows))).toEqual([2, 4])
-      expect(yield* collect(rows.pipe(pool.starmap(twice)))).toEqual([2, 4])
+      const slowFirst = <A, E>(job: (n: number) => Effect.Effect<A, E>) => (n: number) =>
+        n === 1 ? Effect.andThen(Effect.yieldNow, job(n)) : job(n)
+      const source = Stream.make(1, 2)
+      yield* expectEach(
+        [4, 2],
+        pool.imapUnordered(slowFirst(twice), [1, 2]),
+        source.pipe(pool.imapUnordered(slowFirst(twice)))
+      )
+      yield* expectEach(
+        [Exit.succeed(2), Exit.fail("1 is odd")],
+        pool.imapExitUnordered(slowFirst(evens), [1, 2]),
+        source.pipe(pool.imapExitUnordered(slowFirst(evens)))
+      )
     }))
 
   test("take an object for a source if it can be iterated, also as the last argument", (pool) =>
@@ -177,29 +184,25 @@ describe.each(forms)("the verbs of $form", ({ verbsOf }) => {
       ]
       for (const args of noSources) {
         const wrong = args as unknown as [Iterable<number>]
-        for (
-          const stream of [
-            pool.imap(() => Effect.void, ...wrong),
-            pool.imapUnordered(() => Effect.void, ...wrong),
-            pool.imapExit(() => Effect.void, ...wrong),
-            pool.imapExitUnordered(() => Effect.void, ...wrong)
-          ]
-        ) {
-          expect(yield* Effect.exit(collect<unknown, never, GreenPool>(stream))).toEqual(
+        const streams: ReadonlyArray<Stream.Stream<unknown, never, GreenPool>> = [
+          pool.imap(() => Effect.void, ...wrong),
+          pool.imapUnordered(() => Effect.void, ...wrong),
+          pool.imapExit(() => Effect.void, ...wrong),
+          pool.imapExitUnordered(() => Effect.void, ...wrong)
+        ]
+        for (const stream of streams) {
+          expect(yield* Effect.exit(collect(stream))).toEqual(
             Exit.die(expect.objectContaining({ message: expect.stringContaining("A source must be") }))
           )
         }
       }
     }))
 
-  test("tell the keys in use, none so far", (pool) =>
-    Effect.gen(function*() {
-      expect(yield* pool.keys).toEqual([])
-    }))
+  test("tell the keys in use, none so far", (pool) => Effect.map(pool.keys, (keys) => expect(keys).toEqual([])))
 })
 
 describe("spawn of a pile", () => {
-  it.effect("takes a job as the verbs do", () =>
+  it.effect("takes a job as the verbs do, and heeds the options in each form", () =>
     Effect.gen(function*() {
       const pile = yield* GreenPile.make<number>(yield* GreenPool)
       yield* pile.spawn(twice(1))
@@ -208,13 +211,8 @@ describe("spawn of a pile", () => {
       yield* twice(4).pipe(pile.spawn({ priority: 1 }))
       yield* Effect.forEach([twice(5), twice(6)], pile.spawn)
       expect(yield* collect(pile.results)).toEqual([2, 4, 6, 8, 10, 12])
-    }).pipe(provided, Effect.orDie))
-
-  it.effect("heeds the options in each form", () =>
-    Effect.gen(function*() {
-      const pile = yield* GreenPile.make<number>(1)
-      yield* pile.spawn(Effect.never)
+      yield* Effect.forEach([1, 2], () => pile.spawn(Effect.never))
       expect(yield* Effect.flip(pile.spawn(twice(1), { maxWait: 0 }))).toBeInstanceOf(PoolFull)
       expect(yield* Effect.flip(twice(1).pipe(pile.spawn({ maxWait: 0 })))).toBeInstanceOf(PoolFull)
-    }))
+    }).pipe(provided, Effect.orDie))
 })

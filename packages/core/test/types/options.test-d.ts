@@ -1,22 +1,30 @@
 // What does not compile need not be run.
 // @effect-diagnostics floatingEffect:off missingEffectError:off missingEffectContext:off
-import { Config, Effect, type Exit, type Layer, type Scope, Stream } from "effect"
+import { Config, type Duration, Effect, type Exit, type Layer, type Schema, type Scope, Stream } from "effect"
 import { describe, expectTypeOf, it } from "vitest"
 import {
   type CallRejection,
   type GreenPile,
   GreenPool,
+  GreenPoolLive,
   GreenPoolOptions,
   type InvalidPoolSize,
   type JobOptions,
+  type KeyStats,
   type PoolFull,
   type PoolRejection,
+  type PoolSize,
+  type PoolStats,
   type UnboundedOptions,
   verdictOf
 } from "../../src/index.ts"
 
 class Key extends GreenPool.Service<Key>()("types/Key", { size: 3 }) {}
 class BoundedKey extends GreenPool.Service<BoundedKey>()("types/BoundedKey", { maxWaiting: (size) => 2 * size }) {}
+class TimedKey extends GreenPool.Service<TimedKey>()("types/TimedKey", { maxWait: "1 second" }) {}
+
+type Made<Rejected = never> = Effect.Effect<GreenPool<Rejected>, InvalidPoolSize, Scope.Scope>
+type Configured<Self> = Layer.Layer<Self, InvalidPoolSize | Config.ConfigError>
 
 declare const pool: GreenPool
 declare const bounded: GreenPool<PoolFull>
@@ -25,6 +33,118 @@ declare const someOptions: GreenPoolOptions
 
 const job = Effect.succeed(1)
 const each = (n: number) => Effect.succeed(n)
+
+describe("a pool", () => {
+  it("is made in a scope, and fails with a wrong size, or with PoolFull where its options have bounds", () => {
+    expectTypeOf(GreenPool.make()).toEqualTypeOf<Made>()
+    expectTypeOf(GreenPool.make({ size: 3, name: "three", onClose: "drain" })).toEqualTypeOf<Made>()
+    expectTypeOf(GreenPool.make({ weight: (key) => key.length })).toEqualTypeOf<Made>()
+    expectTypeOf(GreenPool.make({ maxWaiting: undefined })).toEqualTypeOf<Made>()
+    expectTypeOf(GreenPool.make({} as UnboundedOptions)).toEqualTypeOf<Made>()
+    expectTypeOf(GreenPool.make({ adaptive: { classify: verdictOf, max: 50 } })).toEqualTypeOf<Made>()
+    expectTypeOf(GreenPool.make({ maxWaiting: 3 })).toEqualTypeOf<Made<PoolFull>>()
+    expectTypeOf(GreenPool.make({ maxWaiting: (size) => 2 * size, size: 3 })).toEqualTypeOf<Made<PoolFull>>()
+    expectTypeOf(GreenPool.make({ maxWait: "1 second" })).toEqualTypeOf<Made<PoolFull>>()
+    expectTypeOf(GreenPool.make({ adaptive: true, maxWaiting: 50 })).toEqualTypeOf<Made<PoolFull>>()
+    expectTypeOf(GreenPool.make({ adaptive: { max: 50 }, maxWaiting: (size) => size })).toEqualTypeOf<Made<PoolFull>>()
+    expectTypeOf(GreenPool.make(someOptions)).toEqualTypeOf<Made<PoolFull>>()
+    expectTypeOf(GreenPool.make({ ...someOptions, size: 3 })).toEqualTypeOf<Made<PoolFull>>()
+  })
+
+  it("without bounds can stand for one with bounds, and both for any", () => {
+    expectTypeOf(pool).toExtend<GreenPool<PoolFull>>()
+    expectTypeOf(bounded).not.toExtend<GreenPool>()
+    const size = (pool: GreenPool<unknown>) => pool.size
+    expectTypeOf(size(pool)).toEqualTypeOf<Effect.Effect<number>>()
+    expectTypeOf(size(bounded)).toEqualTypeOf<Effect.Effect<number>>()
+  })
+
+  it("has names for what it can fail with", () => {
+    expectTypeOf<PoolRejection<{ size: 3 }>>().toEqualTypeOf<never>()
+    expectTypeOf<PoolRejection<{ maxWaiting: 3 }>>().toEqualTypeOf<PoolFull>()
+    expectTypeOf<PoolRejection<{ maxWait: 3 }>>().toEqualTypeOf<PoolFull>()
+    expectTypeOf<PoolRejection<GreenPoolOptions>>().toEqualTypeOf<PoolFull>()
+    expectTypeOf<PoolRejection<UnboundedOptions>>().toEqualTypeOf<never>()
+    expectTypeOf<CallRejection<{ key: "k" }>>().toEqualTypeOf<never>()
+    expectTypeOf<CallRejection<{ maxWait: 3 }>>().toEqualTypeOf<PoolFull>()
+    expectTypeOf<CallRejection<JobOptions>>().toEqualTypeOf<PoolFull>()
+    expectTypeOf<CallRejection<JobOptions<never>>>().toEqualTypeOf<never>()
+  })
+
+  it("has the parameter of classify inferred", () => {
+    const isExit = (exit: Exit.Exit<unknown, unknown>) => exit._tag === "Success" ? "ok" : "ignore"
+    GreenPool.make({
+      adaptive: {
+        classify: (exit) => {
+          expectTypeOf(exit).toEqualTypeOf<Exit.Exit<unknown, unknown>>()
+          return isExit(exit)
+        }
+      }
+    })
+    GreenPool.Service<Key>()("types/Adaptive", {
+      maxWaiting: (size) => size,
+      adaptive: { classify: (exit) => isExit(exit) }
+    })
+    GreenPool.layer({ adaptive: { classify: (exit) => isExit(exit) } })
+  })
+})
+
+describe("a key", () => {
+  it("gives the pool that its options describe", () => {
+    expectTypeOf(Effect.map(GreenPool, (pool) => pool)).toEqualTypeOf<Effect.Effect<GreenPool, never, GreenPool>>()
+    expectTypeOf(Effect.map(Key, (pool) => pool)).toEqualTypeOf<Effect.Effect<GreenPool, never, Key>>()
+    expectTypeOf(Effect.map(BoundedKey, (pool) => pool))
+      .toEqualTypeOf<Effect.Effect<GreenPool<PoolFull>, never, BoundedKey>>()
+    expectTypeOf(TimedKey.spawnN(job)).toEqualTypeOf<Effect.Effect<void, PoolFull, TimedKey>>()
+  })
+
+  it("has layers of itself alone, which provide what its verbs need", () => {
+    expectTypeOf(GreenPoolLive).toEqualTypeOf<Layer.Layer<GreenPool>>()
+    expectTypeOf(GreenPool.layer()).toEqualTypeOf<Layer.Layer<GreenPool, InvalidPoolSize>>()
+    expectTypeOf(GreenPool.layer({ size: 3 })).toEqualTypeOf<Layer.Layer<GreenPool, InvalidPoolSize>>()
+    expectTypeOf(Key.layer).toEqualTypeOf<Layer.Layer<Key, InvalidPoolSize>>()
+    expectTypeOf(Effect.provide(GreenPool.run(job), GreenPoolLive)).toEqualTypeOf<Effect.Effect<number>>()
+    expectTypeOf(Effect.provide(GreenPool.size, Key.layer)).toEqualTypeOf<
+      Effect.Effect<number, InvalidPoolSize, GreenPool>
+    >()
+  })
+
+  it("has layers from configuration, which fail with its errors too", () => {
+    const adaptive = Config.all({ max: Config.Int("MAX") })
+    expectTypeOf(GreenPool.layerConfig({
+      size: Config.Int("SIZE"),
+      name: Config.succeed("api"),
+      onClose: Config.succeed("drain"),
+      drainTimeout: Config.Duration("DRAIN_TIMEOUT"),
+      priorityBoost: Config.Number("BOOST"),
+      weight: Config.succeed(() => 1),
+      adaptive
+    })).toEqualTypeOf<Configured<GreenPool>>()
+    expectTypeOf(GreenPool.layerConfig({ adaptive: Config.Boolean("ADAPTIVE") })).toEqualTypeOf<Configured<GreenPool>>()
+    expectTypeOf(GreenPool.layerConfig(Config.succeed<GreenPoolOptions>({ size: 3 })))
+      .toEqualTypeOf<Configured<GreenPool>>()
+    expectTypeOf(Key.layerConfig({ size: Config.Int("SIZE"), adaptive })).toEqualTypeOf<Configured<Key>>()
+    expectTypeOf(BoundedKey.layerConfig({ size: Config.Int("SIZE"), adaptive }))
+      .toEqualTypeOf<Configured<BoundedKey>>()
+    expectTypeOf(BoundedKey.layerConfig({ maxWaiting: Config.Int("N"), maxWait: Config.Duration("T") }))
+      .toEqualTypeOf<Configured<BoundedKey>>()
+    expectTypeOf(BoundedKey.layerConfig(Config.schema(GreenPoolOptions, "api")))
+      .toEqualTypeOf<Configured<BoundedKey>>()
+  })
+
+  it("without bounds takes none from its layers", () => {
+    // @ts-expect-error
+    GreenPool.layer({ maxWaiting: 3 })
+    // @ts-expect-error
+    GreenPool.layer({ maxWait: 3 })
+    // @ts-expect-error
+    GreenPool.layerConfig({ maxWait: Config.succeed(3) })
+    // @ts-expect-error
+    Key.layerConfig({ maxWaiting: Config.Int("MAX_WAITING") })
+    // @ts-expect-error
+    Key.layerConfig({ size: Config.Int("SIZE"), maxWait: Config.Duration("MAX_WAIT") })
+  })
+})
 
 describe("an option that does not exist", () => {
   it("is an error where a pool is made", () => {
@@ -55,8 +175,6 @@ describe("an option that does not exist", () => {
     GreenPool.run(job, { key: "a", maxwait: "1 second" })
     // @ts-expect-error
     job.pipe(GreenPool.run({ key: "a", maxwait: "1 second" }))
-    // @ts-expect-error
-    job.pipe(pool.run({ maxwait: "1 second" }))
     // @ts-expect-error
     pool.spawn(job, { key: "a", prio: 3 })
     // @ts-expect-error
@@ -102,147 +220,77 @@ describe("an option that does not exist", () => {
   })
 })
 
-describe("an option of a wrong type", () => {
-  it("is an error", () => {
-    // @ts-expect-error
-    pool.run(job, { key: 3 })
-    // @ts-expect-error
-    pool.run(job, { maxWait: "1 secnd" })
-    // @ts-expect-error
-    job.pipe(pool.run({ key: 3 }))
-    // @ts-expect-error
-    pool.run(job, "k")
-    // @ts-expect-error
-    pool.imap(each, [1], { concurrency: "3" })
-    // @ts-expect-error
-    GreenPool.make({ maxWaiting: "3" })
-    // @ts-expect-error
-    GreenPool.make({ maxWaiting: (size: string) => size.length })
-    // @ts-expect-error
-    GreenPool.make({ adaptive: "true" })
-    // @ts-expect-error
-    GreenPool.make({ adaptive: { max: "50" } })
-    // @ts-expect-error
-    GreenPool.make({ adaptive: { classify: () => "fine" } })
-  })
+it("an option of a wrong type is an error", () => {
+  // @ts-expect-error
+  pool.run(job, { key: 3 })
+  // @ts-expect-error
+  pool.run(job, { maxWait: "1 secnd" })
+  // @ts-expect-error
+  job.pipe(pool.run({ key: 3 }))
+  // @ts-expect-error
+  pool.run(job, "k")
+  // @ts-expect-error
+  pool.imap(each, [1], { concurrency: "3" })
+  // @ts-expect-error
+  GreenPool.make(3)
+  // @ts-expect-error
+  GreenPool.make({ size: "3" })
+  // @ts-expect-error
+  GreenPool.make({ maxWaiting: "3" })
+  // @ts-expect-error
+  GreenPool.make({ maxWaiting: (size: string) => size.length })
+  // @ts-expect-error
+  GreenPool.make({ adaptive: "true" })
+  // @ts-expect-error
+  GreenPool.make({ adaptive: { max: "50" } })
+  // @ts-expect-error
+  GreenPool.make({ adaptive: { classify: () => "fine" } })
+  // @ts-expect-error
+  GreenPool.Service<Key>()("types/Wrong", { size: "10" })
+  // @ts-expect-error
+  GreenPool.layerConfig({ size: Config.succeed("three") })
+  // @ts-expect-error a size comes from configuration there
+  GreenPool.layerConfig({ size: "POOL_SIZE" })
+  // @ts-expect-error layer is a function, GreenPoolLive is the layer
+  Effect.provide(Effect.void, GreenPool.layer)
 })
 
-describe("what is no source", () => {
-  it("is an error, and so are options that do not come last", () => {
-    // @ts-expect-error
-    pool.imap(each, undefined)
-    // @ts-expect-error
-    pool.imap(each, null, [1])
-    // @ts-expect-error
-    Key.imap(each, 123)
-    // @ts-expect-error
-    pool.imap(each, { concurrency: 3 }, [1])
-    // @ts-expect-error
-    pool.imapExit(each, [1], 5)
-    // @ts-expect-error
-    Key.starmap(each, 123)
-    // @ts-expect-error
-    pool.runStream([1])
-    // @ts-expect-error
-    pool.run(() => job)
-  })
-})
-
-describe("what a pool can fail with", () => {
-  it("follows from the bounds that are given", () => {
-    type Made<Rejected> = Effect.Effect<GreenPool<Rejected>, InvalidPoolSize, Scope.Scope>
-    expectTypeOf(GreenPool.make({ maxWaiting: undefined })).toEqualTypeOf<Made<never>>()
-    expectTypeOf(GreenPool.make({ weight: (key) => key.length })).toEqualTypeOf<Made<never>>()
-    expectTypeOf(GreenPool.make({ maxWaiting: (size) => 2 * size, size: 3 })).toEqualTypeOf<Made<PoolFull>>()
-    expectTypeOf(GreenPool.make(someOptions)).toEqualTypeOf<Made<PoolFull>>()
-    expectTypeOf(GreenPool.make({ ...someOptions, size: 3 })).toEqualTypeOf<Made<PoolFull>>()
-    expectTypeOf(GreenPool.make({} as UnboundedOptions)).toEqualTypeOf<Made<never>>()
-  })
-
-  it("is not changed by adaptive", () => {
-    type Made<Rejected> = Effect.Effect<GreenPool<Rejected>, InvalidPoolSize, Scope.Scope>
-    expectTypeOf(GreenPool.make({ adaptive: true })).toEqualTypeOf<Made<never>>()
-    expectTypeOf(GreenPool.make({ adaptive: { classify: verdictOf, max: 50 } })).toEqualTypeOf<Made<never>>()
-    expectTypeOf(GreenPool.make({ adaptive: true, maxWaiting: 50 })).toEqualTypeOf<Made<PoolFull>>()
-    expectTypeOf(GreenPool.make({ adaptive: { max: 50 }, maxWaiting: (size) => size })).toEqualTypeOf<Made<PoolFull>>()
-  })
-
-  it("can be named", () => {
-    expectTypeOf<PoolRejection<{ size: 3 }>>().toEqualTypeOf<never>()
-    expectTypeOf<PoolRejection<{ maxWaiting: 3 }>>().toEqualTypeOf<PoolFull>()
-    expectTypeOf<PoolRejection<{ maxWait: 3 }>>().toEqualTypeOf<PoolFull>()
-    expectTypeOf<PoolRejection<GreenPoolOptions>>().toEqualTypeOf<PoolFull>()
-    expectTypeOf<PoolRejection<UnboundedOptions>>().toEqualTypeOf<never>()
-    expectTypeOf<CallRejection<{ key: "k" }>>().toEqualTypeOf<never>()
-    expectTypeOf<CallRejection<{ maxWait: 3 }>>().toEqualTypeOf<PoolFull>()
-    expectTypeOf<CallRejection<JobOptions>>().toEqualTypeOf<PoolFull>()
-    expectTypeOf<CallRejection<JobOptions<never>>>().toEqualTypeOf<never>()
-  })
-
-  it("does not matter to a function that takes any pool", () => {
-    const size = (pool: GreenPool<unknown>) => pool.size
-    expectTypeOf(size(pool)).toEqualTypeOf<Effect.Effect<number>>()
-    expectTypeOf(size(bounded)).toEqualTypeOf<Effect.Effect<number>>()
-  })
-})
-
-describe("adaptive", () => {
-  it("has the parameter of classify inferred", () => {
-    const isExit = (exit: Exit.Exit<unknown, unknown>) => exit._tag === "Success" ? "ok" : "ignore"
-    GreenPool.make({
-      adaptive: {
-        classify: (exit) => {
-          expectTypeOf(exit).toEqualTypeOf<Exit.Exit<unknown, unknown>>()
-          return isExit(exit)
-        }
+it("what crosses a boundary has exact types", () => {
+  expectTypeOf<PoolSize>().toExtend<number>()
+  expectTypeOf<number>().not.toExtend<PoolSize>()
+  expectTypeOf<Pick<PoolStats, "name" | "size" | "running" | "free" | "waiting">>().toEqualTypeOf<{
+    readonly name: string
+    readonly size: number
+    readonly running: number
+    readonly free: number
+    readonly waiting: number
+  }>()
+  expectTypeOf<Pick<KeyStats, "key" | "weight" | "running" | "waiting">>().toEqualTypeOf<{
+    readonly key?: string | undefined
+    readonly weight: number
+    readonly running: number
+    readonly waiting: number
+  }>()
+  expectTypeOf<InvalidPoolSize["_tag"]>().toEqualTypeOf<"InvalidPoolSize">()
+  expectTypeOf<InvalidPoolSize["value"]>().toEqualTypeOf<string>()
+  expectTypeOf<Schema.Schema.Type<typeof GreenPoolOptions>>().toEqualTypeOf<{
+    readonly size?: PoolSize | undefined
+    readonly name?: string | undefined
+    readonly maxWaiting?: number | undefined
+    readonly maxWait?: Duration.Duration | undefined
+    readonly priorityBoost?: number | undefined
+    readonly onClose?: "interrupt" | "drain" | undefined
+    readonly drainTimeout?: Duration.Duration | undefined
+    readonly metrics?: boolean | undefined
+    readonly tracing?: boolean | undefined
+    readonly slowWait?: Duration.Duration | undefined
+    readonly adaptive?:
+      | boolean
+      | {
+        readonly min?: number | undefined
+        readonly max?: number | undefined
+        readonly latencyTarget?: Duration.Duration | undefined
       }
-    })
-    GreenPool.Service<Key>()("types/Adaptive", {
-      maxWaiting: (size) => size,
-      adaptive: {
-        classify: (exit) => {
-          expectTypeOf(exit).toEqualTypeOf<Exit.Exit<unknown, unknown>>()
-          return isExit(exit)
-        }
-      }
-    })
-    GreenPool.layer({ adaptive: { classify: (exit) => isExit(exit) } })
-  })
-
-  it("comes from configuration", () => {
-    type Configured<Self> = Layer.Layer<Self, InvalidPoolSize | Config.ConfigError>
-    const bounds = Config.all({ max: Config.Int("MAX") })
-    expectTypeOf(GreenPool.layerConfig({ adaptive: Config.Boolean("POOL_ADAPTIVE") })).toEqualTypeOf<
-      Configured<GreenPool>
-    >()
-    expectTypeOf(GreenPool.layerConfig({ size: Config.Int("START"), adaptive: bounds })).toEqualTypeOf<
-      Configured<GreenPool>
-    >()
-    expectTypeOf(Key.layerConfig({ adaptive: bounds })).toEqualTypeOf<Configured<Key>>()
-    expectTypeOf(BoundedKey.layerConfig({ adaptive: bounds })).toEqualTypeOf<Configured<BoundedKey>>()
-  })
-})
-
-describe("the layerConfig of a key", () => {
-  it("gives the options but for the bounds", () => {
-    expectTypeOf(Key.layerConfig({ size: Config.Int("SIZE"), name: Config.succeed("api") })).toEqualTypeOf<
-      Layer.Layer<Key, InvalidPoolSize | Config.ConfigError>
-    >()
-    // @ts-expect-error a key without bounds takes none
-    Key.layerConfig({ maxWaiting: Config.Int("MAX_WAITING") })
-    // @ts-expect-error a key without bounds takes none
-    Key.layerConfig({ size: Config.Int("SIZE"), maxWait: Config.Duration("MAX_WAIT") })
-  })
-
-  it("gives the bounds too where the key has them", () => {
-    expectTypeOf(BoundedKey.layerConfig({ size: Config.Int("SIZE") })).toEqualTypeOf<
-      Layer.Layer<BoundedKey, InvalidPoolSize | Config.ConfigError>
-    >()
-    expectTypeOf(BoundedKey.layerConfig({ maxWaiting: Config.Int("N"), maxWait: Config.Duration("T") })).toEqualTypeOf<
-      Layer.Layer<BoundedKey, InvalidPoolSize | Config.ConfigError>
-    >()
-    expectTypeOf(BoundedKey.layerConfig(Config.schema(GreenPoolOptions, "api"))).toEqualTypeOf<
-      Layer.Layer<BoundedKey, InvalidPoolSize | Config.ConfigError>
-    >()
-  })
+      | undefined
+  }>()
 })

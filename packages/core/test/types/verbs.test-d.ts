@@ -5,37 +5,34 @@ import { describe, expectTypeOf, it } from "vitest"
 import {
   GreenPile,
   GreenPool,
+  GreenPoolLive,
   type InvalidPoolSize,
   type JobOptions,
   type KeyStats,
-  type MapOptions,
   type PoolFull,
+  type PoolStats,
   type Slot,
-  type Source,
-  type SourceError,
   type Verbs
 } from "../../src/index.ts"
 
 class Job extends Context.Service<Job, { readonly job: true }>()("types/Job") {}
-class Feed extends Context.Service<Feed, { readonly feed: true }>()("types/Feed") {}
 
 class Key extends GreenPool.Service<Key>()("types/Key", { size: 3 }) {}
-class BoundedKey extends GreenPool.Service<BoundedKey>()("types/BoundedKey", { maxWaiting: 3 }) {}
+class BoundedKey extends GreenPool.Service<BoundedKey>()("types/BoundedKey", { maxWaiting: (size) => 2 * size }) {}
 
 declare const pool: GreenPool
 declare const bounded: GreenPool<PoolFull>
-declare const pile: GreenPile<number, "failed">
-declare const boundedPile: GreenPile<number, "failed", PoolFull>
 declare const job: Effect.Effect<number, "failed", Job>
 declare const jobs: ReadonlyArray<Effect.Effect<number, "failed", Job>>
-declare const feed: Stream.Stream<boolean, "broken", Feed>
-declare const rows: Stream.Stream<[number, string], "broken", Feed>
-declare const lines: AsyncIterable<string>
-declare const anySource: Source<number, "broken", Feed>
+declare const feed: Stream.Stream<boolean, "broken">
 declare const jobOptions: JobOptions
-declare const mapOptions: MapOptions | undefined
-declare const onNumber: (item: number) => Effect.Effect<string, "failed", Job>
-declare const onBoolean: (item: boolean) => Effect.Effect<string, "failed", Job>
+
+/** What comes of the job. */
+type Ran<Rejected = never, I = never> = Effect.Effect<number, "failed" | Rejected, Job | I>
+type Spawned<Rejected = never, I = never> = Effect.Effect<Fiber.Fiber<number, "failed">, Rejected, Job | I>
+type Detached<Rejected = never, I = never> = Effect.Effect<void, Rejected, Job | I>
+type RanIfAvailable<I = never> = Effect.Effect<Option.Option<number>, "failed", Job | I>
+type SpawnedIfAvailable<I = never> = Effect.Effect<Option.Option<Fiber.Fiber<number, "failed">>, never, Job | I>
 
 describe("a pool and its key", () => {
   it("have the same verbs", () => {
@@ -47,167 +44,106 @@ describe("a pool and its key", () => {
     expectTypeOf(BoundedKey).not.toExtend<Verbs<BoundedKey>>()
   })
 
-  it("take options data-last", () => {
-    expectTypeOf(job.pipe(pool.run({ key: "k" }))).toEqualTypeOf<Effect.Effect<number, "failed", Job>>()
-    expectTypeOf(job.pipe(Key.run({ key: "k" }))).toEqualTypeOf<Effect.Effect<number, "failed", Job | Key>>()
-    expectTypeOf(job.pipe(pool.run({}))).toEqualTypeOf<Effect.Effect<number, "failed", Job>>()
-    expectTypeOf(job.pipe(pool.spawn({ priority: 1 }))).toEqualTypeOf<
-      Effect.Effect<Fiber.Fiber<number, "failed">, never, Job>
-    >()
-    expectTypeOf(job.pipe(pool.spawnN({ maxWait: 1 }))).toEqualTypeOf<Effect.Effect<void, PoolFull, Job>>()
-    expectTypeOf(job.pipe(pool.runIfAvailable({ key: "k" }))).toEqualTypeOf<
-      Effect.Effect<Option.Option<number>, "failed", Job>
-    >()
-    expectTypeOf(job.pipe(pool.spawnIfAvailable({ key: "k" }))).toEqualTypeOf<
-      Effect.Effect<Option.Option<Fiber.Fiber<number, "failed">>, never, Job>
-    >()
-    expectTypeOf(job.pipe(pool.run(jobOptions))).toEqualTypeOf<Effect.Effect<number, "failed" | PoolFull, Job>>()
-    expectTypeOf(job.pipe(bounded.run({ key: "k" }))).toEqualTypeOf<
-      Effect.Effect<number, "failed" | PoolFull, Job>
-    >()
+  it("keep the types of a job, data-first", () => {
+    expectTypeOf(pool.run(job)).toEqualTypeOf<Ran>()
+    expectTypeOf(pool.run(job, { key: "k", priority: 1 })).toEqualTypeOf<Ran>()
+    expectTypeOf(pool.spawn(job)).toEqualTypeOf<Spawned>()
+    expectTypeOf(pool.spawnN(job, { key: "k" })).toEqualTypeOf<Detached>()
+    expectTypeOf(Key.run(job)).toEqualTypeOf<Ran<never, Key>>()
+    expectTypeOf(GreenPool.spawn(job)).toEqualTypeOf<Spawned<never, GreenPool>>()
+    expectTypeOf(pool.run(Effect.succeed(1))).toEqualTypeOf<Effect.Effect<number>>()
   })
 
-  it("add PoolFull for a maxWait that may be given, and for no other", () => {
-    expectTypeOf(pool.run(job, { maxWait: "1 second" })).toEqualTypeOf<
-      Effect.Effect<number, "failed" | PoolFull, Job>
-    >()
-    expectTypeOf(pool.run(job, { maxWait: undefined })).toEqualTypeOf<Effect.Effect<number, "failed", Job>>()
-    expectTypeOf(pool.run(job, { key: "k", priority: 2 })).toEqualTypeOf<Effect.Effect<number, "failed", Job>>()
-    expectTypeOf(pool.run(job, jobOptions)).toEqualTypeOf<Effect.Effect<number, "failed" | PoolFull, Job>>()
-    expectTypeOf(pool.run(job, null as unknown as JobOptions<never>)).toEqualTypeOf<
-      Effect.Effect<number, "failed", Job>
-    >()
+  it("keep the types of a job, data-last, with options or without", () => {
+    expectTypeOf(job.pipe(pool.run)).toEqualTypeOf<Ran>()
+    expectTypeOf(job.pipe(GreenPool.run)).toEqualTypeOf<Ran<never, GreenPool>>()
+    expectTypeOf(job.pipe(Key.run({ key: "k" }))).toEqualTypeOf<Ran<never, Key>>()
+    expectTypeOf(job.pipe(pool.run({}))).toEqualTypeOf<Ran>()
+    expectTypeOf(job.pipe(pool.spawn)).toEqualTypeOf<Spawned>()
+    expectTypeOf(job.pipe(pool.spawn({ priority: 1 }))).toEqualTypeOf<Spawned>()
+    expectTypeOf(job.pipe(pool.spawnN({ maxWait: 1 }))).toEqualTypeOf<Detached<PoolFull>>()
+    expectTypeOf(job.pipe(Key.runIfAvailable({ key: "k" }))).toEqualTypeOf<RanIfAvailable<Key>>()
+    expectTypeOf(job.pipe(pool.spawnIfAvailable({ key: "k" }))).toEqualTypeOf<SpawnedIfAvailable>()
+  })
+
+  it("add PoolFull for a maxWait that may be given, and for no other option", () => {
+    expectTypeOf(pool.run(job, { maxWait: "1 second" })).toEqualTypeOf<Ran<PoolFull>>()
+    expectTypeOf(pool.spawn(job, { maxWait: 5 })).toEqualTypeOf<Spawned<PoolFull>>()
+    expectTypeOf(pool.run(job, jobOptions)).toEqualTypeOf<Ran<PoolFull>>()
+    expectTypeOf(job.pipe(GreenPool.run(jobOptions))).toEqualTypeOf<Ran<PoolFull, GreenPool>>()
+    expectTypeOf(pool.run(job, { maxWait: undefined })).toEqualTypeOf<Ran>()
+    expectTypeOf(pool.run(job, null as unknown as JobOptions<never>)).toEqualTypeOf<Ran>()
+  })
+
+  it("add PoolFull for the bounds of the pool, where a call can wait", () => {
+    expectTypeOf(bounded.run(job)).toEqualTypeOf<Ran<PoolFull>>()
+    expectTypeOf(job.pipe(bounded.run({ key: "k" }))).toEqualTypeOf<Ran<PoolFull>>()
+    expectTypeOf(bounded.spawnN(job)).toEqualTypeOf<Detached<PoolFull>>()
+    expectTypeOf(job.pipe(BoundedKey.run)).toEqualTypeOf<Ran<PoolFull, BoundedKey>>()
+    expectTypeOf(Effect.flatMap(BoundedKey, (pool) => pool.run(job))).toEqualTypeOf<Ran<PoolFull, BoundedKey>>()
+    expectTypeOf(bounded.runIfAvailable(job, { key: "k" })).toEqualTypeOf<RanIfAvailable>()
+    expectTypeOf(bounded.spawnIfAvailable(job)).toEqualTypeOf<SpawnedIfAvailable>()
   })
 
   it("can be passed to what adds an index", () => {
-    expectTypeOf(Effect.forEach(jobs, pool.run)).toEqualTypeOf<Effect.Effect<Array<number>, "failed", Job>>()
-    expectTypeOf(Effect.forEach(jobs, GreenPool.run, { concurrency: "unbounded" })).toEqualTypeOf<
-      Effect.Effect<Array<number>, "failed", Job | GreenPool>
-    >()
-    expectTypeOf(Effect.forEach(jobs, bounded.run)).toEqualTypeOf<
-      Effect.Effect<Array<number>, "failed" | PoolFull, Job>
-    >()
-    expectTypeOf(Effect.forEach(jobs, pool.spawnN, { discard: true })).toEqualTypeOf<Effect.Effect<void, never, Job>>()
-    expectTypeOf(Effect.forEach(jobs, pool.runIfAvailable)).toEqualTypeOf<
-      Effect.Effect<Array<Option.Option<number>>, "failed", Job>
-    >()
-    expectTypeOf(Effect.forEach(jobs, pool.run({ key: "k" }))).toEqualTypeOf<
-      Effect.Effect<Array<number>, "failed", Job>
-    >()
-    expectTypeOf(jobs.map(pool.run)).toEqualTypeOf<Array<Effect.Effect<number, "failed", Job>>>()
-    expectTypeOf(jobs.map(Key.spawn)).toEqualTypeOf<
-      Array<Effect.Effect<Fiber.Fiber<number, "failed">, never, Job | Key>>
-    >()
+    type All<A, Rejected = never, I = never> = Effect.Effect<Array<A>, "failed" | Rejected, Job | I>
+    expectTypeOf(Effect.forEach(jobs, pool.run)).toEqualTypeOf<All<number>>()
+    expectTypeOf(Effect.forEach(jobs, GreenPool.run, { concurrency: 2 })).toEqualTypeOf<All<number, never, GreenPool>>()
+    expectTypeOf(Effect.forEach(jobs, bounded.run)).toEqualTypeOf<All<number, PoolFull>>()
+    expectTypeOf(Effect.forEach(jobs, pool.run({ key: "k" }))).toEqualTypeOf<All<number>>()
+    expectTypeOf(Effect.forEach(jobs, pool.runIfAvailable)).toEqualTypeOf<All<Option.Option<number>>>()
+    expectTypeOf(Effect.forEach(jobs, pool.spawnN, { discard: true })).toEqualTypeOf<Detached>()
+    expectTypeOf(jobs.map(Key.spawn)).toEqualTypeOf<Array<Spawned<never, Key>>>()
   })
 
-  it("take jobs of generic types", () => {
+  it("take jobs of generic types, and join the types of a union", () => {
     const whole = <F extends Effect.Effect<any, any, any>>(job: F) => GreenPool.run(job)
-    expectTypeOf(whole(job)).toEqualTypeOf<Effect.Effect<number, "failed", Job | GreenPool>>()
+    expectTypeOf(whole(job)).toEqualTypeOf<Ran<never, GreenPool>>()
     const piped = <F extends Effect.Effect<any, any, any>>(job: F) =>
       pool.run(job).pipe(Effect.map((a) => [a] as const))
     expectTypeOf(piped(job)).toExtend<Effect.Effect<readonly [number], "failed", Job>>()
     const parts = <A, E, R>(job: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => job.pipe(pool.run)
-    expectTypeOf(parts(job)).toEqualTypeOf<Effect.Effect<number, "failed", Job>>()
+    expectTypeOf(parts(job)).toEqualTypeOf<Ran>()
     const withKey = <A, E, R>(job: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => job.pipe(pool.run({ key: "k" }))
-    expectTypeOf(withKey(job)).toEqualTypeOf<Effect.Effect<number, "failed", Job>>()
-  })
-
-  it("join the types of a union of jobs", () => {
+    expectTypeOf(withKey(job)).toEqualTypeOf<Ran>()
     const either = null as unknown as Effect.Effect<1, "a"> | Effect.Effect<2, "b", Job>
     expectTypeOf(pool.run(either)).toEqualTypeOf<Effect.Effect<1 | 2, "a" | "b", Job>>()
   })
-})
 
-describe("the maps of a pool and its key", () => {
-  it("are data-last without a source", () => {
-    expectTypeOf(feed.pipe(pool.imap(onBoolean))).toEqualTypeOf<
-      Stream.Stream<string, "failed" | "broken", Job | Feed>
-    >()
-    expectTypeOf(feed.pipe(Key.imapUnordered(onBoolean))).toEqualTypeOf<
-      Stream.Stream<string, "failed" | "broken", Job | Feed | Key>
-    >()
-    expectTypeOf(feed.pipe(pool.imapExit(onBoolean))).toEqualTypeOf<
-      Stream.Stream<Exit.Exit<string, "failed">, "broken", Job | Feed>
-    >()
-    expectTypeOf(feed.pipe(Key.imapExitUnordered(onBoolean))).toEqualTypeOf<
-      Stream.Stream<Exit.Exit<string, "failed">, "broken", Job | Feed | Key>
-    >()
-    const negated = feed.pipe(pool.imap((flag) => {
-      expectTypeOf(flag).toEqualTypeOf<boolean>()
-      return Effect.succeed(String(flag))
-    }))
-    expectTypeOf(negated).toEqualTypeOf<Stream.Stream<string, "broken", Feed>>()
+  it("without a job need nothing and fail with nothing but a wrong size", () => {
+    type Read<A, I = never> = Effect.Effect<A, never, I>
+    expectTypeOf(pool.waitall).toEqualTypeOf<Read<void>>()
+    expectTypeOf(pool.resize).toEqualTypeOf<(size: number) => Effect.Effect<void, InvalidPoolSize>>()
+    expectTypeOf(pool.size).toEqualTypeOf<Read<number>>()
+    expectTypeOf(pool.free).toEqualTypeOf<Read<number>>()
+    expectTypeOf(pool.running).toEqualTypeOf<Read<number>>()
+    expectTypeOf(pool.waiting).toEqualTypeOf<Read<number>>()
+    expectTypeOf(pool.stats).toEqualTypeOf<Read<PoolStats>>()
+    expectTypeOf(pool.keys).toEqualTypeOf<Read<ReadonlyArray<KeyStats>>>()
+    expectTypeOf(pool.changes).toEqualTypeOf<Stream.Stream<PoolStats>>()
+    expectTypeOf(GreenPool.resize(3)).toEqualTypeOf<Effect.Effect<void, InvalidPoolSize, GreenPool>>()
+    expectTypeOf(Key.stats).toEqualTypeOf<Read<PoolStats, Key>>()
+    expectTypeOf(Key.changes).toEqualTypeOf<Stream.Stream<PoolStats, never, Key>>()
   })
 
-  it("take options last", () => {
-    expectTypeOf(feed.pipe(pool.imap(onBoolean, { concurrency: 2 }))).toEqualTypeOf<
-      Stream.Stream<string, "failed" | "broken", Job | Feed>
-    >()
-    expectTypeOf(feed.pipe(Key.imap((flag) => Effect.succeed(String(flag)), { window: (size) => 2 * size })))
-      .toEqualTypeOf<Stream.Stream<string, "broken", Feed | Key>>()
-    expectTypeOf(pool.imap(onNumber, [1], { key: "k" })).toEqualTypeOf<Stream.Stream<string, "failed", Job>>()
-    expectTypeOf(pool.imap(onNumber, [1], mapOptions)).toEqualTypeOf<Stream.Stream<string, "failed", Job>>()
-    const zipped = pool.imap(
-      (n, line, flag) => {
-        expectTypeOf(n).toEqualTypeOf<number>()
-        expectTypeOf(line).toEqualTypeOf<string>()
-        expectTypeOf(flag).toEqualTypeOf<boolean>()
-        return Effect.succeed({ n, line, flag })
-      },
-      [1],
-      lines,
-      feed,
-      { priority: 1, window: (size) => size }
-    )
-    expectTypeOf(zipped).toEqualTypeOf<
-      Stream.Stream<{ n: number; line: string; flag: boolean }, "broken" | SourceError, Feed>
-    >()
-    expectTypeOf(Key.imapExit(onBoolean, feed, { concurrency: 1 })).toEqualTypeOf<
-      Stream.Stream<Exit.Exit<string, "failed">, "broken", Job | Feed | Key>
-    >()
-    expectTypeOf(pool.imapExitUnordered(onNumber, [1], {})).toEqualTypeOf<
-      Stream.Stream<Exit.Exit<string, "failed">, never, Job>
-    >()
-  })
-
-  it("take any source, and sources whose number is not known", () => {
-    expectTypeOf(pool.imap(onNumber, anySource)).toEqualTypeOf<
-      Stream.Stream<string, "failed" | "broken" | SourceError, Job | Feed>
-    >()
-    const sources: ReadonlyArray<Iterable<number>> = []
-    expectTypeOf(pool.imap((...items) => Effect.succeed(items), ...sources)).toEqualTypeOf<
-      Stream.Stream<Array<number>>
-    >()
-    const each = <X>(items: Iterable<X>) => pool.imap((item) => Effect.succeed([item]), items)
-    expectTypeOf(each([1])).toEqualTypeOf<Stream.Stream<Array<number>>>()
-  })
-
-  it("of tuples take functions of fewer parameters, however they are called", () => {
-    const first = (n: number) => Effect.as(job, n)
-    expectTypeOf(pool.starmap(first, [[1, "a"]])).toEqualTypeOf<Stream.Stream<number, "failed", Job>>()
-    expectTypeOf(Key.starmap(first, rows)).toEqualTypeOf<
-      Stream.Stream<number, "failed" | "broken", Job | Feed | Key>
-    >()
-    expectTypeOf(rows.pipe(pool.starmap(first))).toEqualTypeOf<
-      Stream.Stream<number, "failed" | "broken", Job | Feed>
-    >()
-    expectTypeOf(rows.pipe(Key.starmap(first, { key: "k" }))).toEqualTypeOf<
-      Stream.Stream<number, "failed" | "broken", Job | Feed | Key>
-    >()
-    expectTypeOf(pool.starmap(() => job, rows, { window: 3 })).toEqualTypeOf<
-      Stream.Stream<number, "failed" | "broken", Job | Feed>
-    >()
-  })
-
-  it("of tuples give the function its parameters", () => {
-    const called = rows.pipe(pool.starmap((n, text) => {
-      expectTypeOf(n).toEqualTypeOf<number>()
-      expectTypeOf(text).toEqualTypeOf<string>()
-      return Effect.succeed(n)
-    }))
-    expectTypeOf(called).toEqualTypeOf<Stream.Stream<number, "broken", Feed>>()
-    expectTypeOf(pool.starmap((n, text) => Effect.succeed([n, text] as const), [[1, "a"], [2, "b"]]))
-      .toEqualTypeOf<Stream.Stream<readonly [number, string]>>()
+  it("refuse wrong use", () => {
+    // @ts-expect-error a job is an effect, not a function
+    pool.run(() => job)
+    // @ts-expect-error a job is an effect, not a promise
+    pool.spawn(Promise.resolve(1))
+    // @ts-expect-error a size is a number
+    pool.resize("3")
+    // @ts-expect-error a size is needed
+    pool.resize()
+    // @ts-expect-error waitall is an effect, not a function
+    pool.waitall()
+    // @ts-expect-error counters cannot be written
+    pool.size = Effect.succeed(3)
+    // @ts-expect-error the pool is missing in the context
+    Effect.runSync(GreenPool.size)
+    // @ts-expect-error a pool cannot be made up
+    const made: GreenPool = { ...GreenPoolLive }
+    return made
   })
 })
 
@@ -218,65 +154,79 @@ describe("slots that outlive a call", () => {
     expectTypeOf(pool.takeScoped({ maxWait: 1 })).toEqualTypeOf<Effect.Effect<Slot, PoolFull, Scope.Scope>>()
     expectTypeOf(BoundedKey.takeScoped()).toEqualTypeOf<Effect.Effect<Slot, PoolFull, Scope.Scope | BoundedKey>>()
     const slot = null as unknown as Slot
-    expectTypeOf(slot.within(job)).toEqualTypeOf<Effect.Effect<number, "failed", Job>>()
+    expectTypeOf(slot.within(job)).toEqualTypeOf<Ran>()
   })
 
   it("are held by a stream", () => {
-    expectTypeOf(pool.runStream(feed)).toEqualTypeOf<Stream.Stream<boolean, "broken", Feed>>()
-    expectTypeOf(feed.pipe(pool.runStream)).toEqualTypeOf<Stream.Stream<boolean, "broken", Feed>>()
-    expectTypeOf(feed.pipe(Key.runStream({ key: "k" }))).toEqualTypeOf<Stream.Stream<boolean, "broken", Feed | Key>>()
-    expectTypeOf(Key.runStream(feed, { maxWait: 1 })).toEqualTypeOf<
-      Stream.Stream<boolean, "broken" | PoolFull, Feed | Key>
-    >()
-    expectTypeOf(feed.pipe(bounded.runStream)).toEqualTypeOf<Stream.Stream<boolean, "broken" | PoolFull, Feed>>()
-    expectTypeOf([feed].map(pool.runStream)).toEqualTypeOf<Array<Stream.Stream<boolean, "broken", Feed>>>()
-  })
-})
-
-describe("the keys of a pool", () => {
-  it("are snapshots", () => {
-    expectTypeOf(pool.keys).toEqualTypeOf<Effect.Effect<ReadonlyArray<KeyStats>>>()
-    expectTypeOf(Key.keys).toEqualTypeOf<Effect.Effect<ReadonlyArray<KeyStats>, never, Key>>()
-    expectTypeOf<Pick<KeyStats, "key" | "weight" | "running" | "waiting">>().toEqualTypeOf<{
-      readonly key?: string | undefined
-      readonly weight: number
-      readonly running: number
-      readonly waiting: number
-    }>()
+    type Held<Rejected = never, I = never> = Stream.Stream<boolean, "broken" | Rejected, I>
+    expectTypeOf(pool.runStream(feed)).toEqualTypeOf<Held>()
+    expectTypeOf(feed.pipe(pool.runStream)).toEqualTypeOf<Held>()
+    expectTypeOf(feed.pipe(Key.runStream({ key: "k" }))).toEqualTypeOf<Held<never, Key>>()
+    expectTypeOf(Key.runStream(feed, { maxWait: 1 })).toEqualTypeOf<Held<PoolFull, Key>>()
+    expectTypeOf(feed.pipe(bounded.runStream)).toEqualTypeOf<Held<PoolFull>>()
+    expectTypeOf([feed].map(pool.runStream)).toEqualTypeOf<Array<Held>>()
+    // @ts-expect-error an array is no stream
+    pool.runStream([1])
   })
 })
 
 describe("a pile", () => {
-  it("cannot fail to be made on a pool", () => {
-    expectTypeOf(GreenPile.make<number, "failed">(pool)).toEqualTypeOf<
-      Effect.Effect<GreenPile<number, "failed">, never, Scope.Scope>
-    >()
-    expectTypeOf(GreenPile.make<number, "failed", PoolFull>(bounded)).toEqualTypeOf<
-      Effect.Effect<GreenPile<number, "failed", PoolFull>, never, Scope.Scope>
-    >()
-    expectTypeOf(GreenPile.make<number>(3)).toEqualTypeOf<
-      Effect.Effect<GreenPile<number>, InvalidPoolSize, Scope.Scope>
-    >()
+  type Made<P, E = never> = Effect.Effect<P, E, Scope.Scope>
+  const pile = null as unknown as GreenPile<number, "failed">
+  const boundedPile = null as unknown as GreenPile<number, "failed", PoolFull>
+
+  it("is made with a pool of its own or a shared one, which cannot fail", () => {
+    expectTypeOf(GreenPile.make<number, "failed">()).toEqualTypeOf<Made<typeof pile, InvalidPoolSize>>()
+    expectTypeOf(GreenPile.make<number>(3)).toEqualTypeOf<Made<GreenPile<number>, InvalidPoolSize>>()
+    expectTypeOf(GreenPile.make<number>(pool)).toEqualTypeOf<Made<GreenPile<number>>>()
+    expectTypeOf(GreenPile.make<number, "failed", PoolFull>(bounded)).toEqualTypeOf<Made<typeof boundedPile>>()
+    const sizeOrPool = null as unknown as number | GreenPool
+    expectTypeOf(GreenPile.make<number>(sizeOrPool)).toEqualTypeOf<Made<GreenPile<number>, InvalidPoolSize>>()
   })
 
   it("takes jobs as the verbs do", () => {
-    expectTypeOf(job.pipe(pile.spawn)).toEqualTypeOf<Effect.Effect<void, never, Job>>()
-    expectTypeOf(job.pipe(pile.spawn({ key: "k" }))).toEqualTypeOf<Effect.Effect<void, never, Job>>()
-    expectTypeOf(job.pipe(pile.spawn({ maxWait: 1 }))).toEqualTypeOf<Effect.Effect<void, PoolFull, Job>>()
-    expectTypeOf(job.pipe(boundedPile.spawn({ key: "k" }))).toEqualTypeOf<Effect.Effect<void, PoolFull, Job>>()
-    expectTypeOf(Effect.forEach(jobs, pile.spawn, { discard: true })).toEqualTypeOf<Effect.Effect<void, never, Job>>()
+    expectTypeOf(pile.spawn(job)).toEqualTypeOf<Detached>()
+    expectTypeOf(pile.spawn(Effect.succeed(1))).toEqualTypeOf<Effect.Effect<void>>()
+    expectTypeOf(job.pipe(pile.spawn)).toEqualTypeOf<Detached>()
+    expectTypeOf(job.pipe(pile.spawn({ key: "k" }))).toEqualTypeOf<Detached>()
+    expectTypeOf(pile.spawn(job, { maxWait: 1 })).toEqualTypeOf<Detached<PoolFull>>()
+    expectTypeOf(job.pipe(boundedPile.spawn({ key: "k" }))).toEqualTypeOf<Detached<PoolFull>>()
+    expectTypeOf(Effect.forEach(jobs, pile.spawn, { discard: true })).toEqualTypeOf<Detached>()
     const generic = <F extends Effect.Effect<number, "failed", any>>(job: F) => pile.spawn(job)
-    expectTypeOf(generic(job)).toEqualTypeOf<Effect.Effect<void, never, Job>>()
+    expectTypeOf(generic(job)).toEqualTypeOf<Detached>()
     const letters = null as unknown as GreenPile<"a" | "b">
     expectTypeOf(letters.spawn(Effect.succeed("a"))).toEqualTypeOf<Effect.Effect<void>>()
   })
 
-  it("refuses the jobs of other piles", () => {
+  it("fails where results are read, unless it cannot", () => {
+    expectTypeOf(pile.next).toEqualTypeOf<Effect.Effect<Option.Option<number>, "failed">>()
+    expectTypeOf(pile.results).toEqualTypeOf<Stream.Stream<number, "failed">>()
+    expectTypeOf(pile.exits).toEqualTypeOf<Stream.Stream<Exit.Exit<number, "failed">>>()
+    expectTypeOf<GreenPile<number>["next"]>().toEqualTypeOf<Effect.Effect<Option.Option<number>>>()
+  })
+
+  it("is neither wider nor narrower than its results", () => {
+    expectTypeOf<GreenPile<number>>().not.toExtend<GreenPile<number | string>>()
+    expectTypeOf<GreenPile<number | string>>().not.toExtend<GreenPile<number>>()
+    expectTypeOf<GreenPile<number, "a">>().not.toExtend<GreenPile<number, "a" | "b">>()
+  })
+
+  it("refuses wrong use", () => {
+    // @ts-expect-error the pile is one of numbers
+    pile.spawn(Effect.succeed("text"))
     // @ts-expect-error the pile is one of numbers
     Effect.succeed("text").pipe(pile.spawn)
     // @ts-expect-error the pile is one of numbers
     Effect.succeed("text").pipe(pile.spawn({ key: "k" }))
     // @ts-expect-error the pile knows another failure
     pile.spawn(Effect.fail("other"))
+    // @ts-expect-error a size or a pool, no options
+    GreenPile.make<number>({ size: 3 })
+    // @ts-expect-error a size is a number
+    GreenPile.make<number>("3")
+    // @ts-expect-error the pool has bounds, which the pile does not tell
+    GreenPile.make<number>(bounded)
+    // @ts-expect-error next is an effect, not a function
+    pile.next()
   })
 })
