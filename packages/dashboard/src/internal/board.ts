@@ -159,9 +159,11 @@ export class Board {
   private follow(row: Row): Effect.Effect<void> {
     const read = Stream.runForEach(row.shown.changes, (stats) =>
       Effect.suspend(() => {
+        // Read first: a frame that is due is sent as soon as the latch opens.
+        const { frameSent } = this
         row.update(stats)
         this.changed.openUnsafe()
-        return Deferred.await(this.frameSent)
+        return Deferred.await(frameSent)
       }))
     return Effect.gen({ self: this }, function*() {
       while (row.ended === undefined) {
