@@ -19,7 +19,9 @@ export default defineConfig({
           execArgv: ["--expose-gc"],
           // Some tests compute for seconds, and the machine may be busy.
           testTimeout: 60_000,
-          pool: "forks"
+          pool: "forks",
+          // No file leaves anything behind for the next: effect is imported once by each worker.
+          isolate: false
         }
       },
       {
@@ -41,7 +43,8 @@ export default defineConfig({
             "packages/core/test/{available,imap-exit,imap-failure,pile,reentrancy,resize,starmap,take,verbs,waitall}.test.ts"
           ],
           ...withoutSweeps,
-          pool: "forks"
+          pool: "forks",
+          isolate: false
         }
       },
       {
