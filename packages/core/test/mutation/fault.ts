@@ -1,19 +1,13 @@
 /**
- * Faults to plant in the library: those of the lists, and those of `mutants`.
+ * Faults to plant in the library, one exact replacement each.
  */
-
-/** A piece of a file, by its first character and the one behind its last. */
-export interface Span {
-  readonly start: number
-  readonly end: number
-}
 
 export interface Fault {
   readonly name: string
   /** The path in `src`. */
   readonly file: string
-  /** What becomes `replace`: a text that is in the file once, or a piece of the file. */
-  readonly find: string | Span
+  /** What becomes `replace`: a text that is in the file once. */
+  readonly find: string
   readonly replace: string
   /** The test files that are likely to find it: they run first. */
   readonly tests: ReadonlyArray<string>
@@ -22,8 +16,7 @@ export interface Fault {
 }
 
 /** A fault as it is listed: `tests` if others are likelier than those of its list, `file` if it is in another one. */
-export type Entry = Omit<Fault, "file" | "find" | "tests"> & {
-  readonly find: string
+export type Entry = Omit<Fault, "file" | "tests"> & {
   readonly file?: string
   readonly tests?: ReadonlyArray<string>
 }
@@ -35,3 +28,10 @@ export const faultsOf = (
   entries: ReadonlyArray<Entry>
 ): ReadonlyArray<Fault> =>
   entries.map((entry) => ({ file, ...entry, tests: (entry.tests ?? tests).map((name) => `${name}.test.ts`) }))
+
+/** The file with the fault in it. Throws when its text isn't there exactly once. */
+export const plant = ({ file, find, name, replace }: Fault, source: string): string => {
+  const matches = source.split(find).length - 1
+  if (matches !== 1) throw new Error(`"${name}" matches ${matches} times in ${file}`)
+  return source.replace(find, () => replace)
+}

@@ -1,8 +1,28 @@
 /**
  * The faults that a program can plant: in every statement, condition, operand and literal of a file of `src`.
+ *
+ * All mutants of a file are compiled into one source, in which each is switched on by its number.
  */
 import { parseSync, Visitor } from "vite"
-import type { Fault, Span } from "./fault.ts"
+
+/** A piece of a file, by its first character and the one behind its last. */
+interface Span {
+  readonly start: number
+  readonly end: number
+}
+
+export interface Mutant {
+  /** The file, the declaration around it, and what becomes what: the same when other lines change. */
+  readonly name: string
+  /** The path in `src`. */
+  readonly file: string
+  readonly line: number
+  /** Whether it removes a statement; all others change an expression. */
+  readonly isStatement: boolean
+  /** The statement or the expression, and what it becomes. */
+  readonly span: Span
+  readonly replace: string
+}
 
 /** What each operator becomes. That a comparison is right at all shows where its condition becomes true or false. */
 const operators: Readonly<Record<string, string>> = {
@@ -22,47 +42,77 @@ const operators: Readonly<Record<string, string>> = {
   "??=": "="
 }
 
-/** The mutants of a file, in the order of their places. Types have none: the compiler checks those. */
-export const mutantsOf = (file: string, source: string, tests: ReadonlyArray<string>): ReadonlyArray<Fault> => {
-  const faults: Array<Fault> = []
-  const types: Array<Span> = []
-  const text = ({ end, start }: Span): string => source.slice(start, end)
+const oneLine = (text: string): string => text.replaceAll(/\s+/g, " ").trim()
 
-  const add = ({ end, start }: Span, replace: string): void => {
-    if (types.some((type) => type.start <= start && end <= type.end)) return
-    const line = source.slice(0, start).split("\n").length
-    const shown = source.slice(start, end).replaceAll(/\s+/g, " ")
-    const name = `${file}:${line}: ${shown.slice(0, 60)} becomes ${replace === "" ? "nothing" : replace.slice(0, 60)}`
-    if (!faults.some((fault) => fault.name === name)) faults.push({ name, file, find: { start, end }, replace, tests })
+/** The mutants of a file. Types have none: the compiler checks those. */
+export const mutantsOf = (file: string, source: string): ReadonlyArray<Mutant> => {
+  const mutants: Array<Mutant> = []
+  /** What is left alone: types, and names of properties. */
+  const skipped: Array<Span> = []
+  /** Classes, members, functions and constants, from the outside in. */
+  const declarations: Array<Span & { readonly name: string }> = []
+  const times = new Map<string, number>()
+  const text = ({ end, start }: Span): string => source.slice(start, end)
+  const isIn = (inner: Span, outer: Span): boolean => outer.start <= inner.start && inner.end <= outer.end
+
+  const add = (span: Span, replace: string, isStatement = false): void => {
+    if (skipped.some((outer) => isIn(span, outer))) return
+    if (mutants.some((other) => isIn(span, other.span) && isIn(other.span, span) && other.replace === replace)) return
+    const around = declarations.filter((outer) => isIn(span, outer)).map(({ name }) => name)
+    const name = `${[file, ...new Set(around)].join(" ")}: ${oneLine(text(span))} becomes ${
+      oneLine(replace) || "nothing"
+    }`
+    const time = (times.get(name) ?? 0) + 1
+    times.set(name, time)
+    mutants.push({
+      name: time === 1 ? name : `${name} (${time})`,
+      file,
+      line: source.slice(0, span.start).split("\n").length,
+      isStatement,
+      span: { start: span.start, end: span.end },
+      replace
+    })
   }
+  const remove = (statement: Span): void => add(statement, "", true)
   const condition = (test: Span): void => {
     add(test, "true")
     add(test, "false")
   }
-  const operator = (operator: string, left: Span, right: Span): void => {
-    const other = operators[operator]
+  const operator = (whole: Span, left: Span, sign: string, right: Span): void => {
+    const other = operators[sign]
     if (other === undefined) return
-    const start = left.end + source.slice(left.end, right.start).indexOf(operator)
-    add({ start, end: start + operator.length }, other)
+    const start = left.end + source.slice(left.end, right.start).indexOf(sign)
+    add(whole, source.slice(whole.start, start) + other + source.slice(start + sign.length, whole.end))
   }
-  const isType = (type: Span): void => void types.push(type)
+  const skip = (span: Span): void => void skipped.push({ start: span.start, end: span.end })
+  const declare = (span: Span, name: Span): void =>
+    void declarations.push({ start: span.start, end: span.end, name: text(name) })
 
   const { program } = parseSync(file, source)
-  // Types first: what is inside of them is left alone.
+  // These first: what is inside of them is left alone.
   new Visitor({
-    TSTypeAnnotation: isType,
-    TSTypeParameterInstantiation: isType,
-    TSTypeParameterDeclaration: isType,
-    TSInterfaceDeclaration: isType,
-    TSTypeAliasDeclaration: isType,
-    TSAsExpression: ({ expression, end }) => isType({ start: expression.end, end }),
-    ImportDeclaration: isType
+    TSTypeAnnotation: skip,
+    TSTypeParameterInstantiation: skip,
+    TSTypeParameterDeclaration: skip,
+    TSInterfaceDeclaration: skip,
+    TSTypeAliasDeclaration: skip,
+    TSAsExpression: ({ end, expression }) => skip({ start: expression.end, end }),
+    ImportDeclaration: skip,
+    Property: ({ computed, key }) => computed ? undefined : skip(key),
+    ClassDeclaration: (node) => node.id === null ? undefined : declare(node, node.id),
+    FunctionDeclaration: (node) => node.id === null ? undefined : declare(node, node.id),
+    MethodDefinition: (node) => declare(node, node.key),
+    PropertyDefinition: (node) => declare(node, node.key),
+    VariableDeclarator: (node) =>
+      node.init?.type === "ArrowFunctionExpression" || node.init?.type === "CallExpression"
+        ? declare(node, { start: node.id.start, end: node.id.typeAnnotation?.start ?? node.id.end })
+        : undefined
   }).visit(program)
   new Visitor({
-    ExpressionStatement: (node) => add(node, ""),
-    ReturnStatement: (node) => node.argument === null ? add(node, "") : undefined,
-    ContinueStatement: (node) => add(node, ""),
-    ThrowStatement: (node) => add(node, ""),
+    ExpressionStatement: remove,
+    ReturnStatement: (node) => node.argument === null ? remove(node) : undefined,
+    ContinueStatement: remove,
+    ThrowStatement: remove,
     IfStatement: ({ test }) => condition(test),
     ConditionalExpression: ({ test }) => condition(test),
     WhileStatement: ({ test }) => add(test, "false"),
@@ -70,16 +120,51 @@ export const mutantsOf = (file: string, source: string, tests: ReadonlyArray<str
       add(node, text(node.left))
       add(node, text(node.right))
     },
-    BinaryExpression: ({ left, operator: sign, right }) => operator(sign, left, right),
-    AssignmentExpression: ({ left, operator: sign, right }) => operator(sign, left, right),
+    BinaryExpression: (node) => operator(node, node.left, node.operator, node.right),
+    AssignmentExpression: (node) => operator(node, node.left, node.operator, node.right),
     UnaryExpression: (node) => node.operator === "!" ? add(node, text(node.argument)) : undefined,
-    UpdateExpression: (node) => {
-      add(node, text(node).replace(node.operator, operators[node.operator] ?? ""))
-    },
+    UpdateExpression: (node) => add(node, text(node).replace(node.operator, operators[node.operator] ?? "")),
     Literal: (node) => {
       if (typeof node.value === "boolean") add(node, String(!node.value))
       else if (typeof node.value === "number") add(node, String(node.value + 1))
     }
   }).visit(program)
-  return faults
+  return mutants
+}
+
+/** A mutant, and the number that switches it on. */
+export type Numbered = Mutant & { readonly number: number }
+
+/** The file with all its mutants: `__mutant(N) ? MUTATED : ORIGINAL`, and for statements `if (!__mutant(N)) ORIGINAL`. */
+export const instrument = (source: string, mutants: ReadonlyArray<Numbered>): string => {
+  // Where several begin, the outermost comes first: a statement before the expression that is all of it.
+  const inOrder = mutants.toSorted((a, b) =>
+    a.span.start - b.span.start || b.span.end - a.span.end || Number(b.isStatement) - Number(a.isStatement)
+  )
+  let next = 0
+  /** The text up to `end`, with the mutants that begin before it. */
+  const compile = (start: number, end: number): string => {
+    let compiled = ""
+    let from = start
+    for (let mutant = inOrder[next]; mutant !== undefined && mutant.span.start < end; mutant = inOrder[next]) {
+      const { isStatement, span } = mutant
+      const same: Array<Numbered> = []
+      for (
+        let other: Numbered | undefined = mutant;
+        other?.span.start === span.start && other.span.end === span.end && other.isStatement === isStatement;
+        other = inOrder[next]
+      ) {
+        same.push(other)
+        next++
+      }
+      compiled += source.slice(from, span.start)
+      const original = compile(span.start, span.end)
+      compiled += isStatement
+        ? `{ if (!__mutant(${mutant.number})) ${original} }`
+        : `(${same.map(({ number, replace }) => `__mutant(${number}) ? (${replace}) : `).join("")}(${original}))`
+      from = span.end
+    }
+    return compiled + source.slice(from, end)
+  }
+  return `const __mutant = globalThis.__mutant; ${compile(0, source.length)}`
 }

@@ -1,52 +1,76 @@
 /**
  * The report of a run: RESULTS.md.
  */
-import type { Fault } from "./fault.ts"
 
 /** How it went with one fault. */
 export interface Outcome {
-  readonly fault: Fault
-  /** The test that found it. */
-  readonly killedBy: string | undefined
-  readonly seconds: number
+  readonly name: string
+  /** The path in `src`. */
+  readonly file: string
+  /** The test that found it; null if none did. */
+  readonly killedBy: string | null
+  /** Why no test can find it. */
+  readonly equivalent: string | undefined
 }
 
 /** Whether it says that something is missing: neither found nor explained. */
-export const isOpen = ({ fault, killedBy }: Outcome): boolean =>
-  killedBy === undefined && fault.equivalent === undefined
+export const isOpen = ({ equivalent, killedBy }: Outcome): boolean => killedBy === null && equivalent === undefined
 
 const cell = (text: string): string => text.replaceAll(/\s+/g, " ").replaceAll("|", "\\|").trim()
 
-const shorten = (text: string): string => text.length > 100 ? `${text.slice(0, 97)}...` : text
-
-// Two backticks, since the code may hold one.
-const code = (text: string): string => text.trim() === "" ? "nothing" : `\`\` ${cell(shorten(text))} \`\``
-
-const row = ({ fault, killedBy }: Outcome): string => {
-  const what = `\`${fault.file}\`: ${code(typeof fault.find === "string" ? fault.find : fault.name)} becomes ${
-    code(fault.replace)
-  }`
-  const result = killedBy ?? `survived: ${fault.equivalent ?? "**unexplained**"}`
-  return `| ${cell(fault.name)} | ${what} | ${cell(result)} |`
+const count = (outcomes: ReadonlyArray<Outcome>): string => {
+  const killed = outcomes.filter(({ killedBy }) => killedBy !== null).length
+  const open = outcomes.filter(isOpen).length
+  return `${outcomes.length} | ${killed} | ${outcomes.length - killed - open} | ${open} |`
 }
 
-export const report = (outcomes: ReadonlyArray<Outcome>): string => {
-  const survived = outcomes.filter(({ killedBy }) => killedBy === undefined)
-  const open = survived.filter(isOpen)
-  const seconds = outcomes.reduce((sum, outcome) => sum + outcome.seconds, 0)
-  return `# Faults that the tests find
+const countsOf = (outcomes: ReadonlyArray<Outcome>): string =>
+  [...Map.groupBy(outcomes, ({ file }) => file)]
+    .map(([file, ofFile]) => `| \`${file}\` | ${count(ofFile)}`)
+    .join("\n")
 
-Each fault is one exact replacement in one file of \`src\`, listed in the \`*faults.ts\` beside this page. \`pnpm
-mutate\` plants them, one at a time, in a copy of the package and runs the tests there.
+const survivorsOf = (outcomes: ReadonlyArray<Outcome>): string =>
+  [...Map.groupBy(outcomes.filter(({ killedBy }) => killedBy === null), ({ equivalent }) => equivalent)]
+    .map(([reason, same]) =>
+      `${reason ?? "**Unexplained**"}\n\n${same.map(({ name }) => `- \`\` ${cell(name)} \`\``).join("\n")}`
+    )
+    .join("\n\n")
 
-- Date: ${new Date().toISOString().slice(0, 10)}, Node ${process.version}, ${(seconds / 60).toFixed(0)} minutes of tests
-- Faults: ${outcomes.length}
-- Killed: ${outcomes.length - survived.length}
-- Survived and explained: ${survived.length - open.length}
-- Survived without explanation: ${open.length}
+export const report = (mutants: ReadonlyArray<Outcome>, faults: ReadonlyArray<Outcome>): string =>
+  `# Faults that the tests find
 
-| Fault | What it changes | Killed by |
+\`pnpm mutate\` changes the library, one place at a time, and runs the tests until one fails. Date: ${
+    new Date().toISOString().slice(0, 10)
+  }, Node ${process.version}.
+
+## By program
+
+Each statement removed, each condition true and false, each operand dropped, each operator and literal changed.
+
+| File | Mutants | Killed | Survived, with a reason | Survived without |
+| --- | --- | --- | --- | --- |
+| all | ${count(mutants)}
+${countsOf(mutants)}
+
+### Survivors
+
+${survivorsOf(mutants)}
+
+## By hand
+
+What no program can plant: an order of steps, a wrong queue, fiber or moment. They are listed in the \`*faults.ts\` beside
+this page.
+
+| File | Faults | Killed | Survived, with a reason | Survived without |
+| --- | --- | --- | --- | --- |
+| all | ${count(faults)}
+${countsOf(faults)}
+
+| File | Fault | Killed by |
 | --- | --- | --- |
-${outcomes.map(row).join("\n")}
+${
+    faults.map(({ equivalent, file, killedBy, name }) =>
+      `| \`${file}\` | ${cell(name)} | ${cell(killedBy ?? `survived: ${equivalent ?? "**unexplained**"}`)} |`
+    ).join("\n")
+  }
 `
-}

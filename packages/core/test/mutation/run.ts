@@ -1,128 +1,141 @@
 /**
- * `pnpm mutate`: plants each fault of the lists in a copy of the package, runs the tests there, and
- * writes which test found it to RESULTS.md. A fault that no test finds and that is not explained is an error.
+ * `pnpm mutate`: plants the mutants of all files of `src` and the listed faults, one at a time, runs the tests that
+ * reach them until one fails, and writes RESULTS.md. What no test finds and nothing explains is an error.
  *
- * `--file FILE` (repeatable): instead, the mutants of a file of `src`, as `internal/slots.ts`; writes nothing.
- * `--only TEXT` (repeatable): the faults whose name or file contains TEXT; writes nothing.
- * `--quick`: without the slow tests; writes nothing.
- * `--resume FILE`: keeps what was killed in FILE, and does not run again what is there.
+ * `--file FILE` (repeatable): only the mutants and the faults of a file of `src`, as `internal/slots.ts`.
+ * `--only TEXT` (repeatable): only those whose name contains the text.
+ * `--listed`: only the listed faults.
+ * `--quick`: without the tests that take long, which only run for what others don't find.
+ * `--resume FILE`: remembers what was found in FILE, and doesn't run that again; survivors again after any change.
+ * With any of them but the last, nothing is written.
  */
+import { createHash } from "node:crypto"
 import { writeFileSync } from "node:fs"
+import { availableParallelism } from "node:os"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
-import type { Fault } from "./fault.ts"
+import { explained } from "./equivalents.ts"
+import { Bench, Examiner, fileOf, type Passed } from "./examiner.ts"
+import { plant } from "./fault.ts"
 import { faults } from "./faults.ts"
+import { readSources, readTests } from "./files.ts"
 import { Memo } from "./memo.ts"
-import { mutantsOf } from "./mutants.ts"
-import { Package } from "./package.ts"
 import { isOpen, type Outcome, report } from "./report.ts"
-import { quickTests, slowTests } from "./tests.ts"
 
 const { values: options } = parseArgs({
   options: {
     file: { type: "string", multiple: true },
     only: { type: "string", multiple: true },
+    listed: { type: "boolean", default: false },
     quick: { type: "boolean", default: false },
     resume: { type: "string" }
   }
 })
 
-const Parallel = 2
+/** One process computes, and the machine may be busy. */
+const Parallel = Math.max(1, availableParallelism() - 1)
 
-/** What all others are copied from, so that no change during the run gets into it. */
-const template = new Package()
+const hashOf = (...texts: ReadonlyArray<string>): string => {
+  const hash = createHash("sha256")
+  for (const text of texts) hash.update(`${text.length} ${text}`)
+  return hash.digest("hex").slice(0, 16)
+}
+
+const bench = new Bench(readSources())
 const memo = new Memo(options.resume)
+const { shared, tests } = readTests()
+const base = hashOf(...bench.instrumented.values(), ...shared.values())
+const everything = hashOf(base, ...tests.values())
 
-/** The file with the fault in it. Throws when a text does not match exactly once. */
-const plant = ({ file, find, name, replace }: Fault): string => {
-  const source = template.read(file)
-  if (typeof find !== "string") return source.slice(0, find.start) + replace + source.slice(find.end)
-  const matches = source.split(find).length - 1
-  if (matches !== 1) throw new Error(`"${name}" matches ${matches} times in ${file}`)
-  return source.replace(find, () => replace)
+/** What the tests reach: of files that are as they were, as it was recorded. */
+const passed = async (): Promise<ReadonlyArray<Passed>> => {
+  const keyOf = (text: string): string => `record ${hashOf(base, text)}`
+  const missing = [...tests].filter(([, text]) => memo.get(keyOf(text)) === undefined).map(([file]) => file)
+  const recorded = missing.length === 0 ? [] : await bench.record(missing)
+  return [...tests].flatMap(([file, text]) => {
+    const known = memo.get(keyOf(text)) as ReadonlyArray<Passed> | undefined
+    if (known !== undefined) return known
+    const found = recorded.filter(({ test }) => fileOf(test) === file)
+    memo.set(keyOf(text), found)
+    return found
+  })
 }
 
-/** The mutants of a file. The tests that its listed faults name are the likely ones. */
-const mutants = (file: string): ReadonlyArray<Fault> =>
-  mutantsOf(file, template.read(file), [...new Set(faults.flatMap((fault) => fault.file === file ? fault.tests : []))])
+/** A mutant or a fault. */
+interface Task {
+  readonly name: string
+  readonly file: string
+  readonly place: string
+  /** What it is remembered by. */
+  readonly key: string
+  readonly equivalent: string | undefined
+  readonly examine: (examiner: Examiner, quick: boolean) => Promise<string | undefined>
+}
 
-/** Does something with a copy of the package. */
-const withCopy = async <A>(use: (copy: Package) => Promise<A>): Promise<A> => {
-  const copy = new Package(template)
-  try {
-    return await use(copy)
-  } finally {
-    copy.remove()
+const reasons = new Map(explained.flatMap(({ mutants, reason }) => mutants.map((name) => [name, reason])))
+
+const mutants = bench.mutants.map((mutant): Task => ({
+  ...mutant,
+  place: `src/${mutant.file}:${mutant.line}`,
+  key: mutant.name,
+  equivalent: reasons.get(mutant.name),
+  examine: (examiner, quick) => examiner.examine(mutant, quick)
+}))
+
+const listed = faults.map((fault): Task => {
+  const planted = plant(fault, bench.sources.get(fault.file) ?? "")
+  return {
+    name: fault.name,
+    file: fault.file,
+    place: `src/${fault.file}`,
+    key: JSON.stringify([fault.file, fault.find, fault.replace]),
+    equivalent: fault.equivalent,
+    examine: (examiner, quick) => examiner.examineFault(fault, planted, quick)
   }
+})
+
+const examine = async (task: Task, examiner: Examiner): Promise<Outcome> => {
+  const { equivalent, file, key, name, place } = task
+  const quick = options.quick || equivalent !== undefined
+  const survivor = `survived ${quick ? "quick tests" : "all tests"} ${everything} ${key}`
+  const known = memo.get(key) ?? memo.get(survivor)
+  if (known !== undefined) return { name, file, equivalent, killedBy: known === "" ? null : known as string }
+  const since = performance.now()
+  const killedBy = await task.examine(examiner, quick) ?? null
+  memo.set(killedBy === null ? survivor : key, killedBy ?? "")
+  const result = killedBy ?? (equivalent === undefined ? "SURVIVED" : "survived, as explained")
+  console.log(`${place}: ${name}\n  ${((performance.now() - since) / 1000).toFixed(1)} s: ${result}`)
+  return { name, file, equivalent, killedBy }
 }
 
-const since = (start: number): number => (Date.now() - start) / 1000
-
-/** How long the quick tests take when all is well. */
-const baseline = (): Promise<number> =>
-  withCopy(async (copy) => {
-    const start = Date.now()
-    const failure = await copy.firstFailure(quickTests, 600)
-    if (failure !== undefined) throw new Error(`without any fault a test fails: ${failure}`)
-    return since(start)
-  })
-
-/** Runs the likely tests, then all other quick ones, then the slow ones, up to the first that fails. */
-const examine = (fault: Fault, seconds: number): Promise<Outcome> =>
-  withCopy(async (copy) => {
-    const start = Date.now()
-    copy.write(fault.file, plant(fault))
-    const isLikely = (file: string): boolean => fault.tests.includes(file)
-    let killedBy = await copy.firstFailure(quickTests.filter(isLikely), Math.max(30, seconds))
-    killedBy ??= await copy.firstFailure(quickTests.filter((file) => !isLikely(file)), Math.max(60, 4 * seconds))
-    if (!options.quick && fault.equivalent === undefined) killedBy ??= await copy.firstFailure(slowTests, 600)
-    return { fault, killedBy, seconds: since(start) }
-  })
-
-const tell = ({ fault, killedBy, seconds }: Outcome): void => {
-  const result = killedBy ?? (fault.equivalent === undefined ? "SURVIVED" : "survived, as explained")
-  console.log(`${fault.file}: ${fault.name}\n  ${seconds.toFixed(0)} s: ${result}`)
-}
-
-const examineAll = async (chosen: ReadonlyArray<Fault>, seconds: number): Promise<ReadonlyArray<Outcome>> => {
-  const outcomes = chosen.map((fault) => memo.get(fault))
+const examineAll = async (tasks: ReadonlyArray<Task>): Promise<ReadonlyArray<Outcome>> => {
+  const outcomes: Array<Outcome> = []
   let next = 0
-  const worker = async (): Promise<void> => {
-    for (let index = next++; index < chosen.length; index = next++) {
-      const fault = chosen[index]
-      if (fault === undefined || outcomes[index] !== undefined) continue
-      const outcome = await examine(fault, seconds)
-      outcomes[index] = outcome
-      memo.add(outcome)
-      tell(outcome)
+  const lane = async (): Promise<void> => {
+    const examiner = await Examiner.make(bench)
+    for (let index = next++; index < tasks.length; index = next++) {
+      outcomes[index] = await examine(tasks[index] as Task, examiner)
     }
+    examiner.close()
   }
-  await Promise.all(Array.from({ length: Parallel }, worker))
-  return outcomes.filter((outcome) => outcome !== undefined)
+  await Promise.all(Array.from({ length: Parallel }, lane))
+  return outcomes
 }
 
-const main = async (): Promise<void> => {
-  const { file: files, only, quick } = options
-  const whole = files === undefined && only === undefined && !quick
-  const all = files === undefined ? faults : files.flatMap(mutants)
-  const chosen = all.filter(({ file, name }) =>
-    only?.some((text) => name.includes(text) || file.includes(text)) ?? true
-  )
-  if (chosen.length === 0) throw new Error("no fault has such a name")
-  if (new Set(faults.map((fault) => fault.name)).size !== faults.length) throw new Error("two faults share a name")
-  for (const fault of faults) plant(fault)
-  console.log(`${chosen.length} faults`)
-  const outcomes = await examineAll(chosen, whole ? await baseline() : 60)
-  if (whole) writeFileSync(join(import.meta.dirname, "RESULTS.md"), report(outcomes))
-  const killed = outcomes.filter(({ killedBy }) => killedBy !== undefined).length
-  const open = outcomes.filter(isOpen)
-  console.log(`${killed} killed, ${outcomes.length - killed - open.length} survived as explained, ${open.length} open`)
-  for (const { fault } of open) console.log(`SURVIVED  ${fault.file}: ${fault.name}`)
-  if (open.length > 0) process.exitCode = 1
-}
+const isChosen = ({ file, name }: Task): boolean =>
+  (options.file?.includes(file) ?? true) && (options.only?.some((text) => name.includes(text)) ?? true)
 
-try {
-  await main()
-} finally {
-  template.remove()
+const [chosenMutants, chosenFaults] = [options.listed ? [] : mutants.filter(isChosen), listed.filter(isChosen)]
+if (chosenMutants.length + chosenFaults.length === 0) throw new Error("no fault has such a name or file")
+console.log(`${chosenMutants.length} mutants, ${chosenFaults.length} listed faults`)
+bench.passed = await passed()
+const outcomes = await examineAll([...chosenMutants, ...chosenFaults])
+if (!options.quick && outcomes.length === mutants.length + listed.length) {
+  const results = report(outcomes.slice(0, mutants.length), outcomes.slice(mutants.length))
+  writeFileSync(join(import.meta.dirname, "RESULTS.md"), results)
 }
+const killed = outcomes.filter(({ killedBy }) => killedBy !== null).length
+const open = outcomes.filter(isOpen)
+console.log(`${killed} killed, ${outcomes.length - killed - open.length} survived as explained, ${open.length} open`)
+for (const { name } of open) console.log(`SURVIVED  ${name}`)
+if (open.length > 0) process.exitCode = 1

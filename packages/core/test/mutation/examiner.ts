@@ -1,0 +1,151 @@
+/**
+ * Finds the test that fails with a fault.
+ */
+import type { Fault } from "./fault.ts"
+import { testFiles } from "./files.ts"
+import { instrument, type Mutant, mutantsOf, type Numbered } from "./mutants.ts"
+import { Process } from "./process.ts"
+import type { Due, Run } from "./worker.ts"
+
+/** What a test may take at most, in seconds, to be run with a fault that is thought to be found by none. */
+const Quick = 0.05
+
+/** What a test does without any fault. */
+export interface Passed {
+  readonly test: string
+  readonly seconds: number
+  /** The mutants that it reaches. */
+  readonly reached: ReadonlyArray<number>
+}
+
+/** The file of a test, which its name begins with. */
+export const fileOf = (test: string): string => test.slice(0, test.indexOf(":"))
+
+/** The sources, the mutants of them, and how the tests run on them when all is well. */
+export class Bench {
+  readonly sources: ReadonlyMap<string, string>
+  readonly mutants: ReadonlyArray<Numbered>
+  readonly instrumented: ReadonlyMap<string, string>
+  passed: ReadonlyArray<Passed> = []
+
+  constructor(sources: ReadonlyMap<string, string>) {
+    this.sources = sources
+    this.mutants = [...sources].flatMap(([file, text]) => mutantsOf(file, text))
+      .map((mutant: Mutant, index) => ({ ...mutant, number: index + 1 }))
+    this.instrumented = new Map(
+      [...sources].map((
+        [file, text]
+      ) => [file, instrument(text, this.mutants.filter((mutant) => mutant.file === file))])
+    )
+  }
+
+  start(active = 0, files: ReadonlyArray<string> = testFiles): Promise<Process> {
+    return Process.start(this.instrumented, files, this.mutants.length, active)
+  }
+
+  /** Runs the tests of these files without a fault. */
+  async record(files: ReadonlyArray<string>): Promise<ReadonlyArray<Passed>> {
+    const process = await this.start()
+    const chosen = process.tests.filter((test) => files.includes(fileOf(test)))
+    const { runs } = await process.run(0, chosen.map((test) => ({ test, limit: 120_000 })))
+    process.kill()
+    const failed = runs.find(({ failure }) => failure !== undefined)
+    if (failed !== undefined) throw new Error(`without any fault a test fails: ${failed.test}\n${failed.failure}`)
+    if (runs.length === 0) throw new Error(`no test runs: ${process.output}`)
+    return runs.map(({ reached, seconds, test }) => ({ test, seconds, reached }))
+  }
+}
+
+/** Examines one fault after the other. */
+export class Examiner {
+  readonly #bench: Bench
+  readonly #loaded: ReadonlySet<number>
+  #process: Process
+  /** How many faults of a file a test has found: it is likely to find others. */
+  readonly #finds = new Map<string, number>()
+
+  private constructor(bench: Bench, process: Process) {
+    this.#bench = bench
+    this.#process = process
+    this.#loaded = new Set(process.reached)
+  }
+
+  static async make(bench: Bench): Promise<Examiner> {
+    return new Examiner(bench, await bench.start())
+  }
+
+  close(): void {
+    this.#process.kill()
+  }
+
+  /** The test that fails with this mutant, if there is one; `quick` leaves out the others. */
+  async examine({ file, number }: Numbered, quick: boolean): Promise<string | undefined> {
+    const fresh = (files: ReadonlyArray<string>): Promise<Process> => this.#bench.start(number, files)
+    if (this.#loaded.has(number)) return this.#examineFresh(fresh, file, number, this.#ofFile(file, quick))
+    const reaching = this.#bench.passed.filter(({ reached, seconds }) =>
+      reached.includes(number) && (!quick || seconds < Quick)
+    )
+    const due = this.#inOrder(file, reaching)
+    if (!this.#process.alive) this.#process = await this.#bench.start()
+    let outcome = await this.#process.run(number, due)
+    if (outcome.spoiled) {
+      this.#process = await this.#bench.start()
+      outcome = await this.#process.run(number, due)
+    }
+    const { runs } = outcome
+    const killedBy = this.#found(file, runs)
+    if (killedBy !== undefined || runs.every(({ reached }) => reached.includes(number))) return killedBy
+    // What is computed once for all tests was computed without it.
+    return this.#examineFresh(fresh, file, number, reaching)
+  }
+
+  /** The same for a listed fault. */
+  async examineFault({ file, tests }: Fault, planted: string, quick: boolean): Promise<string | undefined> {
+    const near = this.#ofFile(file, quick)
+    const isNamed = ({ test }: Passed): boolean => tests.includes(fileOf(test))
+    const sources = new Map([...this.#bench.sources, [file, planted]])
+    const fresh = (files: ReadonlyArray<string>): Promise<Process> => Process.start(sources, files)
+    return await this.#examineFresh(fresh, file, 1, near.filter(isNamed)) ??
+      await this.#examineFresh(fresh, file, 1, near.filter((test) => !isNamed(test)))
+  }
+
+  /** Examines a fault in a process of its own, where it is there from the beginning. */
+  async #examineFresh(
+    start: (files: ReadonlyArray<string>) => Promise<Process>,
+    file: string,
+    number: number,
+    tests: ReadonlyArray<Passed>
+  ): Promise<string | undefined> {
+    if (tests.length === 0) return undefined
+    const process = await start([...new Set(tests.map(({ test }) => fileOf(test)))])
+    const { runs } = await process.run(number, this.#inOrder(file, tests))
+    process.kill()
+    return process.tests.length === 0 ? "the modules do not load" : this.#found(file, runs)
+  }
+
+  /** The tests that run anything in the file; all that run something, if the file is run at no other time than loading. */
+  #ofFile(file: string, quick: boolean): ReadonlyArray<Passed> {
+    const { mutants } = this.#bench
+    const passed = this.#bench.passed.filter(({ seconds }) => !quick || seconds < Quick)
+    const numbers = new Set(mutants.filter((other) => other.file === file).map(({ number }) => number))
+    const near = passed.filter(({ reached }) => reached.some((number) => numbers.has(number)))
+    return near.length > 0 ? near : passed.filter(({ reached }) => reached.length > 0)
+  }
+
+  /** The quickest first, and earlier those that have found faults of the file. */
+  #inOrder(file: string, tests: ReadonlyArray<Passed>): ReadonlyArray<Due> {
+    const cost = ({ seconds, test }: Passed): number => seconds / (1 + (this.#finds.get(`${file} ${test}`) ?? 0))
+    return tests.toSorted((a, b) => cost(a) - cost(b)).map(({ seconds, test }) => ({
+      test,
+      limit: 500 + 10_000 * seconds
+    }))
+  }
+
+  #found(file: string, runs: ReadonlyArray<Run>): string | undefined {
+    const run = runs.find(({ failure }) => failure !== undefined)
+    if (run === undefined) return undefined
+    const key = `${file} ${run.test}`
+    this.#finds.set(key, (this.#finds.get(key) ?? 0) + 1)
+    return run.test
+  }
+}
