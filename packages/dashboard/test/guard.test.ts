@@ -1,21 +1,22 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert } from "@effect/vitest"
 import { GreenPool } from "@greenpool/core"
 import { Effect } from "effect"
 import { Dashboard } from "../src/index.ts"
-import { ask, command, ownMetrics, serve } from "./support/serve.ts"
+import { ask, command, serveDashboard, shared } from "./support/serve.ts"
 
 const parts = ["", "?history", "?feed", "?js", "?css", "?icon", "?unlock"]
 
 const pause = { pool: "default", command: "pause" }
 
-const serveSteered = Effect.map(
-  serve(Dashboard.layer({
+/** The address of a dashboard that may be steered. */
+const [Guarded, withGuarded] = shared(Effect.map(
+  serveDashboard({
     pools: [GreenPool.make({ size: 4 })],
     access: Dashboard.local("steer"),
     hosts: ["Pools.internal"]
-  })),
-  ({ url }) => `${url}/greenpool`
-)
+  }),
+  ({ page }) => page
+))
 
 const statuses = (page: string, headers: Readonly<Record<string, string>>) =>
   Effect.forEach(
@@ -24,32 +25,29 @@ const statuses = (page: string, headers: Readonly<Record<string, string>>) =>
       Effect.map(ask(page + part, { headers, method: part === "?feed" ? "HEAD" : "GET" }), ({ status }) => status)
   )
 
-describe("the guard", { concurrent: true }, () => {
-  for (
-    const host of ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example", "notlocalhost", "1.2.3", "a@b"]
-  ) {
-    it.live(`answers no request to the host ${host}`, () =>
-      Effect.gen(function*() {
-        const page = yield* serveSteered
-        assert.deepStrictEqual(new Set(yield* statuses(page, { host })), new Set([421]))
-        assert.strictEqual((yield* command(page, pause, { host })).status, 421)
-        assert.include((yield* ask(page, { headers: { host } })).body, "option `hosts`")
-      }).pipe(Effect.scoped, ownMetrics))
-  }
-  for (
-    const host of ["localhost", "app.localhost:80", "10.1.2.3", "[::1]:3000", "[fe80::1]", "pools.internal:8080"]
-  ) {
-    it.live(`answers requests to the host ${host}`, () =>
-      Effect.gen(function*() {
-        const page = yield* serveSteered
-        assert.deepStrictEqual(yield* statuses(page, { host }), [200, 200, 200, 200, 200, 200, 303])
-      }).pipe(Effect.scoped, ownMetrics))
-  }
+withGuarded("the guard", (it) => {
+  it.effect.each(
+    ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example", "notlocalhost", "1.2.3", "a@b"]
+  )("answers no request to the host %s", (host) =>
+    Effect.gen(function*() {
+      const page = yield* Guarded
+      assert.deepStrictEqual(new Set(yield* statuses(page, { host })), new Set([421]))
+      assert.strictEqual((yield* command(page, pause, { host })).status, 421)
+      assert.include((yield* ask(page, { headers: { host } })).body, "option `hosts`")
+    }))
 
-  for (const site of ["cross-site", "same-site"]) {
-    it.live(`answers nothing to a page of another origin (${site}) but a link`, () =>
+  it.effect.each(
+    ["localhost", "app.localhost:80", "10.1.2.3", "[::1]:3000", "[fe80::1]", "pools.internal:8080"]
+  )("answers requests to the host %s", (host) =>
+    Effect.gen(function*() {
+      assert.deepStrictEqual(yield* statuses(yield* Guarded, { host }), [200, 200, 200, 200, 200, 200, 303])
+    }))
+
+  it.effect.each(["cross-site", "same-site"])(
+    "answers nothing to a page of another origin (%s) but a link",
+    (site) =>
       Effect.gen(function*() {
-        const page = yield* serveSteered
+        const page = yield* Guarded
         const headers = { "sec-fetch-site": site, "sec-fetch-mode": "no-cors", "sec-fetch-dest": "empty" }
         assert.deepStrictEqual(new Set(yield* statuses(page, headers)), new Set([403]))
         assert.strictEqual((yield* command(page, pause, headers)).status, 403)
@@ -57,29 +55,29 @@ describe("the guard", { concurrent: true }, () => {
         assert.deepStrictEqual(yield* statuses(page, link), [200, 403, 403, 403, 403, 403, 403])
         const frame = { ...link, "sec-fetch-dest": "iframe" }
         assert.strictEqual((yield* ask(page, { headers: frame })).status, 403)
-      }).pipe(Effect.scoped, ownMetrics))
-  }
+      })
+  )
 
-  it.live("answers its own page, and who types the address", () =>
+  it.effect("answers its own page, and who types the address", () =>
     Effect.gen(function*() {
-      const page = yield* serveSteered
+      const page = yield* Guarded
       for (const site of ["same-origin", "none"]) {
         assert.strictEqual((yield* command(page, pause, { "sec-fetch-site": site })).status, 200)
       }
-    }).pipe(Effect.scoped, ownMetrics))
+    }))
 
-  it.live("compares the origin where a browser sends no fetch metadata", () =>
+  it.effect("compares the origin where a browser sends no fetch metadata", () =>
     Effect.gen(function*() {
-      const page = yield* serveSteered
+      const page = yield* Guarded
       const { host, origin } = new URL(page)
       assert.strictEqual((yield* command(page, pause, { origin: "http://elsewhere.example" })).status, 403)
       assert.strictEqual((yield* command(page, pause, { origin: "null" })).status, 403)
       assert.strictEqual((yield* command(page, pause, { origin, host })).status, 200)
-    }).pipe(Effect.scoped, ownMetrics))
+    }))
 
-  it.live("takes commands as JSON of a known length only", () =>
+  it.effect("takes commands as JSON of a known length only", () =>
     Effect.gen(function*() {
-      const page = yield* serveSteered
+      const page = yield* Guarded
       assert.strictEqual((yield* command(page, pause, { "content-type": "text/plain" })).status, 415)
       assert.strictEqual((yield* command(page, pause, { "content-type": "application/jsonp" })).status, 415)
       assert.strictEqual((yield* command(page, { ...pause, size: "x".repeat(5000) })).status, 413)
@@ -92,11 +90,11 @@ describe("the guard", { concurrent: true }, () => {
         assert.strictEqual((yield* command(page, broken)).status, 400, broken)
       }
       assert.strictEqual((yield* command(page, { pool: "default", command: "destroy" })).status, 400)
-    }).pipe(Effect.scoped, ownMetrics))
+    }))
 
-  it.live("sends every answer with the policy, and none with a header for other origins", () =>
+  it.effect("sends every answer with the policy, and none with a header for other origins", () =>
     Effect.gen(function*() {
-      const page = yield* serveSteered
+      const page = yield* Guarded
       const answers = yield* Effect.all([
         ...parts.filter((part) => part !== "?feed").map((part) => ask(page + part)),
         ask(page, { headers: { host: "evil.example" } }),
@@ -129,12 +127,12 @@ describe("the guard", { concurrent: true }, () => {
       }
       const cached = answers.map(({ headers }) => headers["cache-control"])
       assert.deepStrictEqual(new Set(cached), new Set(["no-store", "no-cache"]))
-    }).pipe(Effect.scoped, ownMetrics))
+    }))
 
-  it.live("escapes the title", () =>
+  it.effect("escapes the title", () =>
     Effect.gen(function*() {
-      const { url } = yield* serve(Dashboard.layer({ title: "</title><script>alert(1)</script>\"'&" }))
-      const { body } = yield* ask(`${url}/greenpool`)
+      const { page } = yield* serveDashboard({ title: "</title><script>alert(1)</script>\"'&" })
+      const { body } = yield* ask(page)
       assert.include(body, "<title>&lt;/title&gt;&lt;script&gt;alert(1)&lt;/script&gt;&quot;&#39;&amp;</title>")
-    }).pipe(Effect.scoped, ownMetrics))
+    }))
 })

@@ -2,13 +2,13 @@ import { assert, describe, it } from "@effect/vitest"
 import { GreenPool, type PoolStats } from "@greenpool/core"
 import { Deferred, Effect, Exit, Fiber, Logger, References, Scope, Stream } from "effect"
 import { Dashboard, type Shown } from "../src/index.ts"
-import { command, ownMetrics, serve } from "./support/serve.ts"
+import { command, serveDashboard } from "./support/serve.ts"
 
 const steered = <E, R>(pools: ReadonlyArray<Effect.Effect<Shown, E, R>>) =>
   Effect.map(
-    serve(Dashboard.layer({ pools, access: Dashboard.local("steer") })),
-    ({ url }) => (body: unknown) =>
-      Effect.map(command(`${url}/greenpool`, body), ({ body, status }) => [status, JSON.parse(body)] as const)
+    serveDashboard({ pools, access: Dashboard.local("steer") }),
+    ({ page }) => (body: unknown) =>
+      Effect.map(command(page, body), ({ body, status }) => [status, JSON.parse(body)] as const)
   )
 
 describe("steering", () => {
@@ -23,7 +23,7 @@ describe("steering", () => {
       assert.strictEqual(yield* pool.running, 3)
       yield* Deferred.succeed(gate, undefined)
       yield* Fiber.joinAll(jobs)
-    }).pipe(Effect.scoped, ownMetrics))
+    }))
 
   it.live("refuses a size that is none in the pool's own words", () =>
     Effect.gen(function*() {
@@ -38,7 +38,7 @@ describe("steering", () => {
       }
       assert.strictEqual((yield* post({ pool: "default", command: "resize" }))[0], 422)
       assert.strictEqual(yield* pool.size, 5)
-    }).pipe(Effect.scoped, ownMetrics))
+    }))
 
   it.live("pauses, and resumes with the size before", () =>
     Effect.gen(function*() {
@@ -49,7 +49,7 @@ describe("steering", () => {
       assert.deepStrictEqual(yield* post({ pool: "default", command: "pause" }), [200, { size: 0 }])
       assert.deepStrictEqual(yield* post({ pool: "default", command: "resume" }), [200, { size: 12 }])
       assert.strictEqual(yield* pool.size, 12)
-    }).pipe(Effect.scoped, ownMetrics))
+    }))
 
   it.live("doesn't resume with a size that it never saw", () =>
     Effect.gen(function*() {
@@ -59,7 +59,7 @@ describe("steering", () => {
         error: "The size before the pause isn't known: set a size."
       }])
       assert.strictEqual(yield* pool.size, 0)
-    }).pipe(Effect.scoped, ownMetrics))
+    }))
 
   it.live("says why where there is nothing to steer", () =>
     Effect.gen(function*() {
@@ -76,7 +76,7 @@ describe("steering", () => {
       assert.deepStrictEqual(yield* post({ pool: "x", command: "pause" }), [404, {
         error: "There is no pool named \"x\"."
       }])
-    }).pipe(Effect.scoped, ownMetrics))
+    }))
 
   it.live("logs each change with the pool, the sizes and the address", () => {
     const logged: Array<unknown> = []
@@ -92,6 +92,6 @@ describe("steering", () => {
         ["Info", ["A pool was resized from the dashboard"], { pool: "jobs", from: 3, to: 8, by: "127.0.0.1" }],
         ["Info", ["A pool was resized from the dashboard"], { pool: "jobs", from: 8, to: 0, by: "127.0.0.1" }]
       ])
-    }).pipe(Effect.scoped, ownMetrics, Effect.provide(Logger.layer([logger])))
+    }).pipe(Effect.provide(Logger.layer([logger])))
   })
 })

@@ -1,13 +1,11 @@
-import { describe, it } from "@effect/vitest"
-import { scenarios, shortTimings } from "./scenarios.ts"
+import { it } from "@effect/vitest"
+import { bothKilled, shortTimings } from "./scenarios.ts"
 
 // All scenarios: pnpm cluster:kill. They wait for leases and failovers most of the time.
-describe.concurrent("with real processes", () => {
-  it("a client that is killed costs the others nothing, and they get its slots", { timeout: 60_000 }, async () => {
-    await scenarios.clientKilled({ timings: shortTimings })
-  })
-
-  it("a coordinator that is killed stops nobody, and another one takes over", { timeout: 60_000 }, async () => {
-    await scenarios.coordinatorKilled({ timings: shortTimings })
-  })
-})
+it(
+  "a client that is killed costs the others nothing, and a coordinator that is killed is replaced",
+  { timeout: 90_000 },
+  async () => {
+    await bothKilled({ timings: shortTimings })
+  }
+)

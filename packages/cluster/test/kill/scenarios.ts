@@ -82,39 +82,64 @@ const findCoordinator = async (
   return find()!
 }
 
+/** Kills a client: the others, which are these, get its slots. */
+const killClient = async (cluster: Cluster, { timings }: Setting, client: string, others: ReadonlyArray<string>) => {
+  await sleep(1000)
+  const at = cluster.signal(client, "SIGKILL")
+  const full = await untilFull(cluster, at, 10, ...others)
+  await sleep(500)
+  const stop = longestStop(cluster.events(...others), at, now())
+  assert.ok(full < timings.reclaimAfter / 1000 + 3, `The slots were free after ${full} s`)
+  assert.ok(full > timings.reclaimAfter / 1000 - 0.2, `The slots were free after ${full} s already`)
+  assert.ok(stop < 1, `Nothing started for ${stop} s`)
+  return { slotsBack: full, longestStop: stop }
+}
+
+/** Ends the runner that is the coordinator, as the client says: another one takes over, and stops nobody. */
+const endCoordinator = async (
+  cluster: Cluster,
+  ports: ReadonlyMap<string, number>,
+  client: string,
+  signal: "SIGKILL" | "SIGTERM"
+) => {
+  const coordinator = await findCoordinator(cluster, ports, client)
+  const [survivor, port] = [...ports].find(([name]) => name !== coordinator)!
+  await sleep(1000)
+  const at = cluster.signal(coordinator, signal)
+  const isNew = () => coordinatorOf(cluster, client) === `localhost:${port}`
+  const failover = await cluster.until("a new coordinator", 25, isNew)
+  await cluster.ended(coordinator)
+  // One that is told to end gives its slots back before it goes.
+  const full = await untilFull(cluster, at, signal === "SIGTERM" ? 4 : 25, survivor, client)
+  await sleep(500)
+  const stop = longestStop(cluster.events(survivor, client), at, now())
+  // Those that live go on with the leases that they have.
+  assert.ok(stop < 1, `Nothing started for ${stop} s`)
+  assert.equal(cluster.events(survivor, client).filter(({ what }) => what === "interrupted").length, 0)
+  return { coordinator, figures: { failover, slotsBack: full, longestStop: stop } }
+}
+
 const clientKilled: Scenario = async (setting) => {
   await using cluster = begin(setting)
   await startAll(cluster, ["runner"], ["a", "b"])
-  await sleep(1000)
-  const at = cluster.signal("a", "SIGKILL")
-  const full = await untilFull(cluster, at, 10, "runner", "b")
-  await sleep(500)
-  const stop = longestStop(cluster.events("runner", "b"), at, now())
-  assert.ok(full < setting.timings.reclaimAfter / 1000 + 3, `The slots were free after ${full} s`)
-  assert.ok(full > setting.timings.reclaimAfter / 1000 - 0.2, `The slots were free after ${full} s already`)
-  assert.ok(stop < 1, `Nothing started for ${stop} s`)
-  return { most: checkLimit(cluster), slotsBack: full, longestStop: stop }
+  const figures = await killClient(cluster, setting, "a", ["runner", "b"])
+  return { most: checkLimit(cluster), ...figures }
 }
 
 const coordinatorKilled: Scenario = async (setting) => {
   await using cluster = begin(setting)
   const ports = await startAll(cluster, ["first", "second"], ["client"])
-  const coordinator = await findCoordinator(cluster, ports, "client")
-  const survivor = coordinator === "first" ? "second" : "first"
-  await sleep(1000)
-  const at = cluster.signal(coordinator, "SIGKILL")
-  const failover = await cluster.until(
-    "a new coordinator",
-    25,
-    () => coordinatorOf(cluster, "client") === `localhost:${ports.get(survivor)}`
-  )
-  const full = await untilFull(cluster, at, 25, survivor, "client")
-  await sleep(500)
-  const stop = longestStop(cluster.events(survivor, "client"), at, now())
-  // Those that live go on with the leases that they have.
-  assert.ok(stop < 1, `Nothing started for ${stop} s`)
-  assert.equal(cluster.events(survivor, "client").filter(({ what }) => what === "interrupted").length, 0)
-  return { most: checkLimit(cluster), failover, slotsBack: full, longestStop: stop }
+  const { figures } = await endCoordinator(cluster, ports, "client", "SIGKILL")
+  return { most: checkLimit(cluster), ...figures }
+}
+
+/** The first two in one cluster: half as long. */
+export const bothKilled: Scenario = async (setting) => {
+  await using cluster = begin(setting)
+  const ports = await startAll(cluster, ["first", "second"], ["a", "b"])
+  await killClient(cluster, setting, "a", ["first", "second", "b"])
+  const { figures } = await endCoordinator(cluster, ports, "b", "SIGKILL")
+  return { most: checkLimit(cluster), ...figures }
 }
 
 const everybodyKilled: Scenario = async (setting) => {
@@ -132,27 +157,12 @@ const everybodyKilled: Scenario = async (setting) => {
 const coordinatorTerminated: Scenario = async (setting) => {
   await using cluster = begin(setting)
   const ports = await startAll(cluster, ["first", "second"], ["client"])
-  const coordinator = await findCoordinator(cluster, ports, "client")
-  const survivor = coordinator === "first" ? "second" : "first"
-  await sleep(1000)
-  const at = cluster.signal(coordinator, "SIGTERM")
-  const failover = await cluster.until(
-    "a new coordinator",
-    25,
-    () => coordinatorOf(cluster, "client") === `localhost:${ports.get(survivor)}`
-  )
-  await cluster.ended(coordinator)
-  // It gives its slots back before it goes.
-  const full = await untilFull(cluster, at, 4, survivor, "client")
-  await sleep(500)
-  const stop = longestStop(cluster.events(survivor, "client"), at, now())
-  assert.ok(stop < 1, `Nothing started for ${stop} s`)
-  assert.equal(cluster.events(survivor, "client").filter(({ what }) => what === "interrupted").length, 0)
+  const { coordinator, figures } = await endCoordinator(cluster, ports, "client", "SIGTERM")
   // It interrupts its own jobs, and says so, before it ends.
   const open = unfinished(cluster.of(coordinator).filter(({ what }) => what !== "interrupted"), [])
   const interrupted = cluster.of(coordinator).filter(({ what }) => what === "interrupted").length
   assert.equal(open.length, interrupted)
-  return { most: checkLimit(cluster), failover, slotsBack: full, longestStop: stop }
+  return { most: checkLimit(cluster), ...figures }
 }
 
 const clientFrozen: Scenario = async (setting) => {

@@ -1,21 +1,31 @@
 import { assert, describe, it } from "@effect/vitest"
 import { GreenPool } from "@greenpool/core"
-import { Context, Effect, Exit, Scope } from "effect"
+import { Context, Effect, Exit, Schedule, Scope } from "effect"
+import type { Page } from "playwright-core"
 import { Dashboard } from "../../src/index.ts"
-import { act, executablePath, openPage, rowOf, see, seeNot, status } from "../support/browser.ts"
+import { act, hasBrowser, openLive, openPage, rowOf, see, seeNot, status } from "../support/browser.ts"
 import { proxy } from "../support/proxy.ts"
-import { ownMetrics, serve, until } from "../support/serve.ts"
+import { serve, serveDashboard, until } from "../support/serve.ts"
 
-const failedLoads = /Failed to load resource|ERR_/
+const options = { clock: true, expects: /Failed to load resource|ERR_/ }
 
-describe.skipIf(executablePath === undefined)("the connection", { timeout: 60_000, concurrent: true }, () => {
-  it.live("is told to be lost, tried again, and replaced by that to another process", () =>
+/** Stops the clock of a page: from now on, only `pass` lets time go by. */
+const stop = (page: Page) => act(() => page.clock.pauseAt(Date.now() + 1000))
+
+/** Lets so many milliseconds go by on a page. */
+const pass = (page: Page, millis: number) => act(() => page.clock.runFor(millis))
+
+const moves = (page: Page, count: number) =>
+  until(`${count} animations`, () => page.evaluate(`document.getAnimations().length === ${count}`))
+
+describe.skipIf(!hasBrowser)("the connection", { timeout: 60_000 }, () => {
+  it.live("is told to be lost, tried again within 3 s, and replaced by that to another process", () =>
     Effect.gen(function*() {
       const first = yield* Scope.make()
       const pools = (name: string) => Dashboard.layer({ pools: [GreenPool.make({ name, size: 3 })] })
       const { url } = yield* Scope.provide(serve(pools("before")), first)
-      const page = yield* openPage(`${url}/greenpool`, { expects: failedLoads })
-      yield* see(rowOf(page, "before"))
+      const page = yield* openLive(`${url}/greenpool`, options)
+      yield* stop(page)
       const started = Date.now()
       yield* Scope.close(first, Exit.void)
       assert.isBelow(Date.now() - started, 3000)
@@ -24,123 +34,124 @@ describe.skipIf(executablePath === undefined)("the connection", { timeout: 60_00
       yield* see(page.getByText(/^Figures from \d\d:\d\d:\d\d$/))
       yield* see(page.getByText("The server doesn't answer. The page tries again by itself."))
       yield* see(rowOf(page, "before"))
-      yield* Effect.sleep(1500)
+      // Something moves, but not for readers who asked that nothing moves.
+      yield* moves(page, 1)
+      yield* act(() => page.emulateMedia({ reducedMotion: "reduce" }))
+      yield* moves(page, 0)
       yield* serve(pools("after"), Number(new URL(url).port))
-      yield* see(status(page, "Live"), 3)
+      yield* pass(page, 3000)
+      yield* see(status(page, "Live"))
       yield* see(rowOf(page, "after"))
       yield* seeNot(rowOf(page, "before"))
       yield* seeNot(page.getByText(/^Figures from/))
-    }).pipe(Effect.scoped, ownMetrics))
+    }))
 
-  it.live("is tried again every 5 s while a proxy answers 502", () =>
+  it.live("is lost after 5 s without a frame, tried again every 5 s where a server refuses, and ends with access", () =>
     Effect.gen(function*() {
-      const { url } = yield* serve(Dashboard.layer({ pools: [GreenPool.make()] }))
+      let access: "none" | "view" = "view"
+      const pool = yield* GreenPool.make()
+      const { url } = yield* serveDashboard({
+        pools: [Effect.succeed(pool)],
+        access: () => Effect.sync(() => access)
+      })
       const front = yield* proxy(url, { from: "/", to: "/" })
-      const page = yield* openPage(`http://127.0.0.1:${front.port}/greenpool`, { expects: failedLoads })
+      const page = yield* openLive(`http://127.0.0.1:${front.port}/greenpool`, options)
+      yield* stop(page)
+
+      // The last frame comes while the clock stands.
+      yield* pool.resize(3)
+      yield* see(rowOf(page, "default").getByText("0 / 3"))
+      front.silence()
+      yield* pass(page, 4900)
       yield* see(status(page, "Live"))
+      yield* pass(page, 100)
+      yield* see(status(page, "Reconnecting"))
+      yield* pass(page, 1000)
+      yield* see(status(page, "Live"))
+
       front.isBroken = true
       front.drop()
-      yield* see(page.getByText("The server answers with status 502. The page tries again by itself."))
       yield* see(status(page, "Reconnecting"))
+      yield* pass(page, 1000)
+      yield* see(page.getByText("The server answers with status 502. The page tries again by itself."))
       front.requests.length = 0
-      yield* until("two more attempts", () => front.requests.length >= 2, 12)
-      const [one = 0, two = 0] = front.requests
-      assert.isAtLeast(two - one, 4500)
-      assert.isAtMost(two - one, 7000)
       front.isBroken = false
-      yield* see(status(page, "Live"), 7)
-    }).pipe(Effect.scoped, ownMetrics))
-
-  it.live("is lost after 5 s without a frame", () =>
-    Effect.gen(function*() {
-      const { url } = yield* serve(Dashboard.layer({ pools: [GreenPool.make()] }))
-      const front = yield* proxy(url, { from: "/", to: "/" })
-      const page = yield* openPage(`http://127.0.0.1:${front.port}/greenpool`, { expects: failedLoads })
+      yield* pass(page, 4900)
+      yield* see(status(page, "Reconnecting"))
+      assert.strictEqual(front.requests.length, 0)
+      yield* pass(page, 100)
       yield* see(status(page, "Live"))
-      front.silence()
-      const started = Date.now()
-      yield* see(status(page, "Reconnecting"), 8)
-      assert.isAtLeast(Date.now() - started, 4000)
-      yield* see(status(page, "Live"), 3)
-    }).pipe(Effect.scoped, ownMetrics))
 
-  it.live("is closed while nobody sees the page, and opened again", () =>
+      access = "none"
+      front.drop()
+      yield* see(status(page, "Reconnecting"))
+      yield* pass(page, 1000)
+      yield* see(status(page, "No access"))
+      yield* see(page.getByText(/Access to the dashboard is refused/))
+      access = "view"
+      yield* pass(page, 5000)
+      yield* see(status(page, "Live"))
+    }))
+
+  it.live("is refused to too many pages, which say so, and closed while nobody sees the page", () =>
     Effect.gen(function*() {
       const pool = yield* GreenPool.make({ size: 1 })
-      const { context, url } = yield* serve(Dashboard.layer({ pools: [Effect.succeed(pool)] }))
-      const watching = Effect.runPromiseWith(context)
-      const isWatching = (count: number) => () =>
-        watching(Context.get(context, Dashboard).watching).then((pages) => pages === count)
-      const page = yield* openPage(`${url}/greenpool`)
-      yield* see(status(page, "Live"))
-      yield* until("one page is open", isWatching(1))
+      const { context, page } = yield* serveDashboard({ pools: [Effect.succeed(pool)], maxViewers: 1 })
+      const { watching } = Context.get(context, Dashboard)
+      const isWatched = (count: number) =>
+        Effect.repeat(watching, { until: (pages) => pages === count, schedule: Schedule.spaced("5 millis") })
+      const first = yield* openLive(page, options)
+      const second = yield* openPage(page, options)
+      yield* see(second.getByText("Too many pages are open: at most 1."))
+      yield* see(status(second, "Reconnecting"))
+      yield* stop(second)
+
       const show = (state: "hidden" | "visible") =>
         act(() =>
-          page.evaluate(`(() => {
+          first.evaluate(`(() => {
             Object.defineProperty(document, "visibilityState", { value: "${state}", configurable: true })
             document.dispatchEvent(new Event("visibilitychange"))
           })()`)
         )
+      yield* isWatched(1)
       yield* show("hidden")
-      yield* until("none is open", isWatching(0))
+      yield* isWatched(0)
+      yield* pass(second, 5000)
+      yield* see(status(second, "Live"))
+      yield* act(() => second.close())
+      yield* isWatched(0)
       yield* pool.resize(9)
-      yield* Effect.sleep(300)
       yield* show("visible")
-      yield* until("one is open again", isWatching(1))
-      yield* see(rowOf(page, "default").getByText("0 / 9"))
-      yield* see(status(page, "Live"))
-    }).pipe(Effect.scoped, ownMetrics))
-
-  it.live("is refused to too many pages, which say so", () =>
-    Effect.gen(function*() {
-      const { url } = yield* serve(Dashboard.layer({ pools: [GreenPool.make()], maxViewers: 1 }))
-      const first = yield* openPage(`${url}/greenpool`)
+      yield* isWatched(1)
+      yield* see(rowOf(first, "default").getByText("0 / 9"))
       yield* see(status(first, "Live"))
-      const second = yield* openPage(`${url}/greenpool`, { expects: failedLoads })
-      yield* see(second.getByText("Too many pages are open: at most 1."))
-      yield* see(status(second, "Reconnecting"))
-      yield* act(() => first.close())
-      yield* see(status(second, "Live"), 8)
-    }).pipe(Effect.scoped, ownMetrics))
+    }))
 
-  it.live("ends where access ends", () =>
+  it.live("goes through proxies that have the page under other paths, and rewrite `Host`", () =>
     Effect.gen(function*() {
-      let access: "none" | "view" = "view"
-      const { url } = yield* serve(
-        Dashboard.layer({ pools: [GreenPool.make()], access: () => Effect.sync(() => access) })
+      const pool = yield* GreenPool.make({ size: 2 })
+      const access = () => Effect.succeed("steer" as const)
+      const { url } = yield* serveDashboard({ pools: [Effect.succeed(pool)], access })
+      // As nginx does without being told otherwise.
+      const headers = (headers: object) => ({ ...headers, host: new URL(url).host })
+      const addresses = yield* Effect.forEach(
+        [
+          ["/tools/pools", "", "/tools/pools/greenpool"],
+          ["/tools/pools", "/greenpool", "/tools/pools"],
+          ["/tools/pools", "/greenpool", "/tools/pools/"],
+          ["/greenpool", "/greenpool", "/greenpool/"]
+        ],
+        ([from, to, path]) =>
+          Effect.map(proxy(url, { from: from!, to: to!, headers }), ({ port }) => `http://localhost:${port}${path}`)
       )
-      const front = yield* proxy(url, { from: "/", to: "/" })
-      const page = yield* openPage(`http://127.0.0.1:${front.port}/greenpool`, { expects: failedLoads })
-      yield* see(status(page, "Live"))
-      access = "none"
-      front.drop()
-      yield* see(status(page, "No access"), 3)
-      yield* see(page.getByText(/Access to the dashboard is refused/))
-      access = "view"
-      yield* see(status(page, "Live"), 8)
-    }).pipe(Effect.scoped, ownMetrics))
-
-  for (
-    const [name, from, to, path] of [
-      ["a prefix that is stripped", "/tools/pools", "", "/tools/pools/greenpool"],
-      ["another path, without a slash", "/tools/pools", "/greenpool", "/tools/pools"],
-      ["another path, with a slash", "/tools/pools", "/greenpool", "/tools/pools/"],
-      ["its own path, with a slash", "/greenpool", "/greenpool", "/greenpool/"]
-    ] as const
-  ) {
-    it.live(`goes through a proxy that has the page under ${name}`, () =>
-      Effect.gen(function*() {
-        const pool = yield* GreenPool.make({ size: 2 })
-        const access = () => Effect.succeed("steer" as const)
-        const { url } = yield* serve(Dashboard.layer({ pools: [Effect.succeed(pool)], access }))
-        // As nginx does without being told otherwise.
-        const rewritten = { from, to, headers: (headers: object) => ({ ...headers, host: new URL(url).host }) }
-        const { port } = yield* proxy(url, rewritten)
-        const page = yield* openPage(`http://localhost:${port}${path}`)
+      const page = yield* openPage(addresses[0]!, { hosts: addresses.map((address) => new URL(address).host) })
+      for (const address of addresses) {
+        yield* act(() => page.goto(address))
         yield* see(status(page, "Live"))
         yield* act(() => page.getByRole("button", { name: "Pause" }).click())
         yield* see(rowOf(page, "default").getByText("Paused"))
-        assert.strictEqual(yield* pool.size, 0)
-      }).pipe(Effect.scoped, ownMetrics))
-  }
+        assert.strictEqual(yield* pool.size, 0, address)
+        yield* pool.resize(2)
+      }
+    }))
 })

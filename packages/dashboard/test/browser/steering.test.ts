@@ -2,114 +2,109 @@ import { assert, describe, it } from "@effect/vitest"
 import { GreenPool } from "@greenpool/core"
 import { Effect, Logger, Redacted } from "effect"
 import { Dashboard } from "../../src/index.ts"
-import { act, executablePath, openPage, rowOf, see, status } from "../support/browser.ts"
-import { ownMetrics, serve } from "../support/serve.ts"
+import { act, hasBrowser, openLive, openPage, rowOf, see, status } from "../support/browser.ts"
+import { serveDashboard, shared } from "../support/serve.ts"
 
-const quiet = Logger.layer([])
+/** A pool of 12 and one of none on a page that may steer them. */
+const [Steered, withSteered] = shared(Effect.gen(function*() {
+  const pool = yield* GreenPool.make({ size: 12 })
+  const { page: address } = yield* serveDashboard({
+    pools: [Effect.succeed(pool), GreenPool.make({ name: "none", size: 0 })],
+    access: Dashboard.local("steer")
+  })
+  const page = yield* openLive(address, { expects: /status of 422/ })
+  return { pool, address, page, field: page.getByRole("textbox", { name: "Size" }) }
+}))
 
-const steered = Effect.fnUntraced(function*(size: number) {
-  const pool = yield* GreenPool.make({ size })
-  const { url } = yield* serve(Dashboard.layer({ pools: [Effect.succeed(pool)], access: Dashboard.local("steer") }))
-  return { pool, url: `${url}/greenpool` }
-})
+describe.skipIf(!hasBrowser)("the controls", { timeout: 60_000 }, () => {
+  withSteered((it) => {
+    it.effect("resize a pool, by buttons and by keyboard", () =>
+      Effect.gen(function*() {
+        const { field, page, pool } = yield* Steered
+        yield* see(page.getByText("Steering on", { exact: true }))
+        assert.strictEqual(yield* act(() => field.inputValue()), "12")
+        const press = (name: string) => act(() => page.getByRole("button", { name, exact: true }).click())
+        for (const name of ["One more", "One more", "One less"]) yield* press(name)
+        assert.strictEqual(yield* act(() => field.inputValue()), "13")
+        assert.strictEqual(yield* pool.size, 12)
+        yield* press("Resize")
+        yield* see(page.getByText("The size is now 13."))
+        assert.strictEqual(yield* pool.size, 13)
+        yield* see(rowOf(page, "default").getByText("0 / 13"), 2)
 
-const refusals = /status of 4\d\d/
-
-describe.skipIf(executablePath === undefined)("the controls", { timeout: 30_000 }, () => {
-  it.live("resize a pool, by buttons and by keyboard", () =>
-    Effect.gen(function*() {
-      const { pool, url } = yield* steered(12)
-      const page = yield* openPage(url)
-      yield* see(page.getByText("Steering on", { exact: true }))
-      const field = page.getByRole("textbox", { name: "Size" })
-      assert.strictEqual(yield* act(() => field.inputValue()), "12")
-      const press = (name: string) => act(() => page.getByRole("button", { name, exact: true }).click())
-      yield* press("One more")
-      yield* press("One more")
-      yield* press("One less")
-      assert.strictEqual(yield* act(() => field.inputValue()), "13")
-      assert.strictEqual(yield* pool.size, 12)
-      yield* press("Resize")
-      yield* see(page.getByText("The size is now 13."))
-      assert.strictEqual(yield* pool.size, 13)
-      yield* see(rowOf(page, "default").getByText("0 / 13"), 2)
-
-      // Keys alone: from the link of the pool through the controls.
-      yield* act(() => page.getByRole("link", { name: "default" }).focus())
-      const focused = () =>
-        page.evaluate<string>("document.activeElement.ariaLabel ?? document.activeElement.innerText")
-      const order: Array<string> = []
-      for (let i = 0; i < 5; i++) {
-        yield* act(() => page.keyboard.press("Tab"))
-        order.push(yield* act(focused))
-      }
-      assert.deepStrictEqual(order, ["One less", "", "One more", "Resize", "Pause"])
-      yield* act(() => field.focus())
-      yield* act(() => page.keyboard.press("ArrowUp"))
-      yield* act(() => page.keyboard.press("ArrowUp"))
-      yield* act(() => page.keyboard.press("Enter"))
-      yield* see(page.getByText("The size is now 15."))
-      assert.strictEqual(yield* pool.size, 15)
-      assert.isTrue(
-        yield* act(() =>
-          field.evaluate((element) =>
-            element === (element as never as { ownerDocument: { activeElement: unknown } }).ownerDocument.activeElement
+        // Keys alone: from the links of the pools through the controls.
+        yield* act(() => page.getByRole("link", { name: "none" }).focus())
+        const order: Array<string> = []
+        for (let i = 0; i < 5; i++) {
+          yield* act(() => page.keyboard.press("Tab"))
+          order.push(
+            yield* act(() =>
+              page.evaluate<string>("document.activeElement.ariaLabel ?? document.activeElement.innerText")
+            )
           )
-        )
-      )
-    }).pipe(Effect.scoped, ownMetrics, Effect.provide(quiet)))
+        }
+        assert.deepStrictEqual(order, ["One less", "", "One more", "Resize", "Pause"])
+        yield* act(() => field.focus())
+        for (const key of ["ArrowUp", "ArrowUp", "Enter"]) yield* act(() => page.keyboard.press(key))
+        yield* see(page.getByText("The size is now 15."))
+        assert.strictEqual(yield* pool.size, 15)
+        assert.strictEqual(yield* act(() => page.evaluate<string>("document.activeElement.id")), "size")
+      }))
 
-  it.live("show what is wrong with a size beside the field, and keep what was typed", () =>
-    Effect.gen(function*() {
-      const { pool, url } = yield* steered(3)
-      const page = yield* openPage(url, { expects: refusals })
-      const field = page.getByRole("textbox", { name: "Size" })
-      for (const typed of ["-1", "1.5", "many", " "]) {
-        yield* act(() => field.fill(typed))
-        yield* act(() => page.getByRole("button", { name: "Resize" }).click())
-        const { message } = yield* Effect.flip(pool.resize(Number(typed) || typed as never))
-        const expected = typed === " " ? "Invalid pool size \" \"" : message
-        yield* see(page.getByRole("alert").filter({ hasText: expected }))
-        assert.strictEqual(yield* act(() => field.inputValue()), typed)
-      }
-      assert.strictEqual(yield* pool.size, 3)
+    it.effect("show what is wrong with a size beside the field, and keep what was typed", () =>
+      Effect.gen(function*() {
+        const { field, page, pool } = yield* Steered
+        yield* pool.resize(3)
+        for (const typed of ["-1", "1.5", "many", " "]) {
+          yield* act(() => field.fill(typed))
+          yield* act(() => page.getByRole("button", { name: "Resize" }).click())
+          const { message } = yield* Effect.flip(pool.resize(Number(typed) || typed as never))
+          const expected = typed === " " ? "Invalid pool size \" \"" : message
+          yield* see(page.getByRole("alert").filter({ hasText: expected }))
+          assert.strictEqual(yield* act(() => field.inputValue()), typed)
+        }
+        assert.strictEqual(yield* pool.size, 3)
 
-      // Nor do frames overwrite it.
-      yield* act(() => field.fill("77"))
-      yield* pool.resize(8)
-      yield* see(rowOf(page, "default").getByText("0 / 8"))
-      assert.strictEqual(yield* act(() => field.inputValue()), "77")
-    }).pipe(Effect.scoped, ownMetrics, Effect.provide(quiet)))
+        // Nor do frames overwrite it.
+        yield* act(() => field.fill("77"))
+        yield* pool.resize(8)
+        yield* see(rowOf(page, "default").getByText("0 / 8"))
+        assert.strictEqual(yield* act(() => field.inputValue()), "77")
+      }))
 
-  it.live("pause a pool, and resume it from any page with the size before", () =>
-    Effect.gen(function*() {
-      const { pool, url } = yield* steered(12)
-      const page = yield* openPage(url)
-      yield* act(() => page.getByRole("button", { name: "Pause" }).click())
-      yield* see(rowOf(page, "default").getByText("Paused"))
-      assert.strictEqual(yield* pool.size, 0)
-      const other = yield* openPage(url)
-      yield* act(() => other.getByRole("button", { name: "Resume with 12" }).click())
-      yield* see(rowOf(page, "default").getByText("0 / 12"))
-      yield* see(page.getByRole("button", { name: "Pause" }))
-      assert.strictEqual(yield* pool.size, 12)
-    }).pipe(Effect.scoped, ownMetrics, Effect.provide(quiet)))
+    it.effect("pause a pool, and resume it from any page with the size before", () =>
+      Effect.gen(function*() {
+        const { address, page, pool } = yield* Steered
+        yield* pool.resize(12)
+        yield* see(rowOf(page, "default").getByText("0 / 12"))
+        yield* act(() => page.getByRole("button", { name: "Pause" }).click())
+        yield* see(rowOf(page, "default").getByText("Paused"))
+        assert.strictEqual(yield* pool.size, 0)
+        const other = yield* openPage(address)
+        yield* act(() => other.getByRole("button", { name: "Resume with 12" }).click())
+        yield* see(rowOf(page, "default").getByText("0 / 12"))
+        yield* see(page.getByRole("button", { name: "Pause" }))
+        assert.strictEqual(yield* pool.size, 12)
+      }))
 
-  it.live("have no resume where the size before isn't known", () =>
-    Effect.gen(function*() {
-      const { url } = yield* steered(0)
-      const page = yield* openPage(url)
-      yield* see(page.getByRole("textbox", { name: "Size" }))
-      assert.strictEqual(yield* act(() => page.getByRole("button", { name: /Pause|Resume/ }).count()), 0)
-    }).pipe(Effect.scoped, ownMetrics, Effect.provide(quiet)))
+    it.effect("have no resume where the size before isn't known", () =>
+      Effect.gen(function*() {
+        const { field, page } = yield* Steered
+        yield* act(() => page.getByRole("link", { name: "none" }).click())
+        yield* see(page.getByRole("heading", { level: 2, name: "none" }))
+        yield* see(field)
+        assert.strictEqual(yield* act(() => page.getByRole("button", { name: /Pause|Resume/ }).count()), 0)
+      }))
+  })
 
   it.live("are unlocked by a password", () =>
     Effect.gen(function*() {
       const access = Dashboard.password({ steer: Redacted.make("s3cret") })
-      const { url } = yield* serve(
-        Dashboard.layer({ pools: [GreenPool.make({ name: "a" }), GreenPool.make({ name: "b" })], access })
-      )
-      const page = yield* openPage(`${url}/greenpool#b`, {
+      const { page: address } = yield* serveDashboard({
+        pools: [GreenPool.make({ name: "a" }), GreenPool.make({ name: "b" })],
+        access
+      })
+      const page = yield* openPage(`${address}#b`, {
         httpCredentials: { username: "me", password: "s3cret", send: "unauthorized" }
       })
       yield* see(page.getByText("Read-only", { exact: true }))
@@ -120,5 +115,5 @@ describe.skipIf(executablePath === undefined)("the controls", { timeout: 30_000 
       yield* act(() => page.getByRole("button", { name: "Pause" }).click())
       yield* see(rowOf(page, "b").getByText("Paused"))
       yield* see(status(page, "Live"))
-    }).pipe(Effect.scoped, ownMetrics, Effect.provide(quiet)))
+    }).pipe(Effect.provide(Logger.layer([]))))
 })

@@ -1,49 +1,35 @@
 import { Effect } from "effect"
 import { type Browser, type BrowserContextOptions, chromium, type Locator, type Page } from "playwright-core"
-import { afterAll, assert } from "vitest"
-import { findChromium } from "../../../../scripts/runtimes/chromium.ts"
+import { assert, inject } from "vitest"
 
-export const executablePath = findChromium()
+const endpoint = inject("chromium")
 
-if (executablePath === undefined) {
-  console.log("Left out: the tests of the page need a Chromium or Chrome on the path, as by apt-get install chromium.")
-}
+/** Whether there is a Chromium for the tests of the page. */
+export const hasBrowser = endpoint !== undefined
 
-/** Launches the installed Chromium, which is closed after the tests of the file. */
-const launch = (args: ReadonlyArray<string> = []): Promise<Browser> => {
-  // Its sandbox refuses to run as root.
-  const sandbox = process.getuid?.() === 0 ? ["--no-sandbox"] : []
-  const browser = chromium.launch({ executablePath: executablePath!, args: [...sandbox, ...args] })
-  afterAllOnce(browser)
-  return browser
-}
-
-const launched = new Set<Promise<Browser>>()
-const afterAllOnce = (browser: Promise<Browser>) => void launched.add(browser)
-afterAll(() => Promise.all([...launched].map(async (browser) => (await browser).close())))
-
-let shared: Promise<Browser> | undefined
+let browser: Promise<Browser> | undefined
 
 export interface PageOptions extends BrowserContextOptions {
-  /** Where names lead, as Chromium's `--host-resolver-rules` has it: these need a browser of their own. */
-  readonly hostRules?: string
   /** Console messages and failed requests that the test is about. */
   readonly expects?: RegExp
   /** Hosts beside that of the page which the test is about. */
   readonly hosts?: ReadonlyArray<string>
+  /** Whether the test may set the page's clock. */
+  readonly clock?: boolean
 }
 
 /**
  * Opens a page until the scope closes. No test may see an error on the page, a violation of its policy, or a request
  * to another host, unless it expects that.
  */
-export const openPage = (url: string, { expects, hostRules, hosts = [], ...options }: PageOptions = {}) =>
+export const openPage = (url: string, { clock = false, expects, hosts = [], ...options }: PageOptions = {}) =>
   Effect.acquireRelease(
     Effect.promise(async () => {
-      const browser = await (hostRules === undefined
-        ? shared ??= launch()
-        : launch([`--host-resolver-rules=${hostRules}`]))
-      const context = await browser.newContext({ locale: "en-GB", viewport: { width: 1360, height: 900 }, ...options })
+      const context = await (await (browser ??= chromium.connect(endpoint!))).newContext({
+        locale: "en-GB",
+        viewport: { width: 1360, height: 900 },
+        ...options
+      })
       const page = await context.newPage()
       const problems: Array<string> = []
       page.on("pageerror", ({ message }) => problems.push(message))
@@ -54,6 +40,7 @@ export const openPage = (url: string, { expects, hostRules, hosts = [], ...optio
         const { host, protocol } = new URL(request.url())
         if (protocol !== "data:" && host !== new URL(url).host && !hosts.includes(host)) problems.push(request.url())
       })
+      if (clock) await page.clock.install()
       await page.goto(url, { waitUntil: "commit" })
       return { context, page, problems }
     }),
@@ -63,6 +50,10 @@ export const openPage = (url: string, { expects, hostRules, hosts = [], ...optio
         assert.deepStrictEqual(problems.filter((problem) => expects?.test(problem) !== true), [])
       })
   ).pipe(Effect.map(({ page }) => page))
+
+/** Opens the page of a dashboard, and waits until it is live. */
+export const openLive = (url: string, options?: PageOptions) =>
+  Effect.tap(openPage(url, options), (page) => see(status(page, "Live")))
 
 /** Waits until it is there: a loaded machine takes its time, so only where time is the point is it short. */
 export const see = (locator: Locator, seconds = 15) =>

@@ -1,8 +1,10 @@
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
-import { Context, Effect, Layer, Metric } from "effect"
+import { layer } from "@effect/vitest"
+import { Context, Effect, Layer, Logger, Metric, type Scope } from "effect"
 import { HttpRouter, HttpServer } from "effect/http"
+import { TestClock } from "effect/testing"
 import { createServer, request as httpRequest } from "node:http"
-import { Dashboard } from "../../src/index.ts"
+import { type AnyPool, Dashboard, type DashboardOptions } from "../../src/index.ts"
 
 /** Serves the layer on a free port until the scope closes, and gives the URL of the server and what the layer makes. */
 export const serve = <A, E, R>(layer: Layer.Layer<A, E, R>, port = 0) =>
@@ -14,6 +16,18 @@ export const serve = <A, E, R>(layer: Layer.Layer<A, E, R>, port = 0) =>
     const { address } = Context.get(context, HttpServer.HttpServer)
     return { url: HttpServer.formatAddress(address), context: context as Context.Context<A | HttpServer.HttpServer> }
   })
+
+/** Serves a dashboard until the scope closes. `page` is its address. */
+export const serveDashboard = <const Pools extends ReadonlyArray<AnyPool> = [], R = never>(
+  options?: DashboardOptions<Pools, R>
+) => Effect.map(serve(Dashboard.layer(options)), ({ context, url }) => ({ context, url, page: `${url}/greenpool` }))
+
+/** Makes once what the tests of a block share: the key to it, and the block. */
+export const shared = <A, E>(make: Effect.Effect<A, E, Scope.Scope>) => {
+  const key = Context.Service<A>("test/shared")
+  const once = Layer.provide(Layer.effect(key, ownMetrics(make)), Logger.layer([]))
+  return [key, layer(once, { excludeTestServices: true, timeout: "60 seconds" })] as const
+}
 
 /** Each test has metrics of its own. */
 export const ownMetrics = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
@@ -62,10 +76,7 @@ export const command = (url: string, body: unknown, headers: Readonly<Record<str
 export interface Feed {
   readonly status: number
   readonly events: Array<any>
-  bytes: number
   isOver: boolean
-  readonly pause: () => void
-  readonly resume: () => void
 }
 
 /** Opens a feed until the scope closes. */
@@ -74,16 +85,8 @@ export const openFeed = (url: string, headers: Readonly<Record<string, string>> 
     Effect.callback<{ readonly feed: Feed; readonly destroy: () => void }>((resume) => {
       const request = httpRequest(`${url}?feed`, { headers, agent: false }, (response) => {
         let text = ""
-        const feed: Feed = {
-          status: response.statusCode ?? 0,
-          events: [],
-          bytes: 0,
-          isOver: false,
-          pause: () => response.pause(),
-          resume: () => response.resume()
-        }
+        const feed: Feed = { status: response.statusCode ?? 0, events: [], isOver: false }
         response.setEncoding("utf8").on("data", (chunk: string) => {
-          feed.bytes += Buffer.byteLength(chunk)
           const parts = (text + chunk).split("\n\n")
           text = parts.pop()!
           for (const part of parts) feed.events.push(JSON.parse(part.replace(/^data: /, "")))
@@ -97,14 +100,27 @@ export const openFeed = (url: string, headers: Readonly<Record<string, string>> 
     ({ destroy }) => Effect.sync(destroy)
   ).pipe(Effect.map(({ feed }) => feed))
 
-/** Waits until it is true, at most so many seconds. */
+/** Waits until it is true, at most so many seconds of real time. */
 export const until = (description: string, isTrue: () => boolean | Promise<boolean>, seconds = 5) =>
   Effect.promise(async () => {
     const end = Date.now() + seconds * 1000
     while (!await isTrue()) {
       if (Date.now() > end) throw new Error(`After ${seconds} s still not so: ${description}`)
-      await new Promise((resolve) => setTimeout(resolve, 10))
+      await new Promise((resolve) => setTimeout(resolve, 2))
     }
   })
 
-export { Dashboard }
+const isSample = ({ sample }: { readonly sample?: number }) => sample !== undefined
+
+/** The samples that a feed has had. */
+export const samplesOf = ({ events }: Feed): ReadonlyArray<any> => events.filter(isSample)
+
+/** Lets so many seconds of virtual time go by, until a feed has the sample of each. */
+export const seconds = (feed: Feed, count = 1) =>
+  Effect.gen(function*() {
+    for (let second = 0; second < count; second++) {
+      const before = samplesOf(feed).length
+      yield* TestClock.adjust("1 second")
+      yield* until("another sample", () => samplesOf(feed).length > before)
+    }
+  })
