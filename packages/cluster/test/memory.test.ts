@@ -45,10 +45,6 @@ it.effect("heartbeats, jobs, and members that come and go leave no memory behind
       before = after
     }
     // Compiled code takes memory now and then. What a guest leaves behind, it leaves each time.
-<<<<<<< HEAD
-    expect(Math.min(...growth), growth.join()).toBeLessThan(2000)
-=======
     expect(Math.min(...growth)).toBeLessThan(2000)
->>>>>>> slowtests
     expect((yield* pool.clusterStats).members.length).toBe(1)
   }).pipe(Effect.provide(ClusterGreenPool.layerTest())))
