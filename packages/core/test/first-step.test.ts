@@ -1,5 +1,5 @@
 /**
- * Fibers that yield before their very first operation, as a scheduler may have them do: what has to happen to them
+ * Fibers that yield before their very first operations, as a scheduler may have them do: what has to happen to them
  * meanwhile is not lost.
  */
 import { describe, expect, it } from "@effect/vitest"
@@ -8,13 +8,22 @@ import { GreenPile } from "../src/index.ts"
 import { expectEmpty, expectWorking } from "./support/counters.ts"
 import { World } from "./support/world.ts"
 
-class HesitantWorld extends World {
-  readonly #begun = new Set<Fiber.Fiber<unknown, unknown>>()
+type Yielding = Parameters<Scheduler.Scheduler["shouldYield"]>[0]
 
-  override shouldYield(fiber: Parameters<Scheduler.Scheduler["shouldYield"]>[0]): boolean {
-    if (this.#begun.has(fiber)) return false
-    this.#begun.add(fiber)
-    return true
+/** Has each fiber yield before each of its first operations. */
+class HesitantWorld extends World {
+  readonly #yields = new Map<Fiber.Fiber<unknown, unknown>, number>()
+  readonly #most: number
+
+  constructor(most: number) {
+    super()
+    this.#most = most
+  }
+
+  override shouldYield(fiber: Yielding): boolean {
+    const yields = this.#yields.get(fiber) ?? 0
+    this.#yields.set(fiber, yields + 1)
+    return yields < this.#most
   }
 }
 
@@ -22,7 +31,7 @@ class HesitantWorld extends World {
 class PickyWorld extends World {
   picked: Fiber.Fiber<unknown, unknown> | undefined = undefined
 
-  override shouldYield(fiber: Parameters<Scheduler.Scheduler["shouldYield"]>[0]): boolean {
+  override shouldYield(fiber: Yielding): boolean {
     if (fiber !== this.picked) return false
     this.picked = undefined
     return true
@@ -49,36 +58,32 @@ it("a job that starts in the step that makes its fiber may close its pile in its
   world.get(expectWorking(pool))
 })
 
-describe("on a scheduler that has each fiber yield before its first operation", () => {
+describe.each([1, 6])("where each fiber yields before each of its first operations, %i of them,", (yields) => {
   it.each([1, 2, 3])("spawned jobs start, once, on a pool of size %i", (size) => {
-    const world = new HesitantWorld()
+    const world = new HesitantWorld(yields)
     const pool = world.pool(size)
     const started: Array<number> = []
-    const job = (n: number) =>
-      Effect.sync(() => {
-        started.push(n)
-        return n
-      })
-    const fiber = world.fork(
-      Effect.flatMap(Effect.forEach([0, 1, 2], (n) => pool.spawn(job(n))), Fiber.joinAll)
-    )
-    world.run()
-    expect(fiber.pollUnsafe()).toEqual(Exit.succeed([0, 1, 2]))
+    const job = (n: number) => Effect.as(Effect.sync(() => started.push(n)), n)
+    const jobs = Effect.flatMap(Effect.forEach([0, 1, 2], (n) => pool.spawn(job(n))), Fiber.joinAll)
+    expect(world.get(jobs)).toEqual([0, 1, 2])
     expect(started).toEqual([0, 1, 2])
     expect(world.get(pool.running)).toBe(0)
   })
 
-  it("a resize at any moment reaches the window of a map", () => {
-    for (let steps = 0; steps < 40; steps++) {
-      const world = new HesitantWorld()
+  it("resizes at any moment reach the window of a map", () => {
+    for (let steps = 0; steps < 60; steps++) {
+      const world = new HesitantWorld(yields)
       const pool = world.pool(1)
       world.fork(Stream.runDrain(pool.imap(() => Effect.never, [0, 1, 2, 3])))
       for (let i = 0; i < steps; i++) world.step()
-      world.fork(pool.resize(2))
-      world.step()
-      world.fork(pool.resize(3))
+      // outside of the world: at once
+      Effect.runSync(pool.resize(2))
+      if (steps % 2 === 0) {
+        world.step()
+        Effect.runSync(pool.resize(3))
+      }
       world.run()
-      expect({ steps, running: world.get(pool.running) }).toEqual({ steps, running: 3 })
+      expect({ steps, running: world.get(pool.running) }).toEqual({ steps, running: 3 - steps % 2 })
     }
   })
 })

@@ -25,64 +25,53 @@ const counting = (onNext: (item: number) => void, onReturn: () => void = () => {
   }
 })
 
-/** Reads five results. After the first it goes on when `goOn` says so. */
-const setUp = () => {
-  const world = new World()
-  const pool = world.pool(1)
-  const onward = Deferred.makeUnsafe<void>()
-  const values: Array<number> = []
-  return {
-    expectFive: () => {
-      world.run()
-      world.get(pool.resize(3))
-      expect(values).toEqual(upTo(5))
-      world.get(expectEmpty(pool))
-    },
-    goOn: () => Deferred.doneUnsafe(onward, Exit.void),
-    read: (source: Iterable<number> | Stream.Stream<number>) =>
-      world.fork(
-        Stream.runForEach(Stream.take(pool.imap(Effect.succeed, source), 5), (value) => {
-          values.push(value)
-          return value === 0 ? Deferred.await(onward) : Effect.void
-        })
-      )
-  }
-}
+type Numbers = Iterable<number> | Stream.Stream<number>
 
-describe("a source that has the reader go on within its own step", () => {
-  it("loses no item: a stream is asked for one thing at a time", () => {
-    const { expectFive, goOn, read } = setUp()
-    let items = 0
+describe("a source that has the reader go on within its own step is asked for one thing at a time", () => {
+  /** Of a source that calls `goOn` at its third item, and says how often it was asked inside of that. */
+  it.each<[string, (note: (difference: number) => void, goOn: (item: number) => void) => Numbers]>([
+    ["a stream", (note, goOn) => {
+      let items = 0
+      const item = Effect.suspend(() => {
+        note(1)
+        goOn(items)
+        return Effect.as(Effect.yieldNow, items++)
+      })
+      return Stream.fromEffectRepeat(Effect.ensuring(item, Effect.sync(() => note(-1))))
+    }],
+    ["an iterator", (note, goOn) =>
+      counting((item) => {
+        note(1)
+        goOn(item)
+        note(-1)
+      })]
+  ])("%s", (_, sourceOf) => {
+    const world = new World()
+    const pool = world.pool(1)
+    const onward = Deferred.makeUnsafe<void>()
+    const values: Array<number> = []
     let asked = 0
     let most = 0
-    const item = Effect.suspend(() => {
-      most = Math.max(most, ++asked)
-      const item = items++
-      if (item === 2) goOn()
-      return Effect.as(Effect.yieldNow, item)
-    })
-    read(Stream.fromEffectRepeat(Effect.ensuring(item, Effect.sync(() => asked--))))
-    expectFive()
+    const note = (difference: number) => most = Math.max(most, asked += difference)
+    const source = sourceOf(note, (item) => item === 2 && Deferred.doneUnsafe(onward, Exit.void))
+    world.fork(
+      Stream.runForEach(Stream.take(pool.imap(Effect.succeed, source), 5), (value) => {
+        values.push(value)
+        // After the first, the reader goes on when the source says so.
+        return value === 0 ? Deferred.await(onward) : Effect.void
+      })
+    )
+    world.run()
+    world.get(pool.resize(3))
+    expect(values).toEqual(upTo(5))
     expect(most).toBe(1)
-  })
-
-  it("has its items in order: an iterator is asked for one thing at a time", () => {
-    const { expectFive, goOn, read } = setUp()
-    let asked = 0
-    let most = 0
-    read(counting((item) => {
-      most = Math.max(most, ++asked)
-      if (item === 2) goOn()
-      asked--
-    }))
-    expectFive()
-    expect(most).toBe(1)
+    world.get(expectEmpty(pool))
   })
 })
 
 describe("a source that has the reader leave within its own step", () => {
-  /** A map that waits for its slot, and its reader, who leaves when the source is asked for its second item. */
-  const leave = (sourceOf: (leave: () => void) => Iterable<number> | Stream.Stream<number>) => {
+  /** A map whose reader leaves when one of its sources says so; then the pool grows, and no job of it may run. */
+  const leave = (sourcesOf: (leave: () => void) => ReadonlyArray<Numbers>) => {
     const world = new World()
     const pool = world.pool(1)
     const running = new Set<number>()
@@ -91,8 +80,8 @@ describe("a source that has the reader leave within its own step", () => {
         running.add(item)
         return Effect.ensuring(Effect.never, Effect.sync(() => running.delete(item)))
       })
-    const source = sourceOf(() => reader.interruptUnsafe())
-    const reader: Fiber.Fiber<void> = world.fork(Stream.runDrain(pool.imap(job, source)))
+    const [first, ...others] = sourcesOf(() => reader.interruptUnsafe())
+    const reader: Fiber.Fiber<void> = world.fork(Stream.runDrain(pool.imap(job, first!, ...others)))
     world.run()
     world.get(pool.resize(3))
     expect(reader.pollUnsafe()).toBeDefined()
@@ -102,34 +91,24 @@ describe("a source that has the reader leave within its own step", () => {
 
   it("has no job for the item of that step, which would keep its slot for ever, and is closed", () => {
     const events: Array<string> = []
-    leave((leave) =>
+    leave((leave) => [
       counting((item) => {
         if (item === 1) leave()
         events.push(`item ${item}`)
       }, () => events.push("closed"))
-    )
+    ])
     expect(events).toEqual(["item 0", "item 1", "closed"])
   })
 
   it("is the last of those that it is zipped with to be asked", () => {
     const events: Array<string> = []
-    const source = (name: string, onNext: (item: number) => void = () => {}) =>
+    const source = (name: string, onNext: (item: number) => void) =>
       counting((item) => {
         events.push(`${name} ${item}`)
         onNext(item)
       }, () => events.push(`${name} closed`))
-    const world = new World()
-    const pool = world.pool(1)
-    const leave = (item: number) => {
-      if (item === 1) reader.interruptUnsafe()
-    }
-    const reader: Fiber.Fiber<void> = world.fork(
-      Stream.runDrain(pool.imap(() => Effect.never, source("a", leave), source("b")))
-    )
-    world.run()
-    world.get(pool.resize(3))
+    leave((leave) => [source("a", (item) => item === 1 && leave()), source("b", () => {})])
     expect(events).toEqual(["a 0", "b 0", "a 1", "b closed", "a closed"])
-    world.get(expectEmpty(pool))
   })
 
   it("is interrupted, if it is a stream, and awaited", () => {
@@ -142,7 +121,7 @@ describe("a source that has the reader leave within its own step", () => {
         leave()
         return Effect.never
       })
-      return Stream.fromEffectRepeat(Effect.ensuring(item, Effect.sync(() => asked--)))
+      return [Stream.fromEffectRepeat(Effect.ensuring(item, Effect.sync(() => asked--)))]
     })
     expect({ items, asked }).toEqual({ items: 2, asked: 0 })
   })

@@ -3,11 +3,14 @@ import { Effect, Exit, Fiber, Latch, Scope, Stream } from "effect"
 import { toInternal } from "../src/GreenPool.ts"
 import { type GreenPool, type GreenPoolOptions, type JobOptions, PoolFull, type Verdict } from "../src/index.ts"
 import { expectEmpty, expectWorking } from "./support/counters.ts"
+import { forkNow } from "./support/forkNow.ts"
 import { makePool } from "./support/makePool.ts"
 import { mismeasured, observed, openSpans } from "./support/observation.ts"
 import { Stage } from "./support/stage.ts"
 import { atRest } from "./support/turns.ts"
 import { World } from "./support/world.ts"
+
+type Calls = (pool: GreenPool, stage: Stage) => ReadonlyArray<Effect.Effect<unknown, unknown>>
 
 /** A pool in some state, and a victim that is interrupted at some step of what it does there. */
 interface Scenario {
@@ -20,70 +23,84 @@ interface Scenario {
   readonly isRejected?: boolean
   /** The pool begins to close: before the victim comes, or after. */
   readonly closing?: "before" | "after"
-  /** Starts what is there before the victim. */
-  readonly before?: (pool: GreenPool, stage: Stage) => ReadonlyArray<Effect.Effect<unknown>>
-  readonly victim: (pool: GreenPool, stage: Stage) => Effect.Effect<unknown>
-  /** Starts what comes after the victim. */
-  readonly after?: (pool: GreenPool, stage: Stage) => ReadonlyArray<Effect.Effect<unknown>>
+  /** What comes before the victim. */
+  readonly before?: Calls
+  readonly victim: (pool: GreenPool, stage: Stage) => Effect.Effect<unknown, unknown>
+  /** What comes after the victim. */
+  readonly after?: Calls
   /** The jobs, other than the victim's, in the order in which they must start. */
-  readonly order: ReadonlyArray<string>
+  readonly order: string
 }
 
-const verbs = {
-  run: (pool: GreenPool, stage: Stage) => pool.run(stage.job("victim")),
-  spawn: (pool: GreenPool, stage: Stage) => pool.spawn(stage.job("victim")),
-  spawnN: (pool: GreenPool, stage: Stage) => pool.spawnN(stage.job("victim"))
+/** Jobs of one letter each. */
+const running = (names: string): Calls => (pool, stage) => [...names].map((name) => pool.run(stage.job(name)))
+const spawning = (names: string): Calls => (pool, stage) => [...names].map((name) => pool.spawn(stage.job(name)))
+const mapping = (names: string): Calls => (pool, stage) => [Stream.runDrain(pool.imap(stage.job, [...names]))]
+
+type Ask = (pool: GreenPool, stage: Stage, options?: JobOptions) => Effect.Effect<unknown, unknown>
+
+const asks: Record<string, Ask> = {
+  run: (pool, stage, options) => pool.run(stage.job("victim"), options),
+  spawn: (pool, stage, options) => pool.spawn(stage.job("victim"), options),
+  spawnN: (pool, stage, options) => pool.spawnN(stage.job("victim"), options)
 }
 
-const scenarios: Array<Scenario> = Object.entries(verbs).flatMap(([verb, victim]): Array<Scenario> => [
-  { title: `${verb} on a free pool`, size: 1, victim, order: [] },
-  {
-    title: `${verb} on a free pool with others after it`,
-    size: 2,
-    victim,
-    after: (pool, stage) => ["b", "c", "d"].map((name) => pool.spawn(stage.job(name))),
-    order: ["b", "c", "d"]
-  },
+const asksIfAvailable: Record<string, Ask> = {
+  runIfAvailable: (pool, stage) => pool.runIfAvailable(stage.job("victim"), { key: "x" }),
+  spawnIfAvailable: (pool, stage) => pool.spawnIfAvailable(stage.job("victim"))
+}
+
+/** The victim is the job around the verb, which does something else inside of it meanwhile. */
+const besideAnother = (ask: Ask): Ask => (pool, stage) =>
+  pool.run(Effect.flatMap(
+    forkNow(pool.run(stage.job("victim's other"))),
+    (other) => Effect.andThen(ask(pool, stage), Fiber.join(other))
+  ))
+
+const beforeItsNext = (ask: Ask): Ask => (pool, stage) =>
+  pool.run(Effect.andThen(ask(pool, stage), stage.job("victim's next")))
+
+const twice = (ask: Ask): Ask => (pool, stage) => pool.run(Effect.andThen(ask(pool, stage), ask(pool, stage)))
+
+const basic = Object.entries(asks).flatMap(([verb, ask]): Array<Scenario> => [
+  { title: `${verb} on a free pool`, size: 1, victim: ask, order: "" },
+  { title: `${verb} on a free pool with others after it`, size: 2, victim: ask, after: spawning("bcd"), order: "bcd" },
   {
     title: `${verb} on a full pool`,
     size: 1,
-    before: (pool, stage) => [pool.run(stage.job("a"))],
-    victim,
-    after: (pool, stage) => [pool.run(stage.job("b")), pool.run(stage.job("c"))],
-    order: ["a", "b", "c"]
+    before: running("a"),
+    victim: ask,
+    after: running("bc"),
+    order: "abc"
   },
   {
-    title: `${verb} in the middle of a long line`,
+    title: `${verb} in the middle of a long queue`,
     size: 2,
-    before: (pool, stage) => ["a", "b", "c", "d"].map((name) => pool.spawn(stage.job(name))),
-    victim,
-    after: (pool, stage) => ["e", "f"].map((name) => pool.run(stage.job(name))),
-    order: ["a", "b", "c", "d", "e", "f"]
+    before: spawning("abcd"),
+    victim: ask,
+    after: running("ef"),
+    order: "abcdef"
   },
   {
     title: `${verb} in a job of a full pool, which lends its slot`,
     size: 1,
-    victim: (pool, stage) => pool.run(Effect.andThen(victim(pool, stage), stage.job("victim's next"))),
-    after: (pool, stage) => [pool.run(stage.job("b")), pool.run(stage.job("c"))],
-    order: ["b", "c"]
+    victim: beforeItsNext(ask),
+    after: running("bc"),
+    order: "bc"
   },
   {
     title: `${verb} three deep in jobs of a full pool`,
     size: 1,
-    victim: (pool, stage) => pool.run(pool.run(Effect.andThen(victim(pool, stage), victim(pool, stage)))),
-    after: (pool, stage) => [pool.run(stage.job("b"))],
-    order: ["b"]
+    victim: (pool, stage) => pool.run(twice(ask)(pool, stage)),
+    after: running("b"),
+    order: "b"
   },
   {
     title: `${verb} in a job whose slot is lent already`,
     size: 1,
-    victim: (pool, stage) =>
-      pool.run(Effect.flatMap(
-        Effect.forkChild(pool.run(stage.job("victim's other")), { startImmediately: true }),
-        (other) => Effect.andThen(victim(pool, stage), Fiber.join(other))
-      )),
-    after: (pool, stage) => [pool.run(stage.job("b"))],
-    order: ["b"]
+    victim: besideAnother(ask),
+    after: running("b"),
+    order: "b"
   }
 ])
 
@@ -98,136 +115,115 @@ const asking: ReadonlyArray<readonly [JobOptions, ReadonlyArray<readonly [string
   [{ maxWait: 0 }, [["b", {}]], "ab"]
 ]
 
-const asks: ReadonlyArray<(pool: GreenPool, stage: Stage, options: JobOptions) => Effect.Effect<unknown, unknown>> = [
-  (pool, stage, options) => pool.run(stage.job("victim"), options),
-  (pool, stage, options) => pool.spawn(stage.job("victim"), options),
-  (pool, stage, options) => pool.spawnN(stage.job("victim"), options)
-]
+const bounded = Object.entries(asks).flatMap(([verb, ask]): Array<Scenario> => [
+  ...asking.map(([options, others, order]): Scenario => ({
+    title: `${verb} with ${JSON.stringify(options)} among others`,
+    size: 1,
+    before: (pool, stage) => [pool.run(stage.job("a"), { key: "x" })],
+    victim: (pool, stage) => ask(pool, stage, options),
+    after: (pool, stage) => others.map(([name, options]) => pool.run(stage.job(name), options)),
+    order
+  })),
+  {
+    title: `${verb} that is rejected, since the queue is full`,
+    size: 1,
+    options: { maxWaiting: 1 },
+    isRejected: true,
+    before: running("ab"),
+    victim: ask,
+    // a map is never rejected
+    after: mapping("cd"),
+    order: "abcd"
+  },
+  {
+    title: `${verb} in a job whose slot is lent, which no bound of its pool is for`,
+    size: 1,
+    options: { maxWait: 10, maxWaiting: 1 },
+    isRejected: false,
+    victim: besideAnother(ask),
+    after: mapping("b"),
+    order: "b"
+  },
+  {
+    title: `${verb} on a pool that drains while it waits`,
+    size: 1,
+    options: { onClose: "drain", drainTimeout: 10 },
+    closing: "after",
+    before: running("ab"),
+    victim: ask,
+    order: "ab"
+  },
+  {
+    title: `${verb} in a job of a full pool that drains`,
+    size: 1,
+    options: { onClose: "drain" },
+    closing: "after",
+    victim: beforeItsNext(ask),
+    order: ""
+  }
+])
 
-const ifAvailable: Record<string, (pool: GreenPool, stage: Stage) => Effect.Effect<unknown>> = {
-  runIfAvailable: (pool: GreenPool, stage: Stage) => pool.runIfAvailable(stage.job("victim"), { key: "x" }),
-  spawnIfAvailable: (pool: GreenPool, stage: Stage) => pool.spawnIfAvailable(stage.job("victim"))
-}
-
-const runAll = (pool: GreenPool, stage: Stage, ...names: ReadonlyArray<string>) =>
-  names.map((name) => pool.run(stage.job(name)))
-
-const admission: Array<Scenario> = [
-  ...asking.flatMap(([options, others, order]) =>
-    asks.map((victim, index): Scenario => ({
-      title: `${Object.keys(verbs)[index]} with ${JSON.stringify(options)} among others`,
-      size: 1,
-      before: (pool, stage) => [pool.run(stage.job("a"), { key: "x" })],
-      victim: (pool, stage) => Effect.ignore(victim(pool, stage, options)),
-      after: (pool, stage) => others.map(([name, options]) => Effect.orDie(pool.run(stage.job(name), options))),
-      order: [...order]
-    }))
-  ),
-  ...Object.entries(verbs).flatMap(([verb, victim]): Array<Scenario> => [
-    {
-      title: `${verb} that is rejected, since the queue is full`,
-      size: 1,
-      options: { maxWaiting: 1 },
-      isRejected: true,
-      before: (pool, stage) => runAll(pool, stage, "a", "b"),
-      victim: (pool, stage) => Effect.ignore(victim(pool, stage)),
-      // a map is never rejected
-      after: (pool, stage) => [Stream.runDrain(pool.imap(stage.job, ["c", "d"]))],
-      order: ["a", "b", "c", "d"]
-    },
-    {
-      title: `${verb} in a job whose slot is lent, which no bound of its pool is for`,
-      size: 1,
-      options: { maxWait: 10, maxWaiting: 1 },
-      isRejected: false,
-      victim: (pool, stage) =>
-        Effect.ignore(pool.run(Effect.flatMap(
-          Effect.forkChild(pool.run(stage.job("victim's other")), { startImmediately: true }),
-          (other) => Effect.andThen(victim(pool, stage), Fiber.join(other))
-        ))),
-      after: (pool, stage) => [Stream.runDrain(pool.imap(stage.job, ["b"]))],
-      order: ["b"]
-    },
-    {
-      title: `${verb} on a pool that drains`,
-      size: 1,
-      options: { onClose: "drain" },
-      closing: "before",
-      before: (pool, stage) => runAll(pool, stage, "a", "b"),
-      victim,
-      order: ["a", "b"]
-    },
-    {
-      title: `${verb} on a pool that drains while it waits`,
-      size: 1,
-      options: { onClose: "drain", drainTimeout: 10 },
-      closing: "after",
-      before: (pool, stage) => runAll(pool, stage, "a", "b"),
-      victim,
-      order: ["a", "b"]
-    },
-    {
-      title: `${verb} in a job of a full pool that drains`,
-      size: 1,
-      options: { onClose: "drain" },
-      closing: "after",
-      victim: (pool, stage) => pool.run(Effect.andThen(victim(pool, stage), stage.job("victim's next"))),
-      order: []
-    }
-  ]),
-  ...Object.entries(ifAvailable).flatMap(([verb, victim]): Array<Scenario> => [
-    {
-      title: `${verb} on a free pool`,
-      size: 1,
-      victim,
-      after: (pool, stage) => runAll(pool, stage, "b"),
-      order: ["b"]
-    },
+const refusedOrAvailable = [
+  ...Object.entries({ ...asks, ...asksIfAvailable }).map(([verb, victim]): Scenario => ({
+    title: `${verb} on a pool that drains`,
+    size: 2,
+    options: { onClose: "drain" },
+    closing: "before",
+    before: running("a"),
+    victim,
+    order: "a"
+  })),
+  ...Object.entries(asksIfAvailable).flatMap(([verb, ask]): Array<Scenario> => [
+    { title: `${verb} on a free pool`, size: 1, victim: ask, after: running("b"), order: "b" },
     {
       title: `${verb} on a full pool`,
       size: 1,
-      before: (pool, stage) => runAll(pool, stage, "a"),
-      victim,
-      after: (pool, stage) => runAll(pool, stage, "b", "c"),
-      order: ["a", "b", "c"]
+      before: running("a"),
+      victim: ask,
+      after: running("bc"),
+      order: "abc"
     },
     {
       title: `${verb} in a job of a pool that is not full, then in one that is`,
       size: 2,
-      victim: (pool, stage) => pool.run(Effect.andThen(victim(pool, stage), victim(pool, stage))),
-      after: (pool, stage) => runAll(pool, stage, "b", "c", "d"),
-      order: ["b", "c", "d"]
-    },
-    {
-      title: `${verb} on a pool that drains`,
-      size: 2,
-      options: { onClose: "drain" },
-      closing: "before",
-      before: (pool, stage) => runAll(pool, stage, "a"),
-      victim,
-      order: ["a"]
+      victim: twice(ask),
+      after: running("bcd"),
+      order: "bcd"
     }
   ])
 ]
 
 const waiters: Array<Scenario> = [
-  { title: "waitall on an idle pool", size: 1, victim: (pool) => pool.waitall, order: [] },
+  { title: "waitall on an idle pool", size: 1, victim: (pool) => pool.waitall, order: "" },
   {
     title: "waitall on a busy pool",
     size: 1,
-    before: (pool, stage) => [pool.run(stage.job("a")), pool.spawn(stage.job("b"))],
+    before: running("ab"),
     victim: (pool) => pool.waitall,
     after: (pool) => [pool.waitall, pool.waitall],
-    order: ["a", "b"]
+    order: "ab"
   }
 ]
 
-/** Sets the scene, lets `act` go on with the victim, and checks what is left. Gives what `act` gives. */
-const play = (
+/** The same with all that makes a pool visible. */
+const visible = basic.filter(({ title }) => !title.includes("free")).map((scenario): Scenario => ({
+  ...scenario,
+  title: `${scenario.title}, observed`,
+  options: observed
+}))
+
+const adaptive = basic.filter(({ title }) => /middle|lends its slot/.test(title)).map((scenario): Scenario => ({
+  ...scenario,
+  title: `${scenario.title}, of an adaptive pool`,
+  isAdaptive: true
+}))
+
+/** Sets the scene, lets `act` go on with the victim, and checks what is left. Returns what `act` returns. */
+const play = <A>(
   scenario: Scenario,
   operations: number,
-  act: (world: World, victim: () => Fiber.Fiber<unknown, unknown>, stage: Stage) => boolean
-): boolean => {
+  act: (world: World, victim: () => Fiber.Fiber<unknown, unknown>, stage: Stage) => A
+): A => {
   const world = new World()
   const stage = new Stage()
   let isMoving = scenario.isAdaptive === true
@@ -241,7 +237,7 @@ const play = (
   const others = (scenario.before?.(pool, stage) ?? []).map((effect) => world.fork(effect))
   world.run()
   if (scenario.closing === "before") closing = world.fork(Scope.close(world.scope, Exit.void))
-  const hit = act(world, () => {
+  const result = act(world, () => {
     const victim = world.fork(Effect.andThen(scenario.victim(pool, stage), Effect.yieldNow), operations)
     if (scenario.closing === "after") closing = world.fork(Scope.close(world.scope, Exit.void))
     for (const effect of scenario.after?.(pool, stage) ?? []) others.push(world.fork(effect))
@@ -255,7 +251,7 @@ const play = (
   // jobs that were made late, as those of a victim that has got through
   world.get(stage.finishAll)
   isMoving = false
-  expect(stage.started.filter((name) => !name.startsWith("victim"))).toEqual(scenario.order)
+  expect(stage.started.filter((name) => !name.startsWith("victim"))).toEqual([...scenario.order])
   for (const other of others) expect(other.pollUnsafe()?._tag).toBe("Success")
   const { rejected } = world.get(pool.stats)
   expect(scenario.isRejected === false ? rejected : 0).toBe(0)
@@ -269,200 +265,153 @@ const play = (
   if (closing === undefined) world.get(expectWorking(pool))
   else expect(closing.pollUnsafe()).toEqual(Exit.void)
   world.close()
+  return result
+}
+
+/** Whether the interruption came while the victim was alive, and what was left to do then. */
+interface Hit {
+  readonly isAlive: boolean
+  readonly isAtRest: boolean
+  /** Whether the victim has had to yield. */
+  readonly yields: boolean
+}
+
+/** Interrupts the victim after so many steps. */
+const interruptAfter = (steps: number, world: World, victim: Fiber.Fiber<unknown, unknown>): Hit => {
+  for (let i = 0; i < steps; i++) world.step()
+  const hit = {
+    isAlive: victim.pollUnsafe() === undefined,
+    isAtRest: world.isAtRest,
+    yields: world.hasPreempted
+  }
+  victim.interruptUnsafe()
+  world.run()
+  expect(victim.pollUnsafe()).toBeDefined()
   return hit
 }
 
-const everyBudget = Array.from({ length: 62 }, (_, i) => i + 3)
-
-/** The same with all that makes a pool visible. */
-const visible = scenarios.filter(({ title }) => !title.includes("free")).map((scenario): Scenario => ({
-  ...scenario,
-  title: `${scenario.title}, observed`,
-  options: { ...scenario.options, ...observed }
-}))
-
-const adaptive = scenarios.filter(({ title }) => /middle|lends its slot/.test(title)).map((scenario): Scenario => ({
-  ...scenario,
-  title: `${scenario.title}, of an adaptive pool`,
-  isAdaptive: true
-}))
-
-const all = [...scenarios, ...admission, ...waiters, ...visible, ...adaptive]
-
-describe.each(all)("an interrupted $title", (scenario) => {
-  it("conserves slots, order and counters at every number of yields, for every operation budget", () => {
-    let hits = 0
-    for (const operations of everyBudget) {
-      for (let steps = 0;; steps++) {
-        const goesOn = play(scenario, operations, (world, start) => {
-          const victim = start()
-          for (let i = 0; i < steps; i++) world.step()
-          const isAlive = victim.pollUnsafe() === undefined
-          if (isAlive) hits++
-          const goesOn = !world.isAtRest
-          victim.interruptUnsafe()
-          world.run()
-          expect(victim.pollUnsafe()).toBeDefined()
-          return isAlive && goesOn
-        })
-        if (!goesOn) break
-      }
-    }
-    expect(hits).toBeGreaterThan(0)
-  })
-
-  it("conserves slots, order and counters at every single operation", () => {
-    let operation = 0
-    for (;;) {
-      operation++
-      const hit = play(scenario, 2048, (world, start) => {
-        let count = 0
-        let target: number | undefined
-        world.onOperation = (fiber) => {
-          target ??= fiber.id
-          if (fiber.id === target && ++count === operation) fiber.interruptUnsafe()
+describe.each([...basic, ...bounded, ...refusedOrAvailable, ...waiters, ...visible, ...adaptive])(
+  "an interrupted $title conserves slots, order and counters",
+  (scenario) => {
+    it("at every number of yields, for every number of operations between them", () => {
+      let hits = 0
+      // until it is through without having had to yield: the same then happens for all further numbers
+      for (let operations = 3, yields = true; yields; operations++) {
+        for (let steps = 0, goesOn = true; goesOn; steps++) {
+          const hit = play(scenario, operations, (world, start) => interruptAfter(steps, world, start()))
+          if (hit.isAlive) hits++
+          goesOn = hit.isAlive && !hit.isAtRest
+          yields = hit.yields
         }
-        const victim = start()
-        world.run()
-        world.onOperation = () => {}
-        victim.interruptUnsafe()
-        world.run()
-        return count >= operation
-      })
-      if (!hit) break
-    }
-    expect(operation).toBeGreaterThan(2)
-  })
-
-  it("conserves slots, order and counters where the grant and the interruption meet", () => {
-    for (const operations of [3, 4, 5, 7, 11, 2048]) {
-      for (let steps = 0; steps < 40; steps++) {
-        play(scenario, operations, (world, start, stage) => {
-          const victim = start()
-          // everybody ends as soon as he starts: the queue moves while the victim is on its way
-          world.fork(stage.finishAll)
-          for (let i = 0; i < steps; i++) world.step()
-          victim.interruptUnsafe()
-          world.run()
-          return true
-        })
       }
-    }
-  })
-})
+      expect(hits).toBeGreaterThan(0)
+    })
 
-describe.each(Object.entries(asks).map(([index, ask]) => ({ verb: Object.keys(verbs)[Number(index)], ask })))(
-  "$verb with a longest wait",
-  ({ ask }) => {
-    it("conserves all where the grant, the time-out and the interruption meet", () => {
-      const ends = new Set<string>()
-      for (const operations of [3, 5, 8, 2048]) {
-        for (let timeout = 0; timeout < 10; timeout++) {
-          for (let interruption = 0; interruption < 14; interruption++) {
-            const world = new World()
-            const stage = new Stage()
-            const pool = world.pool(1)
-            const others = [world.fork(pool.run(stage.job("a"))), world.fork(pool.run(stage.job("b")))]
-            const victim = world.fork(ask(pool, stage, { maxWait: 10 }), operations)
-            others.push(world.fork(pool.run(stage.job("c"))))
-            world.fork(stage.finishAll)
-            for (let step = 0; step < Math.max(timeout, interruption) + 1; step++) {
-              if (step === timeout) world.clock.advance(10)
-              if (step === interruption) victim.interruptUnsafe()
-              world.step()
-            }
-            world.run()
-            const exit = victim.pollUnsafe()
-            const error = exit !== undefined && exit._tag === "Failure" ? Exit.findErrorOption(exit) : undefined
-            const end = error === undefined ? "slot" : error._tag === "Some" ? "time-out" : "interruption"
-            ends.add(end)
-            world.get(stage.finishAll)
-            world.run()
-            const { rejected } = world.get(pool.stats)
-            expect(exit).toBeDefined()
-            expect([end, rejected, error?._tag === "Some" && error.value instanceof PoolFull]).toEqual([
-              end,
-              end === "time-out" ? 1 : end === "slot" ? 0 : rejected,
-              end === "time-out"
-            ])
-            expect(rejected + stage.started.filter((name) => name === "victim").length).toBeLessThan(2)
-            expect(stage.started.filter((name) => name !== "victim")).toEqual(["a", "b", "c"])
-            for (const other of others) expect(other.pollUnsafe()?._tag).toBe("Success")
-            expect(world.clock.sleeping).toBe(0)
-            world.get(expectWorking(pool))
-            world.close()
+    it("at every single operation", () => {
+      let operation = 0
+      for (let hit = true; hit;) {
+        operation++
+        hit = play(scenario, 2048, (world, start) => {
+          let count = 0
+          let target: number | undefined
+          world.onOperation = (fiber) => {
+            target ??= fiber.id
+            if (fiber.id === target && ++count === operation) fiber.interruptUnsafe()
           }
+          const victim = start()
+          world.run()
+          world.onOperation = () => {}
+          victim.interruptUnsafe()
+          world.run()
+          return count >= operation
+        })
+      }
+      expect(operation).toBeGreaterThan(2)
+    })
+
+    it("where the grant and the interruption meet", () => {
+      for (const operations of [3, 4, 5, 7, 11, 2048]) {
+        for (let steps = 0, goesOn = true; goesOn; steps++) {
+          goesOn = play(scenario, operations, (world, start, stage) => {
+            const victim = start()
+            // all jobs end as soon as they start: the queue moves while the victim is on its way
+            world.fork(stage.finishAll)
+            return !interruptAfter(steps, world, victim).isAtRest
+          })
         }
       }
-      expect([...ends].sort()).toEqual(["interruption", "slot", "time-out"])
     })
   }
 )
 
+describe.each(Object.entries(asks).map(([verb, ask]) => ({ verb, ask })))("$verb with a longest wait", ({ ask }) => {
+  it("conserves all where the grant, the time-out and the interruption meet", () => {
+    const ends = new Set<string>()
+    for (const operations of [3, 5, 8, 2048]) {
+      for (let timeout = 0; timeout < 10; timeout++) {
+        for (let interruption = 0; interruption < 14; interruption++) {
+          const world = new World()
+          const stage = new Stage()
+          const pool = world.pool(1)
+          const others = running("ab")(pool, stage).map((effect) => world.fork(effect))
+          const victim = world.fork(ask(pool, stage, { maxWait: 10 }), operations)
+          others.push(world.fork(pool.run(stage.job("c"))))
+          world.fork(stage.finishAll)
+          for (let step = 0; step < Math.max(timeout, interruption) + 1; step++) {
+            if (step === timeout) world.clock.advance(10)
+            if (step === interruption) victim.interruptUnsafe()
+            world.step()
+          }
+          world.run()
+          const exit = victim.pollUnsafe()
+          const error = exit !== undefined && exit._tag === "Failure" ? Exit.findErrorOption(exit) : undefined
+          const end = error === undefined ? "slot" : error._tag === "Some" ? "time-out" : "interruption"
+          ends.add(end)
+          world.get(stage.finishAll)
+          world.run()
+          const { rejected } = world.get(pool.stats)
+          expect(exit).toBeDefined()
+          expect(end === "interruption" || rejected === (end === "time-out" ? 1 : 0)).toBe(true)
+          expect(error?._tag === "Some" && error.value instanceof PoolFull).toBe(end === "time-out")
+          expect(rejected + stage.started.filter((name) => name === "victim").length).toBeLessThan(2)
+          expect(stage.started.filter((name) => name !== "victim")).toEqual(["a", "b", "c"])
+          for (const other of others) expect(other.pollUnsafe()?._tag).toBe("Success")
+          expect(world.clock.sleeping).toBe(0)
+          world.get(expectWorking(pool))
+        }
+      }
+    }
+    expect([...ends].sort()).toEqual(["interruption", "slot", "time-out"])
+  })
+})
+
 describe("a waiting caller that is interrupted", () => {
-  it.effect("leaves the queue at once, and the others keep their places", () =>
+  it.effect("leaves the queue immediately and is counted nowhere; the others keep their places", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       const stage = new Stage()
       yield* pool.spawn(stage.job("a"))
-      const fibers = new Map<string, Fiber.Fiber<unknown>>()
-      for (const name of ["b", "c", "d", "e"]) {
-        const call = name === "c" ? pool.spawn(stage.job(name)) : pool.run(stage.job(name))
-        fibers.set(name, yield* Effect.forkChild(call, { startImmediately: true }))
-      }
+      const before = yield* pool.stats
+      const fibers = yield* Effect.forEach(
+        ["b", "c", "d", "e"],
+        (name): Effect.Effect<Fiber.Fiber<unknown>> =>
+          forkNow<unknown, never, never>(name === "c" ? pool.spawn(stage.job(name)) : pool.run(stage.job(name)))
+      )
       expect(yield* pool.waiting).toBe(4)
-      fibers.get("d")?.interruptUnsafe()
+      fibers[2]?.interruptUnsafe()
       expect(yield* pool.waiting).toBe(3)
-      fibers.get("c")?.interruptUnsafe()
-      expect(yield* pool.waiting).toBe(2)
+      fibers[1]?.interruptUnsafe()
+      expect({ ...yield* pool.stats }).toEqual({ ...before, waiting: 2 })
       yield* stage.finishAll
       yield* pool.waitall
       expect(stage.started).toEqual(["a", "b", "e"])
-    }))
-
-  it.effect("changes no other counter, and is counted nowhere", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(1)
-      yield* pool.spawn(Effect.never)
-      const before = yield* pool.stats
-      const fibers = yield* Effect.forEach(
-        Array.from({ length: 20 }),
-        (_, i) =>
-          Effect.forkChild(i % 2 === 0 ? pool.run(Effect.never) : pool.spawnN(Effect.never), { startImmediately: true })
-      )
-      expect(yield* pool.stats).toEqual(
-        Object.assign(Object.create(Object.getPrototypeOf(before)), before, { waiting: 20 })
-      )
-      yield* Fiber.interruptAll(fibers)
-      expect(yield* pool.stats).toEqual(before)
-    }))
-
-  it.effect("and has just been granted the slot hands it to the next in the queue", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(1)
-      const stage = new Stage()
-      const holder = yield* pool.spawn(stage.job("a"))
-      yield* atRest
-      const victim = yield* Effect.forkChild(pool.run(stage.job("b")), { startImmediately: true })
-      const next = yield* Effect.forkChild(pool.run(stage.job("c")), { startImmediately: true })
-      holder.interruptUnsafe()
-      expect(yield* pool.waiting).toBe(1)
-      victim.interruptUnsafe()
-      expect(yield* pool.waiting).toBe(0)
-      expect(yield* pool.running).toBe(1)
-      yield* stage.finish("c")
-      expect(yield* Fiber.join(next)).toBe("c")
-      expect(stage.started).toEqual(["a", "c"])
     }))
 
   it.effect("and has just been granted the slot by resize hands it to the next in the queue", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(0)
       const stage = new Stage()
-      const [first, second] = yield* Effect.forEach(
-        ["a", "b"],
-        (name) => Effect.forkChild(pool.spawn(stage.job(name)), { startImmediately: true })
-      )
+      const [first, second] = yield* Effect.forEach(["a", "b"], (name) => forkNow(pool.spawn(stage.job(name))))
       yield* pool.resize(1)
       first?.interruptUnsafe()
       if (second !== undefined) yield* Fiber.join(second)
@@ -470,95 +419,54 @@ describe("a waiting caller that is interrupted", () => {
       expect(stage.started).toEqual(["b"])
       expect(yield* pool.running).toBe(1)
     }))
+})
 
-  it.effect("loses no slot when all in the queue are cancelled at once", () =>
+describe("a slot", () => {
+  it.effect.each<[string, (pool: GreenPool, gate: Effect.Effect<void>) => Effect.Effect<unknown>]>([
+    ["the finalizers of run's job", (pool, gate) => pool.run(Effect.ensuring(Effect.void, gate))],
+    ["those of run's job whose caller is interrupted", (pool, gate) =>
+      Effect.flatMap(
+        forkNow(pool.run(Effect.ensuring(Effect.never, gate))),
+        (caller) => Effect.andThen(Effect.yieldNow, Fiber.interrupt(caller))
+      )],
+    ["those of a spawned job that is interrupted", (pool, gate) =>
+      Effect.flatMap(
+        pool.spawn(Effect.ensuring(Effect.never, gate)),
+        (job) => Effect.andThen(Effect.yieldNow, Fiber.interrupt(job))
+      )],
+    [
+      "the children of a spawned job's fiber",
+      (pool, gate) => Effect.flatMap(pool.spawn(forkNow(Effect.ensuring(Effect.never, gate))), Fiber.await)
+    ],
+    [
+      "the work of a job with a time limit",
+      (pool, gate) => Effect.exit(Effect.timeout(pool.run(Effect.uninterruptible(gate)), 0))
+    ]
+  ])("is kept until %s are over", ([, use]) =>
     Effect.gen(function*() {
-      const pool = yield* makePool(2)
-      const stage = new Stage()
-      yield* pool.spawn(stage.job("a"))
-      yield* pool.spawn(stage.job("b"))
-      const fibers = yield* Effect.forEach(
-        Array.from({ length: 100 }),
-        () => Effect.forkChild(pool.run(Effect.void), { startImmediately: true })
-      )
-      const idle = yield* Effect.forkChild(pool.waitall, { startImmediately: true })
-      yield* Fiber.interruptAll(fibers)
-      expect(idle.pollUnsafe()).toBeUndefined()
-      yield* stage.finishAll
-      yield* Fiber.join(idle)
-      yield* expectWorking(pool)
+      const pool = yield* makePool(1)
+      const gate = yield* Latch.make()
+      const user = yield* forkNow(use(pool, gate.await))
+      yield* atRest
+      const next = yield* forkNow(pool.run(Effect.void))
+      expect([yield* pool.running, yield* pool.waiting, user.pollUnsafe()]).toEqual([1, 1, undefined])
+      yield* gate.open
+      yield* Fiber.join(next)
+      yield* Fiber.join(user)
+      yield* expectEmpty(pool)
     }))
 })
 
 describe("run", () => {
-  it.effect("runs the job in its caller's own fiber", () =>
+  it.effect("runs the job in its caller's own fiber, and gives its value, failure or defect", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       expect(yield* pool.run(Effect.fiberId)).toBe(yield* Effect.fiberId)
-      const holder = yield* pool.spawn(Effect.yieldNow)
+      yield* pool.spawn(Effect.yieldNow)
       expect(yield* pool.run(Effect.fiberId)).toBe(yield* Effect.fiberId)
-      yield* Fiber.join(holder)
-    }))
-
-  it.effect("gives the job's value, failure or defect", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(1)
-      expect(yield* pool.run(Effect.succeed(1))).toBe(1)
-      expect(yield* Effect.exit(pool.run(Effect.fail("no")))).toEqual(Exit.fail("no"))
-      expect(yield* Effect.exit(pool.run(Effect.die("bug")))).toEqual(Exit.die("bug"))
-      yield* expectEmpty(pool)
-    }))
-
-  it.effect("keeps the slot until the job's finalizers are over", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(1)
-      const finalizing = yield* Latch.make()
-      const gate = yield* Latch.make()
-      const fiber = yield* Effect.forkChild(
-        pool.run(Effect.ensuring(Effect.void, Effect.andThen(finalizing.open, gate.await)))
-      )
-      yield* finalizing.await
-      expect(yield* pool.running).toBe(1)
-      const next = yield* Effect.forkChild(pool.run(Effect.void), { startImmediately: true })
-      yield* atRest
-      expect(yield* pool.waiting).toBe(1)
-      yield* gate.open
-      yield* Fiber.join(fiber)
-      yield* Fiber.join(next)
-      yield* expectEmpty(pool)
-    }))
-
-  it.effect("whose caller is interrupted interrupts the job and waits for its finalizers", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(1)
-      const stage = new Stage()
-      const fiber = yield* Effect.forkChild(
-        pool.run(Effect.ensuring(stage.around("job", Effect.never), stage.gate("finalizer").await)),
-        { startImmediately: true }
-      )
-      fiber.interruptUnsafe()
-      yield* atRest
-      expect(stage.events).toEqual(["job starts", "job is interrupted"])
-      expect(fiber.pollUnsafe()).toBeUndefined()
-      expect(yield* pool.running).toBe(1)
-      yield* stage.finish("finalizer")
-      yield* Fiber.await(fiber)
-      yield* expectEmpty(pool)
-    }))
-
-  it.effect("with a time limit frees its slot only when the work has ended", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(1)
-      const gate = yield* Latch.make()
-      const work = yield* Latch.make()
-      const fiber = yield* Effect.forkChild(
-        pool.run(Effect.uninterruptible(Effect.andThen(work.open, gate.await))).pipe(Effect.timeout(0), Effect.exit)
-      )
-      yield* work.await
-      yield* atRest
-      expect(yield* pool.running).toBe(1)
-      yield* gate.open
-      yield* Fiber.join(fiber)
+      for (const exit of [Exit.succeed(1), Exit.fail("no"), Exit.die("bug")]) {
+        expect(yield* Effect.exit<unknown, unknown, never>(pool.run(exit))).toEqual(exit)
+      }
       yield* expectEmpty(pool)
     }))
 
@@ -567,9 +475,7 @@ describe("run", () => {
       const pool = yield* makePool(1)
       const stage = new Stage()
       yield* pool.spawn(stage.job("a"))
-      const fiber = yield* Effect.forkChild(Effect.uninterruptible(pool.run(stage.job("b"))), {
-        startImmediately: true
-      })
+      const fiber = yield* forkNow(Effect.uninterruptible(pool.run(stage.job("b"))))
       fiber.interruptUnsafe()
       yield* atRest
       expect(yield* pool.waiting).toBe(1)
@@ -595,56 +501,19 @@ describe("spawn", () => {
       expect(stage.events).toEqual(["a starts", "a ends"])
     }))
 
-  it.effect("gives the fiber of the job, whose interruption ends it and frees the slot", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(1)
-      const stage = new Stage()
-      const fiber = yield* pool.spawn(stage.job("a"))
-      yield* atRest
-      yield* Fiber.interrupt(fiber)
-      expect(stage.events).toEqual(["a starts", "a is interrupted"])
-      yield* expectEmpty(pool)
-      expect((yield* pool.stats).interrupted).toBe(1)
-    }))
-
-  it.effect("whose fiber is interrupted before it has started never runs, and frees its slot", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(1)
-      const stage = new Stage()
-      const fiber = yield* pool.spawn(stage.job("a"))
-      yield* Fiber.interrupt(fiber)
-      yield* atRest
-      expect(stage.events).toEqual([])
-      yield* expectWorking(pool)
-    }))
-
-  it.effect("keeps the slot until the interrupted job's finalizers are over", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(1)
-      const gate = yield* Latch.make()
-      const fiber = yield* pool.spawn(Effect.ensuring(Effect.never, gate.await))
-      yield* atRest
-      fiber.interruptUnsafe()
-      const next = yield* Effect.forkChild(pool.run(Effect.void), { startImmediately: true })
-      yield* atRest
-      expect({ running: yield* pool.running, waiting: yield* pool.waiting }).toEqual({ running: 1, waiting: 1 })
-      yield* gate.open
-      yield* Fiber.join(next)
-      yield* expectEmpty(pool)
-    }))
-
-  it.effect("keeps the slot until the children of the job's fiber have ended", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(1)
-      const gate = yield* Latch.make()
-      const fiber = yield* pool.spawn(
-        Effect.forkChild(Effect.ensuring(Effect.never, gate.await), { startImmediately: true })
-      )
-      yield* atRest
-      expect(fiber.pollUnsafe()).toBeUndefined()
-      expect(yield* pool.running).toBe(1)
-      yield* gate.open
-      yield* Fiber.await(fiber)
-      yield* expectEmpty(pool)
-    }))
+  it.effect.each([true, false])(
+    "returns the fiber of the job, whose interruption ends it and frees the slot, whether it has started or not: %s",
+    (hasStarted) =>
+      Effect.gen(function*() {
+        const pool = yield* makePool(1)
+        const stage = new Stage()
+        const fiber = yield* pool.spawn(stage.job("a"))
+        if (hasStarted) yield* atRest
+        yield* Fiber.interrupt(fiber)
+        yield* atRest
+        expect(stage.events).toEqual(hasStarted ? ["a starts", "a is interrupted"] : [])
+        expect((yield* pool.stats).interrupted).toBe(1)
+        yield* expectWorking(pool)
+      })
+  )
 })

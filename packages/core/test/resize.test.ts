@@ -4,23 +4,25 @@ import { GreenPool, InvalidPoolSize } from "../src/index.ts"
 import { counters, expectWorking } from "./support/counters.ts"
 import { forkNow } from "./support/forkNow.ts"
 import { makePool } from "./support/makePool.ts"
+import { sizes } from "./support/sizes.ts"
 import { Stage } from "./support/stage.ts"
 import { atRest } from "./support/turns.ts"
 
-/** Puts so many named jobs in the queue or on slots, in order. */
-const occupy = (pool: GreenPool, stage: Stage, count: number, from = 0) =>
+/** A pool with so many jobs, named by numbers, on its slots or in its queue, in order. */
+const setUp = (size: number, count: number) =>
   Effect.gen(function*() {
-    for (let i = from; i < from + count; i++) yield* forkNow(pool.run(stage.job(`${i}`)))
+    const pool = yield* makePool(size)
+    const stage = new Stage()
+    for (const name of upTo(count)) yield* forkNow(pool.run(stage.job(name)))
+    return { pool, stage }
   })
 
 const upTo = (count: number) => Array.from({ length: count }, (_, i) => `${i}`)
 
-describe.each([0, 1, 2, 3, 10, 1000])("growing a pool of size %i", (size) => {
-  it.effect("wakes exactly as many as fit, in order, at once", () =>
+describe.each(sizes)("growing a pool of size %i", (size) => {
+  it.effect("wakes exactly as many as fit, in order, immediately", () =>
     Effect.gen(function*() {
-      const pool = yield* makePool(size)
-      const stage = new Stage()
-      yield* occupy(pool, stage, size + 5)
+      const { pool, stage } = yield* setUp(size, size + 5)
       yield* pool.resize(size + 3)
       expect(yield* counters(pool)).toEqual({ free: 0, running: size + 3, waiting: 2, borrowed: 0 })
       yield* atRest
@@ -29,13 +31,11 @@ describe.each([0, 1, 2, 3, 10, 1000])("growing a pool of size %i", (size) => {
       expect(yield* counters(pool)).toEqual({ free: 5, running: size + 5, waiting: 0, borrowed: 0 })
       yield* atRest
       expect(stage.started).toEqual(upTo(size + 5))
-    }).pipe(Effect.orDie))
+    }))
 
   it.effect("after a shrink grants no more than the new size", () =>
     Effect.gen(function*() {
-      const pool = yield* makePool(size + 4)
-      const stage = new Stage()
-      yield* occupy(pool, stage, size + 6)
+      const { pool, stage } = yield* setUp(size + 4, size + 6)
       yield* pool.resize(size)
       yield* pool.resize(size + 3)
       expect(yield* counters(pool)).toEqual({ free: -1, running: size + 4, waiting: 2, borrowed: 0 })
@@ -44,27 +44,17 @@ describe.each([0, 1, 2, 3, 10, 1000])("growing a pool of size %i", (size) => {
       yield* stage.finishAll
       yield* pool.waitall
       yield* expectWorking(pool)
-    }).pipe(Effect.orDie))
+    }))
 })
 
 describe("shrinking", () => {
-  it.effect("never touches what runs, and free is negative meanwhile", () =>
+  it.effect("never touches what runs, and grants no slot until fewer run than the new size", () =>
     Effect.gen(function*() {
-      const pool = yield* makePool(3)
-      const stage = new Stage()
-      yield* occupy(pool, stage, 3)
-      yield* pool.resize(1)
+      const { pool, stage } = yield* setUp(3, 5)
+      yield* pool.resize(2)
       yield* atRest
       expect(stage.events).toEqual(["0 starts", "1 starts", "2 starts"])
-      expect(yield* counters(pool)).toEqual({ free: -2, running: 3, waiting: 0, borrowed: 0 })
-    }).pipe(Effect.orDie))
-
-  it.effect("grants no slot until fewer run than the new size", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(3)
-      const stage = new Stage()
-      yield* occupy(pool, stage, 5)
-      yield* pool.resize(2)
+      expect(yield* counters(pool)).toEqual({ free: -1, running: 3, waiting: 2, borrowed: 0 })
       yield* stage.finish("0")
       yield* atRest
       expect(yield* counters(pool)).toEqual({ free: 0, running: 2, waiting: 2, borrowed: 0 })
@@ -73,15 +63,26 @@ describe("shrinking", () => {
       yield* atRest
       expect(stage.started).toEqual(upTo(4))
       expect(yield* counters(pool)).toEqual({ free: 0, running: 2, waiting: 1, borrowed: 0 })
-    }).pipe(Effect.orDie))
+    }))
+
+  it.effect("to 0 pauses a busy pool: what runs ends, and nothing starts", () =>
+    Effect.gen(function*() {
+      const { pool, stage } = yield* setUp(2, 4)
+      yield* pool.resize(0)
+      yield* stage.finishAll
+      yield* atRest
+      expect(stage.started).toEqual(upTo(2))
+      expect(yield* counters(pool)).toEqual({ free: 0, running: 0, waiting: 2, borrowed: 0 })
+      yield* pool.resize(2)
+      yield* pool.waitall
+      expect(stage.started).toEqual(upTo(4))
+    }))
 })
 
 describe("a pool of size 0", () => {
-  it.effect("lets everybody wait until it grows", () =>
+  it.effect("makes every caller wait until it grows", () =>
     Effect.gen(function*() {
-      const pool = yield* makePool(0)
-      const stage = new Stage()
-      yield* forkNow(pool.run(stage.job("0")))
+      const { pool, stage } = yield* setUp(0, 1)
       yield* forkNow(pool.spawn(stage.job("1")))
       yield* forkNow(pool.spawnN(stage.job("2")))
       yield* atRest
@@ -92,39 +93,22 @@ describe("a pool of size 0", () => {
         yield* atRest
         expect(stage.started).toEqual(upTo(size))
       }
-    }).pipe(Effect.orDie))
-
-  it.effect("is what a shrink to 0 makes of a busy pool: what runs ends, nothing starts", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(2)
-      const stage = new Stage()
-      yield* occupy(pool, stage, 4)
-      yield* pool.resize(0)
-      yield* stage.finishAll
-      yield* atRest
-      expect(stage.started).toEqual(upTo(2))
-      expect(yield* counters(pool)).toEqual({ free: 0, running: 0, waiting: 2, borrowed: 0 })
-      yield* pool.resize(2)
-      yield* pool.waitall
-      expect(stage.started).toEqual(upTo(4))
-    }).pipe(Effect.orDie))
+    }))
 })
 
 describe("resize from inside a job", () => {
-  it.effect("takes effect at once", () =>
+  it.effect("takes effect immediately", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       const seen = yield* pool.run(Effect.andThen(pool.resize(2), pool.run(counters(pool))))
       expect(seen).toEqual({ free: 0, running: 2, waiting: 0, borrowed: 0 })
-    }).pipe(Effect.orDie))
+    }))
 
   it.effect("hands a slot to a nested job that waited for one", () =>
     Effect.gen(function*() {
-      const pool = yield* makePool(1)
-      const stage = new Stage()
-      const outer = yield* forkNow(
-        pool.run(Effect.all([pool.run(stage.job("a")), pool.run(stage.job("b"))], { concurrency: "unbounded" }))
-      )
+      const { pool, stage } = yield* setUp(1, 0)
+      const nested = ["a", "b"].map((name) => pool.run(stage.job(name)))
+      const outer = yield* forkNow(pool.run(Effect.all(nested, { concurrency: "unbounded" })))
       yield* atRest
       expect(yield* counters(pool)).toEqual({ free: 0, running: 1, waiting: 1, borrowed: 1 })
       yield* pool.resize(2)
@@ -132,7 +116,7 @@ describe("resize from inside a job", () => {
       yield* stage.finishAll
       yield* Fiber.join(outer)
       yield* expectWorking(pool)
-    }).pipe(Effect.orDie))
+    }))
 })
 
 /** Values that are no pool size, and what the error quotes of them. */
@@ -174,47 +158,36 @@ describe.each(bad.map(([value, text], index) => ({ value, text, index })))(
   ({ text, value }) => {
     const size = value as number
 
-    it.effect("fails resize with InvalidPoolSize, and the pool stays as it was", () =>
+    it.effect("fails make and resize with InvalidPoolSize, and the pool stays as it was", () =>
       Effect.gen(function*() {
         const pool = yield* makePool(2)
         yield* pool.spawn(Effect.never)
         const before = yield* pool.stats
-        const error = yield* Effect.flip(pool.resize(size))
-        expect(error).toBeInstanceOf(InvalidPoolSize)
-        expect(error.value).toMatch(text)
-        expect(error.message).toContain(error.value)
-        expect(error.message).toMatch(/non-negative safe integer/)
+        for (const error of [yield* Effect.flip(pool.resize(size)), yield* Effect.flip(GreenPool.make({ size }))]) {
+          expect(error).toBeInstanceOf(InvalidPoolSize)
+          expect(error.value).toMatch(text)
+          expect(error.message).toContain(error.value)
+          expect(error.message).toMatch(/non-negative safe integer/)
+        }
         expect(yield* pool.stats).toEqual(before)
-      }))
-
-    it.effect("fails make with InvalidPoolSize", () =>
-      Effect.gen(function*() {
-        const error = yield* Effect.flip(GreenPool.make({ size }))
-        expect(error).toBeInstanceOf(InvalidPoolSize)
-        expect(error.value).toMatch(text)
       }))
   }
 )
 
 describe("no size", () => {
-  it.effect("means the default, 1000, for make", () =>
+  it.effect("means the default, 1000, for make, and fails resize", () =>
     Effect.gen(function*() {
       for (const options of [undefined, {}, { size: undefined }, { name: "n" }]) {
         const pool = yield* GreenPool.make(options)
         expect(yield* pool.size).toBe(1000)
+        const error = yield* Effect.flip(pool.resize(undefined as unknown as number))
+        expect(error).toMatchObject({ _tag: "InvalidPoolSize", value: "undefined" })
+        expect(yield* pool.size).toBe(1000)
       }
-    }).pipe(Effect.orDie))
-
-  it.effect("fails resize", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(2)
-      const error = yield* Effect.flip(pool.resize(undefined as unknown as number))
-      expect(error.value).toBe("undefined")
-      expect(yield* pool.size).toBe(2)
     }))
 })
 
-describe("any integer of at least 0", () => {
+describe("any non-negative safe integer", () => {
   it.effect("is a size", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
@@ -222,5 +195,5 @@ describe("any integer of at least 0", () => {
         yield* pool.resize(size)
         expect(yield* pool.size).toBe(size)
       }
-    }).pipe(Effect.orDie))
+    }))
 })

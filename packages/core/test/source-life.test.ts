@@ -2,13 +2,16 @@
  * The life of a map's source: the fiber it is pulled in, and how it is told that its reader has ended.
  */
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, Deferred, Effect, Exit, Fiber, Queue, Scope, Stream } from "effect"
+import { type Cause, Deferred, Effect, Exit, Fiber, Queue, Scope, Stream } from "effect"
 import type { GreenPool } from "../src/index.ts"
 import { expectEmpty } from "./support/counters.ts"
-import { makePool } from "./support/makePool.ts"
+import { isInterrupted } from "./support/exits.ts"
+import { forkNow } from "./support/forkNow.ts"
+import { makeClosable, makePool } from "./support/makePool.ts"
+import { upTo } from "./support/sizes.ts"
+import { Stage } from "./support/stage.ts"
 import { atRest, turns } from "./support/turns.ts"
-
-const verbs = ["imap", "imapUnordered", "imapExit"] as const
+import { mapOf, verbs } from "./support/verbs.ts"
 
 /** The items 1 to 9, one at a time, and the exits that their finalizer sees. */
 const watched = () => {
@@ -23,60 +26,52 @@ const watched = () => {
 const failOn = (bad: number) => (item: number) => item === bad ? Effect.fail(`no ${item}`) : Effect.succeed(item)
 
 describe.each(verbs)("the source of %s is told", (verb) => {
-  const mapped = (pool: GreenPool, f: (item: number) => Effect.Effect<number, string>, source: Stream.Stream<number>) =>
-    (pool[verb] as GreenPool["imap"])(f, source) as Stream.Stream<unknown, string>
+  type Mapped = Stream.Stream<unknown, string>
+  type Job = (item: number) => Effect.Effect<number, string>
 
-  it.effect("the failure of a job, which ends the map", () =>
+  /** What the source is told when `read` reads its map. */
+  const told = (read: (stream: Mapped) => Effect.Effect<unknown, unknown>, job: Job = Effect.succeed) =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       const { seen, stream } = watched()
-      yield* Effect.exit(Stream.runDrain(mapped(pool, failOn(2), stream)))
-      expect(seen).toEqual([verb === "imapExit" ? Exit.void : Exit.fail("no 2")])
+      yield* Effect.exit(read(mapOf(pool, verb)(job, stream)))
+      expect(seen).toHaveLength(1)
+      return seen[0]
+    })
+
+  it.effect("the failure of a job, which ends the map, and that of the reader", () =>
+    Effect.gen(function*() {
+      expect(yield* told(Stream.runDrain, failOn(2))).toEqual(verb === "imapExit" ? Exit.void : Exit.fail("no 2"))
+      expect(yield* told(Stream.runForEach(() => Effect.fail("reader")))).toEqual(Exit.fail("reader"))
     }))
 
-  it.effect("success at the end and where the reader stops early", () =>
+  it.effect("success at the end and where the reader stops early, interruption where that is interrupted", () =>
     Effect.gen(function*() {
-      const pool = yield* makePool(2)
-      for (const read of [Stream.runDrain, (stream: Stream.Stream<unknown, string>) => Stream.runHead(stream)]) {
-        const { seen, stream } = watched()
-        yield* read(mapped(pool, Effect.succeed, stream))
-        expect(seen.map((exit) => exit._tag)).toEqual(["Success"])
-      }
+      expect((yield* told(Stream.runDrain))?._tag).toBe("Success")
+      expect((yield* told(Stream.runHead))?._tag).toBe("Success")
+      const interrupted = (stream: Mapped) =>
+        Effect.flatMap(
+          Effect.forkChild(Stream.runDrain(stream)),
+          (reader) => Effect.andThen(atRest, Fiber.interrupt(reader))
+        )
+      expect(isInterrupted(yield* told(interrupted, () => Effect.never))).toBe(true)
     }))
 
-  it.effect("the failure of the reader", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(2)
-      const { seen, stream } = watched()
-      yield* Effect.exit(Stream.runForEach(mapped(pool, Effect.succeed, stream), () => Effect.fail("reader")))
-      expect(seen).toEqual([Exit.fail("reader")])
-    }))
-
-  it.effect("interruption where the reader is interrupted", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(2)
-      const { seen, stream } = watched()
-      const reader = yield* Effect.forkChild(Stream.runDrain(mapped(pool, () => Effect.never, stream)))
-      yield* atRest
-      yield* Fiber.interrupt(reader)
-      expect(seen.map((exit) => Exit.hasInterrupts(exit))).toEqual([true])
-    }))
-
-  it.effect("interruption where the pool closes, also where the reader stops early after that", () =>
-    Effect.gen(function*() {
-      for (const readsOn of [true, false]) {
-        const poolScope = yield* Scope.make()
-        const pool = yield* Scope.provide(makePool(2), poolScope)
+  it.effect.each([true, false])(
+    "interruption where the pool closes, whether the reader reads on after that or not: %s",
+    (readsOn) =>
+      Effect.gen(function*() {
+        const { close, pool } = yield* makeClosable({ size: 2 })
         const { seen, stream } = watched()
         const scope = yield* Scope.make()
-        const pull = yield* Scope.provide(Stream.toPull(mapped(pool, Effect.succeed, stream)), scope)
+        const pull = yield* Scope.provide(Stream.toPull(mapOf(pool, verb)(Effect.succeed, stream)), scope)
         yield* pull
-        yield* Scope.close(poolScope, Exit.void)
-        if (readsOn) expect(Exit.hasInterrupts(yield* Effect.exit(pull))).toBe(true)
+        yield* close
+        if (readsOn) yield* Effect.exit(pull)
         yield* Scope.close(scope, Exit.void)
-        expect(seen.map((exit) => Exit.hasInterrupts(exit))).toEqual([true])
-      }
-    }))
+        expect(seen.map(isInterrupted)).toEqual([true])
+      })
+  )
 })
 
 describe("a source is told", () => {
@@ -84,10 +79,9 @@ describe("a source is told", () => {
     Effect.gen(function*() {
       const pool = yield* makePool(4)
       const { seen, stream } = watched()
+      const job = (item: number) => item === 1 ? Effect.never : failOn(2)(item)
       yield* Effect.scoped(Effect.gen(function*() {
-        const pull = yield* Stream.toPull(
-          pool.imap((item) => item === 1 ? Effect.never : failOn(2)(item), stream)
-        )
+        const pull = yield* Stream.toPull(pool.imap(job, stream))
         const reading = yield* Effect.forkChild(pull)
         yield* atRest
         yield* Fiber.interrupt(reading)
@@ -101,29 +95,25 @@ describe("a source is told", () => {
       const { seen, stream } = watched()
       const failing = Stream.concat(Stream.make(1), Stream.fail("other"))
       const exit = yield* Effect.exit(Stream.runDrain(pool.imap((a: number) => Effect.succeed(a), stream, failing)))
-      expect(exit).toEqual(Exit.fail("other"))
-      expect(seen).toEqual([Exit.fail("other")])
+      expect([exit, ...seen]).toEqual([Exit.fail("other"), Exit.fail("other")])
     }))
 
   it.effect("after the jobs have ended, which may use what it holds", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(2)
-      const events: Array<string> = []
-      const release = yield* Deferred.make<void>()
+      const stage = new Stage()
       const source = Stream.concat(Stream.make(1), Stream.never).pipe(
-        Stream.onExit(() => Effect.sync(() => events.push("source closed")))
+        Stream.onExit(() => Effect.sync(() => stage.note("source closed")))
       )
-      const job = Effect.never.pipe(
-        Effect.ensuring(Effect.andThen(Deferred.await(release), Effect.sync(() => events.push("job ended"))))
-      )
+      const job = Effect.ensuring(Effect.never, stage.job("finalizer"))
       const reader = yield* Effect.forkChild(Stream.runDrain(pool.imap(() => job, source)))
       yield* atRest
       const closing = yield* Effect.forkChild(Fiber.interrupt(reader))
       yield* atRest
-      expect(events).toEqual([])
-      yield* Deferred.succeed(release, undefined)
+      expect(stage.events).toEqual(["finalizer starts"])
+      yield* stage.finishAll
       yield* Fiber.join(closing)
-      expect(events).toEqual(["job ended", "source closed"])
+      expect(stage.events.slice(1)).toEqual(["finalizer ends", "source closed"])
     }))
 })
 
@@ -134,34 +124,31 @@ describe("a failure is kept where the close of the source fails as well, and com
       : exit.cause.reasons.flatMap((reason) =>
         reason._tag === "Fail" ? [reason.error] : reason._tag === "Die" ? [reason.defect] : []
       )
-  const iterable = (onReturn: () => IteratorResult<number>): Iterable<number> => ({
-    [Symbol.iterator]: () => ({ next: () => ({ done: false, value: 2 }), return: onReturn })
-  })
-  const asyncIterable = (onReturn: () => Promise<IteratorResult<number>>): AsyncIterable<number> => ({
-    [Symbol.asyncIterator]: () => ({ next: () => Promise.resolve({ done: false, value: 2 }), return: onReturn })
-  })
-  const sources = {
-    "a stream": Stream.make(2, 3).pipe(Stream.ensuring(Effect.die("close"))),
-    "an iterable": iterable(() => {
+  const closing = (what: string) => Stream.make(2, 3).pipe(Stream.ensuring(Effect.die(what)))
+  const iterator = {
+    next: () => ({ done: false, value: 2 }),
+    return: () => {
       throw "close"
-    }),
-    "an async iterable": asyncIterable(() => Promise.reject("close"))
+    }
   }
-  it.live.each(Object.entries(sources))("%s", ([, source]) =>
-    Effect.scoped(Effect.gen(function*() {
-      const pool = yield* makePool(1)
-      const exit = yield* Effect.exit(Stream.runDrain(pool.imap(failOn(2), source as Iterable<number>)))
-      expect(failures(exit)).toEqual(["no 2", "close"])
-    })))
+  const asyncIterator = {
+    next: () => Promise.resolve({ done: false, value: 2 }),
+    return: () => Promise.reject("close")
+  }
 
-  it.effect("several that are zipped", () =>
+  it.live.each<[string, (pool: GreenPool) => Stream.Stream<unknown, unknown>, ReadonlyArray<string>]>([
+    ["a stream", (pool) => pool.imap(failOn(2), closing("close")), ["close"]],
+    ["an iterable", (pool) => pool.imap(failOn(2), { [Symbol.iterator]: () => iterator }), ["close"]],
+    ["an async iterable", (pool) => pool.imap(failOn(2), { [Symbol.asyncIterator]: () => asyncIterator }), ["close"]],
+    [
+      "several that are zipped",
+      (pool) => pool.imap((a: number) => failOn(2)(a), closing("close a"), closing("close b")),
+      ["close b", "close a"]
+    ]
+  ])("%s", ([, map, closed]) =>
     Effect.gen(function*() {
-      const pool = yield* makePool(1)
-      const closing = (what: string) => Stream.make(2, 3).pipe(Stream.ensuring(Effect.die(what)))
-      const exit = yield* Effect.exit(
-        Stream.runDrain(pool.imap((a: number) => failOn(2)(a), closing("close a"), closing("close b")))
-      )
-      expect(failures(exit)).toEqual(["no 2", "close b", "close a"])
+      const exit = yield* Effect.exit(Stream.runDrain(map(yield* makePool(1))))
+      expect(failures(exit)).toEqual(["no 2", ...closed])
     }))
 })
 
@@ -174,11 +161,9 @@ describe("all pulls of a source run in one fiber, which lives as long as the map
         const queue = yield* Queue.bounded<number, Cause.Done>(1)
         const feed = Effect.forEach([1, 2, 3, 4, 5], (item) => Effect.andThen(Queue.offer(queue, item), turns(3)))
         yield* Effect.forkChild(
-          Effect.andThen(feed, Queue.end(queue)).pipe(
-            Effect.andThen(Effect.never),
-            Effect.ensuring(
-              Effect.sync(() => ended++)
-            )
+          Effect.ensuring(
+            Effect.andThen(Effect.andThen(feed, Queue.end(queue)), Effect.never),
+            Effect.sync(() => ended++)
           )
         )
         return Stream.fromQueue(queue)
@@ -189,7 +174,7 @@ describe("all pulls of a source run in one fiber, which lives as long as the map
     }))
 
   it.live.each(["a stream", "an async iterable"])("of %s", (kind) =>
-    Effect.scoped(Effect.gen(function*() {
+    Effect.gen(function*() {
       const pool = yield* makePool(2)
       const fibers = new Set<unknown>()
       const note = <A>(value: A): A => {
@@ -197,29 +182,23 @@ describe("all pulls of a source run in one fiber, which lives as long as the map
         return value
       }
       let item = 0
-      const iterator = {
-        next: () => Promise.resolve(note({ done: ++item > 20, value: item }))
-      }
+      const iterator = { next: () => Promise.resolve(note({ done: ++item > 20, value: item })) }
       const source = kind === "a stream"
         ? Stream.range(1, 20).pipe(Stream.rechunk(1), Stream.map(note))
         : { [Symbol.asyncIterator]: () => iterator }
       const read = yield* Stream.runCollect(pool.imap((item) => Effect.as(Effect.yieldNow, item), source))
-      expect(read).toHaveLength(20)
-      expect(fibers.size).toBe(1)
-    })))
+      expect([read.length, fibers.size]).toEqual([20, 1])
+    }))
 
-  it.live(
-    "a map over a map over a map … is bounded by memory, not by the stack",
-    () =>
-      Effect.scoped(Effect.gen(function*() {
-        const pool = yield* makePool(2)
-        let stream: Stream.Stream<number> = Stream.make(1, 2, 3)
-        for (let i = 0; i < 10_000; i++) stream = pool.imap((item: number) => Effect.sync(() => item + 1), stream)
-        expect(yield* Stream.runCollect(stream)).toEqual([10_001, 10_002, 10_003])
-        expect(yield* Stream.runCollect(Stream.take(stream, 1))).toEqual([10_001])
-        yield* expectEmpty(pool)
-      }))
-  )
+  it.live("a map over a map over a map … is bounded by memory, not by the stack", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(2)
+      let stream: Stream.Stream<number> = Stream.make(1, 2, 3)
+      for (let i = 0; i < 5000; i++) stream = pool.imap((item: number) => Effect.sync(() => item + 1), stream)
+      expect(yield* Stream.runCollect(stream)).toEqual([5001, 5002, 5003])
+      expect(yield* Stream.runCollect(Stream.take(stream, 1))).toEqual([5001])
+      yield* expectEmpty(pool)
+    }))
 })
 
 describe("the fiber that fills the window", () => {
@@ -228,17 +207,15 @@ describe("the fiber that fills the window", () => {
       const pool = yield* makePool(1)
       const gate = yield* Deferred.make<void>()
       yield* pool.spawn(Deferred.await(gate))
-      const reader = yield* Effect.forkChild(
-        Stream.runCollect(pool.imap((n: number) => {
-          if (n === 1) Fiber.getCurrent()!.interruptUnsafe()
-          return Effect.as(Effect.yieldNow, n)
-        }, [1, 2, 3])),
-        { startImmediately: true }
-      )
-      const other = yield* Effect.forkChild(pool.run(Effect.yieldNow), { startImmediately: true })
+      const job = (n: number) => {
+        if (n === 1) Fiber.getCurrent()!.interruptUnsafe()
+        return Effect.as(Effect.yieldNow, n)
+      }
+      const reader = yield* forkNow(Stream.runCollect(pool.imap(job, [1, 2, 3])))
+      const other = yield* forkNow(pool.run(Effect.yieldNow))
       yield* Deferred.succeed(gate, undefined)
       yield* Fiber.join(other)
-      expect(Exit.hasInterrupts(yield* Fiber.await(reader))).toBe(true)
+      expect(isInterrupted(yield* Fiber.await(reader))).toBe(true)
       yield* expectEmpty(pool)
     }))
 
@@ -249,61 +226,34 @@ describe("the fiber that fills the window", () => {
         fiber.interruptUnsafe()
         return Effect.succeed(1)
       }))
-      const exit = yield* Effect.exit(Stream.runDrain(pool.imap(() => Effect.never, source)))
-      expect(Exit.hasInterrupts(exit)).toBe(true)
+      expect(isInterrupted(yield* Effect.exit(Stream.runDrain(pool.imap(() => Effect.never, source))))).toBe(true)
       yield* expectEmpty(pool)
     }))
 
-  it.live.each([1, 100, 1000])(
+  const jobs = [Effect.succeed, (n: number) => Effect.sync(() => n), (n: number) => Effect.as(Effect.void, n)]
+
+  it.live.each([1, 100, 1000].flatMap((size) => jobs.map((job) => [size, job] as const)))(
     "lets others have their turn while jobs end in their first step, at size %i",
-    (size) =>
-      Effect.scoped(Effect.gen(function*() {
+    ([size, job]) =>
+      Effect.gen(function*() {
         const pool = yield* makePool(size)
         const count = 20_000
-        const jobs = [Effect.succeed, (n: number) => Effect.sync(() => n), (n: number) => Effect.as(Effect.void, n)]
-        for (const job of jobs) {
-          let done = 0
-          const seen: Array<number> = []
-          let over = false
-          const look = (): void => {
-            seen.push(done)
-            if (!over) setImmediate(look)
-          }
-          setImmediate(look)
-          const items = Array.from({ length: count }, (_, item) => item)
-          yield* Stream.runDrain(pool.imapUnordered((item: number) => {
-            done++
-            return job(item)
-          }, items))
-          over = true
-          const stretches = [...seen, count].map((at, index) => at - (seen[index - 1] ?? 0))
-          expect(Math.max(...stretches)).toBeLessThanOrEqual(4 * 2048)
-          yield* turns(2)
+        let done = 0
+        let over = false
+        const seen: Array<number> = []
+        const look = (): void => {
+          seen.push(done)
+          if (!over) setImmediate(look)
         }
-      }))
-  )
-})
-
-describe("a source that isn't one", () => {
-  it.effect.each<ReadonlyArray<unknown>>([[undefined], [undefined, [1]], [[1], undefined, [1]], [123], [null], [{}]])(
-    "is a defect: %j",
-    (sources) =>
-      Effect.gen(function*() {
-        const pool = yield* makePool(1)
-        const map = pool.imap as (f: unknown, ...sources: ReadonlyArray<unknown>) => Stream.Stream<unknown>
-        const exit = yield* Effect.exit(Stream.runCollect(map(() => Effect.void, ...sources)))
-        expect(Exit.isFailure(exit) && Cause.hasDies(exit.cause)).toBe(true)
+        setImmediate(look)
+        const map = pool.imapUnordered((item: number) => {
+          done++
+          return job(item)
+        }, upTo(count))
+        yield* Stream.runDrain(map)
+        over = true
+        const stretches = [...seen, count].map((at, index) => at - (seen[index - 1] ?? 0))
+        expect(Math.max(...stretches)).toBeLessThanOrEqual(4 * 2048)
       })
   )
-})
-
-describe("a map that is begun outside and pulled inside a job", () => {
-  it.effect("belongs to the job around the reader: it borrows that job's slot", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(1)
-      const pull = yield* Stream.toPull(pool.imap((i: number) => Effect.sync(() => i), [1, 2, 3]))
-      expect(yield* pool.run(pull)).toEqual([1])
-      expect(yield* pull).toEqual([2])
-      expect(yield* pool.run(pull)).toEqual([3])
-    }))
 })

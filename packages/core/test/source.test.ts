@@ -1,90 +1,77 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Context, Effect, Exit, Schema, Stream } from "effect"
 import { Readable } from "node:stream"
-import { GreenPool, type Source, SourceError } from "../src/index.ts"
+import { type GreenPool, type Source, SourceError } from "../src/index.ts"
 import { CountedAsyncIterable, CountedIterable, CountedStream } from "./support/counted-sources.ts"
+import { makePool } from "./support/makePool.ts"
 import { upTo } from "./support/sizes.ts"
-
-const generator = function*() {
-  yield* upTo(3)
-}
 
 const asyncGenerator = async function*() {
   yield* upTo(3)
 }
 
-const kinds: ReadonlyArray<{ readonly kind: string; readonly make: () => Source<number, SourceError> }> = [
-  { kind: "an array", make: () => upTo(3) },
-  { kind: "a set", make: () => new Set(upTo(3)) },
-  { kind: "the keys of a map", make: () => new Map(upTo(3).map((item) => [item, item])).keys() },
-  { kind: "a typed array", make: () => Uint8Array.from(upTo(3)) },
-  { kind: "a generator", make: generator },
-  { kind: "an iterable of its own", make: () => new CountedIterable(3) },
-  { kind: "an async generator", make: asyncGenerator },
-  { kind: "an async iterable of its own", make: () => new CountedAsyncIterable(3) },
-  { kind: "a readable stream of Node", make: () => Readable.from(upTo(3)) },
-  {
-    kind: "a web stream",
-    make: () =>
-      new ReadableStream<number>({
-        start(controller) {
-          for (const item of upTo(3)) controller.enqueue(item)
-          controller.close()
-        }
-      })
+/** Sources of the numbers 0, 1 and 2. */
+const kinds: Record<string, () => Source<number, SourceError>> = {
+  "an array": () => upTo(3),
+  "a set": () => new Set(upTo(3)),
+  "the keys of a map": () => new Map(upTo(3).map((item) => [item, item])).keys(),
+  "a typed array": () => Uint8Array.from(upTo(3)),
+  *"a generator"() {
+    yield* upTo(3)
   },
-  { kind: "a stream of one chunk", make: () => Stream.fromIterable(upTo(3)) },
-  { kind: "a stream of many chunks", make: () => Stream.rechunk(Stream.fromIterable(upTo(3)), 1) },
-  {
-    kind: "a stream that waits",
-    make: () => Stream.mapEffect(Stream.range(0, 2), (item) => Effect.as(Effect.yieldNow, item))
-  }
-]
+  "an iterable of its own": () => new CountedIterable(3),
+  "an async generator": asyncGenerator,
+  "an async iterable of its own": () => new CountedAsyncIterable(3),
+  "a readable stream of Node": () => Readable.from(upTo(3)),
+  "a web stream": () =>
+    new ReadableStream<number>({
+      start(controller) {
+        for (const item of upTo(3)) controller.enqueue(item)
+        controller.close()
+      }
+    }),
+  "a stream of one chunk": () => Stream.fromIterable(upTo(3)),
+  "a stream of many chunks": () => Stream.rechunk(Stream.fromIterable(upTo(3)), 1),
+  "a stream that waits": () => Stream.mapEffect(Stream.range(0, 2), (item) => Effect.as(Effect.yieldNow, item))
+}
 
 const collect = (pool: GreenPool, ...sources: ReadonlyArray<Source<unknown, unknown>>) =>
   Stream.runCollect(pool.imap((...items) => Effect.succeed(items), ...sources))
 
-describe.each(kinds)("$kind", ({ kind, make }) => {
-  it.effect("is a source of its items, in order", () =>
+describe.each(Object.entries(kinds))("%s", (_, make) => {
+  it.effect("is a source of its items, in order, which can be left early", () =>
     Effect.gen(function*() {
-      const pool = yield* GreenPool.make({ size: 2 })
-      expect(yield* Stream.runCollect(pool.imap((item) => Effect.succeed(item + 1), make()))).toEqual([1, 2, 3])
-    }))
-
-  for (const other of kinds) {
-    it.effect(`is zipped with ${other.kind}, whichever ends first`, () =>
-      Effect.gen(function*() {
-        const pool = yield* GreenPool.make({ size: 2 })
-        expect(yield* collect(pool, make(), other.make())).toEqual([[0, 0], [1, 1], [2, 2]])
-        expect(yield* collect(pool, make(), [7], other.make())).toEqual([[0, 7, 0]])
-        expect(yield* collect(pool, [], make(), other.make())).toEqual([])
-      }))
-  }
-
-  it.effect("can be left early", () =>
-    Effect.gen(function*() {
-      const pool = yield* GreenPool.make({ size: 1 })
-      const first = Stream.take(pool.imap((item) => Effect.succeed(`${kind} ${item}`), make()), 1)
-      expect(yield* Stream.runCollect(first)).toEqual([`${kind} 0`])
+      const pool = yield* makePool(2)
+      const map = () => pool.imap((item) => Effect.succeed(item + 1), make())
+      expect(yield* Stream.runCollect(map())).toEqual([1, 2, 3])
+      expect(yield* Stream.runCollect(Stream.take(map(), 1))).toEqual([1])
       yield* pool.waitall
     }))
+
+  it.effect.each(Object.entries(kinds))(
+    "is zipped with %s, whichever ends first",
+    ([, makeOther]) =>
+      Effect.gen(function*() {
+        const pool = yield* makePool(2)
+        expect(yield* collect(pool, make(), makeOther())).toEqual([[0, 0], [1, 1], [2, 2]])
+        expect(yield* collect(pool, make(), [7], makeOther())).toEqual([[0, 7, 0]])
+        expect(yield* collect(pool, [], make(), makeOther())).toEqual([])
+      })
+  )
 })
 
 describe("a source", () => {
   it.effect("may be a string: its characters", () =>
     Effect.gen(function*() {
-      const pool = yield* GreenPool.make({ size: 2 })
-      expect(yield* Stream.runCollect(pool.imap((c) => Effect.succeed(c.toUpperCase()), "a🙂b"))).toEqual([
-        "A",
-        "🙂",
-        "B"
-      ])
-      expect(yield* Stream.runCollect(pool.imap(Effect.succeed, ""))).toEqual([])
+      const pool = yield* makePool(2)
+      const upper = (text: string) => Stream.runCollect(pool.imap((c) => Effect.succeed(c.toUpperCase()), text))
+      expect(yield* upper("a🙂b")).toEqual(["A", "🙂", "B"])
+      expect(yield* upper("")).toEqual([])
     }))
 
   it.effect("that is an iterable of both kinds is read asynchronously", () =>
     Effect.gen(function*() {
-      const pool = yield* GreenPool.make({ size: 2 })
+      const pool = yield* makePool(2)
       const both = {
         *[Symbol.iterator]() {
           yield "sync"
@@ -96,17 +83,18 @@ describe("a source", () => {
       expect(yield* Stream.runCollect(pool.imap(Effect.succeed, both))).toEqual(["async"])
     }))
 
-  it.effect.each([null, undefined, 42, {}, () => [1]])(
-    "that is none is a defect that says what a source is: %s",
-    (wrong) =>
+  it.effect.each<ReadonlyArray<unknown>>([[null], [undefined], [42], [() => [1]], [undefined, [1]], [{}, [1]]])(
+    "that is none is a defect that says what a source is, also among others: %j",
+    (sources) =>
       Effect.gen(function*() {
-        const pool = yield* GreenPool.make({ size: 2 })
-        const closed = new CountedIterable()
-        const exit = yield* Effect.exit(collect(pool, closed, wrong as never, [1]))
-        expect(exit).toEqual(Exit.die(expect.objectContaining({
+        const pool = yield* makePool(2)
+        const wrong = sources as ReadonlyArray<Source<unknown, unknown>>
+        expect(yield* Effect.exit(collect(pool, ...wrong))).toEqual(Exit.die(expect.objectContaining({
           name: "TypeError",
           message: expect.stringContaining("A source must be an Iterable, an AsyncIterable or a Stream")
         })))
+        const closed = new CountedIterable()
+        expect(Exit.hasDies(yield* Effect.exit(collect(pool, closed, ...wrong, [1])))).toBe(true)
         expect(closed.closed).toBe(1)
         expect(yield* pool.running).toBe(0)
       })
@@ -114,7 +102,7 @@ describe("a source", () => {
 
   it.effect("whose iterator cannot be made is a defect", () =>
     Effect.gen(function*() {
-      const pool = yield* GreenPool.make({ size: 2 })
+      const pool = yield* makePool(2)
       const boom = new Error("boom")
       const broken: Iterable<number> = {
         [Symbol.iterator]() {
@@ -126,7 +114,7 @@ describe("a source", () => {
 
   it.effect("may give undefined and null as items, alone and zipped", () =>
     Effect.gen(function*() {
-      const pool = yield* GreenPool.make({ size: 2 })
+      const pool = yield* makePool(2)
       const items = [undefined, null, false, 0, ""]
       expect(yield* Stream.runCollect(pool.imap(Effect.succeed, items))).toEqual(items)
       expect(yield* collect(pool, items, Stream.fromIterable(items))).toEqual(items.map((item) => [item, item]))
@@ -134,7 +122,7 @@ describe("a source", () => {
 
   it.effect("among several is asked for an item only when those before it gave one", () =>
     Effect.gen(function*() {
-      const pool = yield* GreenPool.make({ size: 10 })
+      const pool = yield* makePool(10)
       const short = new CountedIterable(2)
       const iterable = new CountedIterable()
       const stream = new CountedStream()
@@ -144,12 +132,13 @@ describe("a source", () => {
 
   it.effect("is opened once for each run of the map", () =>
     Effect.gen(function*() {
-      const pool = yield* GreenPool.make({ size: 2 })
+      const pool = yield* makePool(2)
       const source = new CountedIterable(0)
       const mapped = pool.imap(Effect.succeed, source)
-      expect(source.opened).toBe(0)
-      yield* Stream.runDrain(mapped)
-      yield* Stream.runDrain(mapped)
+      for (const run of [0, 1]) {
+        expect(source.opened).toBe(run)
+        yield* Stream.runDrain(mapped)
+      }
       expect(source.opened).toBe(2)
     }))
 })
@@ -159,25 +148,20 @@ describe("a stream as a source", () => {
 
   it.effect("uses services of its own, which the reader provides", () =>
     Effect.gen(function*() {
-      const pool = yield* GreenPool.make({ size: 2 })
+      const pool = yield* makePool(2)
       const source = Stream.mapEffect(Stream.range(0, 2), (item) => Effect.map(Prefix, (prefix) => prefix + item))
       const mapped = pool.imap((item) => Effect.map(Prefix, (prefix) => `${prefix}:${item}`), source)
       expect(yield* Effect.provideService(Stream.runCollect(mapped), Prefix, "p")).toEqual(["p:p0", "p:p1", "p:p2"])
       expect(yield* Stream.runCollect(Stream.provideService(mapped, Prefix, "q"))).toEqual(["q:q0", "q:q1", "q:q2"])
     }))
 
-  it.effect("ends the map with its own error, alone and zipped", () =>
+  it.effect("ends the map with its own error or defect, alone and zipped", () =>
     Effect.gen(function*() {
-      const pool = yield* GreenPool.make({ size: 2 })
+      const pool = yield* makePool(2)
       const source = Stream.concat(Stream.make(1), Stream.fail("own error"))
       expect(yield* Effect.flip(Stream.runDrain(pool.imap(Effect.succeed, source)))).toBe("own error")
       expect(yield* Effect.flip(collect(pool, upTo(5), source))).toBe("own error")
       expect(yield* Effect.flip(collect(pool, asyncGenerator(), source, "abc"))).toBe("own error")
-    }))
-
-  it.effect("ends the map with its defect", () =>
-    Effect.gen(function*() {
-      const pool = yield* GreenPool.make({ size: 2 })
       const exit = yield* Effect.exit(collect(pool, Stream.concat(Stream.make(1), Stream.die("defect"))))
       expect(exit).toEqual(Exit.die("defect"))
     }))
@@ -199,23 +183,20 @@ describe("SourceError", () => {
       expect(decoded.message).toBe("The async source failed: no line")
     }))
 
-  it.effect.each([undefined, null, "text", 0])(
-    "carries a rejection with %s",
-    (cause) =>
-      Effect.gen(function*() {
-        const pool = yield* GreenPool.make({ size: 1 })
-        const source: AsyncIterable<number> = {
-          [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(cause) })
-        }
-        const error = yield* Effect.flip(Stream.runDrain(pool.imap(Effect.succeed, source)))
-        expect(error).toBeInstanceOf(SourceError)
-        expect(error.cause).toBe(cause)
-      })
-  )
+  it.effect.each([undefined, null, "text", 0])("carries a rejection with %s", (cause) =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(1)
+      const source: AsyncIterable<number> = {
+        [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(cause) })
+      }
+      const error = yield* Effect.flip(Stream.runDrain(pool.imap(Effect.succeed, source)))
+      expect(error).toBeInstanceOf(SourceError)
+      expect(error.cause).toBe(cause)
+    }))
 
   it.effect("is the failure of a readable stream of Node that breaks, after all it gave", () =>
     Effect.gen(function*() {
-      const pool = yield* GreenPool.make({ size: 2 })
+      const pool = yield* makePool(2)
       const boom = new Error("broken pipe")
       const readable = new Readable({
         objectMode: true,
@@ -230,7 +211,7 @@ describe("SourceError", () => {
 
   it.effect("does not come of leaving a readable stream of Node, which is destroyed", () =>
     Effect.gen(function*() {
-      const pool = yield* GreenPool.make({ size: 1 })
+      const pool = yield* makePool(1)
       const readable = Readable.from(upTo(100))
       yield* Stream.runDrain(Stream.take(pool.imap(Effect.succeed, readable), 2))
       yield* Effect.promise(() =>

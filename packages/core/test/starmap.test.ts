@@ -1,11 +1,11 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Stream } from "effect"
-import { GreenPool, SourceError } from "../src/index.ts"
+import { SourceError } from "../src/index.ts"
 import { expectEmpty } from "./support/counters.ts"
-import { MapJobs } from "./support/map-jobs.ts"
+import { makePool } from "./support/makePool.ts"
+import { readMap } from "./support/map-reading.ts"
 import { Reader } from "./support/reader.ts"
 import { lengthsAround, openSizes, sizes, upTo, windowOf } from "./support/sizes.ts"
-import { World } from "./support/world.ts"
 
 type Pair = readonly [base: number, exponent: number]
 
@@ -16,23 +16,17 @@ const pairs = (length: number): Array<Pair> => upTo(length).map((item): Pair => 
 const squares = (length: number): Array<number> => upTo(length).map((item) => item ** 2)
 
 describe.each(openSizes)("starmap on a pool of size %i", (size) => {
-  it.each(lengthsAround(size))(
-    "spreads each tuple over the parameters, in order, for an input of %i",
-    (length) => {
-      const world = new World()
-      const pool = world.pool(size)
-      const reader = new Reader(world, pool.starmap(power, pairs(length)))
-      reader.readAll()
-      expect(reader.values).toEqual(squares(length))
-      expect(reader.exit).toEqual(Exit.void)
-      world.get(expectEmpty(pool))
-    }
-  )
+  it.each(lengthsAround(size))("spreads each tuple over the parameters, in order, for an input of %i", (length) => {
+    const { pool, world } = readMap(size)
+    const reader = new Reader(world, pool.starmap(power, pairs(length)))
+    reader.readAll()
+    expect(reader.values).toEqual(squares(length))
+    expect(reader.exit).toEqual(Exit.void)
+    world.get(expectEmpty(pool))
+  })
 
   it("ends with the first failure in order, after every result before it", () => {
-    const world = new World()
-    const pool = world.pool(size + 1)
-    const jobs = new MapJobs()
+    const { jobs, pool, world } = readMap(size + 1)
     const reader = new Reader(world, pool.starmap((item, _) => jobs.job(item), pairs(3 * size + 2)))
     reader.pull()
     jobs.fail(size)
@@ -45,10 +39,9 @@ describe.each(openSizes)("starmap on a pool of size %i", (size) => {
   })
 })
 
-describe.each(sizes)("starmap of an input on a pool of size %i", (size) => {
-  it("takes max(1, size) tuples when it is read, and ends when the input is empty", () => {
-    const world = new World()
-    const pool = world.pool(size)
+describe("starmap", () => {
+  it.each(sizes)("takes max(1, size) tuples when it is read, on a pool of size %i", (size) => {
+    const { pool, world } = readMap(size)
     let taken = 0
     const source = function*(): Generator<Pair> {
       for (;; taken++) yield [taken, 1]
@@ -58,16 +51,10 @@ describe.each(sizes)("starmap of an input on a pool of size %i", (size) => {
     reader.pull()
     // The generator stands at its last `yield`.
     expect(taken + 1).toBe(windowOf(size))
-    const empty = new Reader(world, pool.starmap(power, []))
-    empty.pull()
-    expect(empty.exit).toEqual(Exit.void)
   })
-})
 
-describe("starmap", () => {
   it("takes tuples of any length, none and many", () => {
-    const world = new World()
-    const pool = world.pool(2)
+    const { pool, world } = readMap(2)
     const count = (...args: ReadonlyArray<number>) => Effect.succeed(args.length)
     const source: ReadonlyArray<ReadonlyArray<number>> = [[], [1], [1, 2, 3]]
     expect(world.get(Stream.runCollect(pool.starmap(count, source)))).toEqual([0, 1, 3])
@@ -75,7 +62,7 @@ describe("starmap", () => {
 
   it.effect("takes tuples from an async iterable and from a stream, with their failures", () =>
     Effect.gen(function*() {
-      const pool = yield* GreenPool.make({ size: 2 })
+      const pool = yield* makePool(2)
       const source = async function*(): AsyncGenerator<Pair> {
         yield* pairs(3)
         throw new Error("boom")

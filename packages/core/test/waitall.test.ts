@@ -1,13 +1,17 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Fiber, Latch, Stream } from "effect"
+import { Cause, Effect, Exit, Fiber, Stream } from "effect"
 import { GreenPile, type GreenPool } from "../src/index.ts"
 import { forkNow } from "./support/forkNow.ts"
 import { makePool } from "./support/makePool.ts"
+import { sizes } from "./support/sizes.ts"
 import { Stage } from "./support/stage.ts"
 import { atRest, until } from "./support/turns.ts"
 
-describe.each([0, 1, 2, 3, 10, 1000])("waitall on a pool of size %i", (size) => {
-  it.effect("returns at once when nothing runs and nobody waits", () =>
+/** A pool, and jobs by name. */
+const setUp = (size: number) => Effect.map(makePool(size), (pool) => ({ pool, stage: new Stage() }))
+
+describe.each(sizes)("waitall on a pool of size %i", (size) => {
+  it.effect("returns immediately when nothing runs and nobody waits", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(size)
       const fiber = yield* forkNow(pool.waitall)
@@ -16,12 +20,11 @@ describe.each([0, 1, 2, 3, 10, 1000])("waitall on a pool of size %i", (size) => 
 
   it.effect("waits until nothing runs and nobody waits", () =>
     Effect.gen(function*() {
-      const pool = yield* makePool(size)
-      const stage = new Stage()
+      const { pool, stage } = yield* setUp(size)
       const names = Array.from({ length: size + 3 }, (_, i) => `job ${i}`)
       for (const name of names) yield* forkNow(pool.spawn(stage.job(name)))
       const idle = yield* forkNow(pool.waitall)
-      yield* Effect.orDie(pool.resize(Math.max(1, size)))
+      yield* pool.resize(Math.max(1, size))
       for (const name of names) {
         expect(idle.pollUnsafe()).toBeUndefined()
         yield* stage.finish(name)
@@ -29,29 +32,28 @@ describe.each([0, 1, 2, 3, 10, 1000])("waitall on a pool of size %i", (size) => 
       yield* Fiber.join(idle)
       expect(stage.events.filter((event) => event.endsWith("ends"))).toHaveLength(names.length)
     }))
+})
 
-  it.effect("can be used any number of times", () =>
+describe("waitall outside the pool", () => {
+  it.effect("can be used any number of times, by any number of callers, of which others may be interrupted", () =>
     Effect.gen(function*() {
-      const pool = yield* makePool(size)
-      yield* Effect.orDie(pool.resize(size + 1))
+      const pool = yield* makePool(1)
       for (let round = 0; round < 3; round++) {
         const stage = new Stage()
         yield* pool.spawn(stage.job("job"))
         const idlers = yield* Effect.forEach([1, 2, 3], () => forkNow(pool.waitall))
         yield* atRest
         expect(idlers.map((idler) => idler.pollUnsafe())).toEqual([undefined, undefined, undefined])
+        yield* Fiber.interrupt(idlers.splice(round, 1)[0]!)
         yield* stage.finishAll
         yield* Fiber.joinAll(idlers)
         yield* pool.waitall
       }
     }))
-})
 
-describe("waitall outside the pool", () => {
   it.effect("waits for spawners that are still in the queue", () =>
     Effect.gen(function*() {
-      const pool = yield* makePool(1)
-      const stage = new Stage()
+      const { pool, stage } = yield* setUp(1)
       yield* pool.spawn(stage.job("a"))
       yield* forkNow(Effect.forEach(["b", "c"], (name) => pool.spawn(stage.job(name))))
       const idle = yield* forkNow(pool.waitall)
@@ -66,8 +68,7 @@ describe("waitall outside the pool", () => {
 
   it.effect("waits for the jobs of maps and piles, but not for results that nobody reads", () =>
     Effect.gen(function*() {
-      const pool = yield* makePool(2)
-      const stage = new Stage()
+      const { pool, stage } = yield* setUp(2)
       const pile = yield* Effect.orDie(GreenPile.make<string>(pool))
       yield* pile.spawn(stage.job("pile"))
       const map = yield* forkNow(Stream.runCollect(pool.imap(stage.job, ["map"])))
@@ -78,70 +79,40 @@ describe("waitall outside the pool", () => {
       expect(idle.pollUnsafe()).toBeUndefined()
       yield* stage.finish("map")
       yield* Fiber.join(idle)
-      expect(Array.from(yield* Fiber.join(map))).toEqual(["map"])
+      expect(yield* Fiber.join(map)).toEqual(["map"])
     }))
 
-  it.effect("waits for the finalizers of the last job", () =>
+  it.effect("waits for the finalizers of the last job, also in a job of another pool", () =>
     Effect.gen(function*() {
-      const pool = yield* makePool(1)
-      const stage = new Stage()
+      const { pool, stage } = yield* setUp(1)
+      const other = yield* makePool(1)
       const fiber = yield* pool.spawn(Effect.ensuring(Effect.never, stage.job("finalizer")))
       yield* atRest
       fiber.interruptUnsafe()
       const idle = yield* forkNow(pool.waitall)
+      const inOther = yield* forkNow(other.run(pool.waitall))
       yield* atRest
-      expect(idle.pollUnsafe()).toBeUndefined()
+      expect([idle.pollUnsafe(), inOther.pollUnsafe()]).toEqual([undefined, undefined])
       yield* stage.finishAll
-      yield* Fiber.join(idle)
+      yield* Fiber.joinAll([idle, inOther])
     }))
 
-  it.effect("returns when those who wait are cancelled and nothing runs", () =>
+  it.effect("waits on a paused pool while callers are in the queue, until they are served or cancelled", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(0)
-      const waiters = yield* Effect.forEach(
-        [pool.run(Effect.void), pool.spawn(Effect.void), pool.spawnN(Effect.void)],
-        (effect) => forkNow<unknown, never, never>(effect)
-      )
-      const idle = yield* forkNow(pool.waitall)
-      yield* atRest
-      expect(idle.pollUnsafe()).toBeUndefined()
-      yield* Fiber.interruptAll(waiters)
-      yield* Fiber.join(idle)
-    }))
-
-  it.effect("waits on a paused pool with callers in the queue", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(0)
-      yield* forkNow(pool.run(Effect.void))
-      const idle = yield* forkNow(pool.waitall)
-      yield* atRest
-      expect(idle.pollUnsafe()).toBeUndefined()
-      yield* Effect.orDie(pool.resize(1))
-      yield* Fiber.join(idle)
-    }))
-
-  it.effect("loses nothing when it is interrupted", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(1)
-      const stage = new Stage()
-      yield* pool.spawn(stage.job("a"))
-      const [first, second, third] = yield* Effect.forEach([1, 2, 3], () => forkNow(pool.waitall))
-      if (second !== undefined) yield* Fiber.interrupt(second)
-      yield* stage.finishAll
-      if (first !== undefined && third !== undefined) yield* Fiber.joinAll([first, third])
-    }))
-
-  it.effect("in a job of another pool waits", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(1)
-      const other = yield* makePool(1)
-      const stage = new Stage()
-      yield* pool.spawn(stage.job("a"))
-      const idle = yield* forkNow(other.run(pool.waitall))
-      yield* atRest
-      expect(idle.pollUnsafe()).toBeUndefined()
-      yield* stage.finishAll
-      yield* Fiber.join(idle)
+      const calls: ReadonlyArray<Effect.Effect<unknown>> = [
+        pool.run(Effect.void),
+        pool.spawn(Effect.void),
+        pool.spawnN(Effect.void)
+      ]
+      for (const end of [Fiber.interruptAll, () => pool.resize(1)]) {
+        const waiters = yield* Effect.forEach(calls, (call) => forkNow(call))
+        const idle = yield* forkNow(pool.waitall)
+        yield* atRest
+        expect(idle.pollUnsafe()).toBeUndefined()
+        yield* end(waiters)
+        yield* Fiber.join(idle)
+      }
     }))
 })
 
@@ -153,6 +124,7 @@ describe("waitall inside the pool", () => {
 
   const inside: Record<string, (pool: GreenPool, other: GreenPool) => Effect.Effect<unknown, unknown>> = {
     "run": (pool) => pool.run(pool.waitall),
+    "run in an uninterruptible region": (pool) => Effect.uninterruptible(pool.run(pool.waitall)),
     "spawn": (pool) => Effect.flatMap(pool.spawn(pool.waitall), Fiber.join),
     "a nested job": (pool) => pool.run(pool.run(pool.waitall)),
     "a fiber that a job forked": (pool) => pool.run(Effect.flatMap(Effect.forkChild(pool.waitall), Fiber.join)),
@@ -168,35 +140,28 @@ describe("waitall inside the pool", () => {
       )
   }
 
-  it.effect.each(Object.keys(inside))(
-    "dies at once with a clear defect: from %s",
-    (from) =>
+  it.effect.each(Object.entries(inside))(
+    "dies immediately with a clear defect: from %s",
+    ([, from]) =>
       Effect.gen(function*() {
         for (const size of [1, 3]) {
           const pool = yield* makePool(size)
           const other = yield* makePool(1)
-          expectDefect(yield* Effect.exit(inside[from]?.(pool, other) ?? Effect.void))
+          expectDefect(yield* Effect.exit(from(pool, other)))
           yield* pool.waitall
         }
       })
   )
 
-  it.effect("dies although an uninterruptible region is around it", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(1)
-      expectDefect(yield* Effect.exit(Effect.uninterruptible(pool.run(pool.waitall))))
-    }))
-
   it.effect("works again after the job, in the same fiber", () =>
     Effect.gen(function*() {
-      const pool = yield* makePool(1)
+      const { pool, stage } = yield* setUp(1)
       yield* pool.run(Effect.void)
       yield* pool.waitall
       yield* Effect.exit(pool.run(Effect.die("bug")))
       yield* pool.waitall
-      const gate = yield* Latch.make()
-      const fiber = yield* forkNow(Effect.andThen(Effect.ignoreCause(pool.run(gate.await)), pool.waitall))
-      yield* gate.open
+      const fiber = yield* forkNow(Effect.andThen(Effect.ignoreCause(pool.run(stage.job("job"))), pool.waitall))
+      yield* stage.finishAll
       yield* Fiber.join(fiber)
     }))
 })

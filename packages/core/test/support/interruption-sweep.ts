@@ -15,11 +15,12 @@ export interface Run {
 }
 
 /**
- * For a victim that yields every 3, 4, … 64 operations: runs the scenario again and again, and interrupts the victim
- * after no turn, after one, after two, …, until it ends before that. After each run all slots of the pool must be there.
+ * For a victim that yields every 3, 4, 5, … operations, until it is through without having had to: runs the scenario
+ * again and again, and interrupts the victim after no turn, after one, after two, …, until it ends before that. After
+ * each run all slots of the pool must be there.
  */
 export const sweep = (scenario: (world: World, operations: number) => Run): void => {
-  for (let operations = 3; operations <= 64; operations++) {
+  for (let operations = 3, yields = true; yields; operations++) {
     for (let turns = 0, over = false; !over; turns++) {
       const world = new World()
       const { check, pool, victim } = scenario(world, operations)
@@ -27,6 +28,7 @@ export const sweep = (scenario: (world: World, operations: number) => Run): void
         if (!world.step()) throw new Error("the victim does not end")
       }
       over = victim.pollUnsafe() !== undefined
+      yields = world.hasPreempted
       victim.interruptUnsafe()
       world.run()
       try {

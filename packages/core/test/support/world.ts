@@ -14,13 +14,17 @@ export class World implements Scheduler.Scheduler {
   readonly clock = new VirtualClock()
   readonly tracer = makeTracer()
   readonly registry: Metric.MetricRegistry = new Map()
+  /** Whether a fiber has had to yield since it has used up its operations. */
+  hasPreempted = false
   /** Called at each operation of each fiber. */
   onOperation: (fiber: Fiber.Fiber<unknown, unknown>) => void = () => {}
   #tasks: Array<() => void> = []
 
   shouldYield(fiber: Fiber.Fiber<unknown, unknown>): boolean {
     this.onOperation(fiber)
-    return fiber.currentOpCount >= fiber.getRef(Scheduler.MaxOpsBeforeYield)
+    const mustYield = fiber.currentOpCount >= fiber.getRef(Scheduler.MaxOpsBeforeYield)
+    this.hasPreempted ||= mustYield
+    return mustYield
   }
 
   makeDispatcher(): Scheduler.SchedulerDispatcher {
