@@ -5,11 +5,6 @@ import { type Fault, faultsOf } from "./fault.ts"
 
 const heap = faultsOf("internal/heap.ts", ["heap", "shares", "priority"], [
   {
-    name: "a heap does not close the gap of one who left",
-    find: "    if (last !== member) {\n      this.put(last, member.index)\n      this.moved(last)\n    }\n",
-    replace: ""
-  },
-  {
     name: "who fills a gap in a heap never rises",
     find: "      this.moved(last)\n",
     replace: "      this.sink(last)\n"
@@ -20,29 +15,13 @@ const heap = faultsOf("internal/heap.ts", ["heap", "shares", "priority"], [
     replace: "      this.rise(last)\n"
   },
   {
-    name: "who is in no heap is taken out of one",
-    find: "    if (this.members[member.index] !== member) return\n",
-    replace: ""
-  },
-  {
     name: "a heap looks for who is above at the wrong place",
     find: "(member.index - 1) >> 1",
     replace: "member.index >> 1"
-  },
-  {
-    name: "a heap looks to the left only",
-    find: "const below = right !== undefined && this.isBefore(right, left) ? right : left",
-    replace: "const below = left"
   }
 ])
 
 const shares = faultsOf("internal/shares.ts", ["shares", "shares-property", "priority"], [
-  {
-    name: "a key whose first caller has left is not ranked anew",
-    find: "    if (flow.waiting.first !== undefined) this.backlogged.moved(flow)\n",
-    replace: "",
-    tests: ["admission-corners"]
-  },
   {
     name: "a key came when the next of its callers did",
     find: "    return (this.arrivals.first as Arrival).number\n",
@@ -129,11 +108,6 @@ const shares = faultsOf("internal/shares.ts", ["shares", "shares-property", "pri
     replace: "a.finishTag > b.finishTag"
   },
   {
-    name: "a key competes as often as it has somebody in the queue",
-    find: "    if (!isFirst) return\n",
-    replace: ""
-  },
-  {
     name: "a debtor who is served is still among the debtors",
     find: "    const isWaiting = claim.index !== -1\n",
     replace: "    const isWaiting = true\n"
@@ -154,11 +128,6 @@ const shares = faultsOf("internal/shares.ts", ["shares", "shares-property", "pri
     replace: "    flow.startTag = this.virtualTime\n    this.backlogged.push"
   },
   {
-    name: "one who is granted a slot stays among the claims",
-    find: "    if (isWaiting) this.drop(claim)\n",
-    replace: ""
-  },
-  {
     name: "the present goes back",
     find: "    this.virtualTime = Math.max(this.virtualTime, virtualTime)\n",
     replace: "    this.virtualTime = virtualTime\n"
@@ -172,36 +141,10 @@ const shares = faultsOf("internal/shares.ts", ["shares", "shares-property", "pri
     name: "the present is never compared with the debts",
     find: "paid !== undefined && paid.finishTag <= this.virtualTime;",
     replace: "paid !== undefined && false;"
-  },
-  {
-    name: "a key with nobody in the queue competes",
-    find: "    if (flow.waiting.first === undefined) this.backlogged.remove(flow)\n",
-    replace: ""
-  },
-  {
-    name: "a key competes no more when one of it was served",
-    find: "    if (flow.waiting.first === undefined) this.backlogged.remove(flow)\n",
-    replace: "    this.backlogged.remove(flow)\n"
-  },
-  {
-    name: "debts are forgotten with the last job",
-    find: "    if (flow.finishTag > this.virtualTime) this.debtors.push(flow)\n    else this.flows",
-    replace: "    this.flows"
-  },
-  {
-    name: "keys without a debt are debtors",
-    find: "    if (flow.finishTag > this.virtualTime) this.debtors.push(flow)\n" +
-      "    else this.flows.delete(flow.key)\n",
-    replace: "    this.debtors.push(flow)\n"
   }
 ])
 
 const alarm = faultsOf("internal/timers.ts", ["bounds", "drain"], [
-  {
-    name: "an interrupted sleep rings",
-    find: "if (exit._tag === \"Success\") this.fire(until)",
-    replace: "this.fire(until)"
-  },
   {
     name: "the sleep is until the end of all time",
     find: "Duration.millis(until - this.now)",
@@ -231,23 +174,8 @@ const alarm = faultsOf("internal/timers.ts", ["bounds", "drain"], [
 
 const slots = faultsOf("internal/slots.ts", ["shares", "priority", "bounds"], [
   {
-    name: "nobody has a place within his key",
-    find: "    if (claim !== undefined) this.shares?.join(claim, toMillis(job.since - this.began))\n",
-    replace: ""
-  },
-  {
     name: "nobody knows when he came into the queue",
     find: "    job.since = this.now\n    this.semaphore",
-    replace: ""
-  },
-  {
-    name: "the end of a job is charged to nobody",
-    find: "      if (claim !== undefined) this.shares?.end(claim, toMillis(this.now))\n",
-    replace: ""
-  },
-  {
-    name: "an idle pool keeps its keys",
-    find: "    if (this.shares !== undefined && this.semaphore.isIdle) this.shares = this.semaphore.next = undefined\n",
     replace: ""
   },
   {
@@ -275,24 +203,10 @@ const slots = faultsOf("internal/slots.ts", ["shares", "priority", "bounds"], [
 
 const pool = faultsOf("internal/pool.ts", ["bounds", "drain"], [
   {
-    name: "the pool's bounds are for nested jobs too",
-    file: "internal/gate.ts",
-    find: "job.enclosing === undefined ? this.bounds : undefined",
-    replace: "this.bounds",
-    tests: ["bounds"]
-  },
-  {
     name: "maxWait of nested jobs is the pool's",
     file: "internal/gate.ts",
     find: "bounds?.maxWait ?? Infinity",
     replace: "this.settings.maxWait",
-    tests: ["bounds"]
-  },
-  {
-    name: "maxWait of a call is ignored",
-    file: "internal/gate.ts",
-    find: "asked === undefined ? bounds?.maxWait ?? Infinity : Duration.toMillis(asked)",
-    replace: "bounds?.maxWait ?? Infinity",
     tests: ["bounds"]
   },
   {
@@ -307,13 +221,6 @@ const pool = faultsOf("internal/pool.ts", ["bounds", "drain"], [
     file: "internal/gate.ts",
     find: "    if (maxWait <= 0) return Effect.fail(this.reject(\"WaitTimeout\"))\n",
     replace: "    if (maxWait <= 0) {\n      this.slots.wait(job)\n      return undefined\n    }\n",
-    tests: ["bounds"]
-  },
-  {
-    name: "maxWait of zero is a turn in the queue",
-    file: "internal/gate.ts",
-    find: "    if (maxWait <= 0) return Effect.fail(this.reject(\"WaitTimeout\"))\n",
-    replace: "",
     tests: ["bounds"]
   },
   {
@@ -352,12 +259,6 @@ const pool = faultsOf("internal/pool.ts", ["bounds", "drain"], [
     tests: ["bounds"]
   },
   {
-    name: "maps are not told that the pool drains",
-    find: "    this.gate.draining = true\n    for (const group of this.groups) group.onPoolChange()\n",
-    replace: "    this.gate.draining = true\n",
-    tests: ["drain"]
-  },
-  {
     name: "drainTimeout is ignored",
     find: "this.drain === Infinity",
     replace: "this.drain > 0",
@@ -388,12 +289,6 @@ const run = faultsOf("internal/run.ts", ["available", "bounds", "drain"], [
     find: "Effect.asSome(effect), options)",
     replace: "Effect.asSome(effect))",
     tests: ["shares", "available"]
-  },
-  {
-    name: "run is interrupted when its time in the queue is over",
-    find: "    if (this.wait?.refusal !== undefined) return Effect.fail(this.wait.refusal)\n",
-    replace: "",
-    tests: ["bounds"]
   }
 ])
 
@@ -410,8 +305,6 @@ const spawn = faultsOf("internal/spawn.ts", ["available", "bounds", "drain"], [
     tests: ["bounds"]
   }
 ])
-
-const map = faultsOf("internal/map.ts", ["drain", "imap"], [])
 
 const options = faultsOf("GreenPoolOptions.ts", ["schema", "service", "bounds", "drain"], [
   {
@@ -539,16 +432,6 @@ const errors = faultsOf("Admission.ts", ["bounds"], [
 
 const verbs = faultsOf("Verbs.ts", ["verbs", "service", "bounds", "available"], [
   {
-    name: "the maps are never data-last",
-    find: "sources.length === 0 ? (source: Source.Any) => over([source]) : over(sources)",
-    replace: "over(sources)"
-  },
-  {
-    name: "the verbs lose options that come last",
-    find: "typeof options === \"object\" ? options : undefined",
-    replace: "undefined"
-  },
-  {
     name: "the verbs lose options that come first",
     find: "over(data, dataOrOptions)",
     replace: "over(data)"
@@ -567,8 +450,6 @@ const verbs = faultsOf("Verbs.ts", ["verbs", "service", "bounds", "available"], 
   }
 ])
 
-const surface = faultsOf("GreenPool.ts", ["bounds", "service"], [])
-
 const piles = faultsOf("GreenPile.ts", ["bounds", "pile", "priority"], [
   {
     name: "a pile's spawn takes no note of what it is asked",
@@ -585,10 +466,8 @@ export const admission: ReadonlyArray<Fault> = [
   ...pool,
   ...run,
   ...spawn,
-  ...map,
   ...options,
   ...errors,
   ...verbs,
-  ...surface,
   ...piles
 ]

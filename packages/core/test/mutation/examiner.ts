@@ -7,9 +7,6 @@ import { instrument, type Mutant, mutantsOf, type Numbered } from "./mutants.ts"
 import { Process } from "./process.ts"
 import type { Due, Run } from "./worker.ts"
 
-/** What a test may take at most, in seconds, to be run with a fault that is thought to be found by none. */
-const Quick = 0.05
-
 /** What a test does without any fault. */
 export interface Passed {
   readonly test: string
@@ -17,6 +14,9 @@ export interface Passed {
   /** The mutants that it reaches. */
   readonly reached: ReadonlyArray<number>
 }
+
+/** Whether a test is run even with a fault that is thought to be found by none. */
+export const isQuick = ({ seconds }: Passed): boolean => seconds < 0.01
 
 /** The file of a test, which its name begins with. */
 export const fileOf = (test: string): string => test.slice(0, test.indexOf(":"))
@@ -26,7 +26,6 @@ export class Bench {
   readonly sources: ReadonlyMap<string, string>
   readonly mutants: ReadonlyArray<Numbered>
   readonly instrumented: ReadonlyMap<string, string>
-  passed: ReadonlyArray<Passed> = []
 
   constructor(sources: ReadonlyMap<string, string>) {
     this.sources = sources
@@ -78,13 +77,11 @@ export class Examiner {
     this.#process.kill()
   }
 
-  /** The test that fails with this mutant, if there is one; `quick` leaves out the others. */
-  async examine({ file, number }: Numbered, quick: boolean): Promise<string | undefined> {
+  /** Which of the tests fails with this mutant, if one does. */
+  async examine({ file, number }: Numbered, tests: ReadonlyArray<Passed>): Promise<string | undefined> {
     const fresh = (files: ReadonlyArray<string>): Promise<Process> => this.#bench.start(number, files)
-    if (this.#loaded.has(number)) return this.#examineFresh(fresh, file, number, this.#ofFile(file, quick))
-    const reaching = this.#bench.passed.filter(({ reached, seconds }) =>
-      reached.includes(number) && (!quick || seconds < Quick)
-    )
+    if (this.#loaded.has(number)) return this.#examineFresh(fresh, file, number, this.#ofFile(file, tests))
+    const reaching = tests.filter(({ reached }) => reached.includes(number))
     const due = this.#inOrder(file, reaching)
     if (!this.#process.alive) this.#process = await this.#bench.start()
     let outcome = await this.#process.run(number, due)
@@ -100,9 +97,13 @@ export class Examiner {
   }
 
   /** The same for a listed fault. */
-  async examineFault({ file, tests }: Fault, planted: string, quick: boolean): Promise<string | undefined> {
-    const near = this.#ofFile(file, quick)
-    const isNamed = ({ test }: Passed): boolean => tests.includes(fileOf(test))
+  async examineFault(
+    { file, tests: named }: Fault,
+    planted: string,
+    tests: ReadonlyArray<Passed>
+  ): Promise<string | undefined> {
+    const near = this.#ofFile(file, tests)
+    const isNamed = ({ test }: Passed): boolean => named.includes(fileOf(test))
     const sources = new Map([...this.#bench.sources, [file, planted]])
     const fresh = (files: ReadonlyArray<string>): Promise<Process> => Process.start(sources, files)
     return await this.#examineFresh(fresh, file, 1, near.filter(isNamed)) ??
@@ -124,12 +125,11 @@ export class Examiner {
   }
 
   /** The tests that run anything in the file; all that run something, if the file is run at no other time than loading. */
-  #ofFile(file: string, quick: boolean): ReadonlyArray<Passed> {
-    const { mutants } = this.#bench
-    const passed = this.#bench.passed.filter(({ seconds }) => !quick || seconds < Quick)
-    const numbers = new Set(mutants.filter((other) => other.file === file).map(({ number }) => number))
-    const near = passed.filter(({ reached }) => reached.some((number) => numbers.has(number)))
-    return near.length > 0 ? near : passed.filter(({ reached }) => reached.length > 0)
+  #ofFile(file: string, tests: ReadonlyArray<Passed>): ReadonlyArray<Passed> {
+    const ofFile = this.#bench.mutants.filter((other) => other.file === file)
+    const numbers = new Set(ofFile.map(({ number }) => number))
+    const near = tests.filter(({ reached }) => reached.some((number) => numbers.has(number)))
+    return near.length > 0 ? near : tests.filter(({ reached }) => reached.length > 0)
   }
 
   /** The quickest first, and earlier those that have found faults of the file. */

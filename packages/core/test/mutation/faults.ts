@@ -7,11 +7,6 @@ import { observation } from "./observation-faults.ts"
 
 const line = faultsOf("internal/linked-list.ts", ["linked-list", "semaphore"], [
   {
-    name: "one who left keeps his links",
-    find: "    this.prev = this\n    this.next = this\n",
-    replace: ""
-  },
-  {
     name: "push puts at the head",
     find: "this.insert(node, this.ends)",
     replace: "this.insert(node, this.ends.next)"
@@ -95,11 +90,6 @@ const slots = faultsOf("internal/slots.ts", ["reentrancy", "slots", "close"], [
     tests: ["reentrancy", "longlife"]
   },
   {
-    name: "the next lender forgets the borrower that it inherits",
-    find: "      if (lender !== undefined) lender.borrower = borrower\n",
-    replace: ""
-  },
-  {
     name: "a lent slot is given back at the end of the lender",
     find: "      if (lender !== undefined) lender.borrower = borrower\n      this.ledger.borrowed--",
     replace: "      if (lender !== undefined) lender.borrower = borrower\n      this.ledger.borrowed--\n" +
@@ -109,19 +99,6 @@ const slots = faultsOf("internal/slots.ts", ["reentrancy", "slots", "close"], [
     name: "a borrower that ends frees a slot of the pool",
     find: "      this.ledger.borrowed--\n      this.lendOn(lender)",
     replace: "      this.ledger.borrowed--\n      this.lendOn(lender)\n      this.semaphore.release()"
-  },
-  {
-    name: "an ended job keeps its seekers",
-    find: "    job.waitingInside = undefined\n",
-    replace: "",
-    equivalent:
-      "Nobody asks an ended job for them: with a job around it they have moved on, and without one each leaves by itself."
-  },
-  {
-    name: "those who watch a job do not hear of its end",
-    find: "if (job.onEnd !== undefined) { for (const onEnd of job.onEnd) onEnd() }",
-    replace: "",
-    tests: ["close"]
   }
 ])
 
@@ -132,38 +109,15 @@ const pool = faultsOf("internal/pool.ts", ["waitall", "close", "reentrancy"], [
     replace: "if (this.name === \"\") {"
   },
   {
-    name: "waitall works on a closed pool",
-    find: "if (this.gate.closed) return resume(this.gate.refuse)\n    if (this.slots.semaphore.isIdle)",
-    replace: "if (this.slots.semaphore.isIdle)",
-    tests: ["close"]
-  },
-  {
-    name: "waitall does not look before it waits",
-    find:
-      "    if (this.slots.semaphore.isIdle) return resume(Effect.void)\n    const waiter = new IdleWaiter(resume)\n",
-    replace: "    const waiter = new IdleWaiter(resume)\n"
-  },
-  {
     name: "an interrupted waitall is kept until the pool is idle",
     find: "return Effect.sync(() => waiter.leave())",
     replace: "return Effect.void",
     tests: ["longlife", "waitall"]
   },
   {
-    name: "waitall returns before all have left",
-    find: "    if (!this.slots.semaphore.isIdle) return\n",
-    replace: ""
-  },
-  {
     name: "only one of those in waitall returns",
     find: "      this.tasks.schedule(() => waiter.resume(effect))\n",
     replace: "      this.tasks.schedule(() => waiter.resume(effect))\n      return\n"
-  },
-  {
-    name: "resize works on a closed pool",
-    find: "this.gate.closed ? this.gate.refuse : checkPoolSize(size)",
-    replace: "checkPoolSize(size)",
-    tests: ["close"]
   },
   {
     name: "a closed party is forgotten with its first job",
@@ -202,12 +156,6 @@ const pool = faultsOf("internal/pool.ts", ["waitall", "close", "reentrancy"], [
     tests: ["longlife", "close"]
   },
   {
-    name: "the close waits for jobs that have ended already",
-    find: "if (job.state !== \"holding\") continue",
-    replace: "",
-    tests: ["close"]
-  },
-  {
     name: "wake-ups happen inside the step that asks for them",
     file: "internal/tasks.ts",
     find: "    if (this.tasks.push(task) === 1) this.dispatcher.scheduleTask(this.run, 0)",
@@ -243,15 +191,6 @@ const pool = faultsOf("internal/pool.ts", ["waitall", "close", "reentrancy"], [
   }
 ])
 
-const run = faultsOf("internal/run.ts", ["interruption", "slots", "context", "close"], [
-  {
-    name: "run does not yield, however deep",
-    find: "return this.mustYield ? Effect.yieldNow : undefined",
-    replace: "return undefined",
-    tests: ["reentrancy", "longlife"]
-  }
-])
-
 const spawn = faultsOf("internal/spawn.ts", ["interruption", "slots", "context", "close", "reentrancy"], [
   {
     name: "spawn starts at once",
@@ -265,18 +204,6 @@ const spawn = faultsOf("internal/spawn.ts", ["interruption", "slots", "context",
     replace: "if (this.fiber !== undefined) {\n      const { fiber } = this\n" +
       "      this.slots.end(this, Exit.interrupt(fiberId))\n      return fiber.interruptUnsafe(fiberId)\n    }",
     tests: ["close"]
-  },
-  {
-    name: "a job whose fiber starts after its turn never begins",
-    find: "        if (this.begun && this.fiber !== undefined) this.begin()\n",
-    replace: "",
-    tests: ["first-step"]
-  },
-  {
-    name: "a job whose turn was before its fiber never begins",
-    find: "    })\n    if (this.begun) this.begin()\n",
-    replace: "    })\n",
-    tests: ["first-step"]
   },
   {
     name: "a spawned job does not have its spawner's context",
@@ -294,37 +221,6 @@ const spawn = faultsOf("internal/spawn.ts", ["interruption", "slots", "context",
     name: "spawn always waits for the end of the job",
     find: "if (this.onLoan) this.whenEnded",
     replace: "if (fiber !== undefined) this.whenEnded"
-  },
-  {
-    name: "a spawn that is interrupted between grant and launch keeps the slot",
-    find:
-      "    } else if (this.state === \"holding\" && fiber === undefined) {\n      this.interrupt(fiberId)\n    } else if",
-    replace: "    } else if"
-  },
-  {
-    name: "an interrupted spawn interrupts the job that it has launched",
-    find: "fiber !== undefined && this.onLoan) {",
-    replace: "fiber !== undefined) {",
-    equivalent:
-      "It matters only when a fiber yields between the launch of the job and the return of spawn, and is interrupted there: whether that job goes on is left open, and both keep its slot until its end."
-  },
-  {
-    name: "withdraw does not look whether the job waits",
-    find: "if (this.state !== \"waiting\") return",
-    replace: "",
-    tests: ["pile"]
-  },
-  {
-    name: "a job with a slot and without a fiber is not interrupted",
-    find: "    this.slots.end(this, Exit.interrupt(fiberId))\n    this.listener?.onDrop()",
-    replace: "",
-    tests: ["close"]
-  },
-  {
-    name: "a spawned job does not yield, however deep",
-    find: "this.start?.(this.mustYield ? Effect.ensuring(this.effect, Effect.yieldNow) : this.effect)",
-    replace: "this.start?.(this.effect)",
-    tests: ["reentrancy"]
   },
   {
     name: "a failure with an interruption beside it is not reported",
@@ -369,12 +265,6 @@ const map = faultsOf(
   ["imap", "imap-failure", "imap-unordered", "imap-nested", "imap-interruption"],
   [
     {
-      name: "a map goes on when its pool has closed",
-      find: "if (this.pool.gate.closed) return Effect.interrupt\n",
-      replace: "",
-      tests: ["close"]
-    },
-    {
       name: "a map ends before the items in hand",
       find: "(this.inFlight === 0 ? this.ended : undefined)",
       replace: "this.ended"
@@ -398,22 +288,6 @@ const map = faultsOf(
       tests: ["imap-scope"]
     },
     {
-      name: "a window is roused while nobody listens",
-      find: "    if (this.isFillDue) this.pool.tasks.schedule(this.wakeWorker)\n",
-      replace: "",
-      tests: ["reentrancy", "longlife"]
-    },
-    {
-      name: "results of an ordered map come as they finish",
-      find: "    if (!this.mode.ordered) this.append(job)\n",
-      replace: "    this.append(job)\n"
-    },
-    {
-      name: "the reader does not hear of the end of the source",
-      find: "    if (this.isReady) this.wakeReader()\n  }\n\n  private get canTake",
-      replace: "  }\n\n  private get canTake"
-    },
-    {
       name: "an iterator that throws breaks the map",
       find: "      this.ended = Exit.die(defect)\n",
       replace: "      throw defect\n",
@@ -426,34 +300,10 @@ const map = faultsOf(
       tests: ["imap-failure"]
     },
     {
-      name: "the failure of a source is not noticed",
-      find: "if (exit._tag === \"Failure\") this.ended = exit",
-      replace: "",
-      tests: ["imap-failure"]
-    },
-    {
       name: "the jobs of a map are not marked",
       find: "this.pool.contextOf(job, this.context) as",
       replace: "this.context as",
       tests: ["imap-nested"]
-    },
-    {
-      name: "a job of a map does not yield, however deep",
-      find: "job.mustYield ? Effect.andThen(Effect.yieldNow, effect) : effect",
-      replace: "effect",
-      tests: ["imap-nested"]
-    },
-    {
-      name: "a job that is interrupted in its first step goes on",
-      find: "    if (this.interruptor !== undefined) fiber.interruptUnsafe(this.interruptor)\n",
-      replace: "",
-      tests: ["reentrancy", "longlife"]
-    },
-    {
-      name: "a map whose reader left in a step of the source goes on",
-      find: "      if (this.state !== \"reading\") break\n",
-      replace: "",
-      tests: ["imap-reader"]
     },
     {
       name: "a function that throws breaks the map",
@@ -473,22 +323,6 @@ const map = faultsOf(
       replace: "    for (let job = this.first; job?.exit !== undefined && chunk.length === 0; job = this.first) {"
     },
     {
-      name: "the last emitted stays the last",
-      find: "    if (this.first === undefined) this.last = undefined\n",
-      replace: ""
-    },
-    {
-      name: "a pull is ready too late",
-      find: "this.isDrained || this.first?.exit !== undefined ||",
-      replace: "this.isDrained ||"
-    },
-    {
-      name: "a stopped map keeps its place in the queue",
-      find: "    if (waiting?.state === \"waiting\") this.pool.slots.cancel(waiting)\n    else if",
-      replace: "    if",
-      tests: ["imap-failure"]
-    },
-    {
       name: "a stopped map keeps the slot that was granted to its item",
       find: "    else if (waiting?.state === \"holding\") this.pool.slots.end(waiting, Exit.interrupt())\n",
       replace: "",
@@ -499,41 +333,12 @@ const map = faultsOf(
 
 const source = faultsOf("internal/source.ts", ["source", "imap-failure"], [
   {
-    name: "an iterator that is closed is asked for more",
-    find: "        if (closed) return End\n",
-    replace: "",
-    tests: ["imap-reader"]
-  },
-  {
-    name: "an iterator is not closed",
-    find: "if (!ended) iterator.return?.()",
-    replace: "",
-    tests: ["imap-failure"]
-  },
-  {
-    name: "an iterator that was left from inside its own step is not closed",
-    find: "        if (closed) iterator.return?.()\n",
-    replace: "",
-    tests: ["imap-reader"]
-  },
-  {
-    name: "an iterator is closed after its end",
-    find: "if (!ended) iterator.return?.()",
-    replace: "iterator.return?.()",
-    tests: ["imap-failure"]
-  },
-  {
     name: "an iterator that has thrown is closed",
     find:
       "        ended = true\n        const result = iterator.next()\n        if (result.done === true) return End\n        ended = false\n",
     replace:
       "        const result = iterator.next()\n        ended = result.done === true\n        if (ended) return End\n",
     tests: ["imap-failure", "longlife"]
-  },
-  {
-    name: "an async iterator is closed after its end",
-    find: "      if (ended) return Effect.void\n",
-    replace: ""
   },
   {
     name: "an async iterator is not closed",
@@ -562,16 +367,6 @@ const source = faultsOf("internal/source.ts", ["source", "imap-failure"], [
     name: "a rejection is no SourceError",
     find: "catch: (cause) => new SourceError({ cause })",
     replace: "catch: (cause) => cause"
-  },
-  {
-    name: "the end of an async iterator is not noticed",
-    find: "return taken === Empty && ended ? End : taken",
-    replace: "return taken"
-  },
-  {
-    name: "the end of a stream is not noticed",
-    find: "chunk[next++] : ended ? End : Empty",
-    replace: "chunk[next++] : Empty"
   },
   {
     name: "a row starts again where one has no item at the moment",
@@ -642,12 +437,6 @@ const pile = faultsOf("GreenPile.ts", ["pile", "pile-interruption", "close"], [
     tests: ["pile-interruption"]
   },
   {
-    name: "a result of an interrupted reader is lost",
-    find: "        if (entry !== undefined) this.entries.pushBefore(entry, (other) => other.number > entry.number)\n",
-    replace: "",
-    tests: ["pile-interruption"]
-  },
-  {
     name: "a result of an interrupted reader goes to the end",
     find: "this.entries.pushBefore(entry, (other) => other.number > entry.number)",
     replace: "this.entries.push(entry)",
@@ -686,11 +475,6 @@ const pile = faultsOf("GreenPile.ts", ["pile", "pile-interruption", "close"], [
     replace: "if (reader === undefined || (entry === undefined && !this.pool.closed)) return"
   },
   {
-    name: "a reader gets nothing while jobs are outstanding",
-    find: "if (!this.pool.gate.closed && entry !== undefined && entry.exit === undefined) return\n",
-    replace: ""
-  },
-  {
     name: "the exit of an interrupted job comes again",
     find: "if (!Exit.hasInterrupts(exit)) return resume(onExit(exit))",
     replace: "if (exit !== undefined) return resume(onExit(exit))"
@@ -703,11 +487,6 @@ const pile = faultsOf("GreenPile.ts", ["pile", "pile-interruption", "close"], [
 ])
 
 const verbs = faultsOf("Verbs.ts", ["verbs", "service", "imap-unordered", "imap-exit", "starmap", "source"], [
-  {
-    name: "imapExit fails",
-    find: "imapExit: mapVerb({ ordered: true, exits: true })",
-    replace: "imapExit: mapVerb({ ordered: true, exits: false })"
-  },
   {
     name: "starmap gives the tuple as one argument",
     find: "mapVerb({ ordered: true, exits: false }, spread)",
@@ -779,11 +558,6 @@ const greenPool = faultsOf("GreenPool.ts", ["service"], [
     name: "the configuration of a service key takes options away by undefined",
     find: "makeOwn({ ...own, ...given(options) })",
     replace: "makeOwn({ ...own, ...options })"
-  },
-  {
-    name: "the configuration of a service key may give it bounds",
-    find: "isBounded(own) ? make : makeUnbounded",
-    replace: "make"
   }
 ])
 
@@ -831,7 +605,6 @@ export const faults: ReadonlyArray<Fault> = [
   ...semaphore,
   ...slots,
   ...pool,
-  ...run,
   ...spawn,
   ...map,
   ...source,

@@ -10,8 +10,11 @@ export const core = join(import.meta.dirname, "..", "..")
 const filesIn = (directory: string): ReadonlyArray<string> =>
   readdirSync(join(core, directory), { recursive: true, encoding: "utf8" }).sort()
 
-/** The paths of the test files in `test`. */
-export const testFiles: ReadonlyArray<string> = filesIn("test").filter((file) => file.endsWith(".test.ts"))
+/** The paths of the tests of the library, and of what they share, in `test`. */
+const testSources = filesIn("test").filter((file) => file.endsWith(".ts") && !file.startsWith("mutation"))
+
+/** The paths of the test files. */
+export const testFiles: ReadonlyArray<string> = testSources.filter((file) => file.endsWith(".test.ts"))
 
 /** The sources by their paths in `src`, as they are now. */
 export const readSources = (): ReadonlyMap<string, string> =>
@@ -24,11 +27,10 @@ export const readSources = (): ReadonlyMap<string, string> =>
 
 /** The texts of the test files, and those of what they share. */
 export const readTests = (): Record<"tests" | "shared", ReadonlyMap<string, string>> => {
-  const files = filesIn("test").filter((file) => file.endsWith(".ts") && !file.startsWith("mutation"))
   const textsOf = (chosen: ReadonlyArray<string>): ReadonlyMap<string, string> =>
     new Map(chosen.map((file) => [file, readFileSync(join(core, "test", file), "utf8")]))
   return {
     tests: textsOf(testFiles),
-    shared: textsOf(files.filter((file) => !testFiles.includes(file)))
+    shared: textsOf(testSources.filter((file) => !testFiles.includes(file)))
   }
 }

@@ -14,11 +14,6 @@ const tally = faultsOf("internal/outcomes.ts", ["slots", "imap", "bounds"], [
     find: "Cause.hasInterruptsOnly(exit.cause)",
     replace: "Cause.hasInterrupts(exit.cause)",
     tests: ["slots", "reports", "longlife"]
-  },
-  {
-    name: "an interruption counts as a failure",
-    find: "else if (Cause.hasInterruptsOnly(exit.cause)) this.interrupted++\n",
-    replace: ""
   }
 ])
 
@@ -61,16 +56,6 @@ const changes = faultsOf("internal/changes.ts", ["changes"], [
 ])
 
 const meter = faultsOf("internal/meter.ts", ["metrics"], [
-  {
-    name: "no time is the shortest",
-    find: "    if (seconds < this.min) this.min = seconds\n",
-    replace: ""
-  },
-  {
-    name: "no time is the longest",
-    find: "    if (seconds > this.max) this.max = seconds\n",
-    replace: ""
-  },
   {
     name: "buckets do not add up",
     find: "below += counts[i]!",
@@ -147,16 +132,6 @@ const slowWait = faultsOf("internal/slow-wait.ts", ["slow-wait"], [
     replace: "true"
   },
   {
-    name: "slowWait forgets that it has warned",
-    find: "    if (isDue) this.warned = now\n",
-    replace: ""
-  },
-  {
-    name: "slowWait says nothing",
-    find: "    if (isDue) this.warn(now - since)\n",
-    replace: ""
-  },
-  {
     name: "slowWait does not name the pool",
     find: ".pipe(Effect.annotateLogs(\"pool\", this.pool))",
     replace: ""
@@ -198,18 +173,6 @@ const trace = faultsOf("internal/trace.ts", ["tracing"], [
     replace: "Effect.runSync"
   },
   {
-    name: "a span of a wait ends at no time",
-    file: "internal/wait.ts",
-    find: "isTimed ? clock.currentTimeNanosUnsafe() : 0n",
-    replace: "0n"
-  },
-  {
-    name: "a span of a wait has a time where the caller wants none",
-    file: "internal/wait.ts",
-    find: "isTimed ? clock.currentTimeNanosUnsafe() : 0n",
-    replace: "clock.currentTimeNanosUnsafe()"
-  },
-  {
     name: "a span of a wait ends by another clock",
     file: "internal/wait.ts",
     find: "Context.get(context, Clock.Clock)",
@@ -230,12 +193,6 @@ const trace = faultsOf("internal/trace.ts", ["tracing"], [
 ])
 
 const slots = faultsOf("internal/slots.ts", ["metrics", "tracing", "changes", "slow-wait"], [
-  {
-    name: "a job that need not wait has waited since the beginning",
-    find: "const since = job.state === \"waiting\" ? job.since : now",
-    replace: "const since = job.since",
-    tests: ["metrics"]
-  },
   {
     name: "waits are in milliseconds",
     file: "internal/ledger.ts",
@@ -258,28 +215,6 @@ const slots = faultsOf("internal/slots.ts", ["metrics", "tracing", "changes", "s
   }
 ])
 
-const pool = faultsOf("internal/pool.ts", ["metrics", "tracing", "changes", "slow-wait"], [
-  {
-    name: "every pool is measured",
-    find: "settings.metrics ? Meter.of(this.name, context) : undefined",
-    replace: "Meter.of(this.name, context)",
-    tests: ["metrics"]
-  },
-  {
-    name: "every pool is traced",
-    file: "internal/gate.ts",
-    find: "this.bounds.tracing ? beginSpan(context, this.bounds.name, semaphore.permits) : undefined",
-    replace: "beginSpan(context, this.bounds.name, semaphore.permits)",
-    tests: ["tracing"]
-  },
-  {
-    name: "a resize on its way goes on when the pool has closed",
-    find: "        if (this.gate.closed) return this.gate.refuse\n",
-    replace: "",
-    tests: ["close"]
-  }
-])
-
 const options = faultsOf("GreenPoolOptions.ts", ["metrics", "tracing", "slow-wait", "schema"], [
   {
     name: "metrics are never kept",
@@ -295,12 +230,6 @@ const options = faultsOf("GreenPoolOptions.ts", ["metrics", "tracing", "slow-wai
     name: "slowWait may be negative",
     find: "milliseconds(\"slowWait\", slowWait)",
     replace: "Duration.toMillis(slowWait)"
-  },
-  {
-    name: "slowWait may be NaN",
-    find: "Number.isNaN(duration) ? NaN : ",
-    replace: "",
-    tests: ["slow-wait"]
   },
   {
     name: "slowWait is a second by default",
@@ -350,7 +279,6 @@ export const observation: ReadonlyArray<Fault> = [
   ...slowWait,
   ...trace,
   ...slots,
-  ...pool,
   ...options,
   ...alarm,
   ...surface

@@ -15,7 +15,7 @@ import { availableParallelism } from "node:os"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
 import { explained } from "./equivalents.ts"
-import { Bench, Examiner, fileOf, type Passed } from "./examiner.ts"
+import { Bench, Examiner, fileOf, isQuick, type Passed } from "./examiner.ts"
 import { plant } from "./fault.ts"
 import { faults } from "./faults.ts"
 import { readSources, readTests } from "./files.ts"
@@ -48,14 +48,14 @@ const base = hashOf(...bench.instrumented.values(), ...shared.values())
 const everything = hashOf(base, ...tests.values())
 
 /** What the tests reach: of files that are as they were, as it was recorded. */
-const passed = async (): Promise<ReadonlyArray<Passed>> => {
+const recorded = async (): Promise<ReadonlyArray<Passed>> => {
   const keyOf = (text: string): string => `record ${hashOf(base, text)}`
   const missing = [...tests].filter(([, text]) => memo.get(keyOf(text)) === undefined).map(([file]) => file)
-  const recorded = missing.length === 0 ? [] : await bench.record(missing)
+  const news = missing.length === 0 ? [] : await bench.record(missing)
   return [...tests].flatMap(([file, text]) => {
     const known = memo.get(keyOf(text)) as ReadonlyArray<Passed> | undefined
     if (known !== undefined) return known
-    const found = recorded.filter(({ test }) => fileOf(test) === file)
+    const found = news.filter(({ test }) => fileOf(test) === file)
     memo.set(keyOf(text), found)
     return found
   })
@@ -69,7 +69,7 @@ interface Task {
   /** What it is remembered by. */
   readonly key: string
   readonly equivalent: string | undefined
-  readonly examine: (examiner: Examiner, quick: boolean) => Promise<string | undefined>
+  readonly examine: (examiner: Examiner, tests: ReadonlyArray<Passed>) => Promise<string | undefined>
 }
 
 const reasons = new Map(explained.flatMap(({ mutants, reason }) => mutants.map((name) => [name, reason])))
@@ -79,7 +79,7 @@ const mutants = bench.mutants.map((mutant): Task => ({
   place: `src/${mutant.file}:${mutant.line}`,
   key: mutant.name,
   equivalent: reasons.get(mutant.name),
-  examine: (examiner, quick) => examiner.examine(mutant, quick)
+  examine: (examiner, due) => examiner.examine(mutant, due)
 }))
 
 const listed = faults.map((fault): Task => {
@@ -90,19 +90,21 @@ const listed = faults.map((fault): Task => {
     place: `src/${fault.file}`,
     key: JSON.stringify([fault.file, fault.find, fault.replace]),
     equivalent: fault.equivalent,
-    examine: (examiner, quick) => examiner.examineFault(fault, planted, quick)
+    examine: (examiner, due) => examiner.examineFault(fault, planted, due)
   }
 })
 
 const examine = async (task: Task, examiner: Examiner): Promise<Outcome> => {
   const { equivalent, file, key, name, place } = task
+  const survivor = (whom: string): string => `survived ${whom} tests ${everything} ${key}`
+  const wasQuick = memo.get(survivor("quick")) !== undefined
   const quick = options.quick || equivalent !== undefined
-  const survivor = `survived ${quick ? "quick tests" : "all tests"} ${everything} ${key}`
-  const known = memo.get(key) ?? memo.get(survivor)
+  const known = memo.get(key) ?? memo.get(survivor(quick ? "quick" : "all"))
   if (known !== undefined) return { name, file, equivalent, killedBy: known === "" ? null : known as string }
   const since = performance.now()
-  const killedBy = await task.examine(examiner, quick) ?? null
-  memo.set(killedBy === null ? survivor : key, killedBy ?? "")
+  const due = passed.filter((test) => quick ? isQuick(test) : !(wasQuick && isQuick(test)))
+  const killedBy = await task.examine(examiner, due) ?? null
+  memo.set(killedBy === null ? survivor(quick ? "quick" : "all") : key, killedBy ?? "")
   const result = killedBy ?? (equivalent === undefined ? "SURVIVED" : "survived, as explained")
   console.log(`${place}: ${name}\n  ${((performance.now() - since) / 1000).toFixed(1)} s: ${result}`)
   return { name, file, equivalent, killedBy }
@@ -128,7 +130,7 @@ const isChosen = ({ file, name }: Task): boolean =>
 const [chosenMutants, chosenFaults] = [options.listed ? [] : mutants.filter(isChosen), listed.filter(isChosen)]
 if (chosenMutants.length + chosenFaults.length === 0) throw new Error("no fault has such a name or file")
 console.log(`${chosenMutants.length} mutants, ${chosenFaults.length} listed faults`)
-bench.passed = await passed()
+const passed = await recorded()
 const outcomes = await examineAll([...chosenMutants, ...chosenFaults])
 if (!options.quick && outcomes.length === mutants.length + listed.length) {
   const results = report(outcomes.slice(0, mutants.length), outcomes.slice(mutants.length))

@@ -62,7 +62,9 @@ Object.assign(globalThis, {
     return number === active
   }
 })
-const reached = (): ReadonlyArray<number> => [...hits.keys()].filter((number) => hits[number] === 1)
+/** The mutants that were reached: with one that is switched on, only whether it was. */
+const reached = (): ReadonlyArray<number> =>
+  (active === 0 ? [...hits.keys()] : [active]).filter((number) => hits[number] === 1)
 
 const stub = new URL("collect.ts", import.meta.url).href
 const { collect, copy, tests } = await import("./collect.ts")
