@@ -254,7 +254,7 @@ const pool = faultsOf("internal/pool.ts", ["bounds", "drain"], [
   {
     name: "one whose time is over is not told why",
     file: "internal/gate.ts",
-    find: "wait.refusal = this.reject(",
+    find: "wait.rejection = this.reject(",
     replace: "this.reject(",
     tests: ["bounds"]
   },

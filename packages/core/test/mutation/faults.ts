@@ -79,8 +79,8 @@ const slots = faultsOf("internal/slots.ts", ["reentrancy", "slots", "close"], [
   },
   {
     name: "only the first is refused at the close",
-    find: "      job.onRefuse()\n    }",
-    replace: "      job.onRefuse()\n      return\n    }",
+    find: "      job.onWaitEnd()\n    }\n",
+    replace: "      job.onWaitEnd()\n      return\n    }\n",
     tests: ["close"]
   },
   {
@@ -105,7 +105,7 @@ const slots = faultsOf("internal/slots.ts", ["reentrancy", "slots", "close"], [
 const pool = faultsOf("internal/pool.ts", ["waitall", "close", "reentrancy"], [
   {
     name: "waitall does not die inside",
-    find: "if (!this.gate.closed && this.jobAround(fiber) !== undefined) {",
+    find: "if (!this.gate.isClosed && this.jobAround(fiber) !== undefined) {",
     replace: "if (this.name === \"\") {"
   },
   {
@@ -121,15 +121,9 @@ const pool = faultsOf("internal/pool.ts", ["waitall", "close", "reentrancy"], [
   },
   {
     name: "a closed party is forgotten with its first job",
-    find: "push(() => this.forget(group))",
-    replace: "push(() => this.groups.delete(group))",
+    find: "whenEnded(() => this.forget(group))",
+    replace: "whenEnded(() => this.groups.delete(group))",
     tests: ["pile"]
-  },
-  {
-    name: "a closed party whose job goes on is never forgotten",
-    find: "    else (first.onEnd ??= []).push(() => this.forget(group))\n",
-    replace: "",
-    tests: ["pile", "imap-reader"]
   },
   {
     name: "the close waits for the closer's own job",
@@ -218,11 +212,6 @@ const spawn = faultsOf("internal/spawn.ts", ["interruption", "slots", "context",
     tests: ["reentrancy"]
   },
   {
-    name: "spawn always waits for the end of the job",
-    find: "if (this.onLoan) this.whenEnded",
-    replace: "if (fiber !== undefined) this.whenEnded"
-  },
-  {
     name: "a failure with an interruption beside it is not reported",
     find: "if (exit._tag === \"Success\" || Cause.hasInterruptsOnly(exit.cause)) return",
     replace: "if (exit._tag === \"Success\" || Cause.hasInterrupts(exit.cause)) return",
@@ -265,11 +254,6 @@ const map = faultsOf(
   ["imap", "imap-failure", "imap-unordered", "imap-nested", "imap-interruption"],
   [
     {
-      name: "a map ends before the items in hand",
-      find: "(this.inFlight === 0 ? this.ended : undefined)",
-      replace: "this.ended"
-    },
-    {
       name: "a map that is closed leaves its jobs",
       find: "this.pool.interruptAll(this.jobs.toArray())",
       replace: "Effect.void",
@@ -277,8 +261,8 @@ const map = faultsOf(
     },
     {
       name: "a map that is closed ends as its source did",
-      find: "    this.over ??= Exit.interrupt()\n",
-      replace: "    this.over ??= this.ended ?? Exit.interrupt()\n",
+      find: "    this.mapExit ??= Exit.interrupt()\n    this.results",
+      replace: "    this.mapExit ??= this.sourceExit ?? Exit.interrupt()\n    this.results",
       tests: ["imap-scope"]
     },
     {
@@ -289,14 +273,14 @@ const map = faultsOf(
     },
     {
       name: "an iterator that throws breaks the map",
-      find: "      this.ended = Exit.die(defect)\n",
+      find: "      this.sourceExit = Exit.die(defect)\n",
       replace: "      throw defect\n",
       tests: ["imap-failure"]
     },
     {
       name: "a failing source is taken for an empty one",
-      find: "if (exit._tag === \"Failure\") this.ended = exit",
-      replace: "if (exit._tag === \"Failure\") this.ended = Exit.void",
+      find: "if (exit._tag === \"Failure\") this.sourceExit = exit",
+      replace: "if (exit._tag === \"Failure\") this.sourceExit = Exit.void",
       tests: ["imap-failure"]
     },
     {
@@ -313,14 +297,16 @@ const map = faultsOf(
     },
     {
       name: "results after a failure are taken",
+      file: "internal/results.ts",
       find: "      else break\n",
       replace: "",
       tests: ["imap-failure"]
     },
     {
       name: "one result is emitted at a time",
-      find: "    for (let job = this.first; job?.exit !== undefined; job = this.first) {",
-      replace: "    for (let job = this.first; job?.exit !== undefined && chunk.length === 0; job = this.first) {"
+      file: "internal/results.ts",
+      find: "result?.exit !== undefined; result = this.first",
+      replace: "result?.exit !== undefined && chunk.length === 0; result = this.first"
     },
     {
       name: "a stopped map keeps the slot that was granted to its item",
