@@ -3,7 +3,7 @@
  */
 import { describe, expect, it } from "@effect/vitest"
 import { allowanceOf } from "@greenpool/core/allowance"
-import { Deferred, Effect, Exit, Fiber, Option, Stream } from "effect"
+import { Deferred, Effect, Exit, Fiber, Stream } from "effect"
 import { GreenPile, GreenPool } from "../src/index.ts"
 import { counters, expectWorking } from "./support/counters.ts"
 import { forkNow } from "./support/forkNow.ts"
@@ -56,42 +56,6 @@ describe.each([0, 2, 10])("A pool of size 3 that may use %i slots", (allowed) =>
       expect((yield* Fiber.join(map)).length).toBe(9)
     }))
 })
-
-it.effect("a lower allowance touches nothing that runs, and nobody starts until fewer run", () =>
-  Effect.gen(function*() {
-    const pool = yield* makePool(3)
-    const allowance = allowanceOf(pool)
-    const gates = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
-    for (const gate of gates) yield* pool.spawn(Deferred.await(gate))
-    const late = yield* forkNow(pool.run(Effect.void))
-    yield* Fiber.join(late)
-    allowance.allow(1)
-    const waiting = yield* forkNow(pool.run(Effect.void))
-    expect(yield* pool.runIfAvailable(Effect.void)).toEqual(Option.none())
-    yield* Deferred.succeed(gates[0]!, undefined)
-    yield* atRest
-    expect([allowance.running(), allowance.waiting()]).toEqual([1, 1])
-    yield* Deferred.succeed(gates[1]!, undefined)
-    yield* Fiber.join(waiting)
-    allowance.allow(Infinity)
-    yield* expectWorking(pool)
-  }))
-
-it.effect("raised and lowered in one step, it starts one more job, whose slot nobody gets after it", () =>
-  Effect.gen(function*() {
-    const pool = yield* makePool(3)
-    const allowance = allowanceOf(pool)
-    allowance.allow(0)
-    const gate = yield* Deferred.make<void>()
-    for (let i = 0; i < 2; i++) yield* forkNow(pool.run(Deferred.await(gate)))
-    allowance.allow(1)
-    allowance.allow(0)
-    yield* atRest
-    expect([allowance.running(), allowance.waiting()]).toEqual([1, 1])
-    yield* Deferred.succeed(gate, undefined)
-    yield* atRest
-    expect([allowance.running(), allowance.waiting()]).toEqual([0, 1])
-  }))
 
 it.effect("the listener is called in the step in which a caller joins or leaves the queue or a job ends", () =>
   Effect.gen(function*() {

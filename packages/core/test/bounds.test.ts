@@ -117,38 +117,25 @@ describe("maxWaiting", () => {
       expect(yield* Effect.flip(pool.run(Effect.void))).toEqual(queueFull(0, 1))
     }))
 
-  it.effect("rejects nobody who is in the queue when the pool shrinks", () =>
+  it.effect("and maxWait never reject maps and nested callers, which count; the maxWait of a call does", () =>
     Effect.gen(function*() {
-      const pool = yield* makeBounded({ size: 2, maxWaiting: (size) => size })
-      const stage = new Stage()
-      for (const name of ["a", "b", "c", "d"]) yield* forkNow(pool.run(stage.job(name)))
-      yield* pool.resize(0)
-      expect(yield* counters(pool)).toEqual({ free: -2, running: 2, waiting: 2, borrowed: 0 })
-      yield* stage.finishAll
-      yield* pool.resize(2)
-      yield* pool.waitall
-      expect(stage.started).toEqual(["a", "b", "c", "d"])
-      expect(yield* rejected(pool)).toBe(0)
-    }))
-
-  it.effect("counts maps and nested callers, but never rejects them", () =>
-    Effect.gen(function*() {
-      const pool = yield* makeBounded({ size: 1, maxWaiting: 1 })
+      const pool = yield* makeBounded({ size: 1, maxWaiting: 1, maxWait: 10 })
       const stage = new Stage()
       const outer = yield* forkNow(pool.run(Effect.gen(function*() {
         yield* forkNow(pool.run(stage.job("borrower")))
-        return yield* Effect.all([pool.run(stage.job("nested 1")), pool.run(stage.job("nested 2"))], {
-          concurrency: 2
-        })
+        const own = yield* forkNow(Effect.exit(pool.run(stage.job("own"), { maxWait: 5 })))
+        const nested = yield* forkNow(pool.run(stage.job("nested")))
+        return [yield* Fiber.join(own), yield* Fiber.join(nested)]
       })))
       const map = yield* forkNow(Stream.runCollect(pool.imap((name) => stage.job(name), ["item"])))
       yield* atRest
       expect(yield* counters(pool)).toEqual({ free: 0, running: 1, waiting: 3, borrowed: 1 })
       expect(yield* Effect.flip(pool.run(Effect.void))).toEqual(queueFull(1, 3))
-      for (const name of ["borrower", "nested 1", "nested 2", "item"]) yield* stage.finish(name)
-      expect(yield* Fiber.join(outer)).toEqual(["nested 1", "nested 2"])
+      yield* TestClock.adjust("1 hour")
+      for (const name of ["borrower", "nested", "item"]) yield* stage.finish(name)
+      expect(yield* Fiber.join(outer)).toEqual([Exit.fail(timedOut(1, 2)), "nested"])
       expect(yield* Fiber.join(map)).toEqual(["item"])
-      expect(yield* rejected(pool)).toBe(1)
+      expect(yield* rejected(pool)).toBe(2)
     }))
 
   it.effect("rejects the spawn of a pile, which keeps nothing of it", () =>
@@ -214,19 +201,6 @@ describe("maxWait", () => {
       yield* expectEmpty(pool)
     }))
 
-  it.effect("lets who was granted a slot in time keep it", () =>
-    Effect.gen(function*() {
-      const pool = yield* makeBounded({ size: 1, maxWait: 1000 })
-      const stage = new Stage()
-      yield* forkNow(pool.run(stage.job("a")))
-      const b = yield* forkNow(pool.run(stage.job("b")))
-      yield* TestClock.adjust(999)
-      yield* stage.finish("a")
-      yield* TestClock.adjust(10_000)
-      yield* stage.finish("b")
-      expect(yield* Fiber.join(b)).toBe("b")
-    }))
-
   it.effect("of a call is instead of the pool's, shorter or longer, in whichever order they came", () =>
     Effect.gen(function*() {
       const pool = yield* makeBounded({ size: 1, maxWait: 1000 })
@@ -256,23 +230,6 @@ describe("maxWait", () => {
         expect(yield* Effect.flip(pool.spawn(Effect.void, { maxWait }))).toEqual(timedOut(1, 0))
       })
   )
-
-  it.effect("of the pool does not bound maps and nested jobs, but that of a call does", () =>
-    Effect.gen(function*() {
-      const pool = yield* makeBounded({ size: 1, maxWait: 10 })
-      const stage = new Stage()
-      const outer = yield* forkNow(pool.run(Effect.gen(function*() {
-        yield* forkNow(pool.run(stage.job("borrower")))
-        const own = yield* forkNow(Effect.exit(pool.run(stage.job("own"), { maxWait: 5 })))
-        const nested = yield* forkNow(pool.run(stage.job("nested")))
-        return [yield* Fiber.join(own), yield* Fiber.join(nested)]
-      })))
-      const map = yield* forkNow(Stream.runCollect(pool.imap((name) => stage.job(name), ["item"])))
-      yield* TestClock.adjust("1 hour")
-      for (const name of ["borrower", "nested", "item"]) yield* stage.finish(name)
-      expect(yield* Fiber.join(outer)).toEqual([Exit.fail(timedOut(1, 2)), "nested"])
-      expect(yield* Fiber.join(map)).toEqual(["item"])
-    }))
 
   it.effect("is time that passes, however the clock on the wall is set", () =>
     Effect.gen(function*() {

@@ -24,14 +24,6 @@ const operations = fc.array(
 const pick = <A>(from: ReadonlyArray<A>, which: number): A | undefined => from[which % from.length]
 
 describe("a heap", () => {
-  it("is empty at first, and leaves alone who is outside", () => {
-    const heap = new Heap<Member>((a, b) => a.value < b.value)
-    expect(heap.first).toBeUndefined()
-    const outside = new Member(1)
-    heap.remove(outside)
-    expect([heap.first, outside.index]).toEqual([undefined, -1])
-  })
-
   it("has first whom a sorted array has first, whoever joins, leaves and moves", () => {
     fc.assert(
       fc.property(operations, (operations) => {

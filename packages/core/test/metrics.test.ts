@@ -86,16 +86,6 @@ describe("metrics", () => {
         expect(boundaries).toEqual(boundaries.toSorted((a, b) => a - b))
       }
     }))
-
-  it.effect("have the name of the pool by default, or of its key", () =>
-    Effect.gen(function*() {
-      class ApiPool extends GreenPool.Service<ApiPool>()("app/ApiPool", { metrics: true }) {}
-      const registry = makeRegistry()
-      yield* registry.provide(GreenPool.make({ metrics: true }))
-      yield* registry.provide(Effect.provide(ApiPool.run(Effect.void), ApiPool.layer))
-      expect(yield* registry.figure("greenpool_jobs_total{outcome=success,pool=default}")).toBe(0)
-      expect(yield* registry.figure("greenpool_jobs_total{outcome=success,pool=app/ApiPool}")).toBe(1)
-    }))
 })
 
 describe("gauges", () => {

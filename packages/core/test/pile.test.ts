@@ -2,7 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Latch, Option, Scope, Stream } from "effect"
 import { toInternal } from "../src/GreenPool.ts"
 import { GreenPile, GreenPool, InvalidPoolSize } from "../src/index.ts"
-import { expectEmpty } from "./support/counters.ts"
+import { counters, expectEmpty } from "./support/counters.ts"
 import { MapJobs } from "./support/map-jobs.ts"
 import { lengthsAround, openSizes, upTo } from "./support/sizes.ts"
 import { until } from "./support/turns.ts"
@@ -103,19 +103,6 @@ describe.each(openSizes)("a pile on a pool of size %i", (size) => {
     }
   )
 
-  it("is fed while it is read: results waits for what is outstanding, and ends when nothing is", () => {
-    const { jobs, pile, world } = setUp(size)
-    world.fork(spawnAll(pile, jobs, upTo(3 * size)))
-    const reader = world.fork(Stream.runCollect(pile.results))
-    for (const item of upTo(3 * size)) {
-      world.run()
-      expect(reader.pollUnsafe()).toBeUndefined()
-      jobs.finish(item)
-    }
-    world.run()
-    expect(reader.pollUnsafe()).toEqual(Exit.succeed(upTo(3 * size)))
-  })
-
   it("serves readers in the order in which they came, each with one result, as soon as it is there", () => {
     const { jobs, pile, world } = setUp(size)
     world.fork(spawnAll(pile, jobs, [0, 1, 2]))
@@ -161,120 +148,47 @@ describe.each(openSizes)("a pile on a pool of size %i", (size) => {
     world.run()
     expect(reader.pollUnsafe()).toEqual(Exit.succeed(Option.none()))
   })
-
-  it("is fed and read from any number of fibers, each result going to one reader", () => {
-    const { pile, pool, world } = setUp(size)
-    const feeders = upTo(4).map((feeder) =>
-      world.fork(Effect.forEach(upTo(5), (item) => pile.spawn(Effect.as(Effect.yieldNow, feeder * 5 + item))))
-    )
-    const readers = upTo(3).map(() => world.fork(Stream.runCollect(pile.results)))
-    world.run()
-    for (const feeder of feeders) expect(feeder.pollUnsafe()?._tag).toBe("Success")
-    const shares = readers.map((reader) => Effect.runSync(reader.pollUnsafe() ?? Exit.die("the reader does not end")))
-    for (const share of shares) expect(share).not.toEqual([])
-    expect(shares.flat().toSorted((a, b) => a - b)).toEqual(upTo(20))
-    world.get(expectEmpty(pool))
-  })
-
-  it("keeps the results of all jobs until they are read, in order", () => {
-    const { pile, pool, world } = setUp(size)
-    world.get(Effect.forEach(upTo(2000), (item) => pile.spawn(Effect.succeed(item))))
-    world.get(expectEmpty(pool))
-    expect(world.get(Stream.runCollect(pile.results))).toEqual(upTo(2000))
-  })
-
-  it("counts its jobs as the pool's, and waitall waits for them but not for unread results", () => {
-    const { jobs, pile, pool, world } = setUp(size)
-    world.get(pile.spawn(jobs.job(0)))
-    const idle = world.fork(pool.waitall)
-    world.run()
-    expect(idle.pollUnsafe()).toBeUndefined()
-    expect(world.get(pool.running)).toBe(1)
-    jobs.finish(0)
-    world.run()
-    expect(idle.pollUnsafe()).toEqual(Exit.void)
-    expect(world.get(pool.stats)).toMatchObject({ started: 1, succeeded: 1 })
-  })
 })
 
 describe("closing the scope of a pile", () => {
-  it("interrupts what it started and waits for its finalizers", () => {
-    const { pile, pool, scope, world } = setUp(3)
+  it("interrupts its jobs and its callers in the queue, nothing else, and waits for finalizers", () => {
+    const { jobs, makePile, pile, pool, scope, world } = setUp(4)
     const finalizing = Latch.makeUnsafe()
-    const ended: Array<number> = []
-    world.get(
-      Effect.forEach([0, 1], (item) =>
-        pile.spawn(Effect.onInterrupt(Effect.never, () =>
-          Effect.andThen(
-            finalizing.await,
-            Effect.sync(() => ended.push(item))
-          ))))
-    )
+    const other = makePile(Scope.makeUnsafe())
+    world.get(pile.spawn(Effect.ensuring(jobs.job(0), finalizing.await)))
+    world.get(other.spawn(jobs.job(1)))
+    const others: Array<Fiber.Fiber<unknown, unknown>> = [
+      world.fork(pool.run(jobs.job(2))),
+      world.fork(Stream.runCollect(pool.imap(jobs.job, [3]))),
+      world.fork(pool.run(jobs.job(4)))
+    ]
+    const feeder = world.fork(pile.spawn(jobs.job(5)))
+    others.push(world.fork(pool.run(jobs.job(6))))
+    world.run()
     const closing = world.fork(Scope.close(scope, Exit.void))
     world.run()
-    expect(closing.pollUnsafe()).toBeUndefined()
-    expect(world.get(pool.running)).toBe(2)
+    expect([closing.pollUnsafe(), isInterrupted(feeder), jobs.interrupted]).toEqual([undefined, true, [0]])
+    expect(world.get(counters(pool))).toEqual({ free: 0, running: 4, waiting: 2, borrowed: 0 })
     finalizing.openUnsafe()
     world.run()
     expect(closing.pollUnsafe()?._tag).toBe("Success")
-    expect(ended).toEqual([0, 1])
-    world.get(expectEmpty(pool))
-  })
-
-  it("interrupts who waits in its spawn, and nobody else in the queue", () => {
-    const { jobs, pile, pool, scope, world } = setUp(1)
-    world.get(pool.spawn(jobs.job(0)))
-    const before = world.fork(pool.run(jobs.job(1)))
-    const feeder = world.fork(pile.spawn(jobs.job(2)))
-    const after = world.fork(pool.run(jobs.job(3)))
-    world.run()
-    expect(world.get(pool.waiting)).toBe(3)
-    world.get(Scope.close(scope, Exit.void))
-    expect(isInterrupted(feeder)).toBe(true)
-    expect(world.get(pool.waiting)).toBe(2)
-    jobs.finish(0, 1, 3)
-    world.run()
-    expect(before.pollUnsafe()).toEqual(Exit.succeed(1))
-    expect(after.pollUnsafe()).toEqual(Exit.succeed(3))
-    expect(jobs.started).toEqual([0, 1, 3])
-  })
-
-  it("touches only its own jobs: other piles, maps and jobs of the pool go on", () => {
-    const { jobs, makePile, pile, pool, scope, world } = setUp(4)
-    const other = makePile(Scope.makeUnsafe())
-    world.get(pile.spawn(jobs.job(0)))
-    world.get(other.spawn(jobs.job(1)))
-    const run = world.fork(pool.run(jobs.job(2)))
-    const mapped = world.fork(Stream.runCollect(pool.imap(jobs.job, [3])))
-    world.run()
-    world.get(Scope.close(scope, Exit.void))
-    expect(jobs.interrupted).toEqual([0])
-    expect(jobs.running).toEqual([1, 2, 3])
-    jobs.finish(1, 2, 3)
+    jobs.finish(1, 2, 3, 4, 6)
     expect(world.get(other.next)).toEqual(Option.some(1))
-    expect(run.pollUnsafe()).toEqual(Exit.succeed(2))
-    expect(mapped.pollUnsafe()).toEqual(Exit.succeed([3]))
-    world.get(expectEmpty(pool))
-  })
-
-  it("refuses further spawns with interruption, also in an uninterruptible region", () => {
-    const { jobs, pile, pool, scope, world } = setUp(1)
-    world.get(Scope.close(scope, Exit.void))
-    const plain = world.fork(pile.spawn(jobs.job(0)))
-    const guarded = world.fork(Effect.uninterruptible(pile.spawn(jobs.job(1))))
     world.run()
-    expect([isInterrupted(plain), isInterrupted(guarded)]).toEqual([true, true])
-    expect(jobs.started).toEqual([])
+    expect(others.map((fiber) => fiber.pollUnsafe())).toEqual([2, [3], 4, 6].map((value) => Exit.succeed(value)))
+    expect(jobs.started).toEqual([0, 1, 2, 3, 4, 6])
     world.get(expectEmpty(pool))
   })
 
-  it("refuses what its jobs spawn into it from their finalizers", () => {
+  it("refuses further spawns with interruption, in an uninterruptible region or a finalizer too", () => {
     const { jobs, pile, pool, scope, world } = setUp(2)
     world.get(pile.spawn(Effect.onInterrupt(Effect.never, () => pile.spawn(jobs.job(1)))))
     world.run()
-    const closing = world.fork(Scope.close(scope, Exit.void))
+    world.get(Scope.close(scope, Exit.void))
+    const plain = world.fork(pile.spawn(jobs.job(2)))
+    const guarded = world.fork(Effect.uninterruptible(pile.spawn(jobs.job(3))))
     world.run()
-    expect(closing.pollUnsafe()?._tag).toBe("Success")
+    expect([isInterrupted(plain), isInterrupted(guarded)]).toEqual([true, true])
     expect(jobs.started).toEqual([])
     world.get(expectEmpty(pool))
   })
@@ -394,17 +308,6 @@ describe("closing the pool of a pile", () => {
       expect([isInterrupted(plain), isInterrupted(guarded)]).toEqual([true, true])
     }
     expect(jobs.started).toEqual([0])
-  })
-
-  it("does not need the piles to be closed, before or after", () => {
-    const { jobs, makePile, pile, scope, world } = setUp(2)
-    const early = Scope.makeUnsafe()
-    world.get(makePile(early).spawn(jobs.job(0)))
-    world.get(pile.spawn(jobs.job(1)))
-    world.get(Scope.close(early, Exit.void))
-    world.close()
-    world.get(Scope.close(scope, Exit.void))
-    expect(jobs.interrupted).toEqual([0, 1])
   })
 })
 

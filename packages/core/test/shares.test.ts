@@ -87,26 +87,6 @@ describe("keys", () => {
       expect(stage.started).toEqual(["a1", "a2", "b1", "b2", "a3", "a4"])
     }))
 
-  it.effect("that return are served next whoever else is in the queue", () =>
-    Effect.gen(function*() {
-      const { finish, stage, start } = yield* scene
-      yield* start("a1", "c1", "d1", "a2", "c2", "d2", "a3", "c3", "d3")
-      for (const name of ["a1", "c1", "d1", "a2"]) yield* finish(name, 100)
-      yield* start("b")
-      yield* finish("c2", 100)
-      expect(stage.started).toEqual(["a1", "c1", "d1", "a2", "c2", "b"])
-    }))
-
-  it.effect("take their place beside those who were in the queue before any had one", () =>
-    Effect.gen(function*() {
-      const { finishAll, slots, stage, start } = yield* scene
-      yield* start("1", "2", "3", "k")
-      yield* finishAll
-      expect(stage.started).toEqual(["1", "2", "k", "3"])
-      // the pool is idle: strictly first come, first served again
-      expect(slots.shares).toBeUndefined()
-    }))
-
   it.effect("are charged for time that passes, however the clock on the wall is set", () =>
     Effect.gen(function*() {
       const clock = yield* makeWallClock
@@ -221,27 +201,6 @@ describe("keys", () => {
       for (const name of ["a1", "b1", "c1", "a2", "c2"]) yield* finish(name, 10)
       expect(stage.started).toEqual(["a1", "b1", "c1", "a2", "c2", "a3"])
       yield* finishAll
-    }))
-
-  it.effect("that come for the first time are in the queue since the first of their callers who is left came", () =>
-    Effect.gen(function*() {
-      const { finishAll, stage, start } = yield* scene
-      const [, first] = yield* start("holder", "a1", "b1", "a2", "c1", "a3", "d1")
-      yield* Fiber.interrupt(first!)
-      yield* finishAll
-      expect(stage.started).toEqual(["holder", "b1", "a2", "c1", "d1", "a3"])
-    }))
-
-  it.effect("that come for the first time lose no place when a caller of theirs leaves who was not the first", () =>
-    Effect.gen(function*() {
-      const { finishAll, pool, stage, start } = yield* scene
-      const urgent = (name: string) => forkNow(pool.run(stage.job(name), { key: "a", priority: 9 }))
-      const [, first] = yield* start("holder", "a1", "a2", "b1")
-      yield* Fiber.interrupt(yield* urgent("a3"))
-      yield* urgent("a4")
-      yield* Fiber.interrupt(first!)
-      yield* finishAll
-      expect(stage.started).toEqual(["holder", "a4", "b1", "a2"])
     }))
 })
 

@@ -2,8 +2,8 @@
  * Tracers that act on the pool in the step in which it tells them of a wait.
  */
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, Deferred, Effect, Exit, type Fiber, Scope, Tracer } from "effect"
-import { GreenPool } from "../src/index.ts"
+import { Cause, Deferred, Effect, Exit, type Fiber, Tracer } from "effect"
+import type { GreenPool } from "../src/index.ts"
 import { expectEmpty, expectWorking } from "./support/counters.ts"
 import { Stage } from "./support/stage.ts"
 import { World } from "./support/world.ts"
@@ -91,20 +91,6 @@ describe.each(Object.entries(calls))("a tracer of a wait in %s", (_, call) => {
     holder.interruptUnsafe()
     world.run()
     world.get(expectWorking(pool))
-  })
-
-  it("that closes the pool when the wait begins ends it as the close does", () => {
-    const world = new World()
-    const scope = Scope.makeUnsafe()
-    const pool = world.get(
-      Effect.provideService(Effect.orDie(GreenPool.make({ size: 0, tracing: true })), Scope.Scope, scope)
-    )
-    const { spans, tracer } = acting({ begin: () => world.fork(Scope.close(scope, Exit.void)) })
-    const caller = world.fork(Effect.withTracer(call(pool, Effect.void), tracer))
-    world.run()
-    expect(interrupted(caller)).toBe(true)
-    expect(spans[0]?.status).toMatchObject({ exit: Exit.interrupt() })
-    world.get(expectEmpty(pool))
   })
 
   it("that has another caller get a slot when the wait ends keeps the order of the grants", () => {

@@ -7,8 +7,10 @@ import type { Random, Simulation } from "./simulation.ts"
 export type Outcome = "ok" | "overload" | "failure"
 
 export interface Backend {
-  call(done: (outcome: Outcome) => void): void
+  readonly call: (done: (outcome: Outcome) => void) => void
 }
+
+type Make<B extends Backend = Backend> = (simulation: Simulation, random: Random) => B
 
 /** How long a call is served. */
 export type Service = (random: Random) => number
@@ -46,157 +48,125 @@ export interface WorkersOptions {
   readonly overloads?: number
 }
 
+export interface Workers extends Backend {
+  mean: number
+  network: number
+  readonly setWorkers: (workers: number) => void
+}
+
 /** How long a refusal takes. */
 const refusal = 0.02
 
 /** Workers with one queue. */
-export class Workers implements Backend {
-  workers: number
-  mean: number
-  network: number
-  private readonly simulation: Simulation
-  private readonly random: Random
-  private readonly options: WorkersOptions
-  private busy = 0
-  private queue: Array<() => void> = []
-  private head = 0
-
-  constructor(simulation: Simulation, random: Random, options: WorkersOptions) {
-    this.simulation = simulation
-    this.random = random
-    this.options = options
-    this.workers = options.workers
-    this.mean = options.mean ?? 1
-    this.network = options.network ?? 0
-  }
-
-  call(done: (outcome: Outcome) => void): void {
-    const { failures = 0, overloads = 0, timeout } = this.options
-    const chance = this.random()
-    const outcome = chance < failures ? "failure" : chance < failures + overloads ? "overload" : "ok"
-    let isOver = false
-    const end = (outcome: Outcome) => {
-      if (isOver) return
-      isOver = true
-      done(outcome)
-    }
-    if (timeout !== undefined) this.simulation.after(timeout, () => end("overload"))
-    this.simulation.after(this.network / 2, () => this.arrive(() => end(outcome), () => end("overload")))
-  }
-
-  setWorkers(workers: number): void {
-    this.workers = workers
-    this.serve()
-  }
-
-  private arrive(done: () => void, refuse: () => void): void {
-    const { queue = Infinity } = this.options
-    if (this.busy >= this.workers && this.queue.length - this.head >= queue) {
-      return this.simulation.after(refusal + this.network / 2, refuse)
-    }
-    this.queue.push(done)
-    this.serve()
-  }
-
-  private serve(): void {
-    while (this.busy < this.workers && this.head < this.queue.length) {
-      const done = this.queue[this.head++]!
-      if (this.head > 1000 && this.head * 2 > this.queue.length) {
-        this.queue = this.queue.slice(this.head)
-        this.head = 0
+export const workers = (options: WorkersOptions): Make<Workers> => (simulation, random) => {
+  const { failures = 0, mean = 1, network = 0, overloads = 0, queue = Infinity, service, timeout } = options
+  let { workers } = options
+  let busy = 0
+  let waiting: Array<() => void> = []
+  let head = 0
+  const serve = () => {
+    while (busy < workers && head < waiting.length) {
+      const done = waiting[head++]!
+      if (head > 1000 && head * 2 > waiting.length) {
+        waiting = waiting.slice(head)
+        head = 0
       }
-      this.busy++
-      this.simulation.after(this.mean * this.options.service(this.random), () => {
-        this.busy--
-        this.simulation.after(this.network / 2, done)
-        this.serve()
+      busy++
+      simulation.after(backend.mean * service(random), () => {
+        busy--
+        simulation.after(backend.network / 2, done)
+        serve()
       })
     }
   }
+  const backend: Workers = {
+    mean,
+    network,
+    setWorkers(count) {
+      workers = count
+      serve()
+    },
+    call(done) {
+      const chance = random()
+      const outcome = chance < failures ? "failure" : chance < failures + overloads ? "overload" : "ok"
+      let isOver = false
+      const end = (outcome: Outcome) => {
+        if (isOver) return
+        isOver = true
+        done(outcome)
+      }
+      if (timeout !== undefined) simulation.after(timeout, () => end("overload"))
+      simulation.after(backend.network / 2, () => {
+        if (busy >= workers && waiting.length - head >= queue) {
+          simulation.after(refusal + backend.network / 2, () => end("overload"))
+        } else {
+          waiting.push(() => end(outcome))
+          serve()
+        }
+      })
+    }
+  }
+  return backend
 }
 
 /** A backend whose parts get in each other's way: n calls at once have X(n) = n / (s (1 + σ(n-1) + κn(n-1))). */
-export class Contention implements Backend {
-  readonly options: { readonly sigma: number; readonly kappa: number }
-  private readonly simulation: Simulation
-  private readonly random: Random
-  private readonly calls: Array<(outcome: Outcome) => void> = []
-  private version = 0
-
-  constructor(simulation: Simulation, random: Random, options: { readonly sigma: number; readonly kappa: number }) {
-    this.simulation = simulation
-    this.random = random
-    this.options = options
-  }
-
-  call(done: (outcome: Outcome) => void): void {
-    this.calls.push(done)
-    this.plan()
-  }
-
-  /** Service is exponential, so that who is served next, and when, is drawn anew at each change. */
-  private plan(): void {
-    const version = ++this.version
-    const n = this.calls.length
+export const contention = (sigma: number, kappa: number): Make => (simulation, random) => {
+  const calls: Array<(outcome: Outcome) => void> = []
+  let version = 0
+  // Service is exponential, so that what is served next, and when, is drawn anew at each change.
+  const plan = () => {
+    const planned = ++version
+    const n = calls.length
     if (n === 0) return
-    const { kappa, sigma } = this.options
     const rate = n / (1 + sigma * (n - 1) + kappa * n * (n - 1))
-    this.simulation.after(-Math.log(1 - this.random()) / rate, () => {
-      if (version !== this.version) return
-      const [done] = this.calls.splice(Math.floor(this.random() * n), 1)
-      this.plan()
+    simulation.after(-Math.log(1 - random()) / rate, () => {
+      if (planned !== version) return
+      const [done] = calls.splice(Math.floor(random() * n), 1)
+      plan()
       done!("ok")
     })
   }
+  return {
+    call(done) {
+      calls.push(done)
+      plan()
+    }
+  }
+}
+
+export interface Capped extends Backend {
+  cap: number
 }
 
 /** As many calls at once as it takes to serve them, but no more than a cap: others are refused. */
-export class Capped implements Backend {
-  cap: number
-  private readonly simulation: Simulation
-  private readonly random: Random
-  private readonly service: Service
-  private calls = 0
-
-  constructor(simulation: Simulation, random: Random, options: { readonly cap: number; readonly service: Service }) {
-    this.simulation = simulation
-    this.random = random
-    this.cap = options.cap
-    this.service = options.service
+export const capped = (cap: number, service: Service): Make<Capped> => (simulation, random) => {
+  let calls = 0
+  const backend: Capped = {
+    cap,
+    call(done) {
+      if (calls >= backend.cap) return simulation.after(refusal, () => done("overload"))
+      calls++
+      simulation.after(service(random), () => {
+        calls--
+        done("ok")
+      })
+    }
   }
-
-  call(done: (outcome: Outcome) => void): void {
-    if (this.calls >= this.cap) return this.simulation.after(refusal, () => done("overload"))
-    this.calls++
-    this.simulation.after(this.service(this.random), () => {
-      this.calls--
-      done("ok")
-    })
-  }
+  return backend
 }
 
 /** So many calls a second, in a bucket of that many; others are refused. */
-export class Limited implements Backend {
-  private readonly simulation: Simulation
-  private readonly random: Random
-  private readonly service: Service
-  private readonly rate: number
-  private tokens: number
-  private filled = 0
-
-  constructor(simulation: Simulation, random: Random, options: { readonly rate: number; readonly service: Service }) {
-    this.simulation = simulation
-    this.random = random
-    this.service = options.service
-    this.rate = this.tokens = options.rate
-  }
-
-  call(done: (outcome: Outcome) => void): void {
-    const { now } = this.simulation
-    this.tokens = Math.min(this.rate, this.tokens + (now - this.filled) * this.rate)
-    this.filled = now
-    if (this.tokens < 1) return this.simulation.after(refusal, () => done("overload"))
-    this.tokens--
-    this.simulation.after(this.service(this.random), () => done("ok"))
+export const limited = (rate: number, service: Service): Make => (simulation, random) => {
+  let tokens = rate
+  let filled = 0
+  return {
+    call(done) {
+      const { now } = simulation
+      tokens = Math.min(rate, tokens + (now - filled) * rate)
+      filled = now
+      if (tokens < 1) return simulation.after(refusal, () => done("overload"))
+      tokens--
+      simulation.after(service(random), () => done("ok"))
+    }
   }
 }

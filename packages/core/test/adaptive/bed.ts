@@ -27,12 +27,10 @@ export interface Scenario<B extends Backend = Backend> {
 }
 
 /** Something else that sets the size of a pool: told of each job that ends, it says what the size is to be. */
-export interface Sizer {
-  sample(now: number, latency: number, inFlight: number, outcome: Outcome): number
-}
+export type Sizer = (now: number, latency: number, inFlight: number, outcome: Outcome) => number
 
-/** How the size comes about: fixed, found by the pool, or set by a sizer that starts from a size. */
-export type Sizing = { readonly fixed: number } | "adaptive" | { readonly start: number; readonly make: () => Sizer }
+/** How the size comes about: fixed, found by the pool, or set by a sizer. The last two begin at `start`. */
+export type Sizing = { readonly fixed: number } | "adaptive" | { readonly make: () => Sizer }
 
 /** What happened in a stretch of time. */
 export interface Figures {
@@ -80,7 +78,7 @@ export const run = <B extends Backend>(
   const pools = Array.from({ length: scenario.pools ?? 1 }, () => {
     const options: Omit<GreenPoolOptions, "maxWaiting" | "maxWait"> = sizing === "adaptive"
       ? { size: start, adaptive: { max, classify, ...scenario.adaptive } }
-      : { size: "fixed" in sizing ? sizing.fixed : sizing.start }
+      : { size: "fixed" in sizing ? sizing.fixed : start }
     const pool = Effect.runSync(
       GreenPool.make(options).pipe(Effect.provideService(Scope.Scope, scope), Effect.provide(simulation.context))
     )
@@ -98,7 +96,7 @@ export const run = <B extends Backend>(
           counts.errors++
         }
         if (sizer !== undefined) {
-          Effect.runSync(Effect.orDie(pool.resize(sizer.sample(simulation.now, latency, inFlight, outcome))))
+          Effect.runSync(Effect.orDie(pool.resize(sizer(simulation.now, latency, inFlight, outcome))))
         }
         inFlight--
         resume(outcome === "ok" ? Effect.void : Effect.fail(outcome))

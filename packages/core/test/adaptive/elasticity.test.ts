@@ -3,6 +3,7 @@
  */
 import { describe, expect, it } from "vitest"
 import { Elasticity, type Leg, type SizeBounds } from "../../src/internal/elasticity.ts"
+import { Latencies } from "../../src/internal/latencies.ts"
 import { randomOf } from "./simulation.ts"
 
 const free: SizeBounds = { min: 1, max: 1000, target: Infinity }
@@ -175,10 +176,15 @@ describe("an overload", () => {
     expect(Math.max(...sizes)).toBe(size - 1)
   })
 
-  it("at the smallest size changes nothing", () => {
-    const elasticity = new Elasticity(1, free)
-    legs(elasticity, 50, workers(1), refused)
-    expect(elasticity.size).toBe(1)
+  it("at the smallest size changes nothing, and nothing beyond the largest is probed", () => {
+    const smallest = new Elasticity(1, free)
+    legs(smallest, 50, workers(1), refused)
+    expect(smallest.size).toBe(1)
+    const largest = new Elasticity(100, { ...free, max: 100 })
+    const linear: Curve = { goodput: (size) => size }
+    const sizes = legs(largest, 200, linear, (size) => size >= 100 ? { overloads: size / 2 } : {})
+    expect(Math.max(...sizes)).toBe(100)
+    expect(largest.ceiling).toBeDefined()
   })
 
   /** Overloads above 32; gives the legs that had some. */
@@ -337,10 +343,16 @@ describe("a leg", () => {
     expect(elasticity.cuts).toBe(2)
   })
 
-  it("goes on where it was when the backend refuses before that", () => {
-    const elasticity = new Elasticity(100, free)
+  it("is over when the backend refuses, once for all refusals of jobs that were started before the first", () => {
+    const elasticity = new Elasticity(8, free)
     elasticity.refused(0)
-    expect(elasticity).toMatchObject({ cuts: 1, ceiling: 100 })
+    expect(elasticity).toMatchObject({ cuts: 1, ceiling: 8 })
+    elasticity.begin(0)
+    for (let now = 1; now <= 200; now++) elasticity.end(now, "ok", 8, true)
+    const { cuts } = elasticity
+    elasticity.refused(300)
+    elasticity.refused(300)
+    expect(elasticity.cuts).toBe(cuts + 1)
   })
 
   it("does not count what a slot was free at for more than 15 % of the ends", () => {
@@ -365,4 +377,9 @@ it("a first leg that is all overloads is heard, too", () => {
   const elasticity = new Elasticity(8, free)
   for (let i = 0; i < 100; i++) elasticity.end(i / 100, "overload", elasticity.size, true)
   expect(elasticity.size).toBe(1)
+})
+
+it("there is no strain before there are latencies", () => {
+  const latencies = new Latencies()
+  expect([latencies.median, latencies.strain(Infinity), latencies.strain(2)]).toEqual([0, 1, 0])
 })

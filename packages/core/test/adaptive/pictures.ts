@@ -2,10 +2,10 @@
  * Draws the pictures of docs/how-many.md from runs of the test bed: `node packages/core/test/adaptive/pictures.ts`.
  */
 import { writeFileSync } from "node:fs"
-import { Capped, services, Workers } from "./backends.ts"
+import { type Backend, capped, services, workers } from "./backends.ts"
 import { run, type Scenario, type Step } from "./bed.ts"
+import { sweepOf } from "./outcome.ts"
 import { sources } from "./sources.ts"
-import sweeps from "./sweeps.json" with { type: "json" }
 
 type Point = readonly [x: number, y: number]
 
@@ -60,9 +60,7 @@ const scale = (from: number, to: number, begin: number, end: number) => (value: 
   begin + (value - from) / (to - from) * (end - begin)
 
 const drawCurve = (): void => {
-  const rows = (sweeps as unknown as Record<string, ReadonlyArray<readonly [number, number, number, number]>>)[
-    "contention: contention"
-  ]!.filter(([size]) => size <= 256)
+  const rows = sweepOf("contention: contention").filter(({ size }) => size <= 256)
   const x = scale(0, Math.log(256), 60, 520)
   const y = scale(Math.log(0.9), Math.log(20), 270, 30)
   const at = (size: number, goodput: number): Point => [x(Math.log(size)), y(Math.log(goodput))]
@@ -79,7 +77,7 @@ const drawCurve = (): void => {
     ]),
     line("axis", [60, 270], [520, 270]),
     ...[1, 4, 16, 64, 256].map((size) => text("note", [at(size, 1)[0], 288], "middle", size)),
-    path("line", rows.map(([size, goodput]) => at(size, goodput))),
+    path("line", rows.map(({ goodput, size }) => at(size, goodput))),
     line("mark", slope(0.4), slope(2.5)),
     `<circle class="knee" cx="${round(at(knee, 1)[0])}" cy="${round(at(1, goodput(knee))[1])}" r="4"/>`,
     text("", [slope(2.5)[0] + 6, slope(2.5)[1] + 1], "start", "slope 0.2"),
@@ -90,14 +88,20 @@ const drawCurve = (): void => {
   ])
 }
 
-/** Size above, goodput below, over the seconds of a run. */
-const drawRun = (
+/** Size above, goodput below, over the seconds of a run whose backend changes every 200 seconds. */
+const drawRun = <B extends Backend>(
   name: string,
   title: string,
-  scenario: Scenario<any>,
-  most: number,
-  marks: ReadonlyArray<string>
+  backend: Scenario<B>["backend"],
+  changes: ReadonlyArray<readonly [mark: string, change: (backend: B) => void]>
 ): void => {
+  const most = 80
+  const scenario: Scenario<B> = {
+    name,
+    source: sources.run(300),
+    backend,
+    phases: changes.map(([name, change]) => ({ name, seconds: 200, change }))
+  }
   const phases = run(scenario, 3, "adaptive", 1)
   const steps: Array<Step> = phases.flat()
   const seconds = steps.at(-1)!.at
@@ -119,7 +123,7 @@ const drawRun = (
       text("note", [52, goodput(value) + 4], "end", value)
     ]),
     ...borders.map((at) => line("mark", [x(at), 36], [x(at), 310])),
-    ...[0, ...borders].map((at, i) => text("", [x(at) + 6, 32], "start", marks[i]!)),
+    ...[0, ...borders].map((at, i) => text("", [x(at) + 6, 32], "start", changes[i]![0])),
     path("line", steps.map(({ at, size: value }) => [x(at), size(Math.min(value, most))])),
     path("second", steps.map(({ at }, i) => [x(at), goodput(smooth(i))])),
     text("note", [20, 18], "start", "size"),
@@ -132,32 +136,15 @@ drawCurve()
 drawRun(
   "adaptive-run",
   "An adaptive pool finds 32 workers, loses three quarters of them, and gets them back",
-  {
-    name: "run",
-    source: sources.run(300),
-    backend: (simulation, random) => new Workers(simulation, random, { workers: 32, service: services.exponential }),
-    phases: [32, 8, 32].map((workers) => ({
-      name: String(workers),
-      seconds: 200,
-      change: (backend: Workers) => backend.setWorkers(workers)
-    }))
-  },
-  80,
-  ["32 workers", "8 workers", "32 workers"]
+  workers({ workers: 32, service: services.exponential }),
+  [32, 8, 32].map((count) => [`${count} workers`, (backend) => backend.setWorkers(count)])
 )
 drawRun(
   "adaptive-cap",
   "An adaptive pool finds a cap of 32 concurrent calls, stays below it, and tries again now and then",
-  {
-    name: "cap",
-    source: sources.run(300),
-    backend: (simulation, random) => new Capped(simulation, random, { cap: 32, service: services.exponential }),
-    phases: [32, 20].map((cap) => ({
-      name: String(cap),
-      seconds: 200,
-      change: (backend: Capped) => (backend.cap = cap)
-    }))
-  },
-  80,
-  ["429 above 32 concurrent calls", "429 above 20"]
+  capped(32, services.exponential),
+  [
+    ["429 above 32 concurrent calls", (backend) => (backend.cap = 32)],
+    ["429 above 20", (backend) => (backend.cap = 20)]
+  ]
 )

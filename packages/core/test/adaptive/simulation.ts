@@ -3,22 +3,20 @@
  * due before time goes on. A simulated hour takes seconds, and a run depends on nothing but its seed.
  */
 import { Clock, Context, Duration, Effect, type Fiber, Scheduler } from "effect"
+import { Heap, type HeapNode } from "../../src/internal/heap.ts"
 
-interface Event {
+interface Event extends HeapNode {
   readonly at: number
   readonly number: number
   readonly run: () => void
 }
-
-const isBefore = (a: Event, b: Event): boolean => a.at < b.at || (a.at === b.at && a.number < b.number)
 
 export class Simulation implements Clock.Clock, Scheduler.Scheduler {
   /** Seconds. */
   now = 0
   readonly executionMode = "async" as const
   readonly context: Context.Context<never>
-  /** A binary heap. */
-  private readonly events: Array<Event> = []
+  private readonly events = new Heap<Event>((a, b) => a.at < b.at || (a.at === b.at && a.number < b.number))
   private scheduled = 0
   private tasks: Array<() => void> = []
 
@@ -60,23 +58,14 @@ export class Simulation implements Clock.Clock, Scheduler.Scheduler {
 
   /** Has `run` called after so many seconds. */
   after(seconds: number, run: () => void): void {
-    const { events } = this
-    const event = { at: this.now + seconds, number: this.scheduled++, run }
-    let i = events.push(event) - 1
-    while (i > 0) {
-      const parent = (i - 1) >> 1
-      if (isBefore(events[parent]!, event)) break
-      events[i] = events[parent]!
-      i = parent
-    }
-    events[i] = event
+    this.events.push({ at: this.now + seconds, number: this.scheduled++, run, index: -1 })
   }
 
   /** Goes on until that time. */
   runUntil(time: number): void {
     this.runTasks()
-    for (let event = this.events[0]; event !== undefined && event.at <= time; event = this.events[0]) {
-      this.removeFirst()
+    for (let event = this.events.first; event !== undefined && event.at <= time; event = this.events.first) {
+      this.events.remove(event)
       this.now = event.at
       event.run()
       this.runTasks()
@@ -91,30 +80,14 @@ export class Simulation implements Clock.Clock, Scheduler.Scheduler {
       for (const task of tasks) task()
     }
   }
-
-  private removeFirst(): void {
-    const { events } = this
-    const last = events.pop()!
-    if (events.length === 0) return
-    let i = 0
-    for (;;) {
-      let child = 2 * i + 1
-      if (child >= events.length) break
-      if (child + 1 < events.length && isBefore(events[child + 1]!, events[child]!)) child++
-      if (isBefore(last, events[child]!)) break
-      events[i] = events[child]!
-      i = child
-    }
-    events[i] = last
-  }
 }
 
+export type Random = () => number
+
 /** Numbers from 0 to 1, the same ones for the same seed. */
-export const randomOf = (seed: number) => (): number => {
+export const randomOf = (seed: number): Random => () => {
   seed = (seed + 0x6d2b79f5) | 0
   let t = Math.imul(seed ^ (seed >>> 15), 1 | seed)
   t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
   return ((t ^ (t >>> 14)) >>> 0) / 4294967296
 }
-
-export type Random = () => number

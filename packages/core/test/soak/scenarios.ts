@@ -54,28 +54,6 @@ const source = () =>
 
 const leave = <A, E>(stream: Stream.Stream<A, E>) => Stream.runDrain(Stream.take(stream, 1 + below(60)))
 
-const runAndSpawn: Record<string, Scenario> = {
-  run: (pool) => pool.run(any),
-  "many runs": (pool) =>
-    Effect.forEach(Array.from({ length: 30 }), () => pool.run(Effect.exit(any)), { concurrency: "unbounded" }),
-  "spawn and await": (pool) => Effect.flatMap(pool.spawn(any), Fiber.await),
-  "spawn and interrupt": (pool) => Effect.flatMap(pool.spawn(any), Fiber.interrupt),
-  "spawn and leave": (pool) => Effect.andThen(pool.spawn(any), pool.spawn(any)),
-  spawnN: (pool) => Effect.repeat(pool.spawnN(noted(any)), { times: below(10) }),
-  "a slow job in an uninterruptible region": (pool) => Effect.uninterruptible(pool.run(good))
-}
-
-const maps: Record<string, Scenario> = {
-  imap: (pool) => leave(pool.imap(() => good, source())),
-  "imap that may fail": (pool) => leave(pool.imap(anyOrThrow, source())),
-  imapUnordered: (pool) => leave(pool.imapUnordered(anyOrThrow, source())),
-  imapExit: (pool) => leave(pool.imapExit(anyOrThrow, source())),
-  "imap of several": (pool) => leave(pool.imap((a: number, b: number) => Effect.as(good, a + b), source(), source())),
-  "imap with a slow reader": (pool) =>
-    Stream.runDrain(Stream.mapEffect(Stream.take(pool.imap(() => good, numbers()), 10), () => Effect.sleep(1))),
-  starmap: (pool) => leave(pool.starmap((a: number, b: number) => Effect.as(any, a + b), [[1, 2], [3, 4], [5, 6]]))
-}
-
 const pileOn = (sizeOrPool: number | GreenPool) =>
   Effect.scoped(Effect.gen(function*() {
     const pile = yield* GreenPile.make<number, string>(sizeOrPool)
@@ -91,11 +69,6 @@ const pileOn = (sizeOrPool: number | GreenPool) =>
       Effect.void
     ])
   }))
-
-const piles: Record<string, Scenario> = {
-  pile: (pool) => pileOn(pool),
-  "pile with a pool of its own": () => pileOn(1 + below(3))
-}
 
 /** Inside a job each way of use again, down to some depth; `later` may be entered from inside `pool`, not vice versa. */
 const nested = (pool: GreenPool, later: GreenPool, depth: number): Effect.Effect<unknown, unknown> => {
@@ -114,21 +87,35 @@ const nested = (pool: GreenPool, later: GreenPool, depth: number): Effect.Effect
   ])
 }
 
-const others: Record<string, Scenario> = {
-  nested: (pool, later) => pool.run(nested(pool, later, 1 + below(4))),
-  "nested in a spawned job": (pool, later) => Effect.flatMap(pool.spawn(nested(pool, later, 3)), Fiber.await),
-  "nested in a map": (pool, later) => leave(pool.imap(() => nested(pool, later, 2), numbers(10))),
-  waitall: (pool) => Effect.timeoutOption(pool.waitall, 5),
-  "waitall inside": (pool) => Effect.exit(pool.run(pool.waitall)),
-  "a pool that closes in the midst of its work": () =>
+const alone: ReadonlyArray<Scenario> = [
+  (pool) => pool.run(any),
+  (pool) => Effect.forEach(Array.from({ length: 30 }), () => pool.run(Effect.exit(any)), { concurrency: "unbounded" }),
+  (pool) => Effect.flatMap(pool.spawn(any), oneOf([Fiber.await, Fiber.interrupt, () => Effect.void])),
+  (pool) => Effect.repeat(pool.spawnN(noted(any)), { times: below(10) }),
+  (pool) => Effect.uninterruptible(pool.run(good)),
+  (pool) => leave(pool.imap(oneOf([() => good, anyOrThrow]), source())),
+  (pool) => leave(pool.imapUnordered(anyOrThrow, source())),
+  (pool) => leave(pool.imapExit(anyOrThrow, source())),
+  (pool) => leave(pool.imap((a: number, b: number) => Effect.as(good, a + b), source(), source())),
+  // with a slow reader
+  (pool) => Stream.runDrain(Stream.mapEffect(Stream.take(pool.imap(() => good, numbers()), 10), () => Effect.sleep(1))),
+  (pool) => pileOn(oneOf<GreenPool | number>([pool, 1 + below(3)]))
+]
+
+export const scenarios: ReadonlyArray<Scenario> = [
+  ...alone,
+  (pool, later) => pool.run(nested(pool, later, 1 + below(4))),
+  (pool, later) => Effect.flatMap(pool.spawn(nested(pool, later, 3)), Fiber.await),
+  (pool, later) => leave(pool.imap(() => nested(pool, later, 2), numbers(10))),
+  (pool) => Effect.timeoutOption(pool.waitall, 5),
+  (pool) => Effect.exit(pool.run(pool.waitall)),
+  // A pool that closes in the midst of its work.
+  () =>
     Effect.scoped(Effect.gen(function*() {
       const pool = yield* GreenPool.make({ size: 1 + below(3) })
-      const work = [...Object.values(runAndSpawn), ...Object.values(maps), pileOn] as ReadonlyArray<Scenario>
-      for (const scenario of work) {
+      for (const scenario of alone) {
         yield* Effect.forkDetach(Effect.exit(scenario(pool, pool)), { startImmediately: true })
       }
       yield* Effect.sleep(below(4))
     }))
-}
-
-export const scenarios: ReadonlyArray<Scenario> = Object.values({ ...runAndSpawn, ...maps, ...piles, ...others })
+]

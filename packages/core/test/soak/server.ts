@@ -6,8 +6,8 @@ import { Effect, Exit, Scope } from "effect"
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import { type AddressInfo, connect } from "node:net"
 import { GreenPool } from "../../src/index.ts"
-import { heldBytes, megabytes } from "./memory.ts"
-import { require, requireQuiet, say } from "./verdict.ts"
+import { heap } from "../support/heap.ts"
+import { megabytes, require, requireQuiet, say } from "./verdict.ts"
 
 const Host = "127.0.0.1"
 const Size = 16
@@ -102,7 +102,7 @@ export const serveUnderLoad = async (): Promise<void> => {
     say(
       `server: ${counts.requests} requests, ${counts.answered} answered, ${counts.disconnected} disconnected ` +
         `(${stats.interrupted} running, ${counts.disconnected - stats.interrupted} waiting), ` +
-        `${result.requests.average.toFixed(0)} requests a second, ${megabytes(await heldBytes())} held`
+        `${result.requests.average.toFixed(0)} requests a second, ${megabytes(await Effect.runPromise(heap))} held`
     )
   } finally {
     server.closeAllConnections()

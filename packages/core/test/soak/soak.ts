@@ -1,9 +1,8 @@
 /**
- * `pnpm soak --minutes N` (default 1, also a fraction): mixed load on several pools for so long, then a million waiting
- * fibers cancelled at once, then an HTTP server. Exits with 1 when something that must hold did not.
+ * `pnpm soak --minutes N` (default 1, also a fraction): mixed load on several pools for so long, then an HTTP
+ * server. Exits with 1 when something that must hold did not.
  */
 import { parseArgs } from "node:util"
-import { cancelMillion } from "./cancellation.ts"
 import { load } from "./load.ts"
 import { serveUnderLoad } from "./server.ts"
 import { say, violations } from "./verdict.ts"
@@ -12,7 +11,7 @@ const { values } = parseArgs({ options: { minutes: { type: "string", default: "1
 const minutes = Number(values.minutes)
 if (!(minutes > 0)) throw new Error(`--minutes takes a number greater than 0, not ${values.minutes}`)
 
-for (const part of [() => load(minutes), cancelMillion, serveUnderLoad]) {
+for (const part of [() => load(minutes), serveUnderLoad]) {
   if (violations.length === 0) await part()
 }
 say(violations.length === 0 ? "all held" : `${violations.length} violations:\n${violations.join("\n")}`)

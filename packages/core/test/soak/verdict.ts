@@ -5,6 +5,9 @@ import type { PoolStats } from "../../src/index.ts"
 
 const start = Date.now()
 
+/** Bytes as text. */
+export const megabytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MB`
+
 /** What was violated, so far. */
 export const violations: Array<string> = []
 
