@@ -51,9 +51,7 @@ export default defineConfig({
         test: {
           name: "dashboard",
           include: ["packages/dashboard/test/**/*.test.ts"],
-          globalSetup: "packages/dashboard/test/support/setup.ts",
-          // Pages of a real browser, which take more of a machine than other tests.
-          maxConcurrency: 2
+          globalSetup: "packages/dashboard/test/support/setup.ts"
         }
       },
       {
