@@ -21,6 +21,7 @@ import { expectEmpty, expectWorking } from "./support/counters.ts"
 import { isInterrupted } from "./support/exits.ts"
 import { forkNow } from "./support/forkNow.ts"
 import { makeClosable, makePool } from "./support/makePool.ts"
+import { outside } from "./support/outside.ts"
 import { countSleepers } from "./support/sleepers.ts"
 import { Stage } from "./support/stage.ts"
 import { atRest } from "./support/turns.ts"
@@ -50,13 +51,6 @@ const makeTracer = ({ onBegin, onEnd }: { onBegin?: () => void; onEnd?: () => vo
   })
 }
 
-/** What a callback does, which runs outside of any effect. */
-const outside = {
-  fork: <A, E>(effect: Effect.Effect<A, E>) => Effect.runFork(effect),
-  runSync: <A, E>(effect: Effect.Effect<A, E>) => Effect.runSync(effect),
-  runCallback: <A, E>(effect: Effect.Effect<A, E>, onExit: () => void) => Effect.runCallback(effect, { onExit })
-}
-
 describe("the weight of a key", () => {
   it.effect("is asked once when the key comes into use", () =>
     Effect.gen(function*() {
@@ -73,20 +67,6 @@ describe("the weight of a key", () => {
       yield* pool.run(Effect.void, { key: "a" })
       expect(asked).toEqual(["a", "b", "a"])
       expect(yield* pool.keys).toEqual([])
-    }))
-
-  it.effect.each(verbs)("may close the pool: the caller of %s is interrupted", (verb) =>
-    Effect.gen(function*() {
-      let onWeight = () => {}
-      const weight = () => {
-        onWeight()
-        return 1
-      }
-      const { close, pool } = yield* makeClosable({ size: 0, weight })
-      onWeight = () => outside.fork(close)
-      const call = yield* forkNow<unknown, never, never>(pool[verb](Effect.void, { key: "a" }))
-      expect(isInterrupted(yield* Fiber.await(call))).toBe(true)
-      yield* expectEmpty(pool)
     }))
 
   it.effect("may leave the map that asks for it, which holds no slot then", () =>

@@ -121,8 +121,9 @@ export class Adaptation {
   /** The backend is overloaded, and says for how long. */
   private pauseFor(milliseconds: number): void {
     if (this.state === "searching") this.elasticity.refused(this.now)
-    if (this.state !== "searching" && this.state !== "paused") return
     const now = toMillis(this.clock.monotonicTimeNanosUnsafe())
+    // The clock may have acted on the pool.
+    if (this.state !== "searching" && this.state !== "paused") return
     const until = now + Math.min(milliseconds, LongestPause)
     if (until <= Math.max(now, this.pausedUntil)) return
     const isNew = this.state === "searching"

@@ -86,6 +86,7 @@ export class Gate {
     const maxWait = asked === undefined ? bounds?.maxWait ?? Infinity : Duration.toMillis(asked)
     if (maxWait <= 0) return Effect.fail(this.reject("WaitTimeout"))
     const longest = bounds?.maxWaiting(semaphore.permits) ?? Infinity
+    if (job.isRefused) return this.refuse
     const isFull = () => semaphore.waiting + 1 > longest && !semaphore.isAvailable
     if (isFull()) return Effect.fail(this.reject("QueueFull"))
     const endSpan = this.bounds.tracing ? beginSpan(context, this.bounds.name, semaphore.permits) : undefined
@@ -144,6 +145,8 @@ export class Gate {
 
   /** The job has waited as long as it may. */
   private expire(job: Job, wait: Wait): void {
+    // The clock, which was asked for the timer, may have got it a slot and let the time pass.
+    if (job.state !== "waiting") return
     this.slots.cancel(job)
     wait.rejection = this.reject("WaitTimeout")
     job.onWaitEnd()

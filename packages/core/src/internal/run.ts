@@ -53,7 +53,7 @@ export abstract class CallerJob<A, E, R> extends Job implements Task {
   enter(): Effect.Effect<A, E | PoolFull, R> {
     const failure = this.pool.gate.enter(this, this.fiber.context)
     if (failure !== undefined) return failure
-    if (this.state === "holding") return this.begin()
+    if (this.state === "holding") return this.afterWait()
     return Effect.callback((resume) => {
       // The fiber may have yielded since it joined the queue.
       this.resume = resume
@@ -91,11 +91,11 @@ export abstract class CallerJob<A, E, R> extends Job implements Task {
   /** Continues the fiber after the wait. */
   run(): void {
     this.wait?.end(this.state === "holding")
-    this.resume?.(this.afterWait)
+    this.resume?.(this.afterWait())
   }
 
-  /** What the fiber continues with after the wait. */
-  private get afterWait(): Effect.Effect<A, E | PoolFull, R> {
+  /** Begins, if it has a slot of a pool that is still open. Otherwise returns what ends the call. */
+  private afterWait(): Effect.Effect<A, E | PoolFull, R> {
     if (this.wait?.rejection !== undefined) return Effect.fail(this.wait.rejection)
     return this.state === "holding" && !this.pool.gate.isClosed ? this.begin() : Effect.interrupt
   }
@@ -116,8 +116,8 @@ class RunJob<A, E, R> extends CallerJob<A, E, R> {
 
   /** Takes a free slot and runs the effect. */
   enterIfAvailable(): Effect.Effect<A | Option.Option<never>, E, R> {
-    if (this.isRefused) return this.pool.gate.refuse
-    return this.pool.gate.enterIfAvailable(this) ? this.begin() : Effect.succeedNone
+    if (!this.isRefused && this.pool.gate.enterIfAvailable(this)) return this.begin()
+    return this.isRefused ? this.pool.gate.refuse : Effect.succeedNone
   }
 
   exit(exit: Exit.Exit<unknown, E>): Effect.Effect<void> | undefined {

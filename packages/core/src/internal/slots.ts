@@ -247,7 +247,9 @@ export class Slots {
     job.ref.around = around
     const lender = this.lenderFor(job)
     this.waitInside(job)
-    if (lender !== undefined) this.lendToWaiting(lender, job)
+    if (lender === undefined) return
+    this.lendToWaiting(lender, job)
+    this.onDemand?.()
   }
 
   /** Reads the clock for a step in which a job joins the queue. */

@@ -22,8 +22,8 @@ export const spawn = <A, E>(job: SpawnJob<A, E>): Effect.Effect<Fiber.Fiber<A, E
 
 /** Starts the job as `spawn` does if a slot is free, otherwise returns `Option.none()`. */
 export const spawnIfAvailable = <A, E>(job: SpawnJob<A, E>): Effect.Effect<Option.Option<Fiber.Fiber<A, E>>> => {
-  if (job.isRefused) return job.pool.gate.refuse
-  return job.pool.gate.enterIfAvailable(job) ? Effect.succeed(Option.some(job.launchSoon())) : Effect.succeedNone
+  if (!job.isRefused && job.pool.gate.enterIfAvailable(job)) return Effect.succeed(Option.some(job.launchSoon()))
+  return job.isRefused ? job.pool.gate.refuse : Effect.succeedNone
 }
 
 /** Resumes the spawner. */
@@ -110,7 +110,9 @@ export class SpawnJob<A, E> extends Job implements Task {
     try {
       failure = this.pool.gate.enter(this, this.context)
     } catch (defect) {
-      this.withdraw()
+      // The user's code that threw may have been asked after the job had joined the queue, and may have got it a slot.
+      if (this.state === "holding") this.abandon(Exit.die(defect))
+      else this.withdraw()
       return resume(Effect.die(defect))
     }
     if (failure !== undefined) return resume(failure)
@@ -164,9 +166,13 @@ export class SpawnJob<A, E> extends Job implements Task {
   }
 
   interrupt(fiberId: number): void {
-    if (this.fiber !== undefined) return this.fiber.interruptUnsafe(fiberId)
-    // Granted but not yet launched: the spawner will find it ended.
-    this.slots.end(this, Exit.interrupt(fiberId))
+    if (this.fiber !== undefined) this.fiber.interruptUnsafe(fiberId)
+    else this.abandon(Exit.interrupt(fiberId))
+  }
+
+  /** Ends the job, which has a slot but no fiber yet: the spawner will find it ended. */
+  private abandon(exit: Exit.Exit<never>): void {
+    this.slots.end(this, exit)
     this.listener?.onDrop()
   }
 

@@ -15,7 +15,7 @@ export const collectGarbage: Effect.Effect<void> = Effect.andThen(
 )
 
 /** The bytes in use, when there is no more garbage to collect. */
-const heap: Effect.Effect<number> = Effect.gen(function*() {
+export const heap: Effect.Effect<number> = Effect.gen(function*() {
   for (let before = Infinity;;) {
     yield* collectGarbage
     const { heapUsed } = process.memoryUsage()
