@@ -179,7 +179,7 @@ const fromInternal = <A, E, Rejected>(pile: Pile<A, E>): GreenPile<A, E, Rejecte
     Effect.isEffect,
     (effect, options) =>
       Effect.withFiber((fiber) =>
-        Effect.asVoid(spawn(new Entry(pile).jobOf(fiber, effect as Effect.Effect<A, E, unknown>, options)))
+        Effect.asVoid(spawn(new Entry(pile).makeJob(fiber, effect as Effect.Effect<A, E, unknown>, options)))
       )
   ) as unknown as GreenPile<A, E, Rejected>["spawn"],
   next: pile.read((exit) => Exit.map(exit, Option.some), Effect.succeedNone),
@@ -204,7 +204,7 @@ class Entry<A, E> extends Node implements JobListener<A, E> {
     this.pile = pile
   }
 
-  jobOf(
+  makeJob(
     spawner: Fiber.Fiber<unknown, unknown>,
     effect: Effect.Effect<A, E, unknown>,
     options?: JobOptions
@@ -214,7 +214,7 @@ class Entry<A, E> extends Node implements JobListener<A, E> {
   }
 
   get isRefused(): boolean {
-    return this.pile.closed
+    return this.pile.isClosed
   }
 
   onEnter(): void {
@@ -224,12 +224,12 @@ class Entry<A, E> extends Node implements JobListener<A, E> {
   onExit(exit: Exit.Exit<A, E>): void {
     this.exit = exit
     this.job = undefined
-    this.pile.deliver()
+    this.pile.scheduleServe()
   }
 
   onDrop(): void {
     this.leave()
-    this.pile.deliver()
+    this.pile.scheduleServe()
   }
 }
 
@@ -249,11 +249,11 @@ class Reader<A, E> extends Node {
 class Pile<A, E> implements JobGroup {
   readonly pool: Pool
   readonly jobs = new LinkedList<Job>()
-  closed = false
+  isClosed = false
   private readonly entries = new LinkedList<Entry<A, E>>()
   private readonly readers = new LinkedList<Reader<A, E>>()
   private spawned = 0
-  private delivering = false
+  private isServeDue = false
 
   constructor(pool: Pool) {
     this.pool = pool
@@ -271,7 +271,7 @@ class Pile<A, E> implements JobGroup {
     none: Effect.Effect<C, E3>
   ): Effect.Effect<B | C, E2 | E3> {
     return Effect.callback((resume) => {
-      if (this.pool.gate.isClosed) return resume(this.pool.gate.refuse)
+      if (this.pool.gate.isShut) return resume(this.pool.gate.refuse)
       const reader = new Reader<A, E>((exit) => {
         if (exit === "closed") return resume(Effect.interrupt)
         if (exit === "none") return resume(none)
@@ -283,22 +283,22 @@ class Pile<A, E> implements JobGroup {
         }))
       })
       this.readers.push(reader)
-      this.deliver()
+      this.scheduleServe()
       return Effect.sync(() => {
         reader.leave()
         const { entry } = reader
         if (entry !== undefined) this.entries.pushBefore(entry, (other) => other.number > entry.number)
-        this.deliver()
+        this.scheduleServe()
       })
     })
   }
 
   /** Hands the first results to the first readers, soon. */
-  deliver(): void {
-    if (this.delivering || this.readers.isEmpty) return
-    this.delivering = true
+  scheduleServe(): void {
+    if (this.isServeDue || this.readers.isEmpty) return
+    this.isServeDue = true
     this.pool.tasks.schedule(() => {
-      this.delivering = false
+      this.isServeDue = false
       this.serve()
     })
   }
@@ -308,10 +308,10 @@ class Pile<A, E> implements JobGroup {
       const reader = this.readers.first
       const entry = this.entries.first
       if (reader === undefined) return
-      if (!this.pool.gate.isClosed && entry !== undefined && entry.exit === undefined) return
+      if (!this.pool.gate.isShut && entry !== undefined && entry.exit === undefined) return
       reader.leave()
       let given: Exit.Exit<A, E> | "none" | "closed" = "closed"
-      if (!this.pool.gate.isClosed) {
+      if (!this.pool.gate.isShut) {
         given = entry?.exit ?? "none"
         entry?.leave()
         reader.entry = entry
@@ -322,12 +322,12 @@ class Pile<A, E> implements JobGroup {
   }
 
   onPoolChange(): void {
-    this.deliver()
+    this.scheduleServe()
   }
 
   /** Interrupts the jobs of the pile and the callers that wait in its `spawn`, and waits for the jobs. */
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
-    this.closed = true
+    this.isClosed = true
     for (const entry of this.entries.toArray()) entry.job?.withdraw()
     return Effect.andThen(
       this.pool.interruptAll(this.jobs.toArray()),

@@ -59,8 +59,8 @@ class Town {
 
   enter(length: number, options: JobOptions): Timed {
     const job = new Timed(this, length, options)
-    this.slots.prepare(job)
-    this.slots.prepareToWait()
+    this.slots.askUser(job)
+    this.slots.readClock()
     if (!this.slots.takeOrBorrow(job)) this.slots.join(job)
     if (job.state === "holding") this.begin(job)
     return job

@@ -181,7 +181,7 @@ describe("tracing", () => {
       yield* forkNow(pool.run(stage.job("a")))
       yield* forkNow(makeTracer().provide(pool.run(stage.job("b"))))
       const [b] = toInternal(pool).slots.semaphore.toArray()
-      const kept = () => (b?.wait as unknown as { readonly endSpan: unknown } | undefined)?.endSpan
+      const kept = () => (b?.wait as unknown as { readonly onSpanEnd: unknown } | undefined)?.onSpanEnd
       expect(kept()).toBeDefined()
       yield* stage.finish("a")
       yield* atRest

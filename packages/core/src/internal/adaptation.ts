@@ -120,7 +120,7 @@ export class Adaptation {
 
   /** The backend is overloaded, and says for how long. */
   private pauseFor(milliseconds: number): void {
-    if (this.state === "searching") this.elasticity.refused(this.now)
+    if (this.state === "searching") this.elasticity.overloaded(this.now)
     const now = toMillis(this.clock.monotonicTimeNanosUnsafe())
     // The clock may have acted on the pool.
     if (this.state !== "searching" && this.state !== "paused") return

@@ -167,7 +167,7 @@ export class Elasticity {
   }
 
   /** The backend has said by itself that it is overloaded: cuts the size, unless it has just been cut. */
-  refused(now: number): void {
+  overloaded(now: number): void {
     if (now < this.listens) return
     this.cut()
     this.begin(now)

@@ -1,6 +1,8 @@
 /**
  * The gate of a pool: which callers are let in, which may wait for a slot, and for how long.
  *
+ * A caller that is refused is interrupted, since the pool ends; one that is rejected fails with `PoolFull`.
+ *
  * A call runs code of the user's on its way in: a weight, a bound, a tracer, a clock. That code may act on the pool, so
  * each step checks again what the code before it may have changed.
  */
@@ -41,8 +43,8 @@ export class Gate {
     this.slowWait = slowWait
   }
 
-  /** Whether the pool is closing or closed: no caller gets in any more. */
-  get isClosed(): boolean {
+  /** Whether the pool is closing or closed: no caller gets in any more, and all that waited or ran is interrupted. */
+  get isShut(): boolean {
     return this.phase === "closing" || this.phase === "closed"
   }
 
@@ -70,7 +72,7 @@ export class Gate {
    */
   enter(job: Job, context: Context.Context<never>): Effect.Effect<never, PoolFull> | undefined {
     if (job.isRefused) return this.refuse
-    if (this.slots.prepare(job) && job.isRefused) return this.refuse
+    if (this.slots.askUser(job) && job.isRefused) return this.refuse
     if (!this.slots.takeOrBorrow(job)) return this.enqueue(job, context)
     job.onEnter()
     return undefined
@@ -92,15 +94,15 @@ export class Gate {
     const endSpan = this.bounds.tracing ? beginSpan(context, this.bounds.name, semaphore.permits) : undefined
     const wait = endSpan === undefined && maxWait === Infinity ? undefined : new Wait(endSpan)
     job.wait = wait
-    slots.prepareToWait()
+    slots.readClock()
     if (job.isRefused) {
-      wait?.end(false)
+      wait?.endSpan(false)
       return this.refuse
     }
     if (slots.takeOrBorrow(job)) {
       job.onEnter()
       // The tracer may close the pool and so end the job: callers check its state afterwards.
-      wait?.end(true)
+      wait?.endSpan(true)
       return undefined
     }
     if (isFull()) {
@@ -123,9 +125,9 @@ export class Gate {
   /** Like `enter`, for the jobs of maps, which have no bounds. Returns false if the job is refused. */
   enterUnbounded(job: Job): boolean {
     const { slots } = this
-    if (slots.prepare(job) && job.isRefused) return false
+    if (slots.askUser(job) && job.isRefused) return false
     if (slots.takeOrBorrow(job)) return true
-    slots.prepareToWait()
+    slots.readClock()
     if (job.isRefused) return false
     if (slots.takeOrBorrow(job)) return true
     slots.join(job)
@@ -137,7 +139,7 @@ export class Gate {
   enterIfAvailable(job: Job): boolean {
     const { slots } = this
     if (!slots.semaphore.isAvailable) return false
-    if (slots.prepare(job) && job.isRefused) return false
+    if (slots.askUser(job) && job.isRefused) return false
     if (!slots.takeIfAvailable(job)) return false
     job.onEnter()
     return true

@@ -75,7 +75,7 @@ class MapJob extends Job implements Result {
    * throw loses no slot. An interruption that came before is made up for.
    */
   begin(fiber: Fiber.Fiber<unknown, unknown>): void {
-    if (this.fiber !== undefined || this.state === "ended") return
+    if (this.fiber !== undefined) return
     this.fiber = fiber
     fiber.addObserver((exit) => this.window.settle(this, exit))
     if (this.interruptor !== undefined) fiber.interruptUnsafe(this.interruptor)
@@ -123,8 +123,8 @@ class Window implements JobGroup {
   private active = 0
   /** How the map ended, for the reader. */
   private mapExit: Exit.Exit<void, unknown> | undefined = undefined
-  /** The one item that has to wait for its slot. */
-  private waiting: MapJob | undefined = undefined
+  /** The item taken last, until its job is launched: it waits for its slot or has just got it. */
+  private unlaunched: MapJob | undefined = undefined
   /** Of all in flight or, if order doesn't matter, of those that have ended. */
   private readonly results = new Results()
   /** Resumes the reader, when it waits. */
@@ -172,7 +172,7 @@ class Window implements JobGroup {
 
   /** What is ready, as one chunk; waits for the first result when there is none. */
   readonly pull: WindowPull = Effect.withFiber((reader) => {
-    if (this.pool.gate.isClosed) return Effect.interrupt
+    if (this.pool.gate.isShut) return Effect.interrupt
     this.belongTo(this.pool.jobAround(reader)?.ref)
     if (this.state === "unread") this.state = "reading"
     this.fill(reader)
@@ -196,7 +196,7 @@ class Window implements JobGroup {
   private belongTo(around: JobRef | undefined): void {
     if (around === this.around) return
     this.around = around
-    if (this.waiting?.state === "waiting") this.pool.slots.move(this.waiting, around)
+    if (this.unlaunched?.state === "waiting") this.pool.slots.move(this.unlaunched, around)
   }
 
   /** Closes the map and ends the stream as `over` says; a failure of the close comes after that. */
@@ -240,7 +240,7 @@ class Window implements JobGroup {
     if (exit._tag === "Failure") return exit
     if (this.jobFailure !== undefined) return this.jobFailure
     if (this.sourceExit?._tag === "Failure") return this.sourceExit
-    return this.pool.gate.isClosed ? Exit.interrupt() : exit
+    return this.pool.gate.isShut ? Exit.interrupt() : exit
   }
 
   /** Makes the worker fill the window soon. */
@@ -254,7 +254,7 @@ class Window implements JobGroup {
 
   /** A map from outside of the pool's jobs continues with what it has in flight while the pool drains, and then ends. */
   onPoolChange(): void {
-    if (this.pool.gate.isClosed) this.stop()
+    if (this.pool.gate.isShut) this.stop()
     this.scheduleFill()
     if (this.isReady) this.wakeReader()
   }
@@ -296,7 +296,7 @@ class Window implements JobGroup {
     if (this.filler !== undefined) return
     this.filler = filler
     try {
-      if (this.waiting?.state === "holding") this.launch(this.waiting, filler)
+      if (this.unlaunched?.state === "holding") this.launch(this.unlaunched, filler)
       while (this.canTake) {
         if (filler.currentOpCount >= filler.cache.maxOpsBeforeYield) {
           this.scheduleFill()
@@ -328,7 +328,7 @@ class Window implements JobGroup {
   /** Whether the map may take an item, if its window has room for it. */
   private get mayTake(): boolean {
     return this.cursor !== undefined && !this.isRefused && this.sourceExit === undefined &&
-      this.waiting === undefined &&
+      this.unlaunched === undefined &&
       !this.isPulling && this.active < this.limits.concurrency
   }
 
@@ -336,7 +336,7 @@ class Window implements JobGroup {
   private countStalled(): void {
     const { adaptation } = this.pool.ledger
     if (adaptation === undefined) return
-    const stalled = this.state === "reading" && this.sourceExit === undefined && this.waiting === undefined &&
+    const stalled = this.state === "reading" && this.sourceExit === undefined && this.unlaunched === undefined &&
       this.active < this.limits.concurrency && this.inFlight >= this.lastWindow &&
       this.lastWindow < this.limits.widest &&
       this.results.next === undefined
@@ -375,7 +375,7 @@ class Window implements JobGroup {
 
   private enter(item: unknown, filler: Fiber.Fiber<unknown, unknown>): void {
     const job = new MapJob(this, this.enclosing, item, this.limits.job)
-    this.waiting = job
+    this.unlaunched = job
     // A function of the user's, called on the way, may have closed the map or its pool.
     if (!this.pool.gate.enterUnbounded(job)) return this.stop()
     this.inFlight++
@@ -385,7 +385,7 @@ class Window implements JobGroup {
   }
 
   private launch(job: MapJob, filler: Fiber.Fiber<unknown, unknown>): void {
-    this.waiting = undefined
+    this.unlaunched = undefined
     const effect = this.effectOf(job.item)
     // An exit needs no fiber.
     if (Exit.isExit(effect)) {
@@ -435,7 +435,7 @@ class Window implements JobGroup {
 
   /** Whether `pull` would not have to wait. */
   private get isReady(): boolean {
-    return this.pool.gate.isClosed || this.mapExit !== undefined || this.isDrained || this.results.next !== undefined ||
+    return this.pool.gate.isShut || this.mapExit !== undefined || this.isDrained || this.results.next !== undefined ||
       (this.sourceExit !== undefined && this.inFlight === 0)
   }
 
@@ -465,10 +465,10 @@ class Window implements JobGroup {
   private stop(): void {
     this.state = "stopped"
     this.countStalled()
-    const waiting = this.waiting
-    this.waiting = undefined
-    if (waiting?.state === "waiting") this.pool.slots.cancel(waiting)
-    else if (waiting?.state === "holding") this.pool.slots.end(waiting, Exit.interrupt())
+    const { unlaunched } = this
+    this.unlaunched = undefined
+    if (unlaunched?.state === "waiting") this.pool.slots.cancel(unlaunched)
+    else if (unlaunched?.state === "holding") this.pool.slots.end(unlaunched, Exit.interrupt())
   }
 }
 

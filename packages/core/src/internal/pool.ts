@@ -81,7 +81,7 @@ export class Pool {
     this.tasks = new Tasks(Context.get(context, Scheduler.Scheduler).makeDispatcher())
     const semaphore = new Semaphore<Job>(settings.size)
     this.ledger = new Ledger(this.name, semaphore, settings.metrics ? Meter.of(this.name, context) : undefined)
-    this.changes = new Changes(this.ledger, () => this.gate.isClosed && semaphore.isIdle)
+    this.changes = new Changes(this.ledger, () => this.gate.isShut && semaphore.isIdle)
     this.slots = new Slots(semaphore, this.ledger, { ...settings, clock }, () => this.onLeave())
     this.timers = new Timers(clock, context, this.tasks)
     if (settings.adaptive !== undefined) {
@@ -142,7 +142,7 @@ export class Pool {
   }
 
   readonly waitall: Effect.Effect<void> = Effect.withFiber((fiber) => {
-    if (!this.gate.isClosed && this.jobAround(fiber) !== undefined) {
+    if (!this.gate.isShut && this.jobAround(fiber) !== undefined) {
       return Effect.die(
         new Error(
           `waitall of pool "${this.name}" was called inside one of the pool's own jobs: it would wait for itself`
@@ -154,7 +154,7 @@ export class Pool {
 
   /** Waits for a moment in which no slot is held and no job waits. */
   private readonly idle: Effect.Effect<void> = Effect.callback((resume) => {
-    if (this.gate.isClosed) return resume(this.gate.refuse)
+    if (this.gate.isShut) return resume(this.gate.refuse)
     if (this.slots.semaphore.isIdle) return resume(Effect.void)
     const waiter = new IdleWaiter(resume)
     this.idleWaiters.push(waiter)
@@ -162,10 +162,10 @@ export class Pool {
   })
 
   resize(size: number): Effect.Effect<void, InvalidPoolSize> {
-    return Effect.suspend(() => this.gate.isClosed ? this.gate.refuse : checkPoolSize(size)).pipe(
+    return Effect.suspend(() => this.gate.isShut ? this.gate.refuse : checkPoolSize(size)).pipe(
       Effect.flatMap((size) => {
         // It may have closed in the meantime.
-        if (this.gate.isClosed) return this.gate.refuse
+        if (this.gate.isShut) return this.gate.refuse
         if (this.ledger.adaptation === undefined) this.setSize(size)
         else this.ledger.adaptation.resized(size)
         return Effect.void

@@ -77,7 +77,7 @@ export abstract class CallerJob<A, E, R> extends Job implements Task {
       this.pool.leaves(this.fiber, this)
     }
     if (this.state === "waiting") this.slots.cancel(this)
-    this.wait?.end(this.state === "holding")
+    this.wait?.endSpan(this.state === "holding")
   }
 
   get isRefused(): boolean {
@@ -90,14 +90,14 @@ export abstract class CallerJob<A, E, R> extends Job implements Task {
 
   /** Continues the fiber after the wait. */
   run(): void {
-    this.wait?.end(this.state === "holding")
+    this.wait?.endSpan(this.state === "holding")
     this.resume?.(this.afterWait())
   }
 
   /** Begins, if it has a slot of a pool that is still open. Otherwise returns what ends the call. */
   private afterWait(): Effect.Effect<A, E | PoolFull, R> {
     if (this.wait?.rejection !== undefined) return Effect.fail(this.wait.rejection)
-    return this.state === "holding" && !this.pool.gate.isClosed ? this.begin() : Effect.interrupt
+    return this.state === "holding" && !this.pool.gate.isShut ? this.begin() : Effect.interrupt
   }
 }
 

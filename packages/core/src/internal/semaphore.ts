@@ -68,14 +68,8 @@ export class Semaphore<W extends Waiter = Waiter> {
     waiter.leave()
   }
 
-  /** Removes a waiter, by default the first, from the queue without a permit. */
-  dismiss(waiter: W | undefined = this.queue.first): W | undefined {
-    if (waiter !== undefined) this.leave(waiter)
-    return waiter
-  }
-
   /** The waiter that has been in the queue longest. */
-  get oldest(): W | undefined {
+  get first(): W | undefined {
     return this.queue.first
   }
 
@@ -87,29 +81,31 @@ export class Semaphore<W extends Waiter = Waiter> {
   /** Returns a permit, which goes to the next waiter. */
   release(): void {
     this.taken--
-    this.grant()
+    this.serveQueue()
   }
 
   /** Changes the number of permits. Those that are taken stay taken. */
   resize(permits: number): void {
     this.permits = permits
-    this.grant()
+    this.serveQueue()
   }
 
   /** Changes how many of the permits may be in use. Those that are taken stay taken. */
   allow(allowance: number): void {
     this.allowance = allowance
-    this.grant()
+    this.serveQueue()
   }
 
   private get isFree(): boolean {
     return this.taken < this.permits && this.taken < this.allowance
   }
 
-  private grant(): void {
+  /** Grants free permits to waiters: to the first in the queue, or as `next` chooses. */
+  private serveQueue(): void {
     while (this.isFree) {
-      const waiter = this.dismiss(this.next?.())
+      const waiter = this.next === undefined ? this.queue.first : this.next()
       if (waiter === undefined) return
+      this.leave(waiter)
       this.taken++
       waiter.onPermit()
     }

@@ -170,7 +170,7 @@ export class Shares<T> {
     this.drop(claim)
     // Among equal flows it is ranked by its first arrival, which may be another one now.
     if (flow.waiting.first !== undefined) this.backlogged.moved(flow)
-    this.settle(flow)
+    this.forgetIfPaid(flow)
   }
 
   /** The job of the claim gets a slot, from the queue or directly. */
@@ -198,7 +198,7 @@ export class Shares<T> {
     // In a sum of weights that are far apart, this one may have been rounded away.
     this.fair = Math.max(this.fair, this.virtualTime) + time / Math.max(this.weights, flow.weight)
     this.advance(this.fair - 2 * this.longest)
-    this.settle(flow)
+    this.forgetIfPaid(flow)
   }
 
   /** Advances the virtual time, and forgets the debtors that it has passed. */
@@ -240,7 +240,7 @@ export class Shares<T> {
   }
 
   /** Forgets the flow if it has neither a job nor a debt. */
-  private settle(flow: Flow<T>): void {
+  private forgetIfPaid(flow: Flow<T>): void {
     if (flow.isOpen) return
     this.weights -= flow.weight
     if (flow.finishTag > this.virtualTime) this.debtors.push(flow)

@@ -43,7 +43,7 @@ export const innermost = (ref: JobRef | undefined): Job | undefined => {
   return ref?.job
 }
 
-const cameBefore = (one: Job, another: Job): boolean => one.arrival < another.arrival
+const cameBefore = (one: Job, another: Job): boolean => one.firstArrival < another.firstArrival
 
 /**
  * One job of a pool, from the moment it asks for a slot until its fiber has ended.
@@ -56,7 +56,7 @@ export abstract class Job extends Waiter {
   /** The jobs that end together with it: the pool's own, those of one map, or those of one pile. */
   readonly peers: LinkedList<Job>
   readonly ref: JobRef
-  /** The level of nesting: one more than that of the job around it, as long as jobs are around that. */
+  /** The level of nesting: one more than that of the job around it, and 1 again once the jobs further out have ended. */
   readonly depth: number
   state: "new" | "waiting" | "holding" | "ended" = "new"
   /** The job whose slot this one has borrowed. */
@@ -70,12 +70,12 @@ export abstract class Job extends Waiter {
   waitingInside: Heap<Job> | undefined = undefined
   /** Its position in the enclosing job's `waitingInside`; -1 outside. */
   index = -1
-  /** Its arrival in the queue, as a number; for a job around waiting ones, the first arrival of those. */
-  arrival = 0
-  /** Called in the step that ends it, when it has ended. */
+  /** When it joined the queue, as a number; for a job around waiting ones, when the first of those did. */
+  firstArrival = 0
+  /** Called in the step that ends it, once it has held a slot. */
   private endListeners: Array<() => void> | undefined = undefined
   readonly options: JobOptions | undefined
-  /** Its claim on a key's share, from `prepare` until its slot is returned. */
+  /** Its claim on a key's share, from `askUser` until its slot is returned. */
   claim: Claim<Job> | undefined = undefined
   /** Its wait, if something bounds it or shows it. */
   wait: Wait | undefined = undefined
@@ -107,7 +107,7 @@ export abstract class Job extends Waiter {
 
   /** Whether its pool, or the map or pile that it is part of, refuses the job. */
   abstract get isRefused(): boolean
-  /** The job has got a slot or joined the queue. Called in that step. */
+  /** The job has got a slot or joined the queue. Called in that step, but not for the items of maps. */
   onEnter(): void {}
   /**
    * The wait of the job has ended: it holds a slot; or it has left the queue without one, and its wait says why unless the
@@ -123,7 +123,7 @@ export abstract class Job extends Waiter {
     this.slots.onPermit(this)
   }
 
-  /** Calls `listener` when the job has ended, in that step. */
+  /** Calls `listener` in the step that ends the job, which holds a slot. One that leaves the queue calls none. */
   whenEnded(listener: () => void): void {
     ;(this.endListeners ??= []).push(listener)
   }
@@ -181,7 +181,7 @@ export class Slots {
    * the pool, so what was checked before may no longer hold. Throws what the weight throws, and if the priority isn't a
    * finite number.
    */
-  prepare(job: Job): boolean {
+  askUser(job: Job): boolean {
     const { options } = job
     if (this.shares !== undefined || isRanked(options)) {
       const { key, priority = 0 } = options ?? {}
@@ -253,22 +253,25 @@ export class Slots {
   }
 
   /** Reads the clock for a step in which a job joins the queue. */
-  prepareToWait(): void {
+  readClock(): void {
     this.now = this.time
   }
 
-  /** Takes a waiting job out of the queue. */
+  /** Takes a waiting job out of the queue: it ends without a slot. */
   cancel(job: Job): void {
     this.semaphore.leave(job)
-    this.dismiss(job)
+    if (job.claim !== undefined) this.shares?.leave(job.claim)
+    job.claim = undefined
+    this.endWait(job)
+    job.state = "ended"
+    this.retire(job)
+    this.afterLeave()
   }
 
   /** Takes all waiting jobs out of the queue, from its head. */
   dismissAll(): void {
-    for (;;) {
-      const job = this.semaphore.dismiss()
-      if (job === undefined) return
-      this.dismiss(job)
+    for (let job = this.semaphore.first; job !== undefined; job = this.semaphore.first) {
+      this.cancel(job)
       job.onWaitEnd()
     }
   }
@@ -313,6 +316,7 @@ export class Slots {
     }
     job.onEnd()
     this.afterLeave()
+    // After the step: `classify` is the user's.
     this.ledger.adaptation?.ended(exit, taken, free)
   }
 
@@ -332,16 +336,6 @@ export class Slots {
     job.since = now
     job.peers.push(job)
     this.ledger.start(since, now)
-  }
-
-  /** The job, which has left the queue, ends without a slot. */
-  private dismiss(job: Job): void {
-    if (job.claim !== undefined) this.shares?.leave(job.claim)
-    job.claim = undefined
-    this.endWait(job)
-    job.state = "ended"
-    this.retire(job)
-    this.afterLeave()
   }
 
   /** The job waits no longer, whether it got a slot or not: every wait ends here. */
@@ -383,14 +377,14 @@ export class Slots {
 
   /** From here on the job waits inside all jobs around it. */
   private waitInside(job: Job): void {
-    job.arrival = ++this.arrivals
+    job.firstArrival = ++this.arrivals
     for (let inner = job, around = inner.enclosing; around !== undefined; inner = around, around = inner.enclosing) {
       const waiting = around.waitingInside ??= new Heap<Job>(cameBefore)
       const isFirst = waiting.first === undefined
       waiting.push(inner)
       // It came after the jobs that wait there already.
       if (!isFirst) return
-      around.arrival = job.arrival
+      around.firstArrival = job.firstArrival
     }
   }
 
@@ -404,9 +398,9 @@ export class Slots {
     }
     // From there on outwards, the first arrival may be another one now.
     for (; around !== undefined; around = around.enclosing) {
-      const arrival = around.waitingInside?.first?.arrival
-      if (arrival === undefined || arrival === around.arrival) return
-      around.arrival = arrival
+      const firstArrival = around.waitingInside?.first?.firstArrival
+      if (firstArrival === undefined || firstArrival === around.firstArrival) return
+      around.firstArrival = firstArrival
       around.enclosing?.waitingInside?.moved(around)
     }
   }

@@ -54,7 +54,7 @@ export class SlowWait {
 
   private readonly check = (now: number): void => {
     this.timer = undefined
-    const oldest = this.semaphore.oldest
+    const oldest = this.semaphore.first
     if (oldest === undefined) return
     const since = toMillis(oldest.since)
     const isDue = now >= this.due(since)

@@ -41,7 +41,10 @@ export interface JobListener<A, E> {
   onDrop(): void
 }
 
-// One class for all of them: V8 makes jobs of one shape much faster than those of several.
+/**
+ * A job in a fiber of its own: `enter` asks for the slot, `launch` makes the fiber, `begin` lets it run the effect, and
+ * `deliver` hands it to the spawner. One class for `spawn`, `spawnN` and piles: V8 makes jobs of one shape much faster.
+ */
 export class SpawnJob<A, E> extends Job implements Task {
   readonly pool: Pool
   private readonly listener: JobListener<A, E> | undefined
@@ -53,7 +56,7 @@ export class SpawnJob<A, E> extends Job implements Task {
   private resume: Resume<A, E> | undefined = undefined
   private onLoan = false
   /** Makes the launched fiber run the effect. */
-  private start: ((effect: Effect.Effect<A, E>) => void) | undefined = undefined
+  private runEffect: ((effect: Effect.Effect<A, E>) => void) | undefined = undefined
   private begun = false
 
   constructor(
@@ -87,7 +90,7 @@ export class SpawnJob<A, E> extends Job implements Task {
   private launch(): Fiber.Fiber<A, E> {
     const fiber = Effect.runForkWith(this.pool.contextOf(this, this.context))(
       Effect.callback<A, E>((resume) => {
-        this.start = resume
+        this.runEffect = resume
         // Not before the job knows its fiber: its first step may interrupt it.
         if (this.begun && this.fiber !== undefined) this.begin()
       })
@@ -138,15 +141,15 @@ export class SpawnJob<A, E> extends Job implements Task {
 
   /** Continues the spawner after the wait, and begins the job. */
   run(): void {
-    this.wait?.end(this.state === "holding")
+    this.wait?.endSpan(this.state === "holding")
     const { resume } = this
     this.resume = undefined
     // The fiber is made inside the spawner's, so it inherits the spawner's asynchronous context. The job starts after
     // that, when the spawner has gone on as far as it can, also if an observer of the spawner throws.
     try {
-      resume?.(Effect.callback((resume) => {
-        if (this.state === "holding") this.deliver(resume)
-        else resume(this.dismissal)
+      resume?.(Effect.callback((resumeInside) => {
+        if (this.state === "holding") this.deliver(resumeInside)
+        else resumeInside(this.dismissal)
       }))
     } finally {
       this.begin()
@@ -182,7 +185,7 @@ export class SpawnJob<A, E> extends Job implements Task {
 
   private begin(): void {
     this.begun = true
-    this.start?.(this.mustYield ? Effect.ensuring(this.effect, Effect.yieldNow) : this.effect)
+    this.runEffect?.(this.mustYield ? Effect.ensuring(this.effect, Effect.yieldNow) : this.effect)
   }
 
   /** Launches, and hands the fiber to the spawner: on a borrowed slot, when the fiber has ended. */
@@ -198,7 +201,7 @@ export class SpawnJob<A, E> extends Job implements Task {
     if (this.state === "waiting") {
       this.slots.cancel(this)
       this.listener?.onDrop()
-      this.wait?.end(false)
+      this.wait?.endSpan(false)
     } else if (this.state === "holding" && fiber === undefined) {
       this.interrupt(fiberId)
     } else if (this.state === "holding" && fiber !== undefined && this.onLoan) {

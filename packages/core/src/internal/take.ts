@@ -102,7 +102,7 @@ class ScopedJob extends CallerJob<ScopedJob, never, never> {
         fiber.setContext(outer)
         this.fibers.splice(this.fibers.lastIndexOf(fiber), 1)
         this.pool.leaves(fiber, this)
-        this.settle()
+        this.returnIfDone()
       }
       return Effect.onExitPrimitive(Effect.suspend(enter), exit)
     })
@@ -137,11 +137,11 @@ class ScopedJob extends CallerJob<ScopedJob, never, never> {
   private stop(exit: Exit.Exit<unknown, unknown>, fiberId: number, closer?: Fiber.Fiber<unknown, unknown>): void {
     this.ending ??= exit
     for (const fiber of new Set(this.fibers)) if (fiber !== closer) this.pool.tasks.interrupt(fiber, fiberId)
-    this.settle()
+    this.returnIfDone()
   }
 
   /** Returns the slot if the job is to end and nothing runs within any more. */
-  private settle(): void {
+  private returnIfDone(): void {
     if (this.ending !== undefined && this.fibers.length === 0 && this.state === "holding") {
       this.slots.end(this, this.ending)
     }

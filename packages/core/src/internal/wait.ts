@@ -13,16 +13,16 @@ export class Wait {
   timer: Timer | undefined = undefined
   /** Why the caller was rejected. */
   rejection: PoolFull | undefined = undefined
-  private endSpan: EndSpan | undefined
+  private onSpanEnd: EndSpan | undefined
 
-  constructor(endSpan?: EndSpan) {
-    this.endSpan = endSpan
+  constructor(onSpanEnd?: EndSpan) {
+    this.onSpanEnd = onSpanEnd
   }
 
   /** The wait ends before it has begun: the queue is full. */
   reject(rejection: PoolFull): void {
     this.rejection = rejection
-    this.end(false)
+    this.endSpan(false)
   }
 
   stopTimer(): void {
@@ -30,10 +30,10 @@ export class Wait {
   }
 
   /** Ends the span, once. Called after the step that ended the wait, since a tracer may act on the pool. */
-  end(isGranted: boolean): void {
-    const { endSpan } = this
-    this.endSpan = undefined
-    endSpan?.(isGranted ? Exit.void : this.rejection === undefined ? Exit.interrupt() : Exit.fail(this.rejection))
+  endSpan(isGranted: boolean): void {
+    const { onSpanEnd } = this
+    this.onSpanEnd = undefined
+    onSpanEnd?.(isGranted ? Exit.void : this.rejection === undefined ? Exit.interrupt() : Exit.fail(this.rejection))
   }
 }
 

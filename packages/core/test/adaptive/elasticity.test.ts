@@ -345,13 +345,13 @@ describe("a leg", () => {
 
   it("is over when the backend refuses, once for all refusals of jobs that were started before the first", () => {
     const elasticity = new Elasticity(8, free)
-    elasticity.refused(0)
+    elasticity.overloaded(0)
     expect(elasticity).toMatchObject({ cuts: 1, ceiling: 8 })
     elasticity.begin(0)
     for (let now = 1; now <= 200; now++) elasticity.end(now, "ok", 8, true)
     const { cuts } = elasticity
-    elasticity.refused(300)
-    elasticity.refused(300)
+    elasticity.overloaded(300)
+    elasticity.overloaded(300)
     expect(elasticity.cuts).toBe(cuts + 1)
   })
 
