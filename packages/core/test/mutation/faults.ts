@@ -194,9 +194,9 @@ const spawn = faultsOf("internal/spawn.ts", ["interruption", "slots", "context",
   },
   {
     name: "a spawned job gives its slot back when it is interrupted, before the finalizers",
-    find: "if (this.fiber !== undefined) return this.fiber.interruptUnsafe(fiberId)",
-    replace: "if (this.fiber !== undefined) {\n      const { fiber } = this\n" +
-      "      this.slots.end(this, Exit.interrupt(fiberId))\n      return fiber.interruptUnsafe(fiberId)\n    }",
+    find: "    if (this.fiber !== undefined) this.fiber.interruptUnsafe(fiberId)\n",
+    replace: "    const { fiber } = this\n    if (fiber !== undefined) {\n" +
+      "      this.slots.end(this, Exit.interrupt(fiberId))\n      fiber.interruptUnsafe(fiberId)\n    }\n",
     tests: ["close"]
   },
   {
