@@ -313,11 +313,14 @@ describe("a service that was built inside a job and provides its own context", (
 describe("two copies of the package", () => {
   it.live("know nothing of each other's jobs", () =>
     Effect.gen(function*() {
-      vi.resetModules()
-      const other = yield* Effect.promise(() => import("../src/index.ts"))
-      expect(other.GreenPool).not.toBe(GreenPool)
-      const one = yield* makePool(1)
-      const two = yield* Effect.orDie(other.GreenPool.make({ size: 0 }))
+      const copy = Effect.promise(() => {
+        vi.resetModules()
+        return import("../src/index.ts")
+      })
+      const [first, second] = [yield* copy, yield* copy]
+      expect(new Set([GreenPool, first.GreenPool, second.GreenPool]).size).toBe(3)
+      const one = yield* Effect.orDie(first.GreenPool.make({ size: 1 }))
+      const two = yield* Effect.orDie(second.GreenPool.make({ size: 0 }))
       const inner = yield* forkNow(one.run(two.run(Effect.succeed("ran on a paused pool"))))
       yield* atRest
       expect(inner.pollUnsafe()).toBeUndefined()
@@ -338,7 +341,8 @@ describe("a pool that is used after its scope has closed", () => {
     ["resize", (pool) => pool.resize(3)],
     ["imap", (pool) => Stream.runDrain(pool.imap(Effect.succeed, [1]))],
     ["takeScoped", (pool) => pool.takeScoped()],
-    ["runStream", (pool) => Stream.runDrain(pool.runStream(Stream.make(1)))]
+    ["runStream", (pool) => Stream.runDrain(pool.runStream(Stream.make(1)))],
+    ["the next of a pile", (pool) => Effect.flatMap(GreenPile.make<void>(pool), (pile) => pile.next)]
   ])("says so once, in the log of the first caller: %s", ([, call]) =>
     Effect.gen(function*() {
       const lines: Array<unknown> = []

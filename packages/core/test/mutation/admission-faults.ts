@@ -281,8 +281,8 @@ const pool = faultsOf("internal/pool.ts", ["bounds", "drain"], [
 const run = faultsOf("internal/run.ts", ["available", "bounds", "drain"], [
   {
     name: "runIfAvailable borrows",
-    find: "this.pool.gate.enterIfAvailable(this) ?",
-    replace: "this.slots.takeOrBorrow(this) ?"
+    find: "this.pool.gate.enterIfAvailable(this)) return",
+    replace: "this.slots.takeOrBorrow(this)) return"
   },
   {
     name: "runIfAvailable takes no note of its key",
@@ -295,8 +295,8 @@ const run = faultsOf("internal/run.ts", ["available", "bounds", "drain"], [
 const spawn = faultsOf("internal/spawn.ts", ["available", "bounds", "drain"], [
   {
     name: "spawnIfAvailable borrows",
-    find: "return job.pool.gate.enterIfAvailable(job) ?",
-    replace: "return job.slots.takeOrBorrow(job) ?"
+    find: "job.pool.gate.enterIfAvailable(job)) return",
+    replace: "job.slots.takeOrBorrow(job)) return"
   },
   {
     name: "spawn takes no note of what it is asked",

@@ -42,16 +42,18 @@ export class Bench {
     return Process.start(this.instrumented, files, this.mutants.length, active)
   }
 
-  /** Runs the tests of these files without a fault. */
-  async record(files: ReadonlyArray<string>): Promise<ReadonlyArray<Passed>> {
-    const process = await this.start()
-    const chosen = process.tests.filter((test) => files.includes(fileOf(test)))
-    const { runs } = await process.run(0, chosen.map((test) => ({ test, limit: 120_000 })))
+  /** Runs the tests of these files without a fault, and passes on what each file does. */
+  async record(files: ReadonlyArray<string>, onPassed: (file: string, passed: ReadonlyArray<Passed>) => void) {
+    const process = await this.start(0, files)
+    if (process.tests.length === 0) throw new Error(`the tests do not load: ${process.output}`)
+    for (const file of files) {
+      const chosen = process.tests.filter((test) => fileOf(test) === file)
+      const { runs } = await process.run(0, chosen.map((test) => ({ test, limit: 120_000 })))
+      const failed = runs.find(({ failure }) => failure !== undefined)
+      if (failed !== undefined) throw new Error(`without any fault a test fails: ${failed.test}\n${failed.failure}`)
+      onPassed(file, runs.map(({ reached, seconds, test }) => ({ test, seconds, reached })))
+    }
     process.kill()
-    const failed = runs.find(({ failure }) => failure !== undefined)
-    if (failed !== undefined) throw new Error(`without any fault a test fails: ${failed.test}\n${failed.failure}`)
-    if (runs.length === 0) throw new Error(`no test runs: ${process.output}`)
-    return runs.map(({ reached, seconds, test }) => ({ test, seconds, reached }))
   }
 }
 

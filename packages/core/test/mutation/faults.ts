@@ -194,9 +194,9 @@ const spawn = faultsOf("internal/spawn.ts", ["interruption", "slots", "context",
   },
   {
     name: "a spawned job gives its slot back when it is interrupted, before the finalizers",
-    find: "if (this.fiber !== undefined) return this.fiber.interruptUnsafe(fiberId)",
-    replace: "if (this.fiber !== undefined) {\n      const { fiber } = this\n" +
-      "      this.slots.end(this, Exit.interrupt(fiberId))\n      return fiber.interruptUnsafe(fiberId)\n    }",
+    find: "    if (this.fiber !== undefined) this.fiber.interruptUnsafe(fiberId)\n",
+    replace: "    const { fiber } = this\n    if (fiber !== undefined) {\n" +
+      "      this.slots.end(this, Exit.interrupt(fiberId))\n      fiber.interruptUnsafe(fiberId)\n    }\n",
     tests: ["close"]
   },
   {
@@ -459,11 +459,6 @@ const pile = faultsOf("GreenPile.ts", ["pile", "pile-interruption", "close"], [
     name: "a reader of an empty pile waits",
     find: "if (reader === undefined) return",
     replace: "if (reader === undefined || (entry === undefined && !this.pool.closed)) return"
-  },
-  {
-    name: "the exit of an interrupted job comes again",
-    find: "if (!Exit.hasInterrupts(exit)) return resume(onExit(exit))",
-    replace: "if (exit !== undefined) return resume(onExit(exit))"
   },
   {
     name: "a failure ends exits",

@@ -15,7 +15,7 @@ import { availableParallelism } from "node:os"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
 import { explained } from "./equivalents.ts"
-import { Bench, Examiner, fileOf, isQuick, type Passed } from "./examiner.ts"
+import { Bench, Examiner, isQuick, type Passed } from "./examiner.ts"
 import { plant } from "./fault.ts"
 import { faults } from "./faults.ts"
 import { readSources, readTests } from "./files.ts"
@@ -49,16 +49,10 @@ const everything = hashOf(base, ...tests.values())
 
 /** What the tests reach: of files that are as they were, as it was recorded. */
 const recorded = async (): Promise<ReadonlyArray<Passed>> => {
-  const keyOf = (text: string): string => `record ${hashOf(base, text)}`
-  const missing = [...tests].filter(([, text]) => memo.get(keyOf(text)) === undefined).map(([file]) => file)
-  const news = missing.length === 0 ? [] : await bench.record(missing)
-  return [...tests].flatMap(([file, text]) => {
-    const known = memo.get(keyOf(text)) as ReadonlyArray<Passed> | undefined
-    if (known !== undefined) return known
-    const found = news.filter(({ test }) => fileOf(test) === file)
-    memo.set(keyOf(text), found)
-    return found
-  })
+  const keyOf = (file: string): string => `record ${hashOf(base, tests.get(file) ?? "")}`
+  const missing = [...tests.keys()].filter((file) => memo.get(keyOf(file)) === undefined)
+  if (missing.length > 0) await bench.record(missing, (file, passed) => memo.set(keyOf(file), passed))
+  return [...tests.keys()].flatMap((file) => memo.get(keyOf(file)) as ReadonlyArray<Passed>)
 }
 
 /** A mutant or a fault. */
@@ -140,4 +134,7 @@ const killed = outcomes.filter(({ killedBy }) => killedBy !== null).length
 const open = outcomes.filter(isOpen)
 console.log(`${killed} killed, ${outcomes.length - killed - open.length} survived as explained, ${open.length} open`)
 for (const { name } of open) console.log(`SURVIVED  ${name}`)
+for (const { equivalent, killedBy, name } of outcomes) {
+  if (equivalent !== undefined && killedBy !== null) console.log(`needs no reason  ${name}`)
+}
 if (open.length > 0) process.exitCode = 1

@@ -88,6 +88,8 @@ for (const event of ["uncaughtException", "unhandledRejection"]) {
   process.on(event, (error) => process.listenerCount(event) > 1 ? undefined : errors.push(error))
 }
 
+const TooLate = "does not end"
+
 /** Runs a test, and says what is wrong. */
 const failureOf = async ({ run }: Test, limit: number): Promise<string | undefined> => {
   errors.length = 0
@@ -96,7 +98,7 @@ const failureOf = async ({ run }: Test, limit: number): Promise<string | undefin
   const context: Context = { signal: abort.signal, onTestFinished: (f) => void finalizers.push(f) }
   const overdue = Promise.withResolvers<void>()
   const timer = setTimeout(() => {
-    errors.push("does not end")
+    errors.push(TooLate)
     overdue.resolve()
   }, limit)
   try {
@@ -134,14 +136,15 @@ const follow = async ({ due: all, mutant }: Command): Promise<void> => {
     const failure = await failureOf(test, due.limit)
     const seconds = (performance.now() - since) / 1000
     const run = { test: due.test, failure, seconds, reached: reached() }
-    if (mutant !== 0 && failure !== undefined && isUsed) {
-      active = 0
-      tell({ type: "running", due })
-      if (await failureOf(test, due.limit) !== undefined) return tell({ type: "spoiled" })
-      active = mutant
-      tell({ type: "running", due })
-      // One that comes too late has been too late before.
-      if (failure !== "does not end" && await failureOf(test, due.limit) === undefined) return tell({ type: "spoiled" })
+    if (mutant !== 0 && failure !== undefined) {
+      const fails = async (number: number): Promise<boolean> => {
+        active = number
+        tell({ type: "running", due })
+        return await failureOf(test, due.limit) !== undefined
+      }
+      // What an earlier mutant has left behind may be the reason; or the machine was busy.
+      if (isUsed && (await fails(0) || !await fails(mutant))) return tell({ type: "spoiled" })
+      if (!isUsed && failure.includes(TooLate) && !await fails(mutant)) continue
     }
     tell({ type: "ran", run })
     if (mutant !== 0 && failure !== undefined) break
