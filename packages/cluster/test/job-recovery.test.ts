@@ -5,9 +5,7 @@ import { GreenPool } from "@greenpool/core"
 import { allowanceOf } from "@greenpool/core/allowance"
 import { Context, Deferred, Effect, Exit, Fiber, Layer, References, Schema, Scope } from "effect"
 import { SqlClient } from "effect/sql"
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { database } from "./support/folder.ts"
 
 const Count = ClusterJob.make("count", {
   payload: { id: Schema.String },
@@ -18,15 +16,6 @@ const Count = ClusterJob.make("count", {
 const sharding = { entityMessagePollInterval: 50, refreshAssignmentsInterval: 20 }
 
 const quiet = Effect.provideService(References.MinimumLogLevel, "Error")
-
-/** A database file that is there until the test ends. */
-const database = Effect.map(
-  Effect.acquireRelease(
-    Effect.sync(() => mkdtempSync(join(tmpdir(), "greenpool-"))),
-    (folder) => Effect.sync(() => rmSync(folder, { recursive: true }))
-  ),
-  (folder) => join(folder, "cluster.db")
-)
 
 /** A process of its own, as far as the database can tell, with the body that counts. */
 const start = (filename: string, body: Effect.Effect<number>) =>

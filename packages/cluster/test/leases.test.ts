@@ -3,6 +3,7 @@
  */
 import { expect, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber } from "effect"
+import type { CoordinatorOptions } from "../src/index.ts"
 import { pass, settle } from "./support/cluster.ts"
 import { Cluster, type Wired } from "./support/wire.ts"
 
@@ -17,6 +18,12 @@ const watch = (members: ReadonlyArray<Wired>, seconds: number): Effect.Effect<Re
     }
     return states
   })
+
+/** A cluster with two members. */
+const two = Effect.fnUntraced(function*(size: number, options?: CoordinatorOptions) {
+  const cluster = yield* Cluster.make(options)
+  return { cluster, members: [yield* cluster.member({ size }), yield* cluster.member({ size })] }
+})
 
 /** Starts jobs that never end by themselves. */
 const occupy = ({ pool }: Wired, jobs: number): Effect.Effect<ReadonlyArray<Fiber.Fiber<never>>> =>
@@ -37,8 +44,8 @@ it.effect("leases of a process that is heard go on for ever, whether it is idle 
     expect(yield* pool.running).toBe(2)
     yield* Deferred.succeed(gate, undefined)
     yield* Fiber.join(jobs)
-    const busy = yield* Effect.forkChild(Effect.forever(pool.run(Effect.sleep(10))))
-    yield* pass(100, 300)
+    const busy = yield* Effect.forkChild(Effect.forever(pool.run(Effect.sleep(100))))
+    yield* pass(1000, 30)
     expect(busy.pollUnsafe()).toBeUndefined()
     expect(yield* pool.running).toBe(1)
   }))
@@ -104,8 +111,7 @@ it.effect("a process whose connection has closed has no slots when it doesn't co
 
 it.effect("a process that connects again in time keeps its jobs (C14)", () =>
   Effect.gen(function*() {
-    const cluster = yield* Cluster.make()
-    const members = [yield* cluster.member({ size: 2 }), yield* cluster.member({ size: 2 })]
+    const { members } = yield* two(2)
     yield* occupy(members[0]!, 2)
     yield* occupy(members[1]!, 1)
     // Its own side of the connection closes; the other side closes after the new one has opened.
@@ -124,8 +130,7 @@ it.effect("where only the coordinator's side closes, a long reclaimAfter keeps j
         states: ["2 0", "2 2", "0 2"]
       }]
     ) {
-      const cluster = yield* Cluster.make({ reclaimAfter })
-      const members = [yield* cluster.member({ size: 2 }), yield* cluster.member({ size: 2 })]
+      const { members } = yield* two(2, { reclaimAfter })
       yield* occupy(members[0]!, 2)
       yield* occupy(members[1]!, 2)
       yield* pass(500)
@@ -136,8 +141,7 @@ it.effect("where only the coordinator's side closes, a long reclaimAfter keeps j
 
 it.effect("jobs go on when the coordinator dies, from job to job, and the next one counts what they have (C17)", () =>
   Effect.gen(function*() {
-    const cluster = yield* Cluster.make()
-    const members = [yield* cluster.member({ size: 4 }), yield* cluster.member({ size: 4 })]
+    const { cluster, members } = yield* two(4)
     let running = 0
     let most = 0
     let ended = 0
@@ -166,8 +170,7 @@ it.effect("jobs go on when the coordinator dies, from job to job, and the next o
 
 it.effect("a new coordinator hands out what is surely free at once, and the rest when the leases have ended (C17)", () =>
   Effect.gen(function*() {
-    const cluster = yield* Cluster.make()
-    const members = [yield* cluster.member({ size: 16 }), yield* cluster.member({ size: 16 })]
+    const { cluster, members } = yield* two(16)
     yield* occupy(members[0]!, 3)
     yield* members[0]!.pool.resize(8)
     yield* occupy(members[1]!, 8)
@@ -181,8 +184,7 @@ it.effect("a new coordinator hands out what is surely free at once, and the rest
 
 it.effect("nobody starts beyond a size that has shrunk, also when the coordinator dies before all have heard", () =>
   Effect.gen(function*() {
-    const cluster = yield* Cluster.make()
-    const members = [yield* cluster.member({ size: 4 }), yield* cluster.member({ size: 4 })]
+    const { cluster, members } = yield* two(4)
     const jobs = [...yield* occupy(members[0]!, 2), ...yield* occupy(members[1]!, 2)]
     yield* occupy(members[0]!, 4)
     yield* members[0]!.pool.resize(2)
@@ -197,8 +199,7 @@ it.effect("nobody starts beyond a size that has shrunk, also when the coordinato
 
 it.effect("a coordinator that was replaced answers nobody (C19)", () =>
   Effect.gen(function*() {
-    const cluster = yield* Cluster.make()
-    const members = [yield* cluster.member({ size: 2 }), yield* cluster.member({ size: 2 })]
+    const { cluster, members } = yield* two(2)
     yield* occupy(members[0]!, 2)
     members[0]!.wire.pin(yield* cluster.current)
     yield* cluster.start()
@@ -208,8 +209,7 @@ it.effect("a coordinator that was replaced answers nobody (C19)", () =>
 
 it.effect("a shorter lease of a new coordinator shortens none that was given", () =>
   Effect.gen(function*() {
-    const cluster = yield* Cluster.make()
-    const members = [yield* cluster.member({ size: 2 }), yield* cluster.member({ size: 2 })]
+    const { cluster, members } = yield* two(2)
     yield* occupy(members[0]!, 2)
     yield* occupy(members[1]!, 2)
     yield* pass(3000)

@@ -55,7 +55,7 @@ export class Cluster implements AsyncDisposable {
     })
     this.#children.set(name, child)
     const word = all.callers > 0 ? "start" : "ready"
-    await this.until(`${name} to ${word}`, 30, () => this.of(name).some(({ what }) => what === word))
+    await this.until(`${name} to ${word}`, 60, () => this.of(name).some(({ what }) => what === word))
   }
 
   /** Sends a signal, and returns when. */

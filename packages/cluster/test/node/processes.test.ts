@@ -7,7 +7,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { ClusterJob } from "@greenpool/cluster"
 import { layerClient, layerRunner, layerSqlite, timings } from "@greenpool/cluster/node"
 import { GreenPool } from "@greenpool/core"
-import { Context, Effect, Exit, Layer, Option, Redacted, References, Schema, Scope } from "effect"
+import { Effect, Exit, Layer, Option, Redacted, References, Schema, Scope } from "effect"
 import {
   HttpRunner,
   RunnerAddress,
@@ -19,11 +19,9 @@ import {
 } from "effect/cluster"
 import { RpcSerialization } from "effect/rpc"
 import type { SqlClient } from "effect/sql"
-import { mkdtempSync, rmSync } from "node:fs"
 import { createServer as createHttpServer } from "node:http"
 import { createConnection, createServer, type Socket } from "node:net"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { database } from "../support/folder.ts"
 import { freePort } from "../support/ports.ts"
 import { postgres, startPostgres } from "../support/postgres.ts"
 
@@ -138,22 +136,10 @@ const serves = (
     assert.strictEqual(yield* Place.purge({ olderThan: 0 }).pipe(Effect.provide(Layer.fresh(database))), 0)
   }).pipe(Effect.scoped, quiet)
 
-class Folder extends Context.Service<Folder, string>()("test/Folder") {}
-
-const sqliteFile = Layer.unwrap(Effect.map(
-  Effect.acquireRelease(
-    Effect.sync(() => mkdtempSync(join(tmpdir(), "greenpool-"))),
-    (folder) => Effect.sync(() => rmSync(folder, { recursive: true }))
-  ),
-  (folder) => Layer.succeed(Folder)(folder)
-))
-
 describe("two runners and a client", { timeout: 60_000 }, () => {
   for (const [name, transport] of Object.entries(transports)) {
     it.live(`share the lanes of a job over ${name}, and one takes over when the other stops`, () =>
-      Effect.flatMap(Folder, (folder) => serves(transport, layerSqlite({ filename: join(folder, "cluster.db") }))).pipe(
-        Effect.provide(sqliteFile)
-      ))
+      Effect.flatMap(database, (filename) => serves(transport, layerSqlite({ filename }))))
   }
 
   it.live.skipIf(postgres === undefined)("share the lanes of a job through PostgreSQL", () =>
@@ -189,20 +175,17 @@ describe("the sockets of a cluster", () => {
         return setNoDelay.call(this, on)
       }
       yield* Effect.addFinalizer(() => Effect.sync(() => handles.setNoDelay = setNoDelay))
-      yield* Effect.flatMap(Folder, (folder) =>
-        Effect.gen(function*() {
-          const port = yield* Effect.promise(freePort)
-          const database = layerSqlite({ filename: join(folder, "cluster.db") })
-          yield* Layer.build(Layer.fresh(
-            Place.toLayer(() => Effect.succeed(port)).pipe(
-              Layer.provide(GreenPool.layer({ size: 1 })),
-              Layer.provide(layerRunner({ port, sharding })),
-              Layer.provide(Layer.fresh(database))
-            )
-          ))
-          const client = yield* Layer.build(layerClient({ sharding }).pipe(Layer.provide(Layer.fresh(database))))
-          assert.strictEqual(yield* Effect.provide(Place.run({ n: 1 }), client), port)
-        })).pipe(Effect.provide(sqliteFile))
+      const port = yield* Effect.promise(freePort)
+      const sqlite = layerSqlite({ filename: yield* database })
+      yield* Layer.build(Layer.fresh(
+        Place.toLayer(() => Effect.succeed(port)).pipe(
+          Layer.provide(GreenPool.layer({ size: 1 })),
+          Layer.provide(layerRunner({ port, sharding })),
+          Layer.provide(Layer.fresh(sqlite))
+        )
+      ))
+      const client = yield* Layer.build(layerClient({ sharding }).pipe(Layer.provide(Layer.fresh(sqlite))))
+      assert.strictEqual(yield* Effect.provide(Place.run({ n: 1 }), client), port)
       assert.strictEqual(calls % 2, 0)
       assert.isAtLeast(calls, 2)
     }).pipe(Effect.scoped, quiet))

@@ -2,9 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { layerSqlite } from "@greenpool/cluster/node"
 import { Effect, Exit, Fiber, Latch, Layer, Stream } from "effect"
 import { SqlClient } from "effect/sql"
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { database } from "../support/folder.ts"
 
 const memory = layerSqlite({ filename: ":memory:" })
 
@@ -78,31 +76,22 @@ describe("the client of SQLite", () => {
       yield* Fiber.join(beside)
     }).pipe(Effect.provide(memory)))
 
-  it.live("lets two clients of one file write in turns, and keeps the file", () => {
-    const folder = mkdtempSync(join(tmpdir(), "greenpool-"))
-    const file = layerSqlite({ filename: join(folder, "cluster.db") })
-    const count = Effect.flatMap(SqlClient.SqlClient, (sql) =>
-      Effect.repeat(
-        sql.withTransaction(Effect.gen(function*() {
-          const [row] = yield* sql<{ n: number }>`SELECT n FROM counter`
-          yield* sql`UPDATE counter SET n = ${row!.n + 1}`
-        })),
-        { times: 49 }
-      ))
-    return Effect.gen(function*() {
-      yield* Effect.flatMap(
-        SqlClient.SqlClient,
-        (sql) => Effect.andThen(sql`CREATE TABLE counter (n INTEGER)`, sql`INSERT INTO counter VALUES (0)`)
-      ).pipe(
-        Effect.provide(Layer.fresh(file))
+  it.live("lets two clients of one file write in turns, and keeps the file", () =>
+    Effect.gen(function*() {
+      const file = layerSqlite({ filename: yield* database })
+      const run = <A, E>(f: (sql: SqlClient.SqlClient) => Effect.Effect<A, E>) =>
+        Effect.provide(Effect.flatMap(SqlClient.SqlClient, f), Layer.fresh(file))
+      yield* run((sql) => Effect.andThen(sql`CREATE TABLE counter (n INTEGER)`, sql`INSERT INTO counter VALUES (0)`))
+      const count = run((sql) =>
+        Effect.repeat(
+          sql.withTransaction(Effect.gen(function*() {
+            const [row] = yield* sql<{ n: number }>`SELECT n FROM counter`
+            yield* sql`UPDATE counter SET n = ${row!.n + 1}`
+          })),
+          { times: 49 }
+        )
       )
-      yield* Effect.all([Effect.provide(count, Layer.fresh(file)), Effect.provide(count, Layer.fresh(file))], {
-        concurrency: 2
-      })
-      const rows = yield* Effect.flatMap(SqlClient.SqlClient, (sql) => sql`SELECT n FROM counter`.values).pipe(
-        Effect.provide(Layer.fresh(file))
-      )
-      assert.deepStrictEqual(rows, [[100]])
-    }).pipe(Effect.ensuring(Effect.sync(() => rmSync(folder, { recursive: true }))))
-  })
+      yield* Effect.all([count, count], { concurrency: 2 })
+      assert.deepStrictEqual(yield* run((sql) => sql`SELECT n FROM counter`.values), [[100]])
+    }))
 })
