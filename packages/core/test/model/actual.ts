@@ -78,6 +78,7 @@ export class Actual {
   /** The largest size that each adaptive pool has had since this was last set: it may go up and down in one turn. */
   readonly largest: Array<number>
   /** Whether the pools are made visible: those of every other program, to see that it changes nothing. */
+  readonly #isAdaptive: boolean
   readonly #isObserved: boolean
   readonly #tracer = makeTracer()
   readonly #registry: Metric.MetricRegistry = new Map()
@@ -86,6 +87,7 @@ export class Actual {
 
   constructor({ rules, sizes }: Program, simulation: Simulation) {
     this.simulation = simulation
+    this.#isAdaptive = rules.some(({ verdicts }) => verdicts !== undefined)
     this.#isObserved = sizes.reduce((sum, size) => sum + size, 0) % 2 === 0
     const reports = Logger.make(({ cause, fiber, logLevel }) => {
       if (logLevel === "Warn") return
@@ -231,7 +233,16 @@ export class Actual {
       const finalizer = body.stubborn ? this.#orders(body.id, "finalizing") : Effect.void
       return Effect.onExit(
         this.#body(body),
-        () => Effect.andThen(finalizer, Effect.sync(() => this.board.set(body.id, "leaving")))
+        () =>
+          Effect.andThen(
+            finalizer,
+            Effect.sync(() => {
+              this.board.set(body.id, "leaving")
+              // The end of a job may change the size of an adaptive pool and start others in that step: what these do to the
+              // fiber comes after it has noted the end.
+              if (this.#isAdaptive) this.simulation.hold(12)
+            })
+          )
       )
     })
   }
