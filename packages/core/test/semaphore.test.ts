@@ -55,6 +55,14 @@ describe("a semaphore", () => {
     expect(semaphore.free).toBe(5)
   })
 
+  it("gives no permit to a newcomer while it grants to those in the queue", () => {
+    const { semaphore, waiters } = scene(1, "a", "b", "c")
+    const taken: Array<boolean> = []
+    for (const waiter of waiters) waiter.onPermit = () => taken.push(semaphore.takeIfAvailable())
+    semaphore.resize(4)
+    expect(taken).toEqual([false, false, false])
+  })
+
   it("grants nothing when it shrinks, nor by the difference alone when it grows again, until it fits", () => {
     const { granted, semaphore } = scene(5, "a", "b")
     semaphore.resize(1)

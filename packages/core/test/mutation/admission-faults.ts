@@ -26,7 +26,7 @@ const shares = faultsOf("internal/shares.ts", ["shares", "shares-property", "pri
     name: "a key came when the next of its callers did",
     find: "    return (this.arrivals.first as Arrival).number\n",
     replace: "    return (this.waiting.first as Claim).arrival.number\n",
-    tests: ["admission-corners"]
+    tests: ["shares"]
   },
   {
     name: "a weight that its sum has lost upsets what is fair",

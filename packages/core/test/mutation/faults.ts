@@ -251,7 +251,7 @@ const spawn = faultsOf("internal/spawn.ts", ["interruption", "slots", "context",
 
 const map = faultsOf(
   "internal/map.ts",
-  ["imap", "imap-failure", "imap-unordered", "imap-nested", "imap-interruption"],
+  ["imap", "imap-failure", "imap-nested", "imap-interruption"],
   [
     {
       name: "a map that is closed leaves its jobs",
@@ -467,7 +467,7 @@ const pile = faultsOf("GreenPile.ts", ["pile", "pile-interruption", "close"], [
   }
 ])
 
-const verbs = faultsOf("Verbs.ts", ["verbs", "service", "imap-unordered", "imap-exit", "starmap", "source"], [
+const verbs = faultsOf("Verbs.ts", ["verbs", "service", "imap-exit", "starmap", "source"], [
   {
     name: "starmap gives the tuple as one argument",
     find: "mapVerb({ ordered: true, exits: false }, spread)",
