@@ -1,11 +1,11 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { Console, Effect, Layer, Schedule, Sink, Stdio, Stream } from "effect"
+import { Console, Effect, Layer, Metric, Schedule, Sink, Stdio, Stream } from "effect"
 import { Command } from "effect/cli"
 import { spawn } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import { format } from "node:util"
 import { commands } from "../src/commands.ts"
-import { farmCommand } from "../src/farm/cli.ts"
+import { farmProgram } from "../src/farm/cli.ts"
 import { linkcheck } from "../src/linkcheck/cli.ts"
 import { exitCodeOf, reporting } from "../src/run.ts"
 
@@ -44,7 +44,7 @@ export const runProcess = (...args: ReadonlyArray<string>) =>
 const programs: Readonly<
   Record<string, readonly [main: Effect.Effect<void, unknown, Command.Environment>, usage: number]>
 > = {
-  farm: [Command.run(farmCommand, { version: "0.1.0" }), 255],
+  farm: [farmProgram, 255],
   linkcheck: [Command.run(linkcheck, { version: "0.1.0" }), 2]
 }
 
@@ -64,6 +64,7 @@ export const runExample = Effect.fnUntraced(function*(...[name = "", ...args]: R
       Stdio.make({ args: Effect.succeed(args), stdin: Stream.empty, stdout: sink("stdout"), stderr: sink("stderr") })
     )),
     Effect.provideService(Console.Console, { ...globalThis.console, log: log("stdout"), error: log("stderr") }),
+    Effect.provideService(Metric.MetricRegistry, new Map()),
     Effect.provide(NodeServices.layer),
     Effect.exit
   )

@@ -10,6 +10,7 @@ import {
 } from "effect/http"
 import { TextDecoder } from "node:util"
 import { contentType } from "../charset.ts"
+import { causes } from "../message.ts"
 import { decoded } from "./encoding.ts"
 import { decodePercent, type Links, makeLinkReader, type Markup } from "./links.ts"
 
@@ -271,19 +272,14 @@ const readBody = Effect.fnUntraced(function*(
   return { bytes, read, isLong: read > limit, failure: Option.getOrUndefined(cause) }
 })
 
+/** What the innermost error says, which is the one that tells: "connect ECONNREFUSED …", not "fetch failed". */
 const failure = (error: HttpClientError.HttpClientError, otherwise: LinkError["reason"]): LinkError => {
-  const { code, message, name } = origin(error)
+  const inner = [...causes(error)].findLast((at) => at instanceof Error) ?? error
+  const { message, name } = inner
+  const code = "code" in inner && typeof inner.code === "string" ? inner.code : undefined
   const detail = code === undefined || message.includes(code) ? message : `${message} (${code})`
   if (error.reason._tag === "InvalidUrlError") return new LinkError({ reason: "InvalidUrl", detail })
   if (name === "HTTPParserError" || name === "HeadersOverflowError") return new LinkError({ reason: "Garbage", detail })
   const closed = code === "UND_ERR_SOCKET" || code === "ECONNRESET" || code === "EPIPE"
   return new LinkError({ reason: closed && otherwise === "Unreachable" ? "Closed" : otherwise, detail })
-}
-
-/** The innermost cause, which is the one that tells: "connect ECONNREFUSED …", not "fetch failed". */
-const origin = (error: Error): Pick<Error, "message" | "name"> & { readonly code: string | undefined } => {
-  const inner = error instanceof AggregateError ? error.errors[0] : error.cause
-  if (inner instanceof Error) return origin(inner)
-  const { message, name } = error
-  return { message, name, code: "code" in error && typeof error.code === "string" ? error.code : undefined }
 }
