@@ -51,10 +51,8 @@ export const duration = (name: string, description: string): Flag.Flag<Duration.
     Flag.filterMap(parseDuration, () => "Expected a duration of more than 0, such as 10, 500ms or 1m")
   )
 
-const parseUrl = (text: string): Option.Option<URL> => {
-  const url = URL.parse(text)
-  return url !== null && /^https?:$/.test(url.protocol) ? Option.some(url) : Option.none()
-}
+const parseUrl = (text: string): Option.Option<URL> =>
+  Option.filter(Option.fromNullishOr(URL.parse(text)), ({ protocol }) => /^https?:$/.test(protocol))
 
 const expectedUrl = () => "Expected an http or https URL, such as https://example.com"
 

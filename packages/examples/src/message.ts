@@ -1,8 +1,11 @@
 import { getSystemErrorMessage } from "node:util"
 
-/** An error and its causes. */
-const causes = function*(error: unknown): Generator<unknown> {
-  for (let at = error; at !== undefined && at !== null; at = at instanceof Error ? at.cause : undefined) yield at
+/** An error and its causes, the innermost last. */
+export const causes = function*(error: unknown): Generator<unknown> {
+  for (let at = error; at !== undefined && at !== null;) {
+    yield at
+    at = at instanceof AggregateError ? at.errors[0] : at instanceof Error ? at.cause : undefined
+  }
 }
 
 type SystemError = NodeJS.ErrnoException & { readonly code: string; readonly errno: number }

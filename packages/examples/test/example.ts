@@ -1,6 +1,13 @@
-import { Console, Effect, Schedule } from "effect"
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { Console, Effect, Layer, Metric, Schedule, Sink, Stdio, Stream } from "effect"
+import { Command } from "effect/cli"
 import { spawn } from "node:child_process"
 import { fileURLToPath } from "node:url"
+import { format } from "node:util"
+import { commands } from "../src/commands.ts"
+import { farmProgram } from "../src/farm/cli.ts"
+import { linkcheck } from "../src/linkcheck/cli.ts"
+import { exitCodeOf, reporting } from "../src/run.ts"
 
 export interface Ended {
   readonly code: number | null
@@ -8,11 +15,14 @@ export interface Ended {
   readonly stderr: string
 }
 
+/** The file that runs examples by their names. */
+export const main = fileURLToPath(new URL("../src/main.ts", import.meta.url))
+
 /** Starts an example by its name, as a process of its own, which ends with the scope at the latest. */
 export const startExample = (...args: ReadonlyArray<string>) =>
   Effect.acquireRelease(
     Effect.sync(() => {
-      const child = spawn(process.execPath, [fileURLToPath(new URL("../src/main.ts", import.meta.url)), ...args])
+      const child = spawn(process.execPath, [main, ...args])
       const output = { stdout: "", stderr: "" }
       child.stdout.setEncoding("utf8").on("data", (text: string) => void (output.stdout += text))
       child.stderr.setEncoding("utf8").on("data", (text: string) => void (output.stderr += text))
@@ -27,9 +37,39 @@ export const startExample = (...args: ReadonlyArray<string>) =>
     ({ child }) => Effect.sync(() => child.kill("SIGKILL"))
   )
 
-/** Runs an example to its end. */
-export const runExample = (...args: ReadonlyArray<string>) =>
+/** Runs an example to its end, as a process of its own. */
+export const runProcess = (...args: ReadonlyArray<string>) =>
   Effect.scoped(Effect.flatMap(startExample(...args), ({ ended }) => ended))
+
+const programs: Readonly<
+  Record<string, readonly [main: Effect.Effect<void, unknown, Command.Environment>, usage: number]>
+> = {
+  farm: [farmProgram, 255],
+  linkcheck: [Command.run(linkcheck, { version: "0.1.0" }), 2]
+}
+
+/** Runs the command line of an example in this process: what it prints, and the exit code that its process would have. */
+export const runExample = Effect.fnUntraced(function*(...[name = "", ...args]: ReadonlyArray<string>) {
+  const output = { stdout: "", stderr: "" }
+  const log = (stream: keyof typeof output) => (...text: ReadonlyArray<unknown>) =>
+    void (output[stream] += `${format(...text)}\n`)
+  const sink = (stream: keyof typeof output) => () =>
+    Sink.forEach((chunk: string | Uint8Array) =>
+      Effect.sync(() => void (output[stream] += Buffer.from(chunk as string)))
+    )
+  const [command, usage] = programs[name] ?? [commands[name]!.command(name), 1]
+  const exit = yield* reporting(command).pipe(
+    Effect.provide(Layer.succeed(
+      Stdio.Stdio,
+      Stdio.make({ args: Effect.succeed(args), stdin: Stream.empty, stdout: sink("stdout"), stderr: sink("stderr") })
+    )),
+    Effect.provideService(Console.Console, { ...globalThis.console, log: log("stdout"), error: log("stderr") }),
+    Effect.provideService(Metric.MetricRegistry, new Map()),
+    Effect.provide(NodeServices.layer),
+    Effect.exit
+  )
+  return { code: exitCodeOf(exit, usage, "SIGINT"), ...output } satisfies Ended
+})
 
 /** Prints nothing of what an effect prints by `Console.log`. */
 export const quietly: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R> = Effect.provideService(

@@ -3,9 +3,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, FileSystem, Schedule } from "effect"
 import { execFile, spawn, spawnSync } from "node:child_process"
 import { existsSync, readFileSync, writeFileSync } from "node:fs"
-import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
-import { runExample, startExample } from "./example.ts"
+import { main, runExample, startExample } from "./example.ts"
 
 const folder = Effect.gen(function*() {
   const fs = yield* FileSystem.FileSystem
@@ -21,16 +20,33 @@ const folder = Effect.gen(function*() {
       return ""
     }
   }
-  return { path, read, write }
+  /** Runs a script there, in which `"$0" "$1"` are Node and the examples. */
+  const sh = (script: string, ...args: ReadonlyArray<string>) =>
+    Effect.promise(() => promisify(execFile)("sh", ["-c", script, process.execPath, main, ...args], { cwd: path }))
+  return { path, read, sh, write }
 })
+
+/** Runs a farm on a terminal of its own, by `script` of util-linux. */
+const onTerminal = (...args: ReadonlyArray<string>) => {
+  const terminal = spawn("script", ["-qefc", [process.execPath, main, "farm", ...args].join(" "), "/dev/null"])
+  let output = ""
+  terminal.stdout.setEncoding("utf8").on("data", (text: string) => void (output += text))
+  const ended = new Promise<number | null>((resolve) => terminal.on("close", resolve))
+  return { terminal, output: () => output, ended: Effect.promise(() => ended) }
+}
+
+/** The state of a process: empty of one that is gone. */
+const state = (pid: unknown) => spawnSync("ps", ["-o", "stat=", "-p", `${pid}`.trim()]).stdout.toString().slice(0, 1)
 
 const eventually = (condition: () => boolean) =>
   Effect.repeat(Effect.sync(condition), { until: (holds) => holds, schedule: Schedule.spaced("10 millis") })
 
-const live = (title: string, test: Effect.Effect<void, unknown, Effect.Services<typeof folder>>) =>
-  it.live(title, () => test.pipe(Effect.scoped, Effect.provide(NodeServices.layer)))
+const skipIf =
+  (skipped: boolean) => (title: string, test: Effect.Effect<void, unknown, Effect.Services<typeof folder>>) =>
+    it.live.skipIf(skipped)(title, () => test.pipe(Effect.scoped, Effect.provide(NodeServices.layer)))
 
-// `script` of util-linux runs a command on a terminal of its own.
+const live = Object.assign(skipIf(false), { skipIf })
+
 const hasTerminals = spawnSync("script", ["--version"]).stdout?.toString().includes("util-linux") ?? false
 
 // Root has no limit of its own. What runs as a user that nobody else is has one, and may still read the checkout.
@@ -51,20 +67,13 @@ describe("farm, as a program", { concurrent: true, timeout: 60_000 }, () => {
   )
 
   live(
-    "runs the lines of a file, and ends with the number of jobs that failed",
+    "runs the lines of a file, and ends with the number of jobs that failed, or 101 if these are more than 100",
     Effect.gen(function*() {
       const { write } = yield* folder
-      const { code, stderr, stdout } = yield* runExample("farm", "echo {}; exit {}", write("lines", "0\n3\n0\n4\n"))
-      assert.deepStrictEqual({ code, stderr, stdout }, { code: 2, stderr: "", stdout: "0\n3\n0\n4\n" })
-    })
-  )
-
-  live(
-    "ends with 101 when more than 100 jobs failed",
-    Effect.gen(function*() {
-      const { write } = yield* folder
-      const { code } = yield* runExample("farm", "exit 1; ", write("lines", "\n".repeat(102)))
-      assert.strictEqual(code, 101)
+      const few = yield* runExample("farm", "echo {}; exit {}", write("lines", "0\n3\n0\n4\n"))
+      assert.deepStrictEqual(few, { code: 2, stderr: "", stdout: "0\n3\n0\n4\n" })
+      const many = yield* runExample("farm", "exit 1; ", write("lines", "\n".repeat(102)))
+      assert.deepStrictEqual(many, { code: 101, stderr: "", stdout: "" })
     })
   )
 
@@ -83,67 +92,65 @@ describe("farm, as a program", { concurrent: true, timeout: 60_000 }, () => {
   live(
     "takes the options of parallel and xargs: -j and -P, and -0 for lines that end with a NUL byte",
     Effect.gen(function*() {
-      const { path, write } = yield* folder
-      const log = `cd ${path}; echo begin >> log; sleep 0.1; echo end >> log; printf '<%s>'`
+      const { path, read, write } = yield* folder
+      const log = `cd ${path}; echo begin >> log; sleep 0.02; echo end >> log; printf '<%s>'`
       // The second line is not UTF-8, and ends with a newline.
       writeFileSync(`${path}/lines`, "a\nb\0\xe9\n\0c", "latin1")
       const one = yield* runExample("farm", "-0", "-j1", log, `${path}/lines`)
       assert.deepStrictEqual(one, { code: 0, stdout: "<a\nb><\ufffd\n><c>", stderr: "" })
-      assert.strictEqual(readFileSync(`${path}/log`, "utf8"), "begin\nend\n".repeat(3))
-      const two = yield* runExample(
-        "farm",
-        "-P",
-        "2",
-        "test {} = 1 && until test -e go; do sleep 0.01; done; echo > go".replaceAll(
-          "go",
-          `${path}/go`
-        ),
-        write("two", "1\n2\n")
-      )
-      assert.strictEqual(two.code, 0)
+      assert.strictEqual(read("log"), "begin\nend\n".repeat(3))
+      const job = `cd ${path}; test {} = 1 && until test -e go; do sleep 0.01; done; echo > go`
+      assert.deepInclude(yield* runExample("farm", "-P", "2", job, write("two", "1\n2\n")), { code: 0 })
     })
   )
 
   live(
-    "waits with a job that cannot start for want of file descriptors until another ends, and says so",
-    Effect.gen(function*() {
-      const { path, read, write } = yield* folder
-      const lines = Array.from({ length: 40 }, (_, index) => `${index}\n`).join("")
-      write("lines", lines)
-      const main = fileURLToPath(new URL("../src/main.ts", import.meta.url))
-      const farm = `cd ${path}; ulimit -n 64; exec "$0" "$1" farm --quiet -j 40 --joblog log "$2" lines 2> said`
-      const job = "until test -s said || ! test -e lines; do sleep 0.1; done; echo"
-      const { stdout } = yield* Effect.promise(() =>
-        promisify(execFile)("sh", ["-c", farm, process.execPath, main, job])
-      )
-      assert.strictEqual(stdout, lines)
-      assert.strictEqual(read("said"), "farm: fewer jobs at once than there are slots: EMFILE: too many open files\n")
-      assert.strictEqual(read("log").match(/\t0\t0\tuntil/g)?.length, 40)
-    })
+    "ends with 255 and says why, where it cannot do what it is told to",
+    Effect.forEach([
+      ["--size 0 echo", "Invalid value for flag --size: \"0\". Expected an integer of at least 1"],
+      ["echo /nonexistent/lines", "farm: /nonexistent/lines: no such file or directory\n"],
+      ["echo /", "farm: / is a directory\n"],
+      ["echo {}", "farm: there is no file {}. Quote the command: farm 'echo {}' FILE\n"],
+      ["echo\ufffd /dev/null", "Expected a command in UTF-8\nSee farm --help.\n"],
+      ["--joblog /nonexistent/log echo /dev/null", "farm: /nonexistent/log: no such file or directory\n"],
+      ["--joblog / echo /dev/null", "farm: /: illegal operation on a directory\n"]
+    ], ([args = "", says = ""]) =>
+      Effect.map(runExample("farm", ...args.split(" ")), ({ code, stderr, stdout }) => {
+        assert.include(stderr, says)
+        assert.deepStrictEqual({ code, stdout }, { code: 255, stdout: "" })
+      }))
   )
 
-  it.live.skipIf(!canLimitProcesses)(
+  const shortage = (farm: string, job: string, why: string) =>
+    Effect.gen(function*() {
+      const { path, read, sh, write } = yield* folder
+      const lines = Array.from({ length: 40 }, (_, index) => `${index}\n`).join("")
+      write("lines", lines)
+      spawnSync("mkfifo", [`${path}/gate`])
+      spawnSync("chmod", ["-R", "a+rwX", path])
+      const { stdout } = yield* sh(`${farm} "$0" "$1" farm --quiet -j 40 --joblog log "$2" lines 2> said`, job)
+      assert.strictEqual(stdout, lines)
+      assert.strictEqual(read("said"), `farm: fewer jobs at once than there are slots: ${why}\n`)
+      assert.strictEqual(read("log").match(/\t0\t0\t(?:until|read)/g)?.length, 40)
+    })
+
+  live(
+    "waits with a job that cannot start for want of file descriptors until another ends, and says so",
+    shortage(
+      "ulimit -n 64; exec",
+      "until test -s said || ! test -e lines; do sleep 0.1; done; echo",
+      "EMFILE: too many open files"
+    )
+  )
+
+  live.skipIf(!canLimitProcesses)(
     "waits with a job that cannot start for want of processes until another ends, and says so (as root, by setpriv)",
-    () =>
-      Effect.gen(function*() {
-        const { path, read, write } = yield* folder
-        const lines = Array.from({ length: 40 }, (_, index) => `${index}\n`).join("")
-        write("lines", lines)
-        spawnSync("mkfifo", [`${path}/gate`])
-        spawnSync("chmod", ["-R", "a+rwX", path])
-        const main = fileURLToPath(new URL("../src/main.ts", import.meta.url))
-        // Each job is one process, and ends with a line of the gate, once the farm has said that there are too few.
-        const farm = `cd ${path}; exec 3<> gate; (until test -s said; do sleep 0.1; done; yes "" | head -40 >&3) &
-          cd ${path}; ${limited.join(" ")} "$0" "$1" farm --quiet -j 40 --joblog log "$2" lines 2> said`
-        const job = "read _ < gate; echo"
-        const { stdout } = yield* Effect.promise(() =>
-          promisify(execFile)("sh", ["-c", farm, process.execPath, main, job])
-        )
-        assert.strictEqual(stdout, lines)
-        const why = "EAGAIN: resource temporarily unavailable"
-        assert.strictEqual(read("said"), `farm: fewer jobs at once than there are slots: ${why}\n`)
-        assert.strictEqual(read("log").match(/\t0\t0\tread/g)?.length, 40)
-      }).pipe(Effect.scoped, Effect.provide(NodeServices.layer))
+    // Each job is one process, and ends with a line of the gate, once the farm has said that there are too few.
+    shortage(
+      `exec 3<> gate; (until test -s said; do sleep 0.1; done; yes "" | head -40 >&3) & ${limited.join(" ")}`,
+      "read _ < gate; echo",
+      "EAGAIN: resource temporarily unavailable"
+    )
   )
 
   live(
@@ -152,8 +159,6 @@ describe("farm, as a program", { concurrent: true, timeout: 60_000 }, () => {
       const { path, read, write } = yield* folder
       const job = `cd ${path}; (echo $$ > pid; until test -e go; do sleep 0.01; done); echo {}`
       const { child, ended } = yield* startExample("farm", job)
-      const state = (pid: unknown) =>
-        spawnSync("ps", ["-o", "stat=", "-p", `${pid}`.trim()]).stdout.toString().slice(0, 1)
       child.stdin.end("done\n")
       yield* eventually(() => read("pid").endsWith("\n"))
       child.kill("SIGTSTP")
@@ -167,19 +172,13 @@ describe("farm, as a program", { concurrent: true, timeout: 60_000 }, () => {
   live(
     "reads its lines from a pipe that has a name, and writes its log to one",
     Effect.gen(function*() {
-      const { path } = yield* folder
-      spawnSync("mkfifo", [`${path}/lines`, `${path}/log`])
-      const main = fileURLToPath(new URL("../src/main.ts", import.meta.url))
-      const sh = (script: string) =>
-        Effect.promise(() => promisify(execFile)("sh", ["-c", script, process.execPath, main], { cwd: path }))
-      const [stdin, fifo, log] = yield* Effect.all([
+      const { sh } = yield* folder
+      const [stdin, fifo] = yield* Effect.all([
         sh(`printf 'a\\nb\\n' | "$0" "$1" farm echo /dev/stdin`),
-        sh(`printf 'a\\nb' > lines & exec "$0" "$1" farm echo lines`),
-        sh(`cat log & printf 'a\\nb\\n' | "$0" "$1" farm --size=1 --joblog log true; wait`)
+        sh(`mkfifo lines log; cat log & printf 'a\\nb' > lines & "$0" "$1" farm --size=1 --joblog log true lines; wait`)
       ], { concurrency: "unbounded" })
       assert.deepStrictEqual(stdin, { stdout: "a\nb\n", stderr: "" })
-      assert.deepStrictEqual(fifo, { stdout: "a\nb\n", stderr: "" })
-      assert.match(log.stdout, /^Seq.*\n1\t.*\ttrue a\n2\t.*\ttrue b\n$/)
+      assert.match(fifo.stdout, /^Seq.*\n1\t.*\ttrue a\n2\t.*\ttrue b\n$/)
     })
   )
 
@@ -195,30 +194,6 @@ describe("farm, as a program", { concurrent: true, timeout: 60_000 }, () => {
       assert.deepStrictEqual(yield* ended, { code: 130, stdout: "", stderr: "" })
     })
   )
-
-  for (
-    const [args, says] of [
-      ["--size 0 echo", "Invalid value for flag --size: \"0\". Expected an integer of at least 1"],
-      [
-        "echo /nonexistent/lines",
-        "farm: /nonexistent/lines: no such file or directory\n"
-      ],
-      ["echo /", "farm: / is a directory\n"],
-      ["echo {}", "farm: there is no file {}. Quote the command: farm 'echo {}' FILE\n"],
-      ["echo\ufffd /dev/null", "Expected a command in UTF-8\nSee farm --help.\n"],
-      ["--joblog /nonexistent/log echo /dev/null", "farm: /nonexistent/log: no such file or directory\n"],
-      ["--joblog / echo /dev/null", "farm: /: illegal operation on a directory\n"]
-    ] as const
-  ) {
-    live(
-      `ends with 255 and says why, given ${args}`,
-      Effect.gen(function*() {
-        const { code, stderr, stdout } = yield* runExample("farm", ...args.split(" "))
-        assert.include(stderr, says)
-        assert.deepStrictEqual({ code, stdout }, { code: 255, stdout: "" })
-      })
-    )
-  }
 
   live(
     "runs one more at SIGUSR1 and one less at SIGUSR2, but never none, and starts no debugger",
@@ -261,24 +236,27 @@ describe("farm, as a program", { concurrent: true, timeout: 60_000 }, () => {
       child.kill("SIGINT")
       assert.deepStrictEqual(yield* ended, { code: 130, stdout: "2\n", stderr: "" })
       assert.match(read("log"), /^Seq.*\n2\t.*\n$/)
-      assert.match(spawnSync("ps", ["-o", "stat=", "-p", read("pid").trim()]).stdout.toString(), /^(?:Z|$)/)
+      assert.match(state(read("pid")), /^Z?$/)
     })
   )
 
-  for (const [signal, code] of [["SIGTERM", 143], ["SIGHUP", 129], ["SIGQUIT", 131]] as const) {
-    live(
-      `ends at ${signal} with ${code}, with all that it has started`,
-      Effect.gen(function*() {
-        const { path, read } = yield* folder
-        const { child, ended } = yield* startExample("farm", `cd ${path}; echo {}; sleep 60 & echo $! > pid; wait`)
-        child.stdin.write("1\n")
-        yield* eventually(() => read("pid").endsWith("\n"))
-        child.kill(signal)
-        assert.deepStrictEqual(yield* ended, { code, stdout: "", stderr: "" })
-        assert.match(spawnSync("ps", ["-o", "stat=", "-p", read("pid").trim()]).stdout.toString(), /^(?:Z|$)/)
-      })
+  live(
+    "ends in the same way at a closed terminal, at Ctrl-\\ and at SIGTERM",
+    Effect.forEach(
+      [["SIGTERM", 143], ["SIGHUP", 129], ["SIGQUIT", 131]] as const,
+      ([signal, code]) =>
+        Effect.gen(function*() {
+          const { path, read } = yield* folder
+          const { child, ended } = yield* startExample("farm", `cd ${path}; echo {}; sleep 60 & echo $! > pid; wait`)
+          child.stdin.write("1\n")
+          yield* eventually(() => read("pid").endsWith("\n"))
+          child.kill(signal)
+          assert.deepStrictEqual(yield* ended, { code, stdout: "", stderr: "" })
+          assert.match(state(read("pid")), /^Z?$/)
+        }),
+      { concurrency: 3 }
     )
-  }
+  )
 
   live(
     "ends as at a broken pipe when nobody reads its output any more",
@@ -291,55 +269,36 @@ describe("farm, as a program", { concurrent: true, timeout: 60_000 }, () => {
     })
   )
 
-  it.live.skipIf(!hasTerminals)(
+  live.skipIf(!hasTerminals)(
     "lets its jobs use the terminal when told to (needs script, of util-linux)",
-    () =>
-      Effect.gen(function*() {
-        const { write } = yield* folder
-        const main = fileURLToPath(new URL("../src/main.ts", import.meta.url))
-        const job = "stty -echo; echo password?; read word < /dev/tty; echo {} $word; test -t 1"
-        const farm = [process.execPath, main, "farm", "--tty", `'${job}'`, write("lines", "1\n2\n")].join(" ")
-        const terminal = spawn("script", ["-qefc", farm, "/dev/null"], { stdio: ["pipe", "pipe", "inherit"] })
-        let output = ""
-        terminal.stdout.setEncoding("utf8").on("data", (text: string) => void (output += text))
-        const ended = new Promise<number | null>((resolve) => terminal.on("close", resolve))
-        for (const [asked, word] of [["password?\r\n", "one"], ["1 one\r\npassword?\r\n", "two"]] as const) {
-          yield* eventually(() => output.endsWith(asked))
-          terminal.stdin.write(`${word}\n`)
-        }
-        assert.strictEqual(yield* Effect.promise(() => ended), 0)
-        assert.strictEqual(output, "password?\r\n1 one\r\npassword?\r\n2 two\r\n")
-      }).pipe(Effect.scoped, Effect.provide(NodeServices.layer))
+    Effect.gen(function*() {
+      const { write } = yield* folder
+      const job = "stty -echo; echo password?; read word < /dev/tty; echo {} $word; test -t 1"
+      const { ended, output, terminal } = onTerminal("--tty", `'${job}'`, write("lines", "1\n2\n"))
+      for (const [asked, word] of [["password?\r\n", "one"], ["1 one\r\npassword?\r\n", "two"]] as const) {
+        yield* eventually(() => output().endsWith(asked))
+        terminal.stdin.write(`${word}\n`)
+      }
+      assert.strictEqual(yield* ended, 0)
+      assert.strictEqual(output(), "password?\r\n1 one\r\npassword?\r\n2 two\r\n")
+    })
   )
 
-  it.live.skipIf(!hasTerminals)(
-    "shows its progress on a terminal, around the output (needs script, of util-linux)",
-    () =>
-      Effect.gen(function*() {
-        const { path, read, write } = yield* folder
-        const main = fileURLToPath(new URL("../src/main.ts", import.meta.url))
-        const lines = write("lines", "1\n2\n")
-        const start = (...options: ReadonlyArray<string>) => {
-          const job = `cd ${path}; test {} = 1 || until test -e go; do sleep 0.01; done; echo {}`
-          const command = [process.execPath, main, "farm", "--size=2", ...options, `'${job}'`, lines].join(" ")
-          const terminal = spawn("script", ["-qefc", command, "/dev/null"], { stdio: ["pipe", "pipe", "inherit"] })
-          let output = ""
-          terminal.stdout.setEncoding("utf8").on("data", (text: string) => void (output += text))
-          const ended = new Promise<number | null>((resolve) => terminal.on("close", resolve))
-          return { ended: Effect.promise(() => ended), output: () => output }
-        }
-        const loud = start()
-        yield* eventually(() =>
-          loud.output().includes("1\r\n\r\u001b[K[##########..........] 1 done, 0 failed, 1 of 2")
-        )
-        write("go", "")
-        const quiet = start("--quiet")
-        assert.strictEqual(yield* loud.ended, 0)
-        assert.isTrue(loud.output().endsWith("\r\u001b[K"))
-        assert.include(loud.output(), "\r\u001b[K2\r\n")
-        assert.strictEqual(yield* quiet.ended, 0)
-        assert.strictEqual(quiet.output(), "1\r\n2\r\n")
-        assert.strictEqual(read("lines"), "1\n2\n")
-      }).pipe(Effect.scoped, Effect.provide(NodeServices.layer))
+  live.skipIf(!hasTerminals)(
+    "shows its progress on a terminal, around the output, unless it is quiet (needs script, of util-linux)",
+    Effect.gen(function*() {
+      const { path, write } = yield* folder
+      const job = `'cd ${path}; test {} = 1 || until test -e go; do sleep 0.01; done; echo {}'`
+      const lines = write("lines", "1\n2\n")
+      const loud = onTerminal("--size=2", job, lines)
+      const quiet = onTerminal("--size=2", "--quiet", job, lines)
+      yield* eventually(() => loud.output().includes("1\r\n\r\u001b[K[##########..........] 1 done, 0 failed, 1 of 2"))
+      yield* eventually(() => quiet.output() !== "")
+      write("go", "")
+      assert.deepStrictEqual([yield* loud.ended, yield* quiet.ended], [0, 0])
+      assert.isTrue(loud.output().endsWith("\r\u001b[K"))
+      assert.include(loud.output(), "\r\u001b[K2\r\n")
+      assert.strictEqual(quiet.output(), "1\r\n2\r\n")
+    })
   )
 })

@@ -5,7 +5,7 @@ import { Duration, Effect, Exit, Fiber, FileSystem, Layer, Schedule, type Scope,
 import { spawnSync } from "node:child_process"
 import { readFileSync, writeFileSync } from "node:fs"
 import { farm, type FarmOptions, Halted } from "../src/farm/farm.ts"
-import { LINE_LIMIT } from "../src/farm/lines.ts"
+import { LINE_LIMIT } from "../src/farm/input.ts"
 
 interface Settings extends Partial<FarmOptions> {
   readonly size?: number
@@ -167,11 +167,8 @@ describe("farm", { concurrent: true, timeout: 30_000 }, () => {
     "says nothing of its own when it is quiet",
     Effect.gen(function*() {
       const { output, run } = yield* field
-      yield* Effect.flip(run("echo bad >&2; sleep 60", ["1"], {
-        halt: true,
-        quiet: true,
-        timeout: Duration.seconds(1)
-      }))
+      const options = { halt: true, quiet: true, timeout: Duration.millis(500) }
+      yield* Effect.flip(run("echo bad >&2; sleep 60", ["1"], options))
       assert.strictEqual(output.stderr, "bad\n")
     })
   )

@@ -1,21 +1,7 @@
-import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
-import { Console, Duration, Effect, Option, Stdio } from "effect"
-import { commands } from "../src/commands.ts"
+import { Duration, Effect, Option } from "effect"
 import { parseDuration } from "../src/flags.ts"
-import { layerPresenter } from "../src/run.ts"
-
-/** What an example says to arguments that it refuses. */
-const refusal = Effect.fnUntraced(function*(name: string, args: string) {
-  const said: Array<unknown> = []
-  const error = (...message: ReadonlyArray<unknown>) => void said.push(...message)
-  yield* commands[name]!("").pipe(
-    Effect.provideService(Console.Console, { ...globalThis.console, log: () => {}, error }),
-    Effect.provide([NodeServices.layer, layerPresenter, Stdio.layerTest({ args: Effect.succeed(args.split(" ")) })]),
-    Effect.flip
-  )
-  return said.join("\n")
-})
+import { runExample } from "./example.ts"
 
 const PORT = "Expected a port, 0 to 65535"
 const POSITIVE = "Expected an integer of at least 1"
@@ -54,9 +40,10 @@ describe("the flags of the examples", () => {
     Effect.forEach(
       refused,
       Effect.fnUntraced(function*([name, args, why]) {
-        const [first, second, ...rest] = (yield* refusal(name, args)).split("\n")
+        const { code, stderr } = yield* runExample(name, ...args.split(" "))
+        const [first, ...rest] = stderr.split("\n")
         assert.include(first, why, args)
-        assert.deepStrictEqual([second, rest], [`See ${name} --help.`, []], args)
+        assert.deepStrictEqual([code, rest], [1, [`See ${name} --help.`, ""]], args)
       })
     ))
 

@@ -4,7 +4,8 @@ import { GreenPool } from "@greenpool/core"
 import { Effect, Exit, Schedule, Scope } from "effect"
 import { connect, type Socket } from "node:net"
 import { echoServer } from "../src/gallery/echo.ts"
-import { startExample } from "./example.ts"
+import { runExample, startExample } from "./example.ts"
+import { serveRaw } from "./raw-server.ts"
 
 /** Starts the server, and gives the pool and a way to connect to it. */
 const start = (size: number) =>
@@ -51,7 +52,7 @@ class Client {
 const eventually = (condition: Effect.Effect<boolean>): Effect.Effect<void> =>
   Effect.asVoid(Effect.repeat(condition, { until: (holds) => holds, schedule: Schedule.spaced("5 millis") }))
 
-describe("echo", { timeout: 30_000 }, () => {
+describe("echo", { timeout: 30_000, concurrent: true }, () => {
   it.live("sends back to each of many what it has sent", () =>
     Effect.gen(function*() {
       const { client, pool } = yield* start(20)
@@ -131,9 +132,8 @@ describe("echo", { timeout: 30_000 }, () => {
 
   it.live("says so when its port is taken", () =>
     Effect.gen(function*() {
-      const { said } = yield* startExample("echo")
-      const [, port = ""] = yield* said(/:(\d+)$/m)
-      const { code, stderr } = yield* Effect.flatMap(startExample("echo", "--port", port), ({ ended }) => ended)
+      const { port } = new URL((yield* serveRaw(() => {})).origin)
+      const { code, stderr } = yield* runExample("echo", "--port", port)
       assert.strictEqual(stderr, `Open: listen EADDRINUSE: address already in use 127.0.0.1:${port}\n`)
       assert.strictEqual(code, 1)
     }).pipe(Effect.scoped))

@@ -49,7 +49,7 @@ const layer = (size: number) => Effect.provide([GreenPool.layer({ size }), Fetch
 const until = (condition: () => boolean) =>
   Effect.repeat(Effect.sync(condition), { until: (holds) => holds, schedule: Schedule.spaced("5 millis") })
 
-describe("feedscraper", { timeout: 30_000 }, () => {
+describe("feedscraper", { timeout: 30_000, concurrent: true }, () => {
   it.live("answers with the titles of feeds of all kinds in the order of the URLs", () =>
     Effect.gen(function*() {
       const { origin } = yield* serveFeeds

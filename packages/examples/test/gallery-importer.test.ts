@@ -49,7 +49,7 @@ const done = (path: string) => {
 
 const head = "id,email,amount,day,note\n"
 
-describe("importer", { timeout: 60_000 }, () => {
+describe("importer", { timeout: 60_000, concurrent: true }, () => {
   it.live("ends with the same tables whether or not it was killed and interrupted on the way", () =>
     Effect.gen(function*() {
       const place = yield* directory

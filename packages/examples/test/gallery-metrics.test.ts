@@ -6,7 +6,7 @@ import { HttpClient } from "effect/http"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { Api, load, startServer } from "../src/gallery/metrics.ts"
-import { startExample } from "./example.ts"
+import { runExample, startExample } from "./example.ts"
 import { observing, prometheus, type Sample, startPrometheus } from "./prometheus.ts"
 
 /** Again and again until it succeeds: Prometheus knows only what it has scraped. */
@@ -188,7 +188,7 @@ describe("metrics", { timeout: 30_000, concurrent: true }, () => {
   it.live("are an example that says so when its port is taken", () =>
     Effect.gen(function*() {
       const port = new URL(yield* serve).port
-      const { code, stderr } = yield* Effect.flatMap(startExample("metrics", "--port", port), ({ ended }) => ended)
+      const { code, stderr } = yield* runExample("metrics", "--port", port)
       assert.strictEqual(stderr, `listen EADDRINUSE: address already in use 127.0.0.1:${port}\n`)
       assert.strictEqual(code, 1)
     }).pipe(Effect.scoped, services))

@@ -23,7 +23,7 @@ const serveBytes = Effect.gen(function*() {
   return { ...server, most: () => most, open: () => open }
 })
 
-describe("webcrawler", { timeout: 60_000 }, () => {
+describe("webcrawler", { timeout: 60_000, concurrent: true }, () => {
   it.live("gives the sizes in the order of the URLs, whichever comes first, and never more at once than the pool has", () =>
     Effect.gen(function*() {
       const { most, origin } = yield* serveBytes

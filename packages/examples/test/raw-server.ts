@@ -43,3 +43,18 @@ export const respond = (status: string, body: string, ...headers: ReadonlyArray<
     "",
     body
   ].join("\r\n")
+
+/** What a path is answered: that, or what does it. */
+type Answers = Readonly<Record<string, string | Buffer | ((socket: Socket, method: string) => void)>>
+
+/** A server that gives each path its answer, and 404 to others, its robots.txt included. */
+export const serve = (answers: Answers) =>
+  serveRaw((socket, path, method) => {
+    const answer = answers[path] ?? respond("404 Not Found", "")
+    if (typeof answer === "function") answer(socket, method)
+    else socket.end(answer)
+  })
+
+/** A page with these links. */
+export const linksTo = (...urls: ReadonlyArray<string>) =>
+  respond("200 OK", urls.map((url) => `<a href="${url}">`).join(""))

@@ -1,17 +1,14 @@
 // The command line, and what the exit codes mean.
 import { GreenPool } from "@greenpool/core"
-import { Console, Effect, FileSystem, Option, Schema, Stdio } from "effect"
+import { Console, Effect, Option, Stdio } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { availableParallelism } from "node:os"
-import { BROKEN_PIPE, Ended } from "../ended.ts"
 import { count, duration, integer, toggle } from "../flags.ts"
 import { messageOf, systemErrorOf } from "../message.ts"
+import { BROKEN_PIPE, Ended } from "../run.ts"
 import { farm, Halted } from "./farm.ts"
-import { splitLines } from "./lines.ts"
-import { readPipe } from "./pipe.ts"
+import { openInput, splitLines } from "./input.ts"
 import { openFile } from "./store.ts"
-
-class BadFile extends Schema.TaggedError<BadFile>()("BadFile", { message: Schema.String }) {}
 
 /** The farm itself cannot go on. */
 const cannotGoOn = Effect.fnUntraced(function*(error: unknown) {
@@ -29,7 +26,7 @@ const input = {
   ),
   file: Argument.String("FILE").pipe(
     Argument.withDescription("Where the lines are; without it, or as -, on the standard input"),
-    Argument.optional
+    Argument.withDefault("-")
   ),
   size: count(
     "size",
@@ -55,25 +52,12 @@ const input = {
   quiet: toggle("quiet", "No progress, and no messages about jobs")
 }
 
-/** Where the lines come from, and how many bytes there are, as far as that is known. */
-const open = Effect.fnUntraced(function*(path: string | undefined) {
-  if (path === undefined || path === "-") return { bytes: (yield* Stdio.Stdio).stdin, total: undefined }
-  const fs = yield* FileSystem.FileSystem
-  if (path.includes("{}") && !(yield* fs.exists(path))) {
-    return yield* new BadFile({ message: `there is no file ${path}. Quote the command: farm 'echo {}' FILE` })
-  }
-  const { size, type } = yield* fs.stat(path)
-  if (type === "Directory") return yield* new BadFile({ message: `${path} is a directory` })
-  if (type === "FIFO") return { bytes: readPipe(path), total: undefined }
-  return { bytes: fs.stream(path), total: type === "File" ? Number(size) : undefined }
-})
-
-export const farmCommand = Command.make(
+const farmCommand = Command.make(
   "farm",
   input,
   Effect.fn("farm")(
     function*({ file, joblog, nul, size, timeout, tty, window, ...options }) {
-      const { bytes, total } = yield* open(Option.getOrUndefined(file))
+      const { bytes, total } = yield* openInput(file)
       const slots = Option.getOrElse(size, () => tty ? 1 : availableParallelism())
       const { failed } = yield* farm(splitLines(bytes, nul ? 0 : 0x0a), {
         ...options,
@@ -94,3 +78,11 @@ export const farmCommand = Command.make(
       "one away. Exit codes: the number of jobs that failed, 101 if more than 100; 255 bad input, 130 interrupted."
   )
 )
+
+/** The program. What is written for xargs and parallel as `-0` and `-j8` would be a number and several flags here. */
+export const farmProgram = Effect.gen(function*() {
+  const args = yield* (yield* Stdio.Stdio).args
+  const end = args.includes("--") ? args.indexOf("--") : args.length
+  const options = args.slice(0, end).map((arg) => arg.replace(/^-0$/, "--null").replace(/^-[jP](\d+)$/, "--size=$1"))
+  yield* Command.runWith(farmCommand, { version: "0.1.0" })([...options, ...args.slice(end)])
+})

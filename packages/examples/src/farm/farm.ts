@@ -3,7 +3,7 @@ import { GreenPool } from "@greenpool/core"
 import { Deferred, type Duration, Effect, Runtime, Schema, Stream } from "effect"
 import { type Ended, hasFailed, type Jobs, runOnce } from "./job.ts"
 import { openJobLog } from "./joblog.ts"
-import { makeScreen, type Tally } from "./screen.ts"
+import { makeScreen, type ScreenOptions, type Tally } from "./screen.ts"
 import { abridge, toCommand, toScript } from "./script.ts"
 import { makeShells } from "./shell.ts"
 import { resizeOnSignals, suspendOnSignals } from "./signals.ts"
@@ -12,7 +12,7 @@ import { makeStore } from "./store.ts"
 /** So much of what jobs have written is kept in memory at most. */
 const MEMORY = 64 * 1024 * 1024
 
-export interface FarmOptions {
+export interface FarmOptions extends ScreenOptions {
   /** `{}` in it is the line. */
   readonly command: string
   readonly unordered: boolean
@@ -22,11 +22,6 @@ export interface FarmOptions {
   readonly timeout?: Duration.Duration | undefined
   readonly halt: boolean
   readonly joblog?: string | undefined
-  readonly quiet: boolean
-  /** The descriptor of the terminal, for jobs that use it. */
-  readonly terminal?: number | undefined
-  /** Size of the input in bytes, where it is known. */
-  readonly total?: number | undefined
 }
 
 /** A job has failed, and nothing more is to run: the farm's exit code is that of the job. */
@@ -44,17 +39,15 @@ export class Halted extends Schema.TaggedError<Halted>()("Halted", { exitCode: S
 export const farm = Effect.fn("farm")(function*<E, R>(lines: Stream.Stream<Buffer, E, R>, options: FarmOptions) {
   const tally: Tally = { done: 0, failed: 0, bytes: 0 }
   const store = yield* makeStore(MEMORY)
-  const screen = yield* makeScreen({ ...options, store, tally })
+  const screen = yield* makeScreen(store, tally, options)
   const log = options.joblog === undefined ? undefined : yield* openJobLog(options.joblog)
   const halted = yield* Deferred.make<never, Halted>()
   yield* resizeOnSignals(screen.say)
 
-  let isShort = false
-  const { groups, start } = yield* makeShells(options.terminal, (reason) => {
-    if (isShort) return Effect.void
-    isShort = true
-    return Effect.ignore(screen.warn(`fewer jobs at once than there are slots: ${reason}`))
-  })
+  const { groups, start } = yield* makeShells(
+    options.terminal,
+    (reason) => Effect.ignore(screen.warn(`fewer jobs at once than there are slots: ${reason}`))
+  )
   yield* suspendOnSignals(groups)
   const jobs: Jobs = { script: toScript(options.command), timeout: options.timeout, store, start }
 

@@ -1,7 +1,7 @@
 // One line through the command.
 import { Clock, Duration, Effect, Option } from "effect"
 import { constants } from "node:os"
-import { LINE_LIMIT } from "./lines.ts"
+import { LINE_LIMIT } from "./input.ts"
 import { bind } from "./script.ts"
 import type { makeShells } from "./shell.ts"
 import type { Piece, Store } from "./store.ts"

@@ -23,15 +23,20 @@ export const progressLine = (
   `${total === undefined ? "" : `${bar(bytes, total)} `}${done} done, ${failed} failed, ` +
   `${running} of ${size} running, ${rate(done, seconds)}`
 
-/** Makes the screen. `quiet` leaves out progress and what is said of jobs. It is cleared when the scope closes. */
+export interface ScreenOptions {
+  /** Whether to leave out progress and what is said of jobs. */
+  readonly quiet: boolean
+  /** The descriptor of the terminal, for jobs that use it. */
+  readonly terminal?: number | undefined
+  /** Size of the input in bytes, where it is known. */
+  readonly total?: number | undefined
+}
+
+/** Makes the screen, which is cleared when the scope closes. */
 export const makeScreen = Effect.fnUntraced(function*(
-  { quiet, store, tally, terminal, total }: {
-    readonly quiet: boolean
-    readonly store: Store
-    readonly tally: Tally
-    readonly terminal?: number | undefined
-    readonly total?: number | undefined
-  }
+  store: Store,
+  tally: Tally,
+  { quiet, terminal, total }: ScreenOptions
 ) {
   const pool = yield* GreenPool
   const stdio = yield* Stdio.Stdio

@@ -46,13 +46,14 @@ const end = Effect.fnUntraced(function*(target: number) {
 
 /**
  * Makes what starts shells, and the set of the process groups that there are. With a terminal, shells stay in the group of
- * this process, and have the terminal instead of pipes. `onShortage` is told why fewer run than should.
+ * this process, and have the terminal instead of pipes. `onShortage` is told once why fewer run than should.
  */
 export const makeShells = Effect.fnUntraced(function*(
   terminal: number | undefined,
   onShortage: (reason: string) => Effect.Effect<void>
 ) {
   const groups = new Set<number>()
+  let isShort = false
   const starting = yield* Semaphore.make(1)
 
   const attempt = ({ line, onStderr, onStdout, text }: Script) =>
@@ -99,7 +100,11 @@ export const makeShells = Effect.fnUntraced(function*(
    */
   const start = (script: Script) =>
     Effect.acquireRelease(attempt(script), ([shell]) => release(shell)).pipe(
-      Effect.tapError((error) => error.isShortage ? onShortage(error.message) : Effect.void),
+      Effect.tapError((error) => {
+        if (!error.isShortage || isShort) return Effect.void
+        isShort = true
+        return onShortage(error.message)
+      }),
       Effect.retry({ while: (error) => error.isShortage, schedule: Schedule.spaced("50 millis") }),
       // One waits for all that cannot start.
       starting.withPermit,

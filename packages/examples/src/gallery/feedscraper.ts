@@ -13,7 +13,7 @@ import {
   HttpServerResponse
 } from "effect/http"
 import { parseFeed } from "feedsmith"
-import { contentType, sniff } from "../charset.ts"
+import { contentType, decoderOf } from "../charset.ts"
 import { messageOf } from "../message.ts"
 import { serve } from "./serve.ts"
 
@@ -44,8 +44,8 @@ const fetchTitle = Effect.fnUntraced(
       ),
       Stream.mkUint8Array
     )
-    const encoding = sniff(bytes, contentType(response.headers["content-type"]).charset)
-    return yield* readTitle(new TextDecoder(encoding).decode(bytes))
+    const { charset } = contentType(response.headers["content-type"])
+    return yield* readTitle(decoderOf(bytes, charset).decode(bytes))
   },
   Effect.timeout("10 seconds"),
   Effect.catch((error) => Effect.succeed(`error: ${messageOf(error)}`)),

@@ -31,7 +31,3 @@ export const readPrompts = Effect.fn("readPrompts")(function*(file: string) {
   }
   return [...prompts.values()]
 })
-
-/** Prompts for a run that is given no file. */
-export const generatePrompts = (count: number): ReadonlyArray<Prompt> =>
-  Array.from({ length: count }, (_, index) => ({ id: `${index + 1}`, prompt: `What is ${index + 1} squared?` }))

@@ -1,5 +1,5 @@
-import { Clock, Config, Effect, Option, Schema } from "effect"
-import { HttpClient, HttpClientRequest, type HttpClientResponse } from "effect/http"
+import { Clock, Config, Duration, Effect, Option, Result, Schema } from "effect"
+import { Headers, HttpClient, HttpClientRequest, type HttpClientResponse } from "effect/http"
 
 /** What a request for a chat completion has, of all that the API of OpenAI and those like it allow. */
 export const Chat = Schema.Struct({
@@ -37,9 +37,8 @@ const toRefused = Effect.fnUntraced(function*({ headers, status, text }: HttpCli
     onNone: () => body.slice(0, 200),
     onSome: ({ error }) => error.message
   })
-  const after = headers["retry-after"] ?? ""
-  const seconds = /^\d+$/.test(after) ? Number(after) : (Date.parse(after) - (yield* Clock.currentTimeMillis)) / 1000
-  const retryAfter = seconds > 0 ? seconds : undefined
+  const after = Result.getOrUndefined(Headers.parseRetryAfter(headers["retry-after"] ?? ""))
+  const retryAfter = after && Duration.toSeconds(Headers.retryAfterDelay(after, yield* Clock.currentTimeMillis))
   return yield* new Refused({ status, message: `${status}${said && ": "}${said}`, retryAfter })
 })
 

@@ -2,9 +2,9 @@
 import { Console, Effect, FileSystem } from "effect"
 import { fork } from "node:child_process"
 import { fileURLToPath } from "node:url"
-import { writeImage } from "./thumbnail-image.ts"
+import { writeImage } from "../../test/embedded/images.ts"
 
-const program = fileURLToPath(new URL("thumbnails-process.ts", import.meta.url))
+const program = fileURLToPath(new URL("thumbnails-job.ts", import.meta.url))
 
 /** Runs a process until it ends, or until it has told so many paths: then it is killed. Returns how many. */
 const runProcess = (database: string, images: ReadonlyArray<string>, until = Infinity) =>

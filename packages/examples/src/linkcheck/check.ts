@@ -8,16 +8,12 @@ import { showProgress } from "./progress.ts"
 import { makeReport, type Options, toJson, toText } from "./report.ts"
 import { layerClient, LinkError } from "./request.ts"
 
-export interface Settings extends CrawlOptions {
-  readonly size: number
-  /** Whether to find out how many requests the sites can take, `size` at most. */
-  readonly adaptive: boolean
+export interface Settings
+  extends CrawlOptions, Pick<Options, "adaptive" | "fragments" | "insecure" | "size" | "userAgent">
+{
   /** Whether to show the pool on a live page, and on which port. */
   readonly dashboard: boolean
   readonly port: number
-  readonly userAgent: string
-  readonly insecure: boolean
-  readonly fragments: boolean
   readonly json: boolean
   readonly quiet: boolean
 }
@@ -68,26 +64,19 @@ export const check = Effect.fn("check")(function*(start: URL, settings: Settings
     const exit = yield* Effect.exit(restore(crawling))
     if (Exit.isFailure(exit) && Cause.hasFails(exit.cause)) return yield* Effect.failCause(exit.cause)
     const millis = Math.round((yield* now) - began)
-    const options = optionsOf(settings)
-    const report = makeReport(start, ledger, { complete: Exit.isSuccess(exit), millis, options })
+    const report = makeReport(start, ledger, { complete: Exit.isSuccess(exit), millis, options: optionsOf(settings) })
     yield* Console.log(settings.json ? toJson(report) : toText(report))
     return Exit.isFailure(exit) ? yield* Effect.failCause(exit.cause) : { report, peak }
   }))
 })
 
-const optionsOf = (
-  { adaptive, fragments, headers, insecure, maxPages, maxWait, retries, size, skip, timeout, userAgent }: Settings
-): typeof Options.Type => ({
-  size,
-  adaptive,
-  maxPages: maxPages ?? null,
-  timeout: Duration.toMillis(timeout),
-  retries,
-  maxWait: Duration.toMillis(maxWait),
+/** How the crawl was made; the report takes what its schema names. */
+const optionsOf = (settings: Settings): Options => ({
+  ...settings,
+  maxPages: settings.maxPages ?? null,
+  timeout: Duration.toMillis(settings.timeout),
+  maxWait: Duration.toMillis(settings.maxWait),
   // A slash needs no backslash where the expression is written by itself.
-  skip: (skip ?? []).map(({ source }) => source.replaceAll("\\/", "/")),
-  headers: Object.keys(headers ?? {}),
-  userAgent,
-  insecure,
-  fragments
+  skip: (settings.skip ?? []).map(({ source }) => source.replaceAll("\\/", "/")),
+  headers: Object.keys(settings.headers ?? {})
 })

@@ -1,18 +1,13 @@
 import { Duration, Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"
-import { Ended } from "../ended.ts"
 import { count, duration, integer, start, toggle } from "../flags.ts"
 import { pageFlags } from "../live-page.ts"
+import { Ended } from "../run.ts"
 import { check, type Settings } from "./check.ts"
 import { USER_AGENT } from "./request.ts"
 
-const parsePattern = (text: string): Option.Option<RegExp> => {
-  try {
-    return text === "" ? Option.none() : Option.some(new RegExp(text))
-  } catch {
-    return Option.none()
-  }
-}
+const parsePattern = (text: string) =>
+  Option.filter(Option.liftThrowable((source: string) => new RegExp(source))(text), () => text !== "")
 
 const parseHeader = (text: string): Option.Option<readonly [string, string]> => {
   const [, name, value] = /^([\w!#$%&'*+.^`|~-]+):[ \t]*([\t\x20-\x7e\x80-\xff]*)$/.exec(text) ?? []

@@ -1,7 +1,7 @@
 import { GreenPool } from "@greenpool/core"
 import { Cache, Data, Effect, FiberSet, Result, Runtime, Schema } from "effect"
-import { Cookies, type HttpClient } from "effect/http"
-import { CookieJar } from "./cookies.ts"
+import { Cookies, type HttpClient, HttpClientRequest } from "effect/http"
+import { CookieJar } from "tough-cookie"
 import { Disallowed, fetchRobots, makePace, now, type Pace, type WaitOptions, Waits } from "./host.ts"
 import { type Links, placeOf, withoutCredentials, withoutFragment } from "./links.ts"
 import {
@@ -9,9 +9,9 @@ import {
   credentials,
   exchange,
   getText,
-  type Headers,
   isRedirect,
   LinkError,
+  type RequestHeaders,
   type RequestOptions
 } from "./request.ts"
 import { ROBOTS_LIMIT } from "./robots.ts"
@@ -25,7 +25,7 @@ export interface CrawlOptions extends RequestOptions, WaitOptions {
   /** Links that match one of these are neither requested nor followed. */
   readonly skip?: ReadonlyArray<RegExp>
   /** Sent with each request to the site, and to no other. */
-  readonly headers?: Headers
+  readonly headers?: RequestHeaders
 }
 
 /** The link matches `--skip`. */
@@ -87,9 +87,6 @@ export class Ledger {
 
 const WORKS: Set<string> = new Set()
 
-/** Measures an attempt. */
-type Timed = <A, E, R>(attempt: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
-
 /**
  * Checks a site: reads it from its start page, follows links within the site, and checks each link to elsewhere once.
  *
@@ -101,24 +98,24 @@ type Timed = <A, E, R>(attempt: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R
 export const crawl = Effect.fn("crawl")(function*(start: URL, ledger: Ledger, options: CrawlOptions) {
   const pool = yield* GreenPool
   const { headers = {}, maxPages = Number.POSITIVE_INFINITY, skip = [] } = options
+  const isSkipped = (link: string) => skip.some((pattern) => pattern.test(link))
   let site = start.origin
-
   const own = { ...credentials(start.href), ...headers }
 
   /** Waits until a request may be made, and makes it with a slot of the pool. */
   const ask = <A, E>(pace: Pace, request: Effect.Effect<A, E, HttpClient.HttpClient>) =>
     pace.inTurn(pool.run(Effect.andThen(pace.start, request)))
 
-  const headersFor = (origin: string): Headers => origin === site || origin === start.origin ? own : {}
+  const headersFor = (origin: string): RequestHeaders => origin === site || origin === start.origin ? own : {}
 
   const hosts = yield* Cache.make({
     capacity: Number.POSITIVE_INFINITY,
     lookup: Effect.fnUntraced(function*(origin: string) {
       const pace = makePace(origin, ledger.waits, options)
-      const robots = yield* fetchRobots(
-        origin,
-        (url) => pace.patiently(ask(pace, getText(url, headersFor(new URL(url).origin), ROBOTS_LIMIT, options.timeout)))
-      )
+      const robots = yield* fetchRobots(origin, (url) => {
+        const request = HttpClientRequest.get(url, { headers: headersFor(new URL(url).origin) })
+        return pace.patiently(ask(pace, getText(request, ROBOTS_LIMIT, options.timeout)))
+      })
       pace.keepApart(robots.delay)
       return { pace, robots }
     })
@@ -130,54 +127,54 @@ export const crawl = Effect.fn("crawl")(function*(start: URL, ledger: Ledger, op
   // The links of pages that were fetched, as the end of a redirect perhaps; undefined once they are followed.
   const pages = new Map<string, Links | undefined>()
 
-  const request = Effect.fnUntraced(function*(url: string, timed: Timed, jar?: CookieJar) {
-    if (skip.some((pattern) => pattern.test(url))) return yield* new Skipped()
-    const { origin } = new URL(url)
-    const { pace, robots } = yield* Cache.get(hosts, origin)
-    if (!robots.allows(url)) return yield* new Disallowed({ detail: "forbidden by robots.txt" })
-
-    const read = origin === site
-    const sent = jar === undefined ? headersFor(origin) : jar.addTo(headersFor(origin), url)
-    let method: "GET" | "HEAD" = "GET"
-    let trustsHead = !read && jar === undefined
-    const send = ask(
-      pace,
-      timed(Effect.suspend(() => {
-        method = trustsHead && !headless.has(origin) ? "HEAD" : "GET"
-        return exchange(method, url, sent, { ...options, read })
-      }))
-    )
-    // Many servers fail at HEAD, so that a link isn't called broken on its word alone: GET is tried, in its own time.
-    const attempt = Effect.catchTag(send, "LinkError", (error) => {
-      if (method === "GET") return Effect.fail(error)
-      trustsHead = false
-      if (error.reason !== "Status") headless.add(origin)
-      return pace.grants(error) ? Effect.fail(error) : send
-    })
-    const { answer, links } = yield* pace.patiently(attempt).pipe(
-      Effect.catchTag("CutOff", ({ page }) => Effect.succeed(page))
-    )
-    if (links !== undefined && !pages.has(url)) pages.set(url, links)
-    return answer
-  })
-
-  /** Makes a request, and says how long that took without the waits between its attempts. */
-  const requestTimed = Effect.fnUntraced(function*(url: string, jar?: CookieJar) {
+  /** Asks for a URL, and says how long that took without the waits between its attempts. */
+  const request = Effect.fnUntraced(function*(url: string, jar?: CookieJar) {
     let millis = 0
-    const timed: Timed = (attempt) =>
-      Effect.flatMap(
-        now,
-        (began) => Effect.ensuring(attempt, Effect.map(now, (ended) => void (millis += ended - began)))
+    const answer = Effect.gen(function*() {
+      if (isSkipped(url)) return yield* new Skipped()
+      const { origin } = new URL(url)
+      const { pace, robots } = yield* Cache.get(hosts, origin)
+      if (!robots.allows(url)) return yield* new Disallowed({ detail: "forbidden by robots.txt" })
+
+      const read = origin === site
+      const headers = headersFor(origin)
+      const cookie = [headers["cookie"] ?? [], jar?.getCookieStringSync(url) || []].flat().join("; ")
+      const sent = cookie === "" ? headers : { ...headers, cookie }
+      let method: "GET" | "HEAD" = "GET"
+      let trustsHead = !read && jar === undefined
+      const send = ask(
+        pace,
+        Effect.flatMap(now, (began) => {
+          method = trustsHead && !headless.has(origin) ? "HEAD" : "GET"
+          return Effect.ensuring(
+            exchange(HttpClientRequest.make(method)(url, { headers: sent }), { ...options, read }),
+            Effect.map(now, (ended) => void (millis += ended - began))
+          )
+        })
       )
-    return { outcome: yield* Effect.result(request(url, timed, jar)), millis }
+      // Many servers fail at HEAD, so that a link isn't called broken on its word alone: GET is tried, in its own time.
+      const attempt = Effect.catchTag(send, "LinkError", (error) => {
+        if (method === "GET") return Effect.fail(error)
+        trustsHead = false
+        if (error.reason !== "Status") headless.add(origin)
+        return pace.grants(error) ? Effect.fail(error) : send
+      })
+      const { answer, links } = yield* pace.patiently(attempt).pipe(
+        Effect.catchTag("CutOff", ({ page }) => Effect.succeed(page))
+      )
+      if (links !== undefined && !pages.has(url)) pages.set(url, links)
+      return answer
+    })
+    return { outcome: yield* Effect.result(answer), millis }
   })
 
   // Each URL is requested once, however many links and redirects lead to it.
   const answers = yield* Cache.make({
     capacity: Number.POSITIVE_INFINITY,
-    lookup: (url: string) => requestTimed(url)
+    lookup: (url: string) => request(url)
   })
 
+  /** Follows a link from redirect to redirect. The jar has the cookies of these. */
   const follow = Effect.fnUntraced(function*(
     url: string,
     entering: boolean,
@@ -194,12 +191,12 @@ export const crawl = Effect.fn("crawl")(function*(start: URL, ledger: Ledger, op
         ? follow(url, entering, new CookieJar())
         : Effect.succeed({ url, redirects, place, outcome, millis: Math.round(millis) })
     while (true) {
-      const { millis: time, outcome } = yield* jar === undefined ? Cache.get(answers, at) : requestTimed(at, jar)
+      const { millis: time, outcome } = yield* jar === undefined ? Cache.get(answers, at) : request(at, jar)
       millis += time
       if (Result.isFailure(outcome)) return yield* end(outcome)
       const { bytes, cookies, location, status } = outcome.success
       setsCookies ||= !Cookies.isEmpty(cookies)
-      jar?.store(at, cookies)
+      for (const cookie of Cookies.toSetCookieHeaders(cookies)) jar?.setCookieSync(cookie, at, { ignoreError: true })
       // A browser shows the body of a redirect to nowhere.
       if (!isRedirect(status) || location === undefined && bytes !== 0) return yield* end(outcome)
 
@@ -240,7 +237,7 @@ export const crawl = Effect.fn("crawl")(function*(start: URL, ledger: Ledger, op
     ledger.pagesRead++
     for (const link of links.malformed) {
       if (!ledger.note(link, page)) continue
-      const error = skip.some((pattern) => pattern.test(link))
+      const error = isSkipped(link)
         ? new Skipped()
         : new LinkError({ reason: "InvalidUrl", detail: "this isn't a URL" })
       ledger.record({ url: link, redirects: [], outcome: Result.fail(error), millis: 0 })

@@ -1,32 +1,24 @@
+import * as Css from "@csstools/css-tokenizer"
+
 /**
  * What a style sheet refers to: `url(…)` and `@import "…"`. Comments, other strings and namespaces are no references,
  * and `url(#…)` is a part of the page that uses the sheet.
  */
-export const cssLinks = (css: string): ReadonlyArray<string> =>
-  [...css.matchAll(TOKEN)].flatMap((match) => {
-    const link = match.slice(1).find((group) => group !== undefined)
-    return link === undefined || link === "" || link.startsWith("#") ? [] : unescaped(link)
-  })
-
-const quoted = (group: string) => String.raw`"(${group}(?:\\[^]|[^"\\\n])*)"|'(${group}(?:\\[^]|[^'\\\n])*)'`
-
-const TOKEN = new RegExp(
-  [
-    String.raw`\/\*[^]*?(?:\*\/|$)`,
-    String.raw`@namespace[^;]*`,
-    String.raw`@import\s*(?:${quoted("")})`,
-    String.raw`\burl\(\s*(?:${quoted("")}|((?:\\[^]|[^\s"'()\\])+))\s*\)`,
-    quoted("?:")
-  ].join("|"),
-  "gi"
-)
-
-/** A character may be written as `\26 `, its code, or with a backslash before it. */
-const unescaped = (text: string): string =>
-  text.replaceAll(
-    /\\(?:([0-9a-f]{1,6})\s?|(\n)|([^]))/gi,
-    (_, code?: string, newline?: string, char?: string) =>
-      code === undefined
-        ? newline === undefined ? char ?? "" : ""
-        : String.fromCodePoint(Math.min(Number.parseInt(code, 16), 0x10ffff))
-  )
+export const cssLinks = (css: string): ReadonlyArray<string> => {
+  const links: Array<string> = []
+  const { endOfFile, nextToken } = Css.tokenizer({ css })
+  /** The name of the at-rule, up to its first `;` or block. */
+  let rule = ""
+  let before: Css.CSSToken | undefined
+  while (!endOfFile()) {
+    const token = nextToken()
+    if (Css.isTokenWhiteSpaceOrComment(token)) continue
+    if (Css.isTokenAtKeyword(token)) rule = token[4].value.toLowerCase()
+    else if (Css.isTokenSemicolon(token) || Css.isTokenOpenCurly(token)) rule = ""
+    const isQuoted = Css.isTokenString(token) &&
+      (Css.isTokenFunction(before) ? /^url$/i.test(before[4].value) : Css.isTokenAtKeyword(before) && rule === "import")
+    if (rule !== "namespace" && (isQuoted || Css.isTokenURL(token))) links.push(token[4].value)
+    before = token
+  }
+  return links.filter((link) => link !== "" && !link.startsWith("#"))
+}

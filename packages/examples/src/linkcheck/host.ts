@@ -1,6 +1,6 @@
-import { Clock, Data, Duration, Effect, Schedule, Semaphore } from "effect"
+import { Clock, Data, Duration, Effect, Result, Schedule, Semaphore } from "effect"
 import { isRedirect, LinkError, type Text } from "./request.ts"
-import { parseRobots, type Robots } from "./robots.ts"
+import { parseRobots } from "./robots.ts"
 
 /** What the requests of a crawl wait for outside of the pool. */
 export class Waits {
@@ -148,33 +148,25 @@ const ROBOTS_REDIRECTS = 5
  * The rules of an origin, by RFC 9309: without the file (4xx, too many redirects) everything is allowed; while it can't
  * be read (5xx, a broken answer or none) nothing is. Fails where the host can't be reached at all.
  */
-export const fetchRobots = <R>(
+export const fetchRobots = Effect.fnUntraced(function*<R>(
   origin: string,
   get: (url: string) => Effect.Effect<Text, LinkError | Disallowed, R>
-): Effect.Effect<Robots, LinkError | Disallowed, R> => {
-  const read = (url: string, redirects: number): Effect.Effect<Robots, LinkError | Disallowed, R> =>
-    Effect.flatMap(get(url), ({ location, status, text }) => {
-      if (!isRedirect(status)) return Effect.succeed(parseRobots(origin, text))
-      const next = location === undefined ? null : URL.parse(location, url)
-      return next === null || !next.protocol.startsWith("http") || redirects === ROBOTS_REDIRECTS
-        ? Effect.succeed(parseRobots(origin, ""))
-        : Effect.catchIf(
-          read(next.href, redirects + 1),
-          (error) => error._tag === "LinkError" && error.reason === "Unreachable",
-          unreadable
-        )
-    })
-  return read(`${origin}/robots.txt`, 0).pipe(
-    Effect.catchIf(
-      (error): error is LinkError =>
-        error._tag === "LinkError" && error.reason !== "Unreachable" && error.reason !== "InvalidUrl",
-      (error) =>
-        (error.status ?? 500) < 500 && error.reason === "Status"
-          ? Effect.succeed(parseRobots(origin, ""))
-          : unreadable(error)
-    )
-  )
-}
-
-const unreadable = ({ message }: Error) =>
-  Effect.fail(new Disallowed({ detail: `robots.txt cannot be read: ${message}` }))
+) {
+  let url = `${origin}/robots.txt`
+  for (let redirects = 0; redirects <= ROBOTS_REDIRECTS; redirects++) {
+    const result = yield* Effect.result(get(url))
+    if (Result.isFailure(result)) {
+      const error = result.failure
+      if (error._tag === "Disallowed" || error.reason === "InvalidUrl") return yield* error
+      if (error.reason === "Unreachable" && redirects === 0) return yield* error
+      if (error.reason === "Status" && (error.status ?? 500) < 500) break
+      return yield* new Disallowed({ detail: `robots.txt cannot be read: ${error.message}` })
+    }
+    const { location, status, text } = result.success
+    if (!isRedirect(status)) return parseRobots(origin, text)
+    const next = location === undefined ? null : URL.parse(location, url)
+    if (next === null || !next.protocol.startsWith("http")) break
+    url = next.href
+  }
+  return parseRobots(origin, "")
+})

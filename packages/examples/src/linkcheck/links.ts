@@ -1,6 +1,6 @@
 import { Parser } from "htmlparser2"
-import { TextDecoder } from "node:util"
-import { sniff, SNIFFED_BYTES } from "../charset.ts"
+import type { TextDecoder } from "node:util"
+import { decoderOf, SNIFFED_BYTES } from "../charset.ts"
 import { cssLinks } from "./css.ts"
 
 /** What a page or a style sheet links to, and the places in it that links may name. */
@@ -13,12 +13,6 @@ export interface Links {
   readonly malformed: ReadonlySet<string>
   /** Every `id`, and the `name` of every `<a>`. */
   readonly places: ReadonlySet<string>
-}
-
-/** A reader of one page: it takes the bytes as they come and keeps only the links. */
-export interface LinkReader {
-  readonly write: (chunk: Uint8Array) => void
-  readonly end: () => Links
 }
 
 /** What is read for links. */
@@ -55,90 +49,60 @@ export const hasPlace = (places: ReadonlySet<string>, place: string): boolean =>
 export const decodePercent = (text: string): string =>
   text.replaceAll(/(?:%[\da-f]{2})+/gi, (codes) => Buffer.from(codes.replaceAll("%", ""), "hex").toString())
 
+/** A reader of one page or style sheet: it takes the bytes as they come and keeps only the links. */
 export const makeLinkReader = (
   page: URL,
-  options?: { readonly charset?: string | undefined; readonly markup?: Markup }
-): LinkReader => {
-  const reader = options?.markup === "css" ? readCss() : readHtml(options?.markup === "xhtml")
-  let start = new Uint8Array(0)
-  let decoder: TextDecoder | undefined
-  const decode = (chunk: Uint8Array) => {
-    decoder ??= new TextDecoder(sniff(chunk, options?.charset))
-    reader.write(decoder.decode(chunk, { stream: true }))
-  }
-
-  return {
-    write(chunk) {
-      if (decoder !== undefined) return decode(chunk)
-      start = Buffer.concat([start, chunk])
-      if (start.length >= SNIFFED_BYTES) decode(start)
-    },
-    end() {
-      if (decoder === undefined) decode(start)
-      const { base, links, places } = reader.end(decoder?.decode() ?? "")
-      return { ...resolve(links, baseOf(base, page)), places }
-    }
-  }
-}
-
-/** The links of a text as written, and what they are relative to. */
-interface Written {
-  readonly links: ReadonlyArray<string>
-  readonly base?: string | undefined
-  readonly places: ReadonlySet<string>
-}
-
-interface TextReader {
-  readonly write: (text: string) => void
-  readonly end: (text: string) => Written
-}
-
-const readCss = (): TextReader => {
-  let css = ""
-  return {
-    write: (text) => void (css += text),
-    end: (text) => ({ links: cssLinks(css + text), places: new Set() })
-  }
-}
-
-const readHtml = (xmlMode: boolean): TextReader => {
+  { charset, markup = "html" }: { readonly charset?: string | undefined; readonly markup?: Markup } = {}
+) => {
   const links: Array<string> = []
   const places = new Set<string>()
   let base: string | undefined
-  let style: string | undefined
+  // The text of the style sheet, or of the `<style>` that is open.
+  let css: string | undefined = markup === "css" ? "" : undefined
   // What is in a template isn't a part of the page; one with a shadow root is.
   const templates: Array<boolean> = []
   const parser = new Parser({
     onopentag(name, attributes) {
       for (const place of placesOf(name, attributes)) places.add(place)
       if (name === "template") templates.push(attributes["shadowrootmode"] === undefined)
-      if (name === "style") style = ""
+      if (name === "style") css = ""
       if (templates.includes(true)) return
       if (name === "base") base ??= attributes["href"]
       else links.push(...linksOf(name, attributes), ...cssLinks(attributes["style"] ?? ""))
     },
     ontext(text) {
-      if (style !== undefined) style += text
+      if (css !== undefined) css += text
     },
     onclosetag(name) {
       if (name === "template") templates.pop()
       if (name !== "style") return
-      if (!templates.includes(true)) links.push(...cssLinks(style ?? ""))
-      style = undefined
+      if (!templates.includes(true)) links.push(...cssLinks(css ?? ""))
+      css = undefined
     }
-  }, { xmlMode })
+  }, { xmlMode: markup === "xhtml" })
+
+  let start = new Uint8Array(0)
+  let decoder: TextDecoder | undefined
+  const decode = (chunk: Uint8Array, stream = true) => {
+    decoder ??= decoderOf(chunk, charset)
+    const text = decoder.decode(chunk, { stream })
+    if (markup === "css") css += text
+    else parser.write(text)
+  }
   return {
-    write: (text) => parser.write(text),
-    end: (text) => {
-      parser.end(text)
-      return { links, base, places }
+    write(chunk: Uint8Array): void {
+      if (decoder !== undefined) return decode(chunk)
+      start = Buffer.concat([start, chunk])
+      if (start.length >= SNIFFED_BYTES) decode(start)
+    },
+    end(): Links {
+      decode(decoder === undefined ? start : new Uint8Array(0), false)
+      parser.end()
+      if (markup === "css") links.push(...cssLinks(css ?? ""))
+      const to = URL.parse(base ?? "", page.href)
+      return { ...resolve(links, to !== null && isHttp(to) ? to : page), places }
     }
   }
-}
-
-const baseOf = (base: string | undefined, page: URL): URL => {
-  const url = base === undefined ? null : URL.parse(base, page.href)
-  return url === null || !isHttp(url) ? page : url
 }
 
 const resolve = (links: ReadonlyArray<string>, base: URL): Omit<Links, "places"> => {
@@ -175,43 +139,27 @@ const REFERENCES = Object.entries({
 const SRCSETS = new Map([["link", "imagesrcset"], ["img", "srcset"], ["source", "srcset"]])
 
 const linksOf = (name: string, attributes: Attributes): ReadonlyArray<string> => {
-  if (name === "meta") return metaLinks(attributes)
-  if (name === "link" && isHint(attributes)) return []
+  const { content = "", "http-equiv": pragma = "", property = attributes["name"] ?? "", rel = "" } = attributes
+  if (name === "meta" && content !== "") {
+    return /^refresh$/i.test(pragma) ? refresh(content) : PREVIEW.test(property) ? [content] : []
+  }
+  if (name === "link" && HINT.test(rel)) return []
   const links = REFERENCES.flatMap(([attribute, names]) => names.includes(name) ? attributes[attribute] ?? [] : [])
   return [...links, ...srcset(attributes[SRCSETS.get(name) ?? ""])]
 }
 
-const metaLinks = (attributes: Attributes): ReadonlyArray<string> =>
-  attributes["http-equiv"]?.toLowerCase() === "refresh"
-    ? refresh(attributes["content"])
-    : isPreview(attributes)
-    ? [attributes["content"] ?? []].flat()
-    : []
-
 /** `og:image` and the like: what others show of a page where it is linked to. */
-const isPreview = ({ name, property = name }: Attributes): boolean =>
-  /^(?:og:(?:image|video|audio)(?::(?:secure_)?url)?|og:url|twitter:image(?::src)?)$/i.test(property ?? "")
+const PREVIEW = /^(?:og:(?:image|video|audio)(?::(?:secure_)?url)?|og:url|twitter:image(?::src)?)$/i
 
 /** `dns-prefetch` and `preconnect` name a host to talk to later, not a resource that has to be there. */
-const isHint = (attributes: Attributes): boolean =>
-  /(?:^|\s)(?:dns-prefetch|preconnect)(?:\s|$)/i.test(attributes["rel"] ?? "")
+const HINT = /(?:^|\s)(?:dns-prefetch|preconnect)(?:\s|$)/i
 
 /** The URLs of `srcset`: a URL runs to the next white space, its descriptors to the next comma outside parentheses. */
-const srcset = (value: string | undefined): ReadonlyArray<string> => {
-  const urls: Array<string> = []
-  let rest = (value ?? "").replace(/^[\s,]+/, "")
-  while (rest !== "") {
-    const [url = ""] = rest.split(/\s/, 1)
-    urls.push(url.replace(/,+$/, ""))
-    rest = rest.slice(url.length)
-    if (!url.endsWith(",")) rest = rest.replace(/^(?:\([^)]*\)?|[^,(])*/, "")
-    rest = rest.replace(/^[\s,]+/, "")
-  }
-  return urls
-}
+const srcset = (value = ""): ReadonlyArray<string> =>
+  [...value.matchAll(/([^\s,](?:\S*[^\s,])?)(?:,+|(?:\([^)]*\)?|[^,(])*)/g)].flatMap(([, url]) => url ?? [])
 
 /** The target of `<meta http-equiv="refresh" content="5; url=/next">`. */
-const refresh = (content: string | undefined): ReadonlyArray<string> => {
-  const target = /^\s*[\d.]+(?:\s*[;,]\s*|\s+)(?:url\s*=\s*)?(?:"([^"]*)"?|'([^']*)'?|(\S.*))/i.exec(content ?? "")
+const refresh = (content: string): ReadonlyArray<string> => {
+  const target = /^\s*[\d.]+(?:\s*[;,]\s*|\s+)(?:url\s*=\s*)?(?:"([^"]*)"?|'([^']*)'?|(\S.*))/i.exec(content)
   return target?.slice(1).filter((url) => url !== undefined) ?? []
 }

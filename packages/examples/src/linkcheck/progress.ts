@@ -4,18 +4,9 @@ import { bar, CLEAR, drawnOver, rate } from "../progress.ts"
 import type { Ledger } from "./crawl.ts"
 import { seconds } from "./host.ts"
 
-export interface Progress {
-  readonly done: number
-  readonly found: number
-  /** How many wait for their host, outside of the pool. */
-  readonly delayed: number
-  /** Since the crawl began. */
-  readonly seconds: number
-}
-
-/** What the progress of a crawl shows at a moment. */
+/** What the progress of a crawl shows at a moment. `delayed` are those that wait for their host, outside of the pool. */
 export const progressLine = (
-  { delayed, done, found, seconds }: Progress,
+  { delayed, done, found, seconds }: Readonly<Record<"delayed" | "done" | "found" | "seconds", number>>,
   { running, waiting }: Pick<PoolStats, "running" | "waiting">
 ): string =>
   `${bar(done, found)} ${done} of ${found} links done, ${running} running, ${waiting} waiting, ` +

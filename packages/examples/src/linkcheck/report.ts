@@ -58,6 +58,7 @@ export const Options = Schema.Struct({
   insecure: Schema.Boolean,
   fragments: Schema.Boolean
 })
+export type Options = typeof Options.Type
 
 /**
  * What a crawl has found. Each link is in exactly one of the lists from `broken` to `unchecked`, all of them sorted by

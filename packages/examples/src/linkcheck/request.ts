@@ -1,13 +1,22 @@
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
-import { Clock, Data, Duration, Effect, Layer, Option, Schema, Stream } from "effect"
-import { type Cookies, HttpClient, type HttpClientError, HttpClientRequest, type HttpClientResponse } from "effect/http"
+import { Clock, Data, Duration, Effect, Layer, Option, Result, Schema, Stream } from "effect"
+import {
+  type Cookies,
+  Headers,
+  HttpClient,
+  type HttpClientError,
+  HttpClientRequest,
+  type HttpClientResponse
+} from "effect/http"
 import { TextDecoder } from "node:util"
 import { contentType } from "../charset.ts"
+import { causes } from "../message.ts"
 import { decoded } from "./encoding.ts"
 import { decodePercent, type Links, makeLinkReader, type Markup } from "./links.ts"
 
+type Request = HttpClientRequest.HttpClientRequest
 type Response = HttpClientResponse.HttpClientResponse
-export type Headers = Readonly<Record<string, string>>
+export type RequestHeaders = Readonly<Record<string, string>>
 
 /** The name that robots.txt files and servers know this program by. */
 export const USER_AGENT = "greenpool-linkcheck"
@@ -116,17 +125,15 @@ export const isRedirect = (status: number): boolean => [301, 302, 303, 307, 308]
 
 /** Makes one request. A page is read for its links if `read` is set. */
 export const exchange = Effect.fnUntraced(function*(
-  method: "GET" | "HEAD",
-  url: string,
-  headers: Headers,
+  request: Request,
   { pageLimit, read, timeout }: RequestOptions & { readonly read: boolean }
 ) {
-  const { answer, response, timeLeft } = yield* send(method, url, headers, timeout)
+  const { answer, response, timeLeft } = yield* send(request, timeout)
   const { charset, type = "text/html" } = contentType(response.headers["content-type"])
   const markup = read ? MARKUP.get(type) : undefined
-  if (markup === undefined) return { answer: { ...answer, bytes: yield* skim(method, response) }, links: undefined }
+  if (markup === undefined) return { answer: { ...answer, bytes: yield* skim(response) }, links: undefined }
 
-  const reader = makeLinkReader(new URL(url), { charset, markup })
+  const reader = makeLinkReader(new URL(request.url), { charset, markup })
   const { bytes, failure, isLong, read: decoded } = yield* readBody(response, pageLimit, timeLeft, reader.write)
   const page = (cut: string | undefined): Page => ({
     answer: { ...answer, bytes: answer.bytes ?? (cut === undefined ? bytes : undefined), cut },
@@ -142,13 +149,8 @@ export interface Text extends Pick<Answer, "status" | "location"> {
 }
 
 /** Requests a small text file; what it holds beyond `limit` is cut off at the end of a line. */
-export const getText = Effect.fnUntraced(function*(
-  url: string,
-  headers: Headers,
-  limit: number,
-  timeout: Duration.Duration
-) {
-  const { answer, response, timeLeft } = yield* send("GET", url, headers, timeout)
+export const getText = Effect.fnUntraced(function*(request: Request, limit: number, timeout: Duration.Duration) {
+  const { answer, response, timeLeft } = yield* send(request, timeout)
   const chunks: Array<Uint8Array> = []
   const { failure, isLong } = yield* readBody(response, limit, timeLeft, (chunk) => chunks.push(chunk))
   if (failure !== undefined) return yield* failure
@@ -160,16 +162,9 @@ export const getText = Effect.fnUntraced(function*(
 })
 
 /** What a server says before the body of its answer, and how much of the time limit is left for that. */
-const send = Effect.fnUntraced(function*(
-  method: "GET" | "HEAD",
-  url: string,
-  headers: Headers,
-  timeout: Duration.Duration
-) {
-  const request = HttpClientRequest.make(method)(url)
-  const [elapsed, response] = yield* HttpClient.execute(
-    HttpClientRequest.setHeaders(request, { ...credentials(url), ...headers })
-  ).pipe(
+const send = Effect.fnUntraced(function*(request: Request, timeout: Duration.Duration) {
+  const headers = { ...credentials(request.url), ...request.headers }
+  const [elapsed, response] = yield* HttpClient.execute(HttpClientRequest.setHeaders(request, headers)).pipe(
     Effect.mapError((error) => failure(error, "Unreachable")),
     Effect.timeoutOrElse({
       duration: timeout,
@@ -178,7 +173,7 @@ const send = Effect.fnUntraced(function*(
     }),
     Effect.timed
   )
-  if (response.status >= 400) return yield* refused(response, yield* skim(method, response))
+  if (response.status >= 400) return yield* refused(response, yield* skim(response))
   const answer: Answer = {
     status: response.status,
     location: utf8(response.headers["location"]) || undefined,
@@ -190,7 +185,7 @@ const send = Effect.fnUntraced(function*(
 })
 
 /** What `http://name:password@host/` asks to send. */
-export const credentials = (url: string): Headers => {
+export const credentials = (url: string): RequestHeaders => {
   const { password, username } = new URL(url)
   if (username === "" && password === "") return {}
   const bytes = Buffer.from(`${decodePercent(username)}:${decodePercent(password)}`)
@@ -219,24 +214,25 @@ const refused = Effect.fnUntraced(function*(response: Response, bytes: number | 
   })
 })
 
-/** `Retry-After` in milliseconds: it has seconds, or a date, which is by the server's own clock. */
+/** `Retry-After` in milliseconds. A date in it is by the server's own clock. */
 const waitOf = ({ headers }: Response, now: number): number | undefined => {
-  const header = headers["retry-after"] ?? ""
-  const millis = /^\d+$/.test(header)
-    ? Number(header) * 1000
-    : Date.parse(header) - (Date.parse(headers["date"] ?? "") || now)
-  return Number.isNaN(millis) ? undefined : Math.min(Math.max(millis, 200), Number.MAX_SAFE_INTEGER)
+  const retryAfter = Headers.parseRetryAfter(headers["retry-after"] ?? "")
+  if (Result.isFailure(retryAfter)) return undefined
+  const wait = Headers.retryAfterDelay(retryAfter.success, Date.parse(headers["date"] ?? "") || now)
+  return Math.min(Math.max(Duration.toMillis(wait), 200), Number.MAX_SAFE_INTEGER)
 }
 
 /** Drains a body, and returns its size if that is declared or small. Whether it works says nothing about the link. */
-const skim = (method: "GET" | "HEAD", response: Response): Effect.Effect<number | undefined> => {
+const skim = (response: Response): Effect.Effect<number | undefined> => {
   let bytes = 0
   return Stream.runForEachWhile(response.stream, (chunk) => {
     bytes += chunk.length
     return Effect.succeed(bytes <= SKIM.bytes)
   }).pipe(
     Effect.timeoutOption(SKIM.time),
-    Effect.map((inTime) => Option.isSome(inTime) && bytes <= SKIM.bytes && method === "GET" ? bytes : undefined),
+    Effect.map((inTime) =>
+      Option.isSome(inTime) && bytes <= SKIM.bytes && response.request.method === "GET" ? bytes : undefined
+    ),
     Effect.orElseSucceed(() => undefined),
     Effect.map((bytes) => declared(response) ?? bytes)
   )
@@ -276,19 +272,14 @@ const readBody = Effect.fnUntraced(function*(
   return { bytes, read, isLong: read > limit, failure: Option.getOrUndefined(cause) }
 })
 
+/** What the innermost error says, which is the one that tells: "connect ECONNREFUSED …", not "fetch failed". */
 const failure = (error: HttpClientError.HttpClientError, otherwise: LinkError["reason"]): LinkError => {
-  const { code, message, name } = origin(error)
+  const inner = [...causes(error)].findLast((at) => at instanceof Error) ?? error
+  const { message, name } = inner
+  const code = "code" in inner && typeof inner.code === "string" ? inner.code : undefined
   const detail = code === undefined || message.includes(code) ? message : `${message} (${code})`
   if (error.reason._tag === "InvalidUrlError") return new LinkError({ reason: "InvalidUrl", detail })
   if (name === "HTTPParserError" || name === "HeadersOverflowError") return new LinkError({ reason: "Garbage", detail })
   const closed = code === "UND_ERR_SOCKET" || code === "ECONNRESET" || code === "EPIPE"
   return new LinkError({ reason: closed && otherwise === "Unreachable" ? "Closed" : otherwise, detail })
-}
-
-/** The innermost cause, which is the one that tells: "connect ECONNREFUSED …", not "fetch failed". */
-const origin = (error: Error): Pick<Error, "message" | "name"> & { readonly code: string | undefined } => {
-  const inner = error instanceof AggregateError ? error.errors[0] : error.cause
-  if (inner instanceof Error) return origin(inner)
-  const { message, name } = error
-  return { message, name, code: "code" in error && typeof error.code === "string" ? error.code : undefined }
 }

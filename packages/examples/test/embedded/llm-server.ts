@@ -91,3 +91,7 @@ export const startDemo = Effect.map(startApi({ rate: 200, burst: 100, failEvery:
     `The embedded API received ${counters.requests} requests: ${counters.failed} failed, and ${counters.refused} were ` +
     `refused in ${counters.pauses} pauses, ${counters.early + counters.strays} of them sent in spite of Retry-After`
 }))
+
+/** Prompts for a run that is given no file. */
+export const generatePrompts = (count: number) =>
+  Array.from({ length: count }, (_, index) => ({ id: `${index + 1}`, prompt: `What is ${index + 1} squared?` }))

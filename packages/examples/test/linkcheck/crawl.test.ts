@@ -1,83 +1,49 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect } from "effect"
-import type { CrawlOptions } from "../../src/linkcheck/crawl.ts"
 import { toJson } from "../../src/linkcheck/report.ts"
-import { check as crawl } from "./crawling.ts"
-import { disagreements, PAGE_LIMIT, type Site, startSite } from "./site.ts"
-
-const check = (url: URL, size: number, more?: Partial<CrawlOptions>) =>
-  crawl(url, { pageLimit: PAGE_LIMIT, timeout: Duration.seconds(3), size, ...more })
+import { check } from "./crawling.ts"
+import { disagreements, PAGE_LIMIT, startSite } from "./site.ts"
 
 /** A report without what may differ between two runs on one site. */
 const lasting = (json: string) => json.replaceAll(/"(millis|detail|retryAfter)": .*/g, "")
 
-const overAsked = (hits: ReadonlyMap<string, number>) => [...hits].filter(([, count]) => count > 1)
+/** What was asked for more than once since there were these hits. */
+const overAsked = (hits: ReadonlyMap<string, number>, before: ReadonlyMap<string, number> = new Map()) =>
+  [...hits].map(([path, count]) => [path, count - (before.get(path) ?? 0)] as const).filter(([, count]) => count > 1)
 
-// One after the other: time limits are a part of what is tested.
-describe("a crawl of the embedded site", () => {
-  for (const size of [1, 32]) {
-    it.live(
-      `finds what the site holds, with ${size} at once, and asks for each thing once`,
-      () =>
-        Effect.gen(function*() {
-          const site = yield* startSite({ latency: 0.05, busy: 1 })
-          assert.deepStrictEqual(disagreements(site, yield* check(site.url, size)), [])
-
-          // Twice are only: what failed in a way that may pass, and what is asked again by GET after a HEAD that failed.
-          assert.sameDeepMembers(overAsked(site.hits.site), [
-            ["/busy", 2],
-            ["/error", 2],
-            ["/never", 2],
-            // With a cookie that it has got the first time.
-            ["/welcome", 3]
-          ])
-          assert.sameDeepMembers(overAsked(site.hits.elsewhere), [["/dead", 2], ["/no-head", 2], ["/limping-head", 2]])
-          assert.deepStrictEqual([...site.hits.site.keys()].filter((path) => path.startsWith("/private/")), [])
-          assert.isFalse(site.hits.elsewhere.has("/not-for-you-to-follow"))
-        }).pipe(Effect.scoped),
-      120_000
-    )
-  }
-
-  it.live("gives the same report whatever the size of the pool", () =>
+describe("a crawl of the embedded site", { timeout: 120_000 }, () => {
+  it.live("finds what the site holds, whatever the size of the pool, and asks for each thing once", () =>
     Effect.gen(function*() {
-      const site = yield* startSite({ latency: 0.05, busy: 0 })
-      const reports = yield* Effect.forEach([3, 32], (size) => check(site.url, size, { retries: 0 }))
-      const [few, many] = reports.map((report) => lasting(toJson(report)))
-      assert.strictEqual(many, few)
-    }).pipe(Effect.scoped), 120_000)
+      const site = yield* startSite({ latency: 0.05, busy: 1 })
+      const { elsewhere, site: hits } = site.hits
+      const crawl = (size: number) => check(site.url, { pageLimit: PAGE_LIMIT, timeout: Duration.seconds(1), size })
+      // Twice are only: what failed in a way that may pass, and what is asked again by GET after a HEAD that failed; and
+      // the last one with a cookie that it has got the first time.
+      const twice = [["/error", 2], ["/never", 2], ["/welcome", 3]] as const
+      const twiceElsewhere = [["/dead", 2], ["/no-head", 2], ["/limping-head", 2]] as const
 
-  it.live(
-    "reads the links of so many pages only as it is told, and checks all links on them",
-    () =>
-      Effect.gen(function*() {
-        const site = yield* startSite({ latency: 0, busy: 1 })
-        const report = yield* check(site.url, 8, { maxPages: 1 })
-        assert.strictEqual(report.pagesRead, 1)
-        assert.isAbove(report.pagesUnread, 10)
-        assert.deepStrictEqual(report.unchecked, [])
-        const paths = [...report.ok, ...report.disallowed].map(({ url }) => new URL(url).pathname)
-        assert.includeMembers(paths, ["/", "/about", "/section/1/", "/section/12/", "/odd/gzip", "/private/diary"])
-        assert.notInclude(paths, "/section/1/article-1.html")
-      }).pipe(Effect.scoped),
-    120_000
-  )
+      const one = yield* crawl(1)
+      assert.deepStrictEqual(disagreements(site, one), [])
+      assert.sameDeepMembers(overAsked(hits), [["/busy", 2], ...twice])
+      assert.sameDeepMembers(overAsked(elsewhere), [...twiceElsewhere])
+      const before = [new Map(hits), new Map(elsewhere)]
 
-  it.live("tells a wrong report from a right one", () =>
-    Effect.gen(function*() {
-      const site = yield* startSite({ latency: 0, busy: 1 })
-      const report = yield* check(site.url, 32)
+      const many = yield* crawl(32)
+      assert.strictEqual(lasting(toJson(many)), lasting(toJson(one)))
+      assert.sameDeepMembers(overAsked(hits, before[0]), [...twice])
+      assert.sameDeepMembers(overAsked(elsewhere, before[1]), [...twiceElsewhere])
+      assert.deepStrictEqual([...hits.keys()].filter((path) => path.startsWith("/private/")), [])
+      assert.isFalse(elsewhere.has("/not-for-you-to-follow"))
+
+      // What compares a report with the site tells a wrong one from a right one.
       const known = new Map(site.known)
       known.set(`${site.url}about`, "broken: Status 404, on nowhere")
       known.delete(`${site.url}style.css`)
-      const points = disagreements(
-        { ...site, known, fragments: site.fragments.slice(1), pages: 7 } satisfies Site,
-        report
-      )
+      const points = disagreements({ ...site, known, fragments: site.fragments.slice(1), pages: 7 }, many)
       assert.strictEqual(points.length, 4)
       assert.include(points.join("\n"), "known as broken: Status 404, on nowhere\n  reported as ok")
       assert.include(points.join("\n"), "known as no link\n  reported as ok")
       assert.include(points.join("\n"), "#nowhere, on")
       assert.include(points.join("\n"), "7 pages to read")
-    }).pipe(Effect.scoped), 120_000)
+    }).pipe(Effect.scoped))
 })

@@ -1,6 +1,6 @@
 import { Console, Effect } from "effect"
-import { Ended } from "../../src/ended.ts"
 import { check, type Settings } from "../../src/linkcheck/check.ts"
+import { Ended } from "../../src/run.ts"
 import { disagreements, PAGE_LIMIT, startSite } from "./site.ts"
 
 const next = `What to try next:

@@ -3,7 +3,7 @@
 import { GreenPool } from "@greenpool/core"
 import { Dashboard } from "@greenpool/dashboard"
 import { Config, Console, Effect, Layer, Schema } from "effect"
-import { serve } from "./gallery/serve.ts"
+import { serve } from "./serve.ts"
 
 class Jobs extends GreenPool.Service<Jobs>()("jobs", { size: 5, metrics: true }) {}
 

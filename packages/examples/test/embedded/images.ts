@@ -1,4 +1,4 @@
-// Images for the example `thumbnails`: grey ones, in the format PGM, whose pixels are bytes after a header of text.
+// Images of the example `thumbnails`: grey ones, in the format PGM, whose pixels are bytes after a header of text.
 import { Effect, FileSystem, Schema } from "effect"
 
 export class BadImage extends Schema.TaggedError<BadImage>()("BadImage", { image: Schema.String }) {}
