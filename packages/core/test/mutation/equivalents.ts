@@ -7,4 +7,38 @@ interface Explained {
   readonly mutants: ReadonlyArray<string>
 }
 
-export const explained: ReadonlyArray<Explained> = []
+export const explained: ReadonlyArray<Explained> = [
+  {
+    reason: "It only saves work: without it the same happens, more slowly.",
+    mutants: [
+      "GreenPile.ts Pile deliver: this.delivering || this.readers.isEmpty becomes false",
+      "GreenPile.ts Pile deliver: this.delivering || this.readers.isEmpty becomes this.delivering",
+      "GreenPile.ts Pile deliver: this.delivering || this.readers.isEmpty becomes this.readers.isEmpty",
+      "GreenPile.ts Pile deliver: return becomes nothing",
+      "GreenPile.ts Pile deliver: this.delivering = true becomes nothing",
+      "GreenPile.ts Pile deliver: true becomes false",
+      "internal/pool.ts Pool hasRunners: false becomes true",
+      "internal/pool.ts Pool jobOf: !this.runners.has(fiber) becomes true",
+      "internal/pool.ts Pool runs: this.hasRunners && this.runners.has(fiber) becomes this.hasRunners",
+      "internal/pool.ts Pool runs: this.hasRunners && this.runners.has(fiber) becomes this.runners.has(fiber)",
+      "internal/pool.ts Pool leaves: !this.hasRunners becomes false",
+      "internal/pool.ts Pool leaves: return becomes nothing",
+      "internal/pool.ts Pool interruptAll: jobs.length === 0 becomes false",
+      "internal/pool.ts Pool onLeave: this.idleWaiters.isEmpty && this.slowWait === undefined becomes false",
+      "internal/pool.ts Pool onLeave: return becomes nothing"
+    ]
+  },
+  {
+    reason: "The number is set before it is read, or only has to differ from others or grow.",
+    mutants: [
+      "GreenPile.ts Entry number: 0 becomes 1",
+      "GreenPile.ts Pile spawned: 0 becomes 1",
+      "internal/pool.ts: 0 becomes 1",
+      "internal/pool.ts Pool ref: ++pools.count becomes --pools.count"
+    ]
+  },
+  {
+    reason: "The two are never equal.",
+    mutants: ["GreenPile.ts Pile read: other.number > entry.number becomes other.number >= entry.number"]
+  }
+]
