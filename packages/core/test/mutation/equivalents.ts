@@ -34,11 +34,33 @@ export const explained: ReadonlyArray<Explained> = [
       "GreenPile.ts Entry number: 0 becomes 1",
       "GreenPile.ts Pile spawned: 0 becomes 1",
       "internal/pool.ts: 0 becomes 1",
-      "internal/pool.ts Pool ref: ++pools.count becomes --pools.count"
+      "internal/pool.ts Pool ref: ++pools.count becomes --pools.count",
+      "internal/shares.ts Arrival number: 0 becomes 1",
+      "internal/shares.ts Claim score: 0 becomes 1",
+      "internal/shares.ts Claim grantedAt: 0 becomes 1",
+      "internal/shares.ts Claim estimate: 0 becomes 1",
+      "internal/shares.ts Flow startTag: 0 becomes 1",
+      "internal/shares.ts Shares virtualTime: 0 becomes 1",
+      "internal/shares.ts Shares grants: 0 becomes 1",
+      "internal/shares.ts Shares arrivals: 0 becomes 1"
     ]
   },
   {
-    reason: "The two are never equal.",
-    mutants: ["GreenPile.ts Pile read: other.number > entry.number becomes other.number >= entry.number"]
+    reason: "The two are never equal, or equal ones may be in either order.",
+    mutants: [
+      "GreenPile.ts Pile read: other.number > entry.number becomes other.number >= entry.number",
+      "internal/shares.ts isBefore: a.arrival.number < b.arrival.number becomes a.arrival.number <= b.arrival.number",
+      "internal/shares.ts Shares debtors: a.finishTag < b.finishTag becomes a.finishTag <= b.finishTag",
+      "internal/shares.ts Shares backlogged: a.startTag < b.startTag becomes a.startTag <= b.startTag",
+      "internal/shares.ts Shares backlogged: a.joined < b.joined becomes a.joined <= b.joined"
+    ]
+  },
+  {
+    reason: "Any number that is no position in a heap says that it is in none.",
+    mutants: ["internal/shares.ts Flow index: 1 becomes 2"]
+  },
+  {
+    reason: "The number is a choice, and nothing is promised that depends on it.",
+    mutants: ["internal/shares.ts ewma: 8 becomes 9"]
   }
 ]
