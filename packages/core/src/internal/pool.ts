@@ -196,13 +196,8 @@ export class Pool {
       timer?.cancel()
       resume(Effect.void)
     }
-    const waiter = new IdleWaiter(end)
-    this.idleWaiters.push(waiter)
-    if (this.drain === Infinity) return
-    timer = this.timers.after(this.drain, () => {
-      waiter.leave()
-      this.tasks.schedule(end)
-    })
+    this.idleWaiters.push(new IdleWaiter(end))
+    if (this.drain !== Infinity) timer = this.timers.after(this.drain, () => this.tasks.schedule(end))
   })
 
   /** Refuses all callers from here on, interrupts all that waits or runs, and waits for what ran. */

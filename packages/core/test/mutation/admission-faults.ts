@@ -259,12 +259,6 @@ const pool = faultsOf("internal/pool.ts", ["bounds", "drain"], [
     tests: ["bounds"]
   },
   {
-    name: "drainTimeout is ignored",
-    find: "this.drain === Infinity",
-    replace: "this.drain > 0",
-    tests: ["drain"]
-  },
-  {
     name: "a drain waits for nobody",
     find: "Effect.andThen(this.drained, this.shut)",
     replace: "this.shut",

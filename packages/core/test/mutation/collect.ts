@@ -26,6 +26,9 @@ type Rest = readonly [body: Body, timeout?: unknown] | readonly [options: object
 
 export const tests = new Map<string, Test>()
 
+/** How often a name was given: some titles are the same. */
+const times = new Map<string, number>()
+
 let file = ""
 let titles: ReadonlyArray<string> = []
 /** How often `vi.resetModules` was called: modules that are imported afterwards are other copies. */
@@ -43,8 +46,9 @@ const bodyOf = ([first, second]: Rest): Body => (typeof first === "function" ? f
 
 const add = (title: string, run: Test["run"]): void => {
   const name = `${file}: ${[...titles, title].join(" > ")}`
-  const same = [...tests.keys()].filter((other) => other === name || other.startsWith(`${name} #`)).length
-  const unique = same === 0 ? name : `${name} #${same + 1}`
+  const time = (times.get(name) ?? 0) + 1
+  times.set(name, time)
+  const unique = time === 1 ? name : `${name} #${time}`
   tests.set(unique, { file, name: unique, run })
 }
 

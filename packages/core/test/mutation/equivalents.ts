@@ -7,4 +7,60 @@ interface Explained {
   readonly mutants: ReadonlyArray<string>
 }
 
-export const explained: ReadonlyArray<Explained> = []
+export const explained: ReadonlyArray<Explained> = [
+  {
+    reason: "It only saves work: without it the same happens, more slowly.",
+    mutants: [
+      "GreenPile.ts Pile deliver: this.delivering || this.readers.isEmpty becomes false",
+      "GreenPile.ts Pile deliver: this.delivering || this.readers.isEmpty becomes this.delivering",
+      "GreenPile.ts Pile deliver: this.delivering || this.readers.isEmpty becomes this.readers.isEmpty",
+      "GreenPile.ts Pile deliver: return becomes nothing",
+      "GreenPile.ts Pile deliver: this.delivering = true becomes nothing",
+      "GreenPile.ts Pile deliver: true becomes false",
+      "internal/pool.ts Pool hasRunners: false becomes true",
+      "internal/pool.ts Pool jobOf: !this.runners.has(fiber) becomes true",
+      "internal/pool.ts Pool runs: this.hasRunners && this.runners.has(fiber) becomes this.hasRunners",
+      "internal/pool.ts Pool runs: this.hasRunners && this.runners.has(fiber) becomes this.runners.has(fiber)",
+      "internal/pool.ts Pool leaves: !this.hasRunners becomes false",
+      "internal/pool.ts Pool leaves: return becomes nothing",
+      "internal/pool.ts Pool interruptAll: jobs.length === 0 becomes false",
+      "internal/pool.ts Pool onLeave: this.idleWaiters.isEmpty && this.slowWait === undefined becomes false",
+      "internal/pool.ts Pool onLeave: return becomes nothing"
+    ]
+  },
+  {
+    reason: "The number is set before it is read, or only has to differ from others or grow.",
+    mutants: [
+      "GreenPile.ts Entry number: 0 becomes 1",
+      "GreenPile.ts Pile spawned: 0 becomes 1",
+      "internal/pool.ts: 0 becomes 1",
+      "internal/pool.ts Pool ref: ++pools.count becomes --pools.count",
+      "internal/shares.ts Arrival number: 0 becomes 1",
+      "internal/shares.ts Claim score: 0 becomes 1",
+      "internal/shares.ts Claim grantedAt: 0 becomes 1",
+      "internal/shares.ts Claim estimate: 0 becomes 1",
+      "internal/shares.ts Flow startTag: 0 becomes 1",
+      "internal/shares.ts Shares virtualTime: 0 becomes 1",
+      "internal/shares.ts Shares grants: 0 becomes 1",
+      "internal/shares.ts Shares arrivals: 0 becomes 1"
+    ]
+  },
+  {
+    reason: "The two are never equal, or equal ones may be in either order.",
+    mutants: [
+      "GreenPile.ts Pile read: other.number > entry.number becomes other.number >= entry.number",
+      "internal/shares.ts isBefore: a.arrival.number < b.arrival.number becomes a.arrival.number <= b.arrival.number",
+      "internal/shares.ts Shares debtors: a.finishTag < b.finishTag becomes a.finishTag <= b.finishTag",
+      "internal/shares.ts Shares backlogged: a.startTag < b.startTag becomes a.startTag <= b.startTag",
+      "internal/shares.ts Shares backlogged: a.joined < b.joined becomes a.joined <= b.joined"
+    ]
+  },
+  {
+    reason: "Any number that is no position in a heap says that it is in none.",
+    mutants: ["internal/shares.ts Flow index: 1 becomes 2"]
+  },
+  {
+    reason: "The number is a choice, and nothing is promised that depends on it.",
+    mutants: ["internal/shares.ts ewma: 8 becomes 9"]
+  }
+]

@@ -21,7 +21,7 @@ export const isQuick = ({ seconds }: Passed): boolean => seconds < 0.01
 /** The file of a test, which its name begins with. */
 export const fileOf = (test: string): string => test.slice(0, test.indexOf(":"))
 
-/** The sources, the mutants of them, and how the tests run on them when all is well. */
+/** The sources, and all mutants of them in one instrumented copy. */
 export class Bench {
   readonly sources: ReadonlyMap<string, string>
   readonly mutants: ReadonlyArray<Numbered>
@@ -31,10 +31,9 @@ export class Bench {
     this.sources = sources
     this.mutants = [...sources].flatMap(([file, text]) => mutantsOf(file, text))
       .map((mutant: Mutant, index) => ({ ...mutant, number: index + 1 }))
+    const mutantsIn = Map.groupBy(this.mutants, ({ file }) => file)
     this.instrumented = new Map(
-      [...sources].map((
-        [file, text]
-      ) => [file, instrument(text, this.mutants.filter((mutant) => mutant.file === file))])
+      [...sources].map(([file, text]) => [file, instrument(text, mutantsIn.get(file) ?? [])])
     )
   }
 
