@@ -139,17 +139,6 @@ describe("closing a pool", () => {
       yield* expectEmpty(pool)
     }))
 
-  it.effect("ends no other pool and nothing outside", () =>
-    Effect.gen(function*() {
-      const { close, pool, stage } = yield* setUp(1)
-      const other = yield* setUp(1)
-      const neighbour = yield* other.pool.spawn(stage.job("neighbour"))
-      yield* pool.spawn(Effect.never)
-      yield* close
-      yield* stage.finishAll
-      expect(yield* Fiber.join(neighbour)).toBe("neighbour")
-    }))
-
   it.effect("leaves it its name and its counters", () =>
     Effect.gen(function*() {
       const { close, pool } = yield* makeClosable({ size: 2, name: "api" })

@@ -224,17 +224,6 @@ describe("a pool that drains", () => {
       yield* expectRefused(pile.next)
     }))
 
-  it.effect("that is paused ends with drainTimeout, with its callers in the queue", () =>
-    Effect.gen(function*() {
-      const { close, pool } = yield* setUp({ size: 0, drainTimeout: 100 })
-      const fiber = yield* forkNow(pool.run(Effect.void))
-      const closing = yield* forkNow(close)
-      yield* TestClock.adjust(100)
-      yield* Fiber.join(closing)
-      expect(isInterrupted(yield* Fiber.await(fiber))).toBe(true)
-      yield* expectEmpty(pool)
-    }))
-
   it.effect("ends waitall with interruption when its time is over, since it is not idle", () =>
     Effect.gen(function*() {
       const { close, pool, stage } = yield* setUp({ drainTimeout: 100 })

@@ -30,18 +30,6 @@ describe.each(openSizes)("imapExit on a pool of size %i", (size) => {
     }
   )
 
-  it("keeps failed items in hand until they are emitted", () => {
-    const { jobs, reader, source, world } = readMap(size + 1, { verb: "imapExit" })
-    reader.pull()
-    for (const item of upTo(size + 1).slice(1)) jobs.fail(item)
-    world.run()
-    expect(source.taken).toBe(size + 1)
-    jobs.fail(0)
-    world.run()
-    expect(reader.chunks).toEqual([upTo(size + 1).map((item) => Exit.fail(`failed ${item}`))])
-    expect(source.taken).toBe(2 * size + 2)
-  })
-
   it("emits defects and interruptions from inside, and ends with the failure of its source", () => {
     const { pool, world } = readMap(size)
     const job = (item: number) => item === 0 ? Effect.die("bug") : item === 1 ? Effect.interrupt : Effect.succeed(item)

@@ -2,7 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Latch, Stream } from "effect"
 import { SourceError } from "../src/index.ts"
 import { CountedAsyncIterable, CountedIterable, countedSources, CountedStream } from "./support/counted-sources.ts"
-import { counters, expectEmpty } from "./support/counters.ts"
+import { expectEmpty } from "./support/counters.ts"
 import { defectOf, isInterrupted } from "./support/exits.ts"
 import { makePool } from "./support/makePool.ts"
 import { readMap } from "./support/map-reading.ts"
@@ -76,19 +76,6 @@ describe.each(openSizes)("a failing item on a pool of size %i", (size) => {
     expect(reader.exit).toEqual(Exit.fail("failed"))
     world.get(expectEmpty(pool))
   })
-
-  it("takes the item that waits for its slot out of the queue", () => {
-    const { jobs, pool, reader, source, world } = readMap(size + 1)
-    world.fork(pool.run(Effect.never))
-    reader.pull()
-    expect(world.get(counters(pool))).toEqual({ free: 0, running: size + 1, waiting: 1, borrowed: 0 })
-    jobs.fail(0)
-    world.run()
-    expect(reader.exit).toEqual(Exit.fail("failed 0"))
-    expect(world.get(counters(pool))).toEqual({ free: size, running: 1, waiting: 0, borrowed: 0 })
-    expect(jobs.started).toEqual(upTo(size))
-    expect(source.closed).toBe(1)
-  })
 })
 
 describe("an item", () => {
@@ -130,14 +117,6 @@ describe("an item", () => {
     expect(isInterrupted(reader.exit)).toBe(true)
     world.get(expectEmpty(pool))
   })
-
-  it("that is interrupted from inside is the last that an unordered map takes", () => {
-    const { pool, world } = readMap(4)
-    const source = new CountedIterable()
-    const job = (item: number) => item === 1 ? Effect.interrupt : Effect.never
-    const exit = world.get(Effect.exit(Stream.runDrain(pool.imapUnordered(job, source))))
-    expect({ interrupted: isInterrupted(exit), taken: source.taken }).toEqual({ interrupted: true, taken: 2 })
-  })
 })
 
 describe.each(openSizes)("a failing source on a pool of size %i", (size) => {
@@ -154,25 +133,6 @@ describe.each(openSizes)("a failing source on a pool of size %i", (size) => {
     expect(reader.values).toEqual(upTo(size).map(emitted(verb)))
     expect(reader.exit).toEqual(Exit.fail("source"))
     world.get(expectEmpty(pool))
-  })
-
-  it("ends the map immediately when it has no item before the failure, also on a full pool", () => {
-    const { pool, world } = readMap(size)
-    for (const _ of upTo(size)) world.fork(pool.run(Effect.never))
-    const reader = new Reader(world, pool.imap(Effect.succeed, Stream.fail("source")))
-    reader.pull()
-    expect(reader.exit).toEqual(Exit.fail("source"))
-  })
-
-  it("loses to a failing item before it", () => {
-    const { jobs, pool, world } = readMap(size + 1)
-    const reader = new Reader(world, pool.imap(jobs.job, failingAfter(size)))
-    reader.pull()
-    jobs.fail(size - 1)
-    jobs.finish(...upTo(size - 1))
-    reader.readAll()
-    expect(reader.values).toEqual(upTo(size - 1))
-    expect(reader.exit).toEqual(Exit.fail(`failed ${size - 1}`))
   })
 
   it("ends a map of several sources, whose others are closed", () => {
@@ -256,18 +216,6 @@ describe.each(openSizes)("stopping early on a pool of size %i", (size) => {
       world.get(expectEmpty(pool))
     }
   )
-
-  it("by a failure of the reader interrupts what is in flight and closes the source", () => {
-    const { jobs, pool, world } = readMap(size)
-    const source = new CountedIterable()
-    const fiber = world.fork(Stream.runForEach(pool.imap(jobs.job, source), () => Effect.fail("reader")))
-    jobs.finish(0)
-    world.run()
-    expect(fiber.pollUnsafe()).toEqual(Exit.fail("reader"))
-    expect(source.closed).toBe(1)
-    expect(jobs.running).toEqual([])
-    world.get(expectEmpty(pool))
-  })
 
   it("closes all of several sources", () => {
     const { pool, world } = readMap(size)

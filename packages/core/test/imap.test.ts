@@ -13,19 +13,6 @@ import { Reader } from "./support/reader.ts"
 import { lengthsAround, openSizes, sizes, upTo, windowOf } from "./support/sizes.ts"
 import { untilEffect } from "./support/turns.ts"
 import { emitted, mapOf, verbs } from "./support/verbs.ts"
-import type { World } from "./support/world.ts"
-
-/** Takes slots of the pool for as long as the test wants. */
-const occupy = (world: World, pool: GreenPool, count: number) => {
-  const gate = Deferred.makeUnsafe<void>()
-  for (let job = 0; job < count; job++) world.fork(pool.run(Deferred.await(gate)))
-  return {
-    release() {
-      Deferred.doneUnsafe(gate, Exit.void)
-      world.run()
-    }
-  }
-}
 
 describe.each(verbs.flatMap((verb) => openSizes.map((size) => ({ size, verb }))))(
   "$verb on a pool of size $size",
@@ -109,66 +96,17 @@ describe.each(openSizes)("imap on a pool of size %i", (size) => {
     expect(source.taken).toBe(2 * size + 2)
   })
 
-  it("emits each result as soon as it is the next in order", () => {
-    const { jobs, reader } = readMap(size)
-    reader.pull()
-    for (const item of upTo(2 * size)) {
-      expect(reader.isWaiting).toBe(true)
-      jobs.finish(item)
-      reader.pull()
-      expect(reader.chunks.at(-1)).toEqual([item])
-      reader.pull()
-    }
-  })
-
-  it("has one place in the queue of a full pool, with one item in hand", () => {
-    const { jobs, pool, reader, source, world } = readMap(size)
-    const held = occupy(world, pool, size)
-    reader.pull()
-    new Reader(world, pool.imap(jobs.job, [100])).pull()
-    expect(world.get(counters(pool))).toEqual({ free: 0, running: size, waiting: 2, borrowed: 0 })
-    expect({ started: jobs.started, taken: source.taken }).toEqual({ started: [], taken: 1 })
-    held.release()
-    expect(jobs.started[0]).toBe(0)
-  })
-
-  it("gives an item in hand its slot while its reader is away", () => {
-    const { jobs, pool, reader, world } = readMap(size + 1)
-    const held = occupy(world, pool, size)
-    reader.pull()
-    jobs.finish(0)
-    world.run()
-    expect(reader.values).toEqual([0])
-    expect(reader.isWaiting).toBe(false)
-    held.release()
-    expect(jobs.started).toEqual(upTo(size + 2))
-  })
-
   it.each<{ readonly title: string; readonly sources: ReadonlyArray<Source<number>> }>([
     { title: "an empty source", sources: [[]] },
     { title: "an empty stream", sources: [Stream.empty] },
     { title: "an empty source among others", sources: [[1, 2], [], [3]] }
   ])("ends immediately for $title while the pool is full", ({ sources }) => {
     const { pool, world } = readMap(size)
-    occupy(world, pool, size)
+    for (const _ of upTo(size)) world.fork(pool.run(Effect.never))
     const reader = new Reader(world, pool.imap(() => Effect.void, ...sources))
     reader.pull()
     expect({ exit: reader.exit, values: reader.values }).toEqual({ exit: Exit.void, values: [] })
     expect(world.get(pool.waiting)).toBe(0)
-  })
-
-  it("shrinks its window with the pool: what runs goes on, and nothing is taken until there is room", () => {
-    const { jobs, pool, reader, source, world } = readMap(size + 2)
-    reader.pull()
-    world.get(pool.resize(size))
-    jobs.finish(0, 1)
-    reader.readAll()
-    expect(reader.values).toEqual([0, 1])
-    expect(source.taken).toBe(size + 2)
-    expect(jobs.running.length).toBe(size)
-    jobs.finish(2)
-    world.run()
-    expect(source.taken).toBe(size + 3)
   })
 
   it("stops when the pool is paused and goes on when it is resized", () => {
@@ -294,17 +232,6 @@ describe("imapUnordered", () => {
     expect(reader.values).toEqual(upTo(3 * size + 1).slice(1))
     expect(jobs.running).toContain(0)
     expect(source.taken - reader.values.length).toBe(size + 1)
-  })
-
-  it.each(openSizes)("emits several at a time when several are ready, on a pool of size %i", (size) => {
-    const { jobs, reader, world } = readMap(size, { verb: "imapUnordered" })
-    reader.pull()
-    jobs.finish(0)
-    world.run()
-    jobs.finish(...upTo(size + 1).toReversed())
-    world.run()
-    reader.pull()
-    expect(reader.chunks).toEqual([[0], upTo(size + 1).slice(1).toReversed()])
   })
 })
 

@@ -17,9 +17,6 @@ const detach = <A, E>(effect: Effect.Effect<A, E>) => Effect.forkDetach(effect, 
 /** What a callback does, which runs outside of any effect. */
 const forkOutside = (effect: Effect.Effect<void>) => Effect.runFork(effect)
 
-const both = <A, B, E>(one: Effect.Effect<A, E>, other: Effect.Effect<B, E>) =>
-  Effect.all([one, other], { concurrency: "unbounded" })
-
 const slow = <A>(value: A) => Effect.as(Effect.yieldNow, value)
 
 /** Ways to use the pool inside one of its own jobs, and what they give. */
@@ -117,48 +114,11 @@ describe("lending", () => {
       expect(stage.started).toEqual(["nested", "queued"])
     }))
 
-  it.effect.each(["stranger", "a"])(
-    "gives a waiting nested job the slot that comes first, in its turn: that of %s",
-    (first) =>
-      Effect.gen(function*() {
-        const { pool, stage } = yield* setUp(2)
-        yield* pool.spawn(stage.job("stranger"))
-        yield* forkNow(pool.run(both(pool.run(stage.job("a")), pool.run(stage.job("b")))))
-        yield* forkNow(pool.run(stage.job("outsider")))
-        yield* until(() => stage.started.length === 2)
-        expect(yield* counters(pool)).toEqual({ free: 0, running: 2, waiting: 2, borrowed: 1 })
-        yield* stage.finish(first)
-        yield* atRest
-        expect(stage.started).toEqual(["a", "stranger", "b"])
-        expect(yield* counters(pool)).toEqual({ free: 0, running: 2, waiting: 1, borrowed: 1 })
-        yield* stage.finishAll
-        yield* pool.waitall
-        yield* expectWorking(pool)
-      })
-  )
-
   it.effect("goes on at size 0", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(2)
       const seen = yield* pool.run(Effect.andThen(pool.resize(0), pool.run(pool.run(counters(pool)))))
       expect(seen).toEqual({ free: -1, running: 1, waiting: 0, borrowed: 2 })
-    }))
-
-  it.effect("goes on after a shrink below what runs, one borrower of a slot at a time", () =>
-    Effect.gen(function*() {
-      const { pool, stage } = yield* setUp(3)
-      yield* pool.spawn(stage.job("stranger"))
-      const outer = yield* forkNow(
-        pool.run(Effect.andThen(pool.resize(1), both(pool.run(stage.job("a")), pool.run(stage.job("b")))))
-      )
-      yield* until(() => stage.started.length === 2)
-      expect(yield* counters(pool)).toEqual({ free: -1, running: 2, waiting: 1, borrowed: 1 })
-      yield* stage.finish("stranger")
-      yield* atRest
-      expect(yield* counters(pool)).toEqual({ free: 0, running: 1, waiting: 1, borrowed: 1 })
-      yield* stage.finishAll
-      yield* Fiber.join(outer)
-      yield* expectWorking(pool)
     }))
 
   it.effect("ends with the interruption of the borrower, whose finalizers keep the loan", () =>
@@ -272,29 +232,6 @@ describe("a borrower that outlives its lender", () => {
       yield* pool.waitall
       yield* expectWorking(pool)
     }))
-
-  it.effect("lends the slot that it has kept to its own nested jobs", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(1)
-      const gate = yield* Latch.make()
-      const borrower = yield* pool.run(detach(pool.run(Effect.andThen(gate.await, pool.run(counters(pool))))))
-      yield* gate.open
-      expect(yield* Fiber.join(borrower)).toEqual({ free: 0, running: 1, waiting: 0, borrowed: 1 })
-      yield* expectWorking(pool)
-    }))
-
-  it.effect("gives the slot to the queue after a shrink only when it fits", () =>
-    Effect.gen(function*() {
-      const { pool, stage } = yield* setUp(1)
-      yield* pool.run(detach(pool.run(stage.job("borrower"))))
-      yield* pool.resize(0)
-      const next = yield* forkNow(pool.run(Effect.void))
-      yield* stage.finish("borrower")
-      yield* atRest
-      expect(yield* counters(pool)).toEqual({ free: 0, running: 0, waiting: 1, borrowed: 0 })
-      yield* pool.resize(1)
-      yield* Fiber.join(next)
-    }))
 })
 
 describe("a job that waits for the slot of a job that has ended", () => {
@@ -323,43 +260,6 @@ describe("a job that waits for the slot of a job that has ended", () => {
         yield* expectWorking(pool)
       })
   )
-
-  it.effect("gets the slot of that next job immediately when it is not lent", () =>
-    Effect.gen(function*() {
-      const { pool, stage } = yield* setUp(2)
-      // The inner job has a slot of the pool, so the outer one's is not lent.
-      yield* pool.run(Effect.andThen(pool.run(leaveTwo(pool, stage)), until(() => stage.started.length === 2)))
-      expect(yield* counters(pool)).toEqual({ free: 0, running: 2, waiting: 0, borrowed: 0 })
-      yield* stage.finishAll
-      yield* pool.waitall
-      yield* expectWorking(pool)
-    }))
-
-  it.effect("goes before those that wait for the slot of the next job and came later", () =>
-    Effect.gen(function*() {
-      const { pool, stage } = yield* setUp(1)
-      const fork = (name: string) => detach(pool.run(stage.job(name)))
-      yield* pool.run(Effect.gen(function*() {
-        const inner = yield* detach(pool.run(Effect.gen(function*() {
-          yield* fork("borrower")
-          yield* fork("first")
-          yield* stage.job("inner")
-          yield* fork("third")
-        })))
-        yield* fork("second")
-        yield* atRest
-        yield* stage.finish("inner")
-        yield* Fiber.join(inner)
-        yield* fork("fourth")
-        for (const name of ["borrower", "first", "second", "third", "fourth"]) {
-          yield* until(() => stage.started.includes(name))
-          yield* stage.finish(name)
-        }
-        expect(stage.started).toEqual(["borrower", "inner", "first", "second", "third", "fourth"])
-      }))
-      yield* pool.waitall
-      yield* expectWorking(pool)
-    }))
 })
 
 describe("a fiber that has outlived its job", () => {

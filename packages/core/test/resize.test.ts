@@ -97,13 +97,6 @@ describe("a pool of size 0", () => {
 })
 
 describe("resize from inside a job", () => {
-  it.effect("takes effect immediately", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(1)
-      const seen = yield* pool.run(Effect.andThen(pool.resize(2), pool.run(counters(pool))))
-      expect(seen).toEqual({ free: 0, running: 2, waiting: 0, borrowed: 0 })
-    }))
-
   it.effect("hands a slot to a nested job that waited for one", () =>
     Effect.gen(function*() {
       const { pool, stage } = yield* setUp(1, 0)

@@ -5,7 +5,7 @@ import { expectEmpty } from "./support/counters.ts"
 import { makePool } from "./support/makePool.ts"
 import { readMap } from "./support/map-reading.ts"
 import { Reader } from "./support/reader.ts"
-import { lengthsAround, openSizes, sizes, upTo, windowOf } from "./support/sizes.ts"
+import { lengthsAround, openSizes, upTo } from "./support/sizes.ts"
 
 type Pair = readonly [base: number, exponent: number]
 
@@ -24,35 +24,9 @@ describe.each(openSizes)("starmap on a pool of size %i", (size) => {
     expect(reader.exit).toEqual(Exit.void)
     world.get(expectEmpty(pool))
   })
-
-  it("ends with the first failure in order, after every result before it", () => {
-    const { jobs, pool, world } = readMap(size + 1)
-    const reader = new Reader(world, pool.starmap((item, _) => jobs.job(item), pairs(3 * size + 2)))
-    reader.pull()
-    jobs.fail(size)
-    world.run()
-    jobs.finish(...upTo(size).toReversed())
-    reader.readAll()
-    expect(reader.values).toEqual(upTo(size))
-    expect(reader.exit).toEqual(Exit.fail(`failed ${size}`))
-    world.get(expectEmpty(pool))
-  })
 })
 
 describe("starmap", () => {
-  it.each(sizes)("takes max(1, size) tuples when it is read, on a pool of size %i", (size) => {
-    const { pool, world } = readMap(size)
-    let taken = 0
-    const source = function*(): Generator<Pair> {
-      for (;; taken++) yield [taken, 1]
-    }
-    const reader = new Reader(world, pool.starmap((_base, _exponent) => Effect.never, source()))
-    expect(taken).toBe(0)
-    reader.pull()
-    // The generator stands at its last `yield`.
-    expect(taken + 1).toBe(windowOf(size))
-  })
-
   it("takes tuples of any length, none and many", () => {
     const { pool, world } = readMap(2)
     const count = (...args: ReadonlyArray<number>) => Effect.succeed(args.length)

@@ -51,21 +51,6 @@ describe("waitall outside the pool", () => {
       }
     }))
 
-  it.effect("waits for spawners that are still in the queue", () =>
-    Effect.gen(function*() {
-      const { pool, stage } = yield* setUp(1)
-      yield* pool.spawn(stage.job("a"))
-      yield* forkNow(Effect.forEach(["b", "c"], (name) => pool.spawn(stage.job(name))))
-      const idle = yield* forkNow(pool.waitall)
-      for (const name of ["a", "b"]) {
-        yield* stage.finish(name)
-        yield* atRest
-        expect(idle.pollUnsafe()).toBeUndefined()
-      }
-      yield* stage.finish("c")
-      yield* Fiber.join(idle)
-    }))
-
   it.effect("waits for the jobs of maps and piles, but not for results that nobody reads", () =>
     Effect.gen(function*() {
       const { pool, stage } = yield* setUp(2)
