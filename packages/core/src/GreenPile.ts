@@ -275,6 +275,7 @@ class Pile<A, E> implements JobGroup {
       const reader = new Reader<A, E>((exit) => {
         if (exit === "closed") return resume(Effect.interrupt)
         if (exit === "none") return resume(none)
+        if (!Exit.hasInterrupts(exit)) return resume(onExit(exit))
         // An interrupt exit also runs this callback's canceller: forget the entry first, or it is put back.
         resume(Effect.suspend(() => {
           reader.entry = undefined

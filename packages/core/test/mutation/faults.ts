@@ -461,6 +461,11 @@ const pile = faultsOf("GreenPile.ts", ["pile", "pile-interruption", "close"], [
     replace: "if (reader === undefined || (entry === undefined && !this.pool.closed)) return"
   },
   {
+    name: "the exit of an interrupted job comes again",
+    find: "if (!Exit.hasInterrupts(exit)) return resume(onExit(exit))",
+    replace: "if (exit !== undefined) return resume(onExit(exit))"
+  },
+  {
     name: "a failure ends exits",
     find: "pile.read((exit) => Effect.succeed(Arr.of(exit)), Cause.done())",
     replace: "pile.read((exit) => Exit.map(exit, (value) => Arr.of(Exit.succeed(value))), Cause.done()) as never"
