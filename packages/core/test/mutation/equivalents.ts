@@ -11,12 +11,12 @@ export const explained: ReadonlyArray<Explained> = [
   {
     reason: "It only saves work: without it the same happens, more slowly.",
     mutants: [
-      "GreenPile.ts Pile deliver: this.delivering || this.readers.isEmpty becomes false",
-      "GreenPile.ts Pile deliver: this.delivering || this.readers.isEmpty becomes this.delivering",
-      "GreenPile.ts Pile deliver: this.delivering || this.readers.isEmpty becomes this.readers.isEmpty",
-      "GreenPile.ts Pile deliver: return becomes nothing",
-      "GreenPile.ts Pile deliver: this.delivering = true becomes nothing",
-      "GreenPile.ts Pile deliver: true becomes false",
+      "GreenPile.ts Pile scheduleServe: this.isServeDue || this.readers.isEmpty becomes false",
+      "GreenPile.ts Pile scheduleServe: this.isServeDue || this.readers.isEmpty becomes this.isServeDue",
+      "GreenPile.ts Pile scheduleServe: this.isServeDue || this.readers.isEmpty becomes this.readers.isEmpty",
+      "GreenPile.ts Pile scheduleServe: return becomes nothing",
+      "GreenPile.ts Pile scheduleServe: this.isServeDue = true becomes nothing",
+      "GreenPile.ts Pile scheduleServe: true becomes false",
       "internal/pool.ts Pool hasRunners: false becomes true",
       "internal/pool.ts Pool jobOf: !this.runners.has(fiber) becomes true",
       "internal/pool.ts Pool runs: this.hasRunners && this.runners.has(fiber) becomes this.hasRunners",

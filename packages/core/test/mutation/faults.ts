@@ -15,44 +15,39 @@ const line = faultsOf("internal/linked-list.ts", ["linked-list", "semaphore"], [
 
 const semaphore = faultsOf("internal/semaphore.ts", ["semaphore", "resize", "slots"], [
   {
-    name: "one who is dismissed is still counted",
-    find: "if (waiter !== undefined) this.leave(waiter)",
-    replace: "waiter?.leave()"
-  },
-  {
     name: "a release wakes two",
-    find: "    this.taken--\n    this.grant()",
+    find: "    this.taken--\n    this.serveQueue()",
     replace:
-      "    this.taken--\n    this.grant()\n    const second = this.dismiss()\n    if (second !== undefined) {\n" +
-      "      this.taken++\n      second.onPermit()\n    }"
+      "    this.taken--\n    this.serveQueue()\n    const second = this.first\n    if (second !== undefined) {\n" +
+      "      this.leave(second)\n      this.taken++\n      second.onPermit()\n    }"
   },
   {
     name: "a release hands the permit on although the size has shrunk",
-    find: "    this.taken--\n    this.grant()",
-    replace: "    this.taken--\n    const next = this.dismiss()\n    if (next !== undefined) {\n" +
-      "      this.taken++\n      next.onPermit()\n    }"
+    find: "    this.taken--\n    this.serveQueue()",
+    replace: "    this.taken--\n    const next = this.first\n    if (next !== undefined) {\n" +
+      "      this.leave(next)\n      this.taken++\n      next.onPermit()\n    }"
   },
   {
     name: "growing wakes as many as it grows by",
-    find: "    this.permits = permits\n    this.grant()",
+    find: "    this.permits = permits\n    this.serveQueue()",
     replace: "    const more = permits - this.permits\n    this.permits = permits\n" +
-      "    for (let i = 0; i < more; i++) {\n      const waiter = this.dismiss()\n      if (waiter === undefined) return\n" +
-      "      this.taken++\n      waiter.onPermit()\n    }"
+      "    for (let i = 0; i < more; i++) {\n      const waiter = this.first\n      if (waiter === undefined) return\n" +
+      "      this.leave(waiter)\n      this.taken++\n      waiter.onPermit()\n    }"
   },
   {
     name: "shrinking takes permits away",
-    find: "    this.permits = permits\n    this.grant()",
-    replace: "    this.permits = permits\n    this.taken = Math.min(this.taken, permits)\n    this.grant()"
+    find: "    this.permits = permits\n    this.serveQueue()",
+    replace: "    this.permits = permits\n    this.taken = Math.min(this.taken, permits)\n    this.serveQueue()"
   },
   {
     name: "a grant goes to the tail",
-    find: "this.dismiss(this.next?.())",
-    replace: "this.dismiss(this.next?.() ?? this.queue.toArray().at(-1))"
+    find: "this.next === undefined ? this.queue.first",
+    replace: "this.next === undefined ? this.queue.toArray().at(-1)"
   },
   {
     name: "a grant skips the head",
-    find: "this.dismiss(this.next?.())",
-    replace: "this.dismiss(this.next?.() ?? this.queue.toArray().at(this.waiting > 1 ? 1 : 0))"
+    find: "this.next === undefined ? this.queue.first",
+    replace: "this.next === undefined ? this.queue.toArray().at(this.waiting > 1 ? 1 : 0)"
   },
   {
     name: "free is never negative",
@@ -103,11 +98,6 @@ const slots = faultsOf("internal/slots.ts", ["reentrancy", "slots", "close"], [
 ])
 
 const pool = faultsOf("internal/pool.ts", ["waitall", "close", "reentrancy"], [
-  {
-    name: "waitall does not die inside",
-    find: "if (!this.gate.isClosed && this.jobAround(fiber) !== undefined) {",
-    replace: "if (this.name === \"\") {"
-  },
   {
     name: "an interrupted waitall is kept until the pool is idle",
     find: "return Effect.sync(() => waiter.leave())",
@@ -307,12 +297,6 @@ const map = faultsOf(
       file: "internal/results.ts",
       find: "result?.exit !== undefined; result = this.first",
       replace: "result?.exit !== undefined && chunk.length === 0; result = this.first"
-    },
-    {
-      name: "a stopped map keeps the slot that was granted to its item",
-      find: "    else if (waiting?.state === \"holding\") this.pool.slots.end(waiting, Exit.interrupt())\n",
-      replace: "",
-      tests: ["imap-interruption", "imap-failure"]
     }
   ]
 )
@@ -387,7 +371,7 @@ const source = faultsOf("internal/source.ts", ["source", "imap-failure"], [
 const pile = faultsOf("GreenPile.ts", ["pile", "pile-interruption", "close"], [
   {
     name: "a closed pile accepts jobs",
-    find: "    return this.pile.closed\n",
+    find: "    return this.pile.isClosed\n",
     replace: "    return false\n"
   },
   {
@@ -452,8 +436,8 @@ const pile = faultsOf("GreenPile.ts", ["pile", "pile-interruption", "close"], [
   },
   {
     name: "a pile delivers inside the step of a job",
-    find: "    this.pool.tasks.schedule(() => {\n      this.delivering = false\n      this.serve()\n    })",
-    replace: "    this.delivering = false\n    this.serve()"
+    find: "    this.pool.tasks.schedule(() => {\n      this.isServeDue = false\n      this.serve()\n    })",
+    replace: "    this.isServeDue = false\n    this.serve()"
   },
   {
     name: "a reader of an empty pile waits",
