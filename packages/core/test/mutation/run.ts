@@ -5,9 +5,10 @@
  * `--file FILE` (repeatable): only the mutants and the faults of a file of `src`, as `internal/slots.ts`.
  * `--only TEXT` (repeatable): only those whose name contains the text.
  * `--listed`: only the listed faults.
+ * `--all`: runs all tests also with what is explained, which otherwise meets only the quick ones.
  * `--quick`: without the tests that take long, which only run for what others don't find.
  * `--resume FILE`: remembers what was found in FILE, and doesn't run that again; survivors again after any change.
- * With any of them but the last, nothing is written.
+ * With the first three, or with `--quick`, nothing is written.
  */
 import { createHash } from "node:crypto"
 import { writeFileSync } from "node:fs"
@@ -27,6 +28,7 @@ const { values: options } = parseArgs({
     file: { type: "string", multiple: true },
     only: { type: "string", multiple: true },
     listed: { type: "boolean", default: false },
+    all: { type: "boolean", default: false },
     quick: { type: "boolean", default: false },
     resume: { type: "string" }
   }
@@ -92,7 +94,7 @@ const examine = async (task: Task, examiner: Examiner): Promise<Outcome> => {
   const { equivalent, file, key, name, place } = task
   const survivor = (whom: string): string => `survived ${whom} tests ${everything} ${key}`
   const wasQuick = memo.get(survivor("quick")) !== undefined
-  const quick = options.quick || equivalent !== undefined
+  const quick = options.quick || (equivalent !== undefined && !options.all)
   const known = memo.get(key) ?? memo.get(survivor(quick ? "quick" : "all"))
   if (known !== undefined) return { name, file, equivalent, killedBy: known === "" ? null : known as string }
   const since = performance.now()
