@@ -66,7 +66,7 @@ describe("a heap", () => {
         }
         expect(order).toEqual(sorted)
       }),
-      { seed: 1, numRuns: 300 }
+      { seed: 1, numRuns: 100 }
     )
   })
 
