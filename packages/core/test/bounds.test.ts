@@ -19,7 +19,7 @@ const timedOut = (size: number, waiting: number) =>
 const rejected = (pool: GreenPool<PoolFull>) => Effect.map(pool.stats, (stats) => stats.rejected)
 
 describe.each([0, 1, 3])("a queue of at most 2 at a pool of size %i", (size) => {
-  it.effect("rejects whoever would make it longer, at once, and keeps its order", () =>
+  it.effect("rejects every caller that would make it longer, immediately, and keeps its order", () =>
     Effect.gen(function*() {
       const pool = yield* makeBounded({ size, maxWaiting: 2 })
       const stage = new Stage()
@@ -43,7 +43,7 @@ describe.each([0, 1, 3])("a queue of at most 2 at a pool of size %i", (size) => 
 
 describe("maxWaiting", () => {
   it.effect.each<readonly [string, GreenPoolOptions["maxWaiting"] & {}, ReadonlyArray<readonly [number, number]>]>([
-    ["of 0 lets in only who gets a slot at once", 0, [[0, 0], [1, 0]]],
+    ["of 0 lets in only callers that get a slot immediately", 0, [[0, 0], [1, 0]]],
     ["as a function is asked for the size of the moment", (size) => 2 * size, [[0, 0], [1, 2], [2, 4]]],
     ["that is a fraction lets in no more than it allows", (size) => 1.5 * size, [[0, 0], [1, 1], [2, 3]]]
   ])("%s", ([, maxWaiting, rows]) =>
@@ -58,7 +58,7 @@ describe("maxWaiting", () => {
       }
     }))
 
-  it.effect("as a function that frees a slot leaves nobody in the queue beside it, and rejects nobody", () =>
+  it.effect("as a function that frees a slot leaves no caller in the queue beside it, and rejects none", () =>
     Effect.gen(function*() {
       const runSync = Effect.runSyncWith(yield* Effect.context<never>())
       for (const bound of [0, 1]) {
@@ -80,7 +80,7 @@ describe("maxWaiting", () => {
       }
     }))
 
-  it.effect("as a function that closes the pool leaves nobody in the queue", () =>
+  it.effect("as a function that closes the pool leaves no caller in the queue", () =>
     Effect.gen(function*() {
       const runFork = Effect.runForkWith(yield* Effect.context<never>())
       for (const onClose of ["interrupt", "drain"] as const) {
@@ -179,27 +179,33 @@ describe("maxWait", () => {
       }
     }))
 
-  it.effect("rejects who has been in the queue that long, in order, and counts no running time", () =>
-    Effect.gen(function*() {
-      const pool = yield* makeBounded({ size: 1, maxWait: "1 second" })
-      const stage = new Stage()
-      yield* forkNow(pool.run(stage.job("a")))
-      const b = yield* forkNow(Effect.exit(pool.run(stage.job("b"))))
-      yield* TestClock.adjust(500)
-      const c = yield* forkNow(Effect.exit(pool.spawn(stage.job("c"))))
-      yield* TestClock.adjust(499)
-      expect(yield* counters(pool)).toEqual({ free: 0, running: 1, waiting: 2, borrowed: 0 })
-      yield* TestClock.adjust(1)
-      expect(yield* Fiber.join(b)).toEqual(Exit.fail(timedOut(1, 1)))
-      yield* TestClock.adjust(500)
-      expect(yield* Fiber.join(c)).toEqual(Exit.fail(timedOut(1, 0)))
-      yield* TestClock.adjust("1 hour")
-      expect(stage.events).toEqual(["a starts"])
-      expect(yield* rejected(pool)).toBe(2)
-      yield* stage.finish("a")
-      yield* pool.waitall
-      yield* expectEmpty(pool)
-    }))
+  it.effect.each([0, -3_600_000, 3_600_000])(
+    "rejects callers that have been in the queue that long, whatever the clock on the wall says, here by %i ms",
+    (ahead) =>
+      Effect.gen(function*() {
+        const clock = yield* makeWallClock
+        const pool = yield* Effect.provideService(makeBounded({ size: 1, maxWait: "1 second" }), Clock.Clock, clock)
+        const stage = new Stage()
+        yield* forkNow(pool.run(stage.job("a")))
+        const b = yield* forkNow(pool.run(stage.job("b")))
+        yield* TestClock.adjust(500)
+        const c = yield* forkNow(pool.spawn(stage.job("c")))
+        clock.ahead = ahead
+        yield* TestClock.adjust(499)
+        expect(yield* counters(pool)).toEqual({ free: 0, running: 1, waiting: 2, borrowed: 0 })
+        yield* TestClock.adjust(1)
+        expect(b.pollUnsafe()).toEqual(Exit.fail(timedOut(1, 1)))
+        yield* TestClock.adjust(500)
+        expect(c.pollUnsafe()).toEqual(Exit.fail(timedOut(1, 0)))
+        // A job may take its time.
+        yield* TestClock.adjust("1 hour")
+        expect(stage.events).toEqual(["a starts"])
+        expect(yield* rejected(pool)).toBe(2)
+        yield* stage.finish("a")
+        yield* pool.waitall
+        yield* expectEmpty(pool)
+      })
+  )
 
   it.effect("of a call is instead of the pool's, shorter or longer, in whichever order they came", () =>
     Effect.gen(function*() {
@@ -231,43 +237,7 @@ describe("maxWait", () => {
       })
   )
 
-  it.effect("is time that passes, however the clock on the wall is set", () =>
-    Effect.gen(function*() {
-      for (const ahead of [-3_600_000, 3_600_000]) {
-        const clock = yield* makeWallClock
-        const pool = yield* Effect.provideService(makeBounded({ size: 0, maxWait: 1000 }), Clock.Clock, clock)
-        const first = yield* forkNow(Effect.exit(pool.run(Effect.void)))
-        yield* TestClock.adjust(500)
-        const second = yield* forkNow(Effect.exit(pool.run(Effect.void)))
-        clock.ahead = ahead
-        yield* TestClock.adjust(500)
-        expect(first.pollUnsafe()).toEqual(Exit.succeed(Exit.fail(timedOut(0, 1))))
-        expect(second.pollUnsafe()).toBeUndefined()
-        yield* TestClock.adjust(500)
-        expect(second.pollUnsafe()).toEqual(Exit.succeed(Exit.fail(timedOut(0, 0))))
-      }
-    }))
-
-  it.effect("leaves no timer behind when nobody is in the queue", () =>
-    Effect.gen(function*() {
-      const clock = yield* countSleepers
-      const pool = yield* Effect.provideService(makeBounded({ size: 1, maxWait: "1 hour" }), Clock.Clock, clock)
-      const stage = new Stage()
-      yield* forkNow(pool.run(stage.job("a")))
-      const b = yield* forkNow(pool.run(stage.job("b")))
-      const c = yield* forkNow(pool.run(stage.job("c")))
-      const d = yield* forkNow(pool.run(stage.job("d"), { maxWait: "1 minute" }))
-      expect(clock.sleepers).toBe(1)
-      yield* Fiber.interrupt(c)
-      yield* Fiber.interrupt(d)
-      expect(clock.sleepers).toBe(1)
-      yield* stage.finish("a")
-      yield* stage.finish("b")
-      yield* Fiber.join(b)
-      expect(clock.sleepers).toBe(0)
-    }))
-
-  it.effect("sleeps once for all who wait, and rejects them in the order in which they came", () =>
+  it.effect("sleeps once for all that wait, and rejects them in the order in which they came", () =>
     Effect.gen(function*() {
       const clock = yield* countSleepers
       const pool = yield* Effect.provideService(makeBounded({ size: 0, maxWait: 1000 }), Clock.Clock, clock)

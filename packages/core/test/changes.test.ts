@@ -18,7 +18,7 @@ const read = (pool: GreenPool<PoolFull>) =>
     return { states, fiber }
   })
 
-/** A pool as those have it who build their runtime synchronously. */
+/** A pool of a runtime that is built synchronously. */
 const makeSynchronously = (size: number) =>
   Effect.map(Effect.scope, (scope) => Effect.runSync(Scope.provide(GreenPool.make({ size }), scope)))
 
@@ -88,7 +88,7 @@ describe("changes", () => {
       })
   )
 
-  it.effect("lets a slow reader skip to the newest state, and holds nobody up", () =>
+  it.effect("lets a slow reader skip to the newest state, and holds up no job", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       const seen: Array<number> = []
@@ -125,7 +125,7 @@ describe("changes", () => {
       expect(sizes).toEqual([[1, 2], [1, 2, 3, 4], [3, 4]])
     }))
 
-  it.effect("asks the pool for nothing while nobody waits for it", () =>
+  it.effect("asks the pool for nothing while no reader waits for it", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       expect(isListening(pool)).toBe(false)
@@ -146,16 +146,16 @@ describe("changes", () => {
 
 const range = (length: number): Array<number> => Array.from({ length }, (_, index) => index)
 
-/** Things that happen to a full pool of size 1 with somebody in the queue. */
+/** Things that happen to a full pool of size 1 with a caller in the queue. */
 const happenings: Record<string, (pool: GreenPool<PoolFull>, stage: Stage) => Effect.Effect<unknown, unknown>> = {
   "a job that starts": (pool) => Effect.andThen(pool.resize(3), forkNow(pool.run(Effect.never))),
   "a caller in the queue": (pool) => forkNow(pool.run(Effect.never)),
   "an end": (_, stage) => stage.finish("running"),
-  "a caller who leaves the queue": (_, stage) => stage.finish("waiting"),
-  "a caller who is rejected": (pool) => Effect.flip(pool.run(Effect.void, { maxWait: 0 })),
+  "a caller that leaves the queue": (_, stage) => stage.finish("waiting"),
+  "a caller that is rejected": (pool) => Effect.flip(pool.run(Effect.void, { maxWait: 0 })),
   "a resize": (pool) => pool.resize(0),
   "a loan": (_, stage) => stage.finish("borrowing"),
-  "a borrower who is left with the slot": (_, stage) =>
+  "a borrower that is left with the slot": (_, stage) =>
     Effect.andThen(stage.finish("borrowing"), Effect.andThen(atRest, stage.finish("lending")))
 }
 
@@ -164,7 +164,7 @@ describe.each(Object.entries(happenings))("changes tells of %s", (_, happening) 
     Effect.gen(function*() {
       const pool = yield* makePool(3)
       const stage = new Stage()
-      // three who hold a slot each
+      // three jobs that hold a slot each
       yield* forkNow(pool.run(stage.job("running")))
       yield* forkNow(pool.run(Effect.never))
       yield* forkNow(pool.run(Effect.gen(function*() {

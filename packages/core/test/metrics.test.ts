@@ -24,25 +24,17 @@ const makeMeasured = (options?: GreenPoolOptions) =>
   Effect.gen(function*() {
     const registry = makeRegistry()
     const pool = yield* Effect.orDie(registry.provide(GreenPool.make({ name: "api", metrics: true, ...options })))
+    const jobs = (outcome: string) => registry.figure(`greenpool_jobs_total{outcome=${outcome},pool=api}`)
     const counts = Effect.all({
-      success: registry.figure("greenpool_jobs_total{outcome=success,pool=api}"),
-      failure: registry.figure("greenpool_jobs_total{outcome=failure,pool=api}"),
-      interruption: registry.figure("greenpool_jobs_total{outcome=interruption,pool=api}"),
-      rejection: registry.figure("greenpool_jobs_total{outcome=rejection,pool=api}")
+      success: jobs("success"),
+      failure: jobs("failure"),
+      interruption: jobs("interruption"),
+      rejection: jobs("rejection")
     })
-    const gauges = Effect.all({
-      size: registry.figure("greenpool_size{pool=api}"),
-      running: registry.figure("greenpool_running{pool=api}"),
-      waiting: registry.figure("greenpool_waiting{pool=api}")
-    })
-    return {
-      pool,
-      registry,
-      counts,
-      gauges,
-      waits: registry.observed("greenpool_wait_seconds{pool=api}"),
-      runs: registry.observed("greenpool_run_seconds{pool=api}")
-    }
+    const gauge = (name: string) => registry.figure(`greenpool_${name}{pool=api}`)
+    const gauges = Effect.all({ size: gauge("size"), running: gauge("running"), waiting: gauge("waiting") })
+    const histogram = (name: string) => registry.observed(`greenpool_${name}_seconds{pool=api}`)
+    return { pool, registry, counts, gauges, waits: histogram("wait"), runs: histogram("run") }
   })
 
 /** In how many seconds at the most each observation was. */
@@ -147,7 +139,7 @@ describe("gauges", () => {
 })
 
 describe.each([1, 3])("counters of a pool of size %i", (size) => {
-  it.effect("say how its jobs ended, whatever started them, and who was rejected", () =>
+  it.effect("say how its jobs ended, whatever started them, and how many calls were rejected", () =>
     Effect.gen(function*() {
       const { counts, pool, runs, waits } = yield* makeMeasured({ size })
       const boom = Effect.fail("no")

@@ -61,7 +61,7 @@ const rest = (world: World, pile: Pile): Array<string> => world.get(Stream.runCo
 
 describe("an interruption at any point of a reader", () => {
   it.each([1, 2])(
-    "of next loses no result and gives none twice, and who reads next gets the rest in order, on a pool of size %i",
+    "of next loses no result and gives none twice, and the next reader gets the rest in order, on a pool of size %i",
     (size) =>
       sweep((world, operations) => {
         const pool = world.pool(size)
@@ -102,7 +102,7 @@ describe("an interruption at any point of a reader", () => {
     }))
 
   it.each(["results", "exits"] as const)(
-    "of %s gives no result twice or out of order, and leaves all to who reads next but the one in the reader's hands",
+    "of %s gives no result twice or out of order, and leaves the next reader all but the one in hand",
     (kind) =>
       sweep((world, operations) => {
         const pool = world.pool(2)

@@ -60,6 +60,7 @@ describe.each(openSizes)("a pile on a pool of size %i", (size) => {
     expect(world.get(pile.next)).toEqual(Option.some(2))
     expect(world.get(pile.next)).toEqual(Option.none())
   })
+
   it("ends results at the first failure or interruption, and gives the rest when it is run again", () => {
     const { jobs, pile, world } = setUp(size)
     world.fork(Effect.andThen(spawnAll(pile, jobs, upTo(3)), pile.spawn(Effect.interrupt)))
@@ -76,6 +77,7 @@ describe.each(openSizes)("a pile on a pool of size %i", (size) => {
     expect(read()).toEqual({ values: [2], exit: Exit.interrupt(expect.anything() as number) })
     expect(read()).toEqual({ values: [], exit: Exit.void })
   })
+
   it("gives all exits with exits, defects and interruptions too, and never fails", () => {
     const { pile, world } = setUp(size)
     world.fork(Effect.forEach(
@@ -241,7 +243,7 @@ describe("closing the pool of a pile", () => {
     world.get(expectEmpty(pool))
   })
 
-  it("waits for the jobs around who has closed the pile, which go on", () => {
+  it("waits for the jobs around the one that has closed the pile, which go on", () => {
     const { pile, pool, scope, world } = setUp(2)
     const [outer, inner] = [Latch.makeUnsafe(), Latch.makeUnsafe()]
     const closer = Effect.uninterruptible(Effect.andThen(Scope.close(scope, Exit.void), inner.await))

@@ -109,7 +109,7 @@ describe("keys", () => {
       yield* TestClock.adjust(10)
       for (const name of ["holder", "m1", "m2", "h"]) yield* finish(name, 0)
       yield* pool.waitall
-      // between its items a map gives its slot to whoever is next
+      // between its items a map gives its slot to the next caller
       expect(stage.started).toEqual(["holder", "m1", "h", "m2"])
     }))
 
@@ -166,7 +166,7 @@ describe("keys", () => {
       yield* finishAll
     }))
 
-  it.effect("keep nothing of a nested caller in the queue who borrows in the end", () =>
+  it.effect("keep nothing of a nested caller in the queue that borrows in the end", () =>
     Effect.gen(function*() {
       const { finish, finishAll, pool, slots, stage, start } = yield* scene
       const outer = yield* forkNow(pool.run(Effect.gen(function*() {

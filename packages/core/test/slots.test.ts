@@ -49,6 +49,7 @@ describe.each([0, 1, 2, 10])("a pool of size %i", (size) => {
       }
       expect([yield* pool.size, yield* pool.free, yield* pool.running, yield* pool.waiting]).toEqual([size, 0, size, 3])
     }))
+
   it.effect("starts jobs of all kinds in the order in which they came", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(size)
@@ -212,7 +213,7 @@ const drain = (length: number, call: (pool: GreenPool) => Effect.Effect<unknown>
   })
 
 it.live.each(["run", "spawn"] as const)(
-  "time in the queue of %s grows with the number of those who wait, not with its square",
+  "time in the queue of %s grows with the number of callers that wait, not with its square",
   (verb) =>
     Effect.gen(function*() {
       const call = (pool: GreenPool): Effect.Effect<unknown> => pool[verb](Effect.yieldNow)

@@ -121,7 +121,7 @@ describe("slowWait", () => {
       expect(log).toEqual([])
     }))
 
-  it.effect("sees a map in the queue too, and goes by the clock where the pool was made, which nobody puts forward", () =>
+  it.effect("sees a map in the queue too, and goes by the clock of the pool, whatever the clock on the wall says", () =>
     Effect.gen(function*() {
       const clock = new VirtualClock()
       const { log, pool } = yield* Effect.provideService(makeWarning(), Clock.Clock, clock)
@@ -146,7 +146,7 @@ describe("slowWait", () => {
     }))
 
   it.effect.each<GreenPoolOptions["slowWait"] & {}>(["10 seconds", 0])(
-    "of %s watches once for all that wait, not while nobody waits, and not beyond the close",
+    "of %s watches once for all that wait, not while none waits, and not beyond the close",
     (slowWait) =>
       Effect.gen(function*() {
         const clock = yield* countSleepers

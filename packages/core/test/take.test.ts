@@ -116,6 +116,7 @@ describe("a slot whose scope closes", () => {
         yield* expectEmpty(pool)
       })
   )
+
   it.effect("that has closed already takes no slot for longer than the call", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)

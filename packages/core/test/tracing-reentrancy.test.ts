@@ -57,7 +57,7 @@ describe.each(Object.entries(calls))("a tracer of a wait in %s", (_, call) => {
   })
 
   it.each(["does nothing", "frees a slot", "closes the pool"])(
-    "that %s and then throws leaves nobody in the queue: the call has a defect",
+    "that %s and then throws leaves no caller in the queue: the call has a defect",
     (deed) => {
       const world = new World()
       const pool = world.pool(1, { tracing: true })

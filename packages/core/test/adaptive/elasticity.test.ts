@@ -54,39 +54,32 @@ const mean = (sizes: ReadonlyArray<number>): number => sizes.reduce((a, b) => a 
 const refused = (size: number): Partial<Leg> => ({ successes: 0, overloads: Math.max(size, 20) })
 
 describe("the start", () => {
-  it("doubles while that brings much more, then goes to where the queue begins", () => {
-    const elasticity = new Elasticity(4, free)
-    expect(legs(elasticity, 5, workers(32))).toEqual([4, 8, 16, 32, 64])
-    expect(elasticity.phase).toBe("steady")
+  it.each<readonly [string, Partial<SizeBounds>, Curve, sizes: ReadonlyArray<number>, end: Partial<Elasticity>]>([
     // 15 % above 32, at the most
-    expect(elasticity.size).toBe(36)
+    ["doubles, then goes to where the queue begins", {}, workers(32), [4, 8, 16, 32, 64], {
+      phase: "steady",
+      size: 36
+    }],
+    ["does not take a few jobs at their word", {}, { goodput: () => 10 }, [4, 8, 16], { phase: "starting" }],
+    ["ends at the largest size that is allowed", { max: 13 }, saturating(1000), [4, 8, 13, 13], { phase: "steady" }],
+    [
+      "ends where twice the latency would be beyond the target",
+      { target: 0.4 },
+      { goodput: (size) => size * 10, latency: (size) => size / 32 },
+      [4, 8],
+      { phase: "steady", size: 9 }
+    ]
+  ])("%s", (_, bounds, curve, sizes, end) => {
+    const elasticity = new Elasticity(4, { ...free, ...bounds })
+    expect(legs(elasticity, sizes.length, curve)).toEqual(sizes)
+    expect(elasticity).toMatchObject(end)
   })
 
   it("stays within the last two sizes", () => {
     const elasticity = new Elasticity(32, free)
     legs(elasticity, 2, { goodput: (size) => size < 64 ? 32 : 320, latency: () => 1 })
     legs(elasticity, 1, { goodput: () => 20, latency: () => 1 })
-    expect(elasticity.phase).toBe("steady")
-    expect(elasticity.size).toBe(73)
-  })
-
-  it("does not take a few jobs at their word", () => {
-    const elasticity = new Elasticity(4, free)
-    expect(legs(elasticity, 3, { goodput: () => 10 }).slice(0, 3)).toEqual([4, 8, 16])
-    expect(elasticity.phase).toBe("starting")
-  })
-
-  it("ends at the largest size that is allowed", () => {
-    const elasticity = new Elasticity(4, { ...free, max: 13 })
-    expect(legs(elasticity, 4, saturating(1000))).toEqual([4, 8, 13, 13])
-    expect(elasticity.phase).toBe("steady")
-  })
-
-  it("ends where twice the latency would be beyond the target", () => {
-    const elasticity = new Elasticity(4, { ...free, target: 0.4 })
-    legs(elasticity, 2, { goodput: (size) => size * 10, latency: (size) => size / 32 })
-    expect(elasticity.phase).toBe("steady")
-    expect(elasticity.size).toBe(9)
+    expect(elasticity).toMatchObject({ phase: "steady", size: 73 })
   })
 
   it("ends with a cut where the backend has too much", () => {

@@ -3,10 +3,9 @@
  */
 import { Effect, Fiber, Logger, type Scope } from "effect"
 import { GreenPool, type Verdict } from "../../src/index.ts"
-import { heap } from "../support/heap.ts"
 import { below, oneOf } from "./jobs.ts"
 import { scenarios, unreported } from "./scenarios.ts"
-import { megabytes, require, requireConsistent, requireQuiet, say, violations } from "./verdict.ts"
+import { heldBytes, megabytes, require, requireConsistent, requireQuiet, say, violations } from "./verdict.ts"
 
 const Sizes = [8, 3, 1] as const
 /** The pool of this size is adaptive. */
@@ -87,7 +86,7 @@ const rounds = (pools: ReadonlyArray<GreenPool>, minutes: number): Effect.Effect
     const resources: Array<number> = []
     for (let number = 1; Date.now() < end || number <= 6; number++) {
       if (!(yield* round(pools, seconds))) return
-      held.push(yield* heap)
+      held.push(yield* Effect.promise(heldBytes))
       resources.push(process.getActiveResourcesInfo().length)
       const all = yield* Effect.forEach(pools, (pool) => pool.stats)
       const jobs = all.map(({ started }) => started).join(" + ")

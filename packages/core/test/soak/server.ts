@@ -6,8 +6,7 @@ import { Effect, Exit, Scope } from "effect"
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import { type AddressInfo, connect } from "node:net"
 import { GreenPool } from "../../src/index.ts"
-import { heap } from "../support/heap.ts"
-import { megabytes, require, requireQuiet, say } from "./verdict.ts"
+import { heldBytes, megabytes, require, requireQuiet, say } from "./verdict.ts"
 
 const Host = "127.0.0.1"
 const Size = 16
@@ -94,7 +93,7 @@ export const serveUnderLoad = async (): Promise<void> => {
       `${counts.requests} requests, ${counts.answered} answered and ${counts.disconnected} disconnected`
     )
     require(stats.succeeded === counts.answered, `${stats.succeeded} jobs succeeded, ${counts.answered} answers`)
-    // Who disconnects while he waits has never started.
+    // A request that is disconnected while it waits has never started.
     require(
       stats.failed === 0 && stats.interrupted <= counts.disconnected,
       `${stats.interrupted} jobs interrupted, ${counts.disconnected} disconnected`
@@ -102,7 +101,7 @@ export const serveUnderLoad = async (): Promise<void> => {
     say(
       `server: ${counts.requests} requests, ${counts.answered} answered, ${counts.disconnected} disconnected ` +
         `(${stats.interrupted} running, ${counts.disconnected - stats.interrupted} waiting), ` +
-        `${result.requests.average.toFixed(0)} requests a second, ${megabytes(await Effect.runPromise(heap))} held`
+        `${result.requests.average.toFixed(0)} requests a second, ${megabytes(await heldBytes())} held`
     )
   } finally {
     server.closeAllConnections()

@@ -1,9 +1,20 @@
 /**
- * What a soak finds out: lines of progress, and violations of what must hold.
+ * What a soak finds out: the memory that is held, lines of progress, and violations of what must hold.
  */
 import type { PoolStats } from "../../src/index.ts"
 
 const start = Date.now()
+
+/** The bytes that are held when the garbage is collected. */
+export const heldBytes = async (): Promise<number> => {
+  if (globalThis.gc === undefined) throw new Error("run with node --expose-gc")
+  for (let i = 0; i < 4; i++) {
+    // Weak references and finished fibers are let go of between turns of the event loop.
+    await new Promise((resolve) => setImmediate(resolve))
+    globalThis.gc()
+  }
+  return process.memoryUsage().heapUsed
+}
 
 /** Bytes as text. */
 export const megabytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MB`
