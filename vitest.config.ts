@@ -51,7 +51,10 @@ export default defineConfig({
         test: {
           name: "dashboard",
           include: ["packages/dashboard/test/**/*.test.ts"],
-          globalSetup: "packages/dashboard/test/support/setup.ts"
+          globalSetup: "packages/dashboard/test/support/setup.ts",
+          // Some tests wait for pages, and the machine may be busy.
+          testTimeout: 60_000,
+          isolate: false
         }
       },
       {

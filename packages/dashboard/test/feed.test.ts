@@ -24,7 +24,7 @@ const listed = ({ events }: Feed): ReadonlyArray<any> =>
 const change = (description: string, isTrue: () => boolean) =>
   Effect.andThen(TestClock.adjust("250 millis"), until(description, isTrue))
 
-describe("the feed", { timeout: 20_000 }, () => {
+describe("the feed", () => {
   it.effect("begins with the process, then has a sample of all pools every second", () =>
     Effect.gen(function*() {
       const { page } = yield* serveDashboard({ pools: [ApiPool, GreenPool.make({ size: 7 })], title: "Shop" })

@@ -25,7 +25,7 @@ const until = (page: string, isSo: (pool: Listed) => boolean): Effect.Effect<voi
       ? Effect.void
       : Effect.andThen(TestClock.adjust("1 second"), until(page, isSo)))
 
-describe("a pool of another process", { timeout: 20_000 }, () => {
+describe("a pool of another process", () => {
   it.effect("is shown and resized as one of this", () =>
     Effect.gen(function*() {
       const pool = yield* GreenPool.make({ name: "jobs", size: 4, metrics: true, adaptive: true })

@@ -50,7 +50,7 @@ const [Everything, withEverything] = shared(Effect.gen(function*() {
   return page
 }))
 
-describe.skipIf(!hasBrowser)("for everyone, the page", { timeout: 60_000 }, () => {
+describe.skipIf(!hasBrowser)("for everyone, the page", () => {
   withEverything((it) => {
     it.effect("has no finding of axe, in light, in dark, and on a phone", () =>
       Effect.gen(function*() {

@@ -18,7 +18,7 @@ const pass = (page: Page, millis: number) => act(() => page.clock.runFor(millis)
 const moves = (page: Page, count: number) =>
   until(`${count} animations`, () => page.evaluate(`document.getAnimations().length === ${count}`))
 
-describe.skipIf(!hasBrowser)("the connection", { timeout: 60_000 }, () => {
+describe.skipIf(!hasBrowser)("the connection", () => {
   it.live("is told to be lost, tried again within 3 s, and replaced by that to another process", () =>
     Effect.gen(function*() {
       const first = yield* Scope.make()

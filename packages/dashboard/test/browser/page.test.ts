@@ -95,7 +95,7 @@ const [Ends, withEnds] = shared(Effect.gen(function*() {
   }
 }))
 
-describe.skipIf(!hasBrowser)("the page", { timeout: 60_000 }, () => {
+describe.skipIf(!hasBrowser)("the page", () => {
   withShop("of one who looks", (it) => {
     it.effect("says what it is, that it is live, and what its reader may do", () =>
       Effect.gen(function*() {

@@ -27,7 +27,7 @@ const blocked = /Failed to load resource|CORS|Refused to|blocked|ERR_|frame/i
 const outcome = (request: string) =>
   `${request}.then(async (response) => response.type + " " + response.status + " " + await response.text(), () => "refused")`
 
-describe.skipIf(!hasBrowser)("a hostile site", { timeout: 60_000 }, () => {
+describe.skipIf(!hasBrowser)("a hostile site", () => {
   withBattlefield((it) => {
     for (const [name, host] of [["of another site", "pools.example"], ["of the same site", "localhost"]] as const) {
       it.effect(`can neither steer nor read the dashboard ${name}`, () =>

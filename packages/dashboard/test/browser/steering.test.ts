@@ -16,7 +16,7 @@ const [Steered, withSteered] = shared(Effect.gen(function*() {
   return { pool, address, page, field: page.getByRole("textbox", { name: "Size" }) }
 }))
 
-describe.skipIf(!hasBrowser)("the controls", { timeout: 60_000 }, () => {
+describe.skipIf(!hasBrowser)("the controls", () => {
   withSteered((it) => {
     it.effect("resize a pool, by buttons and by keyboard", () =>
       Effect.gen(function*() {
