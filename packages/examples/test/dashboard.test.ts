@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schedule } from "effect"
-import { startExample } from "./example.ts"
-import { respond, serveRaw } from "./raw-server.ts"
+import { runExample, startExample } from "./example.ts"
+import { linksTo, serve } from "./raw-server.ts"
 
 interface History {
   readonly pools: ReadonlyArray<{ readonly id: number; readonly name: string }>
@@ -22,7 +22,7 @@ const post = (page: string, command: object, headers: Readonly<Record<string, st
 
 const total = (differences: ReadonlyArray<number> = []) => differences.reduce((sum, difference) => sum + difference, 0)
 
-describe("the dashboard", { timeout: 60_000 }, () => {
+describe("the dashboard", { timeout: 60_000, concurrent: true }, () => {
   it.live("shows four busy pools, which can be steered, until Ctrl-C", () =>
     Effect.gen(function*() {
       const { child, ended, said } = yield* startExample("dashboard", "--port", "0")
@@ -63,9 +63,7 @@ describe("the dashboard", { timeout: 60_000 }, () => {
 
   it.live("of linkcheck shows its pool while it runs, which can be resized", () =>
     Effect.gen(function*() {
-      const { origin } = yield* serveRaw((socket, path) => {
-        if (path !== "/hang") socket.end(path === "/" ? respond("200 OK", "<a href=/hang>") : respond("404 No", ""))
-      })
+      const { origin } = yield* serve({ "/": linksTo("/hang"), "/hang": () => {} })
       const args = ["--dashboard", "--json", "--quiet", "--timeout", "1h", "--size", "7"]
       const { child, ended, said } = yield* startExample("linkcheck", origin, ...args)
       const [, page = ""] = yield* said(/^The dashboard is at (\S+) while this runs$/m, "stderr")
@@ -100,8 +98,7 @@ describe("the dashboard", { timeout: 60_000 }, () => {
 
   it.live("says so where there is no password", () =>
     Effect.gen(function*() {
-      const { ended } = yield* startExample("dashboard-password", "--port", "0")
-      const { code, stderr } = yield* ended
+      const { code, stderr } = yield* runExample("dashboard-password", "--port", "0")
       assert.deepStrictEqual([code, stderr], [
         1,
         "Set the environment variable DASHBOARD_PASSWORD to the password for steering\n"

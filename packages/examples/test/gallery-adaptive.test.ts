@@ -1,27 +1,22 @@
 import { assert, describe, it } from "@effect/vitest"
 import { GreenPool } from "@greenpool/core"
-import { Effect, Schedule } from "effect"
+import { Effect } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { Worker } from "node:worker_threads"
 import { ask, startServer } from "../src/gallery/adaptive.ts"
 import { runExample } from "./example.ts"
 
-/** The mean size over a second and a half, once the pool has found it. */
-const size = Effect.gen(function*() {
-  let sum = 0
-  for (let i = 0; i < 30; i++) {
-    yield* Effect.sleep("50 millis")
-    sum += yield* GreenPool.size
-  }
-  return sum / 30
-})
-
-/** Near what the backend can take: neither idle nor refused all the time. */
+/** Waits until the pool has found a size, which is on average near what the backend can take: neither idle nor refused. */
 const between = (least: number, most: number) =>
-  size.pipe(
-    Effect.filterOrFail((size) => size >= least && size <= most),
-    Effect.retry(Schedule.recurs(20))
-  )
+  Effect.gen(function*() {
+    let sum = 0
+    for (let i = 0; i < 20; i++) {
+      yield* Effect.sleep("25 millis")
+      sum += yield* GreenPool.size
+    }
+    const { adaptive } = yield* GreenPool.stats
+    return adaptive?.phase === "steady" && sum >= 20 * least && sum <= 20 * most
+  }).pipe(Effect.repeat({ until: (isNear) => isNear, times: 60 }), Effect.filterOrFail((isNear) => isNear))
 
 /** Threads that compute, each one job after the other, until the scope closes. `compute` gives a job to one of them. */
 const startThreads = Effect.fnUntraced(function*(count: number) {

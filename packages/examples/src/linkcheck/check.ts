@@ -18,12 +18,6 @@ export interface Settings
   readonly quiet: boolean
 }
 
-/** The highest figures that were seen in the pool. */
-export interface Peak {
-  running: number
-  waiting: number
-}
-
 /** What a request says about the sites: one that was answered in full is work done, whatever the answer was. */
 const classify = (exit: Exit.Exit<unknown, unknown>): Verdict => {
   if (Exit.isSuccess(exit)) return "ok"
@@ -36,7 +30,8 @@ const classify = (exit: Exit.Exit<unknown, unknown>): Verdict => {
 /** Checks a site and prints the report: also when it was interrupted, on what it has until then. */
 export const check = Effect.fn("check")(function*(start: URL, settings: Settings) {
   const ledger = new Ledger()
-  const peak: Peak = { running: 0, waiting: 0 }
+  // The highest figures that were seen in the pool.
+  const peak = { running: 0, waiting: 0 }
   const began = yield* now
   const { adaptive, dashboard, port, size } = settings
   const crawling = Effect.gen(function*() {

@@ -1,24 +1,20 @@
 import robotsParser from "robots-parser"
 import { USER_AGENT } from "./request.ts"
 
-/** What a robots.txt asks of this program. */
-export interface Robots {
-  readonly allows: (url: string) => boolean
-  /** `Crawl-delay` in milliseconds: the time between the starts of two requests. */
-  readonly delay: number
-}
-
 /** RFC 9309 asks for at least this much of a file to be read. */
 export const ROBOTS_LIMIT = 500 * 1024
 
 // The package is CommonJS and exports the function itself, where its types speak of a default export.
 const parse = robotsParser as unknown as typeof robotsParser.default
 
-export const parseRobots = (origin: string, text: string): Robots => {
+/** What a robots.txt asks of this program. */
+export const parseRobots = (origin: string, text: string) => {
   const robots = parse(`${origin}/robots.txt`, comparable(text))
   return {
     // The file itself is always allowed.
-    allows: (url) => new URL(url).pathname === "/robots.txt" || (robots.isAllowed(comparable(url), USER_AGENT) ?? true),
+    allows: (url: string): boolean =>
+      new URL(url).pathname === "/robots.txt" || (robots.isAllowed(comparable(url), USER_AGENT) ?? true),
+    /** `Crawl-delay` in milliseconds: the time between the starts of two requests. */
     delay: Math.min(Math.max(0, robots.getCrawlDelay(USER_AGENT) ?? 0) * 1000, Number.MAX_SAFE_INTEGER)
   }
 }

@@ -244,30 +244,23 @@ describe("the encoding of a page", () => {
   const link = (encoding: "utf8" | "latin1" | "utf16le", head = "") => Buffer.from(`${head}<a href="/é">`, encoding)
   const right = ["http://site.test/%C3%A9"]
 
-  it("is UTF-8 when nothing declares it", () => {
-    assert.deepStrictEqual(urls(link("utf8")), right)
-  })
+  const cases: Readonly<Record<string, readonly [page: Buffer, charset?: string]>> = {
+    "UTF-8 when nothing declares it": [link("utf8")],
+    "that of the Content-Type before that of a meta": [link("latin1", "<meta charset=utf-8>"), "windows-1252"],
+    "that of a meta": [link("latin1", "<meta charset=ISO-8859-1>")],
+    "that of a meta in its older form": [
+      link("latin1", "<meta http-equiv=content-type content='text/html; charset=latin1'>")
+    ],
+    "that of an XML declaration": [link("latin1", `<?xml version="1.0" encoding="ISO-8859-1"?>`)],
+    "that of a byte order mark before all else": [link("utf8", "\ufeff"), "windows-1252"],
+    "UTF-16, little-endian, by its byte order mark": [link("utf16le", "\ufeff"), "utf-8"],
+    "UTF-16, big-endian, by its byte order mark": [link("utf16le", "\ufeff").swap16()],
+    "not UTF-16 when a meta in ASCII says so": [link("utf8", "<meta charset=utf-16le>")],
+    "nothing unknown": [link("utf8", "<meta charset=no-such-thing>"), "nothing-either"],
+    "none that browsers refuse to decode": [link("utf8"), "iso-2022-kr"]
+  }
 
-  it("is that of the Content-Type before that of a meta", () => {
-    assert.deepStrictEqual(urls(link("latin1", "<meta charset=utf-8>"), { charset: "windows-1252" }), right)
-  })
-
-  it("is that of a meta, in both its forms", () => {
-    assert.deepStrictEqual(urls(link("latin1", "<meta charset=ISO-8859-1>")), right)
-    assert.deepStrictEqual(
-      urls(link("latin1", "<meta http-equiv=content-type content='text/html; charset=latin1'>")),
-      right
-    )
-  })
-
-  it("is that of a byte order mark before all else", () => {
-    assert.deepStrictEqual(urls(link("utf16le", "\ufeff"), { charset: "utf-8" }), right)
-    assert.deepStrictEqual(urls(link("utf8", "\ufeff"), { charset: "windows-1252" }), right)
-    assert.deepStrictEqual(urls(link("utf16le", "\ufeff").swap16()), right)
-  })
-
-  it("is not UTF-16 when a meta in ASCII says so, and nothing unknown", () => {
-    assert.deepStrictEqual(urls(link("utf8", "<meta charset=utf-16le>")), right)
-    assert.deepStrictEqual(urls(link("utf8", "<meta charset=no-such-thing>")), right)
+  it.each(Object.entries(cases))("is %s", (_, [page, charset]) => {
+    assert.deepStrictEqual(urls(page, { charset }), right)
   })
 })

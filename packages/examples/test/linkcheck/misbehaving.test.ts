@@ -1,12 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { GreenPool } from "@greenpool/core"
-import { Duration, Effect, Fiber } from "effect"
+import { Duration, Effect, Fiber, type Scope } from "effect"
 import type { Socket } from "node:net"
 import { gzipSync } from "node:zlib"
 import { crawl, type CrawlOptions, Ledger } from "../../src/linkcheck/crawl.ts"
 import { makeReport } from "../../src/linkcheck/report.ts"
 import { layerClient } from "../../src/linkcheck/request.ts"
-import { respond, serveRaw } from "../raw-server.ts"
+import { linksTo, respond, serve, serveRaw } from "../raw-server.ts"
 import { check, defaults, options } from "./crawling.ts"
 
 /** A test that has to run into the time limit need not wait for long. */
@@ -60,13 +60,9 @@ const badlyInBody: Readonly<Record<string, { readonly does: (socket: Socket) => 
   }
 }
 
-/** A server that gives each path its answer, and 404 to others, its robots.txt included. */
-const serve = (answers: Readonly<Record<string, string | Buffer | ((socket: Socket, method: string) => void)>>) =>
-  serveRaw((socket, path, method) => {
-    const answer = answers[path] ?? respond("404 Not Found", "")
-    if (typeof answer === "function") answer(socket, method)
-    else socket.end(answer)
-  })
+/** Crawls a site whose only page has these links. */
+const checkLinks = (urls: ReadonlyArray<string>, options?: Parameters<typeof check>[1]) =>
+  Effect.flatMap(serve({ "/": linksTo(...urls) }), ({ origin }) => check(origin, options))
 
 const encoded = (encoding: string, body: string | Buffer) =>
   Buffer.concat([
@@ -74,86 +70,99 @@ const encoded = (encoding: string, body: string | Buffer) =>
     Buffer.from(body)
   ])
 
+const test = <E>(title: string, crawl: Effect.Effect<void, E, Scope.Scope>) =>
+  it.live(title, () => Effect.scoped(crawl), 60_000)
+
 describe("linkcheck and misbehaving servers:", { concurrent: true }, () => {
+  describe.each(Object.entries(badly))("a server that %s", (_, { does, is }) => {
+    test(
+      "for its robots.txt, too, has links that aren't followed (RFC 9309), and is none to start from",
+      Effect.gen(function*() {
+        const bad = yield* serveRaw(does)
+        const { broken, disallowed } = yield* checkLinks([`${bad.origin}/1`, `${bad.origin}/2`], limit(is))
+        assert.deepStrictEqual(broken, [])
+        assert.deepStrictEqual(disallowed.map(({ url }) => url), [`${bad.origin}/1`, `${bad.origin}/2`])
+        assert.include(disallowed[0]?.detail, "robots.txt cannot be read: ")
+        const error = yield* Effect.flip(check(bad.origin, { ...limit(is), retries: 0 }))
+        assert.strictEqual(error._tag, "StartError")
+        assert.include(error.message, `cannot check ${bad.origin}/: robots.txt cannot be read: `)
+      })
+    )
+
+    test(
+      `is broken, as a link to elsewhere and as a page: ${is}, after another try`,
+      Effect.gen(function*() {
+        const asked: Array<string> = []
+        const answer = (socket: Socket, method: string) => {
+          asked.push(method)
+          does(socket)
+        }
+        const bad = yield* serve({ "/bad": answer })
+        const link = yield* checkLinks([`${bad.origin}/bad`], limit(is))
+        assert.deepStrictEqual(link.broken.map(({ reason, url }) => [url, reason]), [[`${bad.origin}/bad`, is]])
+        assert.deepStrictEqual(asked.splice(0), ["HEAD", "GET", "GET"])
+        const site = yield* serve({ "/": linksTo("/bad", "/good"), "/good": respond("200 OK", "good"), "/bad": answer })
+        const page = yield* check(site.origin, limit(is))
+        assert.deepStrictEqual(page.broken.map(({ reason, url }) => [url, reason]), [[`${site.origin}/bad`, is]])
+        assert.deepStrictEqual(page.ok.map(({ url }) => url), [`${site.origin}/`, `${site.origin}/good`])
+        assert.deepStrictEqual(asked, ["GET", "GET"])
+      })
+    )
+
+    test(
+      "at HEAD, and answers GET, works",
+      Effect.gen(function*() {
+        const asked: Array<string> = []
+        const answer = (socket: Socket, method: string) => {
+          asked.push(method)
+          if (method === "HEAD") does(socket)
+          else socket.end(respond("200 OK", "here"))
+        }
+        const bad = yield* serve({ "/1": answer, "/2": answer })
+        const urls = [`${bad.origin}/1`, `${bad.origin}/2`]
+        assert.deepStrictEqual((yield* checkLinks(urls, { ...limit(is), retries: 0, size: 1 })).broken, [])
+        // The second time, it is known not to know HEAD.
+        assert.deepStrictEqual(asked, ["HEAD", "GET", "GET"])
+      })
+    )
+  })
+
   describe("a link to a server that", () => {
-    for (const [title, { does, is }] of Object.entries(badly)) {
-      it.live(`${title} for its robots.txt, too, isn't followed (RFC 9309)`, () =>
-        Effect.gen(function*() {
-          const bad = yield* serveRaw(does)
-          const site = yield* serve({ "/": respond("200 OK", `<a href="${bad.origin}/1"><a href="${bad.origin}/2">`) })
-          const report = yield* check(`${site.origin}/`, limit(is))
-          assert.deepStrictEqual(report.broken, [])
-          assert.deepStrictEqual(report.disallowed.map(({ pages, url }) => [url, pages]), [
-            [`${bad.origin}/1`, [`${site.origin}/`]],
-            [`${bad.origin}/2`, [`${site.origin}/`]]
-          ])
-          assert.include(report.disallowed[0]?.detail, "robots.txt cannot be read: ")
-        }).pipe(Effect.scoped), 60_000)
-
-      it.live(`${title} is broken: ${is}`, () =>
-        Effect.gen(function*() {
-          const asked: Array<string> = []
-          const bad = yield* serve({
-            "/bad": (socket, method) => {
-              asked.push(method)
-              does(socket)
-            }
-          })
-          const site = yield* serve({ "/": respond("200 OK", `<a href="${bad.origin}/bad">`) })
-          const report = yield* check(`${site.origin}/`, limit(is))
-          assert.deepStrictEqual(report.broken.map(({ reason, url }) => [url, reason]), [[`${bad.origin}/bad`, is]])
-          assert.deepStrictEqual(asked, ["HEAD", "GET", "GET"])
-        }).pipe(Effect.scoped), 60_000)
-
-      it.live(`${title} at HEAD, and answers GET, works`, () =>
-        Effect.gen(function*() {
-          const asked: Array<string> = []
-          const answer = (socket: Socket, method: string) => {
-            asked.push(method)
-            if (method === "HEAD") does(socket)
-            else socket.end(respond("200 OK", "here"))
-          }
-          const bad = yield* serve({ "/1": answer, "/2": answer })
-          const site = yield* serve({ "/": respond("200 OK", `<a href="${bad.origin}/1"><a href="${bad.origin}/2">`) })
-          const report = yield* check(`${site.origin}/`, { ...limit(is), retries: 0, size: 1 })
-          assert.deepStrictEqual(report.broken, [])
-          // The second time, it is known not to know HEAD.
-          assert.deepStrictEqual(asked, ["HEAD", "GET", "GET"])
-        }).pipe(Effect.scoped), 60_000)
-
-      it.live(`${title} is none to start from`, () =>
-        Effect.gen(function*() {
-          const bad = yield* serveRaw(does)
-          const error = yield* Effect.flip(check(bad.origin, { ...limit(is), retries: 0 }))
-          assert.strictEqual(error._tag, "StartError")
-          assert.include(error.message, `cannot check ${bad.origin}/: robots.txt cannot be read: `)
-        }).pipe(Effect.scoped), 60_000)
-    }
-
-    it.live("answers HEAD later than in time, and GET in time, works", () =>
+    test(
+      "answers HEAD later than in time, and GET in time, works",
       Effect.gen(function*() {
         const slow = yield* serve({
           "/": (socket, method) => {
-            setTimeout(() => socket.end(respond("200 OK", "")), method === "HEAD" ? 3000 : 1200)
+            if (method === "GET") setTimeout(() => socket.end(respond("200 OK", "")), 1200)
           }
         })
-        const site = yield* serve({ "/": respond("200 OK", `<a href="${slow.origin}/">`) })
-        const report = yield* check(site.origin, { timeout: Duration.seconds(2), retries: 0 })
-        assert.deepStrictEqual(report.broken, [])
-      }).pipe(Effect.scoped), 60_000)
+        assert.deepStrictEqual(
+          (yield* checkLinks([slow.origin], { timeout: Duration.seconds(2), retries: 0 })).broken,
+          []
+        )
+      })
+    )
 
-    for (const status of ["403 Forbidden", "404 Not Found", "405 Not Allowed", "501 Not Implemented"]) {
-      it.live(`refuses HEAD with ${status} works`, () =>
-        Effect.gen(function*() {
-          const other = yield* serve({
-            "/": (socket, method) => socket.end(respond(method === "HEAD" ? status : "200 OK", ""))
-          })
-          const site = yield* serve({ "/": respond("200 OK", `<a href="${other.origin}/">`) })
-          assert.deepStrictEqual((yield* check(site.origin)).broken, [])
-        }).pipe(Effect.scoped), 60_000)
-    }
+    test(
+      "refuses HEAD, or answers with a status that is no error, works",
+      Effect.gen(function*() {
+        const refusals = ["403 Forbidden", "404 Not Found", "405 Not Allowed", "501 Not Implemented"]
+        const refusing = yield* serveRaw((socket, path, method) => {
+          const status = refusals[Number(path.slice(1))] ?? "404 No"
+          socket.end(respond(path !== "/robots.txt" && method === "GET" ? "200 OK" : status, ""))
+        })
+        const statuses = ["206 Partial Content", "304 Not Modified", "300 Multiple Choices", "204 No Content"]
+        const odd = yield* serveRaw((socket, path) =>
+          socket.end(`HTTP/1.1 ${statuses[Number(path.slice(1))] ?? "404 No"}\r\nConnection: close\r\n\r\n`)
+        )
+        const urls = [0, 1, 2, 3].flatMap((index) => [`${refusing.origin}/${index}`, `${odd.origin}/${index}`])
+        const { broken, ok } = yield* checkLinks(urls)
+        assert.deepStrictEqual([broken, ok.length], [[], 9])
+      })
+    )
 
-    it.live("sends a body without end, as a radio does, works", () =>
+    test(
+      "sends a body without end, as a radio does, works",
       Effect.gen(function*() {
         const radio = yield* serve({
           "/": (socket, method) =>
@@ -162,45 +171,19 @@ describe("linkcheck and misbehaving servers:", { concurrent: true }, () => {
               : socket.write("HTTP/1.1 200 OK\r\nContent-Type: audio/mpeg\r\n\r\nmusic")
         })
         const site = yield* serve({
-          "/": respond("200 OK", `<a href="${radio.origin}/"><a href="/events">`),
+          "/": linksTo(radio.origin, "/events"),
           "/events": (socket) => socket.write("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
         })
         const report = yield* check(site.origin)
         assert.deepStrictEqual([report.broken.length, report.ok.length], [0, 3])
-      }).pipe(Effect.scoped), 60_000)
-
-    for (const status of ["206 Partial Content", "304 Not Modified", "300 Multiple Choices", "204 No Content"]) {
-      it.live(`answers ${status} works`, () =>
-        Effect.gen(function*() {
-          const other = yield* serve({ "/": (socket) => socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\n\r\n`) })
-          const site = yield* serve({ "/": respond("200 OK", `<a href="${other.origin}/">`) })
-          assert.deepStrictEqual((yield* check(site.origin)).broken, [])
-        }).pipe(Effect.scoped), 60_000)
-    }
+      })
+    )
   })
 
   describe("a page whose server", () => {
-    for (const [title, { does, is }] of Object.entries(badly)) {
-      it.live(`${title} is broken: ${is}, and was tried once more`, () =>
-        Effect.gen(function*() {
-          const asked: Array<string> = []
-          const site = yield* serve({
-            "/": respond("200 OK", "<a href=/bad><a href=/good>"),
-            "/good": respond("200 OK", "good"),
-            "/bad": (socket, method) => {
-              asked.push(method)
-              does(socket)
-            }
-          })
-          const report = yield* check(site.origin, limit(is))
-          assert.deepStrictEqual(report.broken.map(({ reason, url }) => [url, reason]), [[`${site.origin}/bad`, is]])
-          assert.deepStrictEqual(report.ok.map(({ url }) => url), [`${site.origin}/`, `${site.origin}/good`])
-          assert.deepStrictEqual(asked, ["GET", "GET"])
-        }).pipe(Effect.scoped), 60_000)
-    }
-
     for (const [title, { cut, does }] of Object.entries(badlyInBody)) {
-      it.live(`${title} is read as far as it goes, after another try`, () =>
+      test(
+        `${title} is read as far as it goes, after another try`,
         Effect.gen(function*() {
           let asked = 0
           const site = yield* serve({
@@ -213,213 +196,157 @@ describe("linkcheck and misbehaving servers:", { concurrent: true }, () => {
           assert.strictEqual(asked, 2)
           assert.match(report.ok[0]?.cut ?? "", cut)
           assert.deepStrictEqual(report.broken.map(({ url }) => url), [`${site.origin}/x`])
-        }).pipe(Effect.scoped), 60_000)
-    }
-
-    for (
-      const [title, body] of Object.entries({
-        "packs in a way that nobody knows": encoded("aws-chunked", "<a href=/x>"),
-        "calls a way of packing what is none": encoded("utf-8", "<a href=/x>"),
-        "names no way of packing": encoded("", "<a href=/x>"),
-        "sends garbage behind its gzip": encoded(
-          "gzip",
-          Buffer.concat([gzipSync("<a href=/x>"), Buffer.from("garbage")])
-        ),
-        "cuts its gzip off": encoded("gzip", gzipSync("<a href=/x>").subarray(0, -8)),
-        "has headers as long as a browser takes": respond("200 OK", "<a href=/x>", `X-Long: ${"x".repeat(200_000)}`)
-      })
-    ) {
-      it.live(`${title} is read as a browser reads it`, () =>
-        Effect.gen(function*() {
-          const site = yield* serve({ "/": body })
-          const report = yield* check(site.origin)
-          assert.deepStrictEqual(report.ok.map(({ cut, url }) => [url, cut]), [[`${site.origin}/`, null]])
-          assert.deepStrictEqual(report.broken.map(({ url }) => url), [`${site.origin}/x`])
-        }).pipe(Effect.scoped), 60_000)
-    }
-
-    it.live("packs nothing into nothing is empty", () =>
-      Effect.gen(function*() {
-        const site = yield* serve({ "/": encoded("gzip", "") })
-        const report = yield* check(site.origin)
-        assert.deepStrictEqual([report.ok.length, report.broken.length], [1, 0])
-      }).pipe(Effect.scoped), 60_000)
-
-    it.live("calls gzip what isn't is broken, as in a browser", () =>
-      Effect.gen(function*() {
-        const site = yield* serve({
-          "/": respond("200 OK", "<a href=/plain>"),
-          "/plain": encoded("gzip", "<a href=/x>")
         })
-        const report = yield* check(site.origin)
-        assert.deepStrictEqual(report.broken.map(({ detail, reason }) => [reason, detail]), [
-          ["Garbage", "the body is not valid gzip"]
-        ])
-      }).pipe(Effect.scoped), 60_000)
-
-    for (const location of ["", "Location: \r\n"]) {
-      it.live(
-        `redirects with ${location === "" ? "no" : "an empty"} Location, and a page with it, works`,
-        () =>
-          Effect.gen(function*() {
-            const site = yield* serve({
-              "/": `HTTP/1.1 302 Found\r\n${location}Content-Type: text/html\r\n\r\n<a href=/x>`
-            })
-            const report = yield* check(site.origin)
-            assert.deepStrictEqual(report.ok.map(({ status }) => status), [302])
-            assert.deepStrictEqual(report.broken.map(({ url }) => url), [`${site.origin}/x`])
-          }).pipe(Effect.scoped),
-        60_000
       )
     }
 
-    it.live("never ends it is read to the limit, and said to be too long", () =>
+    for (
+      const [title, body, status = 200] of [
+        ["packs in a way that nobody knows", encoded("aws-chunked", "<a href=/x>")],
+        ["calls a way of packing what is none", encoded("utf-8", "<a href=/x>")],
+        ["names no way of packing", encoded("", "<a href=/x>")],
+        ["sends garbage behind its gzip", encoded("gzip", Buffer.concat([gzipSync("<a href=/x>"), Buffer.from("no")]))],
+        ["cuts its gzip off", encoded("gzip", gzipSync("<a href=/x>").subarray(0, -8))],
+        ["has headers as long as a browser takes", respond("200 OK", "<a href=/x>", `X-Long: ${"x".repeat(200_000)}`)],
+        ["redirects with no Location", "HTTP/1.1 302 Found\r\nContent-Type: text/html\r\n\r\n<a href=/x>", 302],
+        ["redirects with an empty Location", "HTTP/1.1 302 Found\r\nLocation: \r\n\r\n<a href=/x>", 302]
+      ] as const
+    ) {
+      test(
+        `${title} is read as a browser reads it`,
+        Effect.gen(function*() {
+          const site = yield* serve({ "/": body })
+          const report = yield* check(site.origin)
+          assert.deepStrictEqual(report.ok.map((page) => [page.url, page.cut, page.status]), [
+            [`${site.origin}/`, null, status]
+          ])
+          assert.deepStrictEqual(report.broken.map(({ url }) => url), [`${site.origin}/x`])
+        })
+      )
+    }
+
+    test(
+      "packs nothing into nothing is empty, and what calls gzip what isn't is broken, as in a browser",
       Effect.gen(function*() {
-        const site = yield* serveRaw((socket, path) => {
-          if (path === "/") {
+        const site = yield* serve({
+          "/": linksTo("/empty", "/plain"),
+          "/empty": encoded("gzip", ""),
+          "/plain": encoded("gzip", "<a href=/x>")
+        })
+        const { broken, ok } = yield* check(site.origin)
+        assert.deepStrictEqual(ok.map(({ url }) => url), [`${site.origin}/`, `${site.origin}/empty`])
+        assert.deepStrictEqual(broken.map(({ detail, reason }) => [reason, detail]), [
+          ["Garbage", "the body is not valid gzip"]
+        ])
+      })
+    )
+
+    test(
+      "never ends it, or packs far more than a page into little, is read to the limit, and said to be too long",
+      Effect.gen(function*() {
+        const packed = gzipSync(`<a href=/near>${" ".repeat(50_000_000)}<a href=/far>`)
+        const site = yield* serve({
+          "/": linksTo("/endless", "/packed"),
+          "/endless": (socket) => {
             socket.write(head() + "<a href=/near>")
             flood(socket, "x".repeat(10_000))
-          } else {
-            socket.end(respond("404 No", ""))
-          }
+          },
+          "/packed": encoded("gzip", packed)
         })
-        const report = yield* check(site.origin, { timeout: Duration.seconds(5) })
-        assert.deepInclude(report.ok[0], { url: `${site.origin}/`, cut: "longer than 100000 bytes", bytes: null })
-        assert.deepStrictEqual(report.broken.map(({ url }) => url), [`${site.origin}/near`])
-      }).pipe(Effect.scoped), 60_000)
+        const { broken, ok } = yield* check(site.origin)
+        const cut = "longer than 100000 bytes"
+        assert.deepInclude(ok[1], { url: `${site.origin}/endless`, cut, bytes: null })
+        assert.deepInclude(ok[2], { url: `${site.origin}/packed`, cut, bytes: packed.length })
+        assert.deepStrictEqual(broken.map(({ pages, url }) => [url, pages.length]), [[`${site.origin}/near`, 2]])
+      })
+    )
 
-    it.live("packs far more than a page into little is read to the limit", () =>
+    test(
+      "sends more than it promises is read as far as promised",
       Effect.gen(function*() {
-        const body = gzipSync(`<a href=/near>${" ".repeat(50_000_000)}<a href=/far>`)
-        const site = yield* serveRaw((socket, path) => {
-          if (path !== "/") return void socket.end(respond("404 No", ""))
-          socket.write(head("Content-Encoding: gzip", `Content-Length: ${body.length}`))
-          socket.end(body)
-        })
-        const report = yield* check(site.origin)
-        assert.deepInclude(report.ok[0], {
-          url: `${site.origin}/`,
-          cut: "longer than 100000 bytes",
-          bytes: body.length
-        })
-        assert.deepStrictEqual(report.broken.map(({ url }) => url), [`${site.origin}/near`])
-      }).pipe(Effect.scoped), 60_000)
-
-    it.live("redirects to a place written in UTF-8 is followed there, as browsers do", () =>
-      Effect.gen(function*() {
-        const site = yield* serveRaw((socket, path) =>
-          socket.end(
-            path === "/robots.txt" ?
-              respond("404 No", "") :
-              path === "/"
-              ? respond("302 Found", "", "Location: /caf\u00e9")
-              : respond("200 OK", "")
-          )
-        )
-        const report = yield* check(site.origin)
-        assert.deepStrictEqual(report.redirected.map(({ redirects }) => redirects), [[`${site.origin}/caf%C3%A9`]])
-      }).pipe(Effect.scoped), 60_000)
-
-    it.live("sends more than it promises is read as far as promised", () =>
-      Effect.gen(function*() {
-        const site = yield* serveRaw((socket, path) =>
-          socket.end(path === "/" ? head("Content-Length: 12") + "<a href='/a'><a href='/b'>" : respond("404 No", ""))
-        )
+        const site = yield* serve({ "/": head("Content-Length: 12") + "<a href='/a'><a href='/b'>" })
         const report = yield* check(site.origin)
         assert.deepInclude(report.ok[0], { url: `${site.origin}/`, bytes: 12 })
         assert.deepStrictEqual(report.broken, [])
-      }).pipe(Effect.scoped), 60_000)
+      })
+    )
 
-    it.live("redirects without end is given up after twenty redirects", () =>
+    test(
+      "redirects to a place written in UTF-8 is followed there, as browsers do",
+      Effect.gen(function*() {
+        const site = yield* serve({
+          "/": respond("302 Found", "", "Location: /caf\u00e9"),
+          "/caf%C3%A9": respond("200 OK", "")
+        })
+        const { redirected } = yield* check(site.origin)
+        assert.deepStrictEqual(redirected.map(({ redirects }) => redirects), [[`${site.origin}/caf%C3%A9`]])
+      })
+    )
+
+    test(
+      "redirects without end is given up after twenty redirects, and one to no place is broken",
       Effect.gen(function*() {
         let turns = 0
-        const site = yield* serveRaw((socket, path) =>
-          socket.end(
-            path === "/robots.txt" ?
-              respond("404 No", "") :
-              path === "/"
-              ? respond("200 OK", "<a href=/turn/0>")
-              : respond("302 Found", "", `Location: /turn/${++turns}`)
-          )
-        )
-        const report = yield* check(site.origin)
-        assert.deepStrictEqual(report.broken.map(({ reason, redirects }) => [reason, redirects.length]), [[
-          "TooManyRedirects",
-          21
-        ]])
-        assert.strictEqual(turns, 21)
-      }).pipe(Effect.scoped), 60_000)
-
-    it.live("redirects to no place is broken", () =>
-      Effect.gen(function*() {
         const locations = ["http://[::1", "ftp://files.test/", "javascript:alert(1)"]
-        const links = locations.map((_, index) => `<a href=/${index}>`).join("")
-        const site = yield* serveRaw((socket, path) =>
-          socket.end(
-            path === "/robots.txt" ?
-              respond("404 No", "") :
-              path === "/"
-              ? respond("200 OK", links)
-              : respond("301 Moved", "", `Location: ${locations[Number(path.slice(1))]}`)
-          )
-        )
-        const report = yield* check(site.origin)
+        const site = yield* serveRaw((socket, path) => {
+          const location = path.startsWith("/turn/") ? `/turn/${++turns}` : locations[Number(path.slice(1)) - 1]
+          if (path === "/") socket.end(linksTo("/1", "/2", "/3", "/turn/0"))
+          else {socket.end(
+              path === "/robots.txt" ? respond("404", "") : respond("301 Moved", "", `Location: ${location}`)
+            )}
+        })
+        const { broken } = yield* check(site.origin)
         assert.deepStrictEqual(
-          report.broken.map(({ reason, status }) => `${reason} ${status}`),
-          locations.map(() => "InvalidRedirect 301")
+          broken.map(({ reason, redirects, status }) => `${reason} ${status} ${redirects.length}`),
+          [
+            ...locations.map(() => "InvalidRedirect 301 0"),
+            "TooManyRedirects 301 21"
+          ]
         )
-      }).pipe(Effect.scoped), 60_000)
+        assert.strictEqual(turns, 21)
+      })
+    )
   })
 
   describe("the start of a crawl", () => {
-    it.live("that redirects to another origin makes that origin the site", () =>
+    test(
+      "that redirects to another origin makes that origin the site",
       Effect.gen(function*() {
-        const home = yield* serveRaw((socket, path) =>
-          socket.end(
-            path === "/robots.txt"
-              ? respond("404 No", "")
-              : respond("200 OK", path === "/en" ? "<a href=/deep>" : "<a href=/en>")
-          )
-        )
-        const door = yield* serveRaw((socket, path) =>
-          socket.end(
-            path === "/robots.txt" ? respond("404 No", "") : respond("301 Moved", "", `Location: ${home.origin}/en`)
-          )
-        )
+        const home = yield* serve({ "/en": linksTo("/deep"), "/deep": linksTo("/en") })
+        const door = yield* serve({ "/": respond("301 Moved", "", `Location: ${home.origin}/en`) })
         const report = yield* check(door.origin)
-        assert.deepStrictEqual(report.redirected.map(({ redirects, url }) => [url, redirects]), [[`${door.origin}/`, [
-          `${home.origin}/en`
-        ]]])
+        assert.deepStrictEqual(report.redirected.map(({ redirects, url }) => [url, redirects]), [
+          [`${door.origin}/`, [`${home.origin}/en`]]
+        ])
         assert.deepStrictEqual(report.ok.map(({ url }) => url), [`${home.origin}/deep`, `${home.origin}/en`])
         assert.strictEqual(report.pagesRead, 2)
-      }).pipe(Effect.scoped), 60_000)
+      })
+    )
 
-    it.live("that robots.txt forbids is an error", () =>
+    test(
+      "that robots.txt forbids is an error, and one with an error status a broken link like any other",
       Effect.gen(function*() {
-        const site = yield* serveRaw((socket) => socket.end(respond("200 OK", "User-agent: *\nDisallow: /")))
-        const error = yield* Effect.flip(check(site.origin))
-        assert.strictEqual(error.message, `cannot check ${site.origin}/: forbidden by robots.txt`)
-      }).pipe(Effect.scoped), 60_000)
-
-    it.live("that answers with an error status is a broken link like any other", () =>
-      Effect.gen(function*() {
-        const site = yield* serveRaw((socket) => socket.end(respond("404 Not Found", "gone")))
-        const report = yield* check(site.origin)
-        assert.deepInclude(report.broken[0], { url: `${site.origin}/`, status: 404, bytes: 4, pages: [] })
-      }).pipe(Effect.scoped), 60_000)
+        const closed = yield* serveRaw((socket) => socket.end(respond("200 OK", "User-agent: *\nDisallow: /")))
+        const error = yield* Effect.flip(check(closed.origin))
+        assert.strictEqual(error.message, `cannot check ${closed.origin}/: forbidden by robots.txt`)
+        const gone = yield* serveRaw((socket) => socket.end(respond("404 Not Found", "gone")))
+        const { broken } = yield* check(gone.origin)
+        assert.deepInclude(broken[0], { url: `${gone.origin}/`, status: 404, bytes: 4, pages: [] })
+      })
+    )
   })
 
   describe("an interrupted crawl", () => {
-    it.live("closes its connections, and leaves what it has in the ledger", () =>
+    test(
+      "closes its connections, and leaves what it has in the ledger",
       Effect.gen(function*() {
         const closed = Promise.withResolvers<void>()
         const asked = Promise.withResolvers<void>()
-        const site = yield* serveRaw((socket, path) => {
-          if (path === "/hang") {
+        const site = yield* serve({
+          "/": linksTo("/hang"),
+          "/hang": (socket) => {
             socket.on("close", closed.resolve)
             asked.resolve()
-          } else {
-            socket.end(path === "/robots.txt" ? respond("404 No", "") : respond("200 OK", "<a href=/hang>"))
           }
         })
         const ledger = new Ledger()
@@ -433,6 +360,7 @@ describe("linkcheck and misbehaving servers:", { concurrent: true }, () => {
         const report = makeReport(new URL(site.origin), ledger, { complete: false, millis: 0, options })
         assert.deepStrictEqual(report.ok.map(({ url }) => url), [`${site.origin}/`])
         assert.deepStrictEqual(report.unchecked, [{ url: `${site.origin}/hang`, pages: [`${site.origin}/`] }])
-      }).pipe(Effect.scoped), 60_000)
+      })
+    )
   })
 })

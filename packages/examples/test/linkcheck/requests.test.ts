@@ -96,9 +96,8 @@ describe("a request", { concurrent: true, timeout: 60_000 }, () => {
       const other = yield* serve(({ headers, url }, response) =>
         page(response, "", headers.authorization === basic("n\u00e4me:pa:ss%") || url === "/open" ? 200 : 401)
       )
-      const links = `<a href="/a"><a href="${
-        other.origin.replace("//", "//n%C3%A4me:pa:ss%@")
-      }/b"><a href="${other.origin}/open">`
+      const secret = other.origin.replace("//", "//n%C3%A4me:pa:ss%@")
+      const links = `<a href="/a"><a href="${secret}/b"><a href="${other.origin}/open">`
       const site = yield* serve(({ headers, url }, response) =>
         headers.authorization === basic("me:secret")
           ? page(response, url === "/" ? links : "")
@@ -108,13 +107,8 @@ describe("a request", { concurrent: true, timeout: 60_000 }, () => {
       assert.deepStrictEqual(report.broken, [])
       assert.strictEqual(report.ok.length, 4)
       assert.notInclude(JSON.stringify(report), "secret")
-      assert.deepStrictEqual(
-        other.asked.map(({ headers, url }) => url === "/open" ? headers.authorization : undefined),
-        [
-          undefined,
-          undefined
-        ]
-      )
+      const open = other.asked.filter(({ url }) => url === "/open")
+      assert.deepStrictEqual(open.map(({ headers }) => headers.authorization), [undefined])
     }).pipe(Effect.scoped))
 
   it.live("accepts a certificate that can't be verified only if it is told to", () =>

@@ -3,7 +3,7 @@ import { Duration, Effect } from "effect"
 import { spawn } from "node:child_process"
 import { connect } from "node:net"
 import { parseRobots, ROBOTS_LIMIT } from "../../src/linkcheck/robots.ts"
-import { respond, serveRaw } from "../raw-server.ts"
+import { linksTo, respond, serve, serveRaw } from "../raw-server.ts"
 import { check } from "./crawling.ts"
 
 const allows = (text: string, path: string) => parseRobots("http://site.test", text).allows(`http://site.test${path}`)
@@ -55,13 +55,7 @@ const becomes = (robots: string | ((path: string) => string), more?: Parameters<
       if (answer === "hang") return
       socket.end(/^\/(?:robots|r\d)/.test(path) ? answer : respond("200 OK", ""))
     })
-    const site = yield* serveRaw((socket, path) =>
-      socket.end(
-        path === "/"
-          ? respond("200 OK", `<a href="${host.origin}/page"><a href="${host.origin}/private">`)
-          : respond("404 No", "")
-      )
-    )
+    const site = yield* serve({ "/": linksTo(`${host.origin}/page`, `${host.origin}/private`) })
     const { broken, disallowed, ok } = yield* check(site.origin, { retries: 0, ...more })
     const paths = (links: ReadonlyArray<{ readonly url: string }>) =>
       links.filter(({ url }) => url.startsWith(host.origin)).map(({ url }) => new URL(url).pathname)
@@ -78,70 +72,69 @@ const all = ["/page", "/private"]
 const rules = "User-agent: *\nDisallow: /private"
 
 describe("the robots.txt of a server, by RFC 9309,", { concurrent: true, timeout: 60_000 }, () => {
-  it.live("rules", () =>
-    Effect.gen(function*() {
-      assert.deepInclude(yield* becomes(respond("200 OK", rules)), { ok: ["/page"], disallowed: ["/private"] })
-    }))
-
-  for (const status of ["400 Bad Request", "401 Unauthorized", "403 Forbidden", "404 Not Found", "410 Gone"]) {
-    it.live(`allows everything when it is ${status}`, () =>
-      Effect.gen(function*() {
-        assert.deepInclude(yield* becomes(respond(status, rules)), { ok: all, disallowed: [] })
-      }))
-  }
-
-  for (
-    const [title, answer] of Object.entries({
-      "is 500 Internal Server Error": respond("500 Internal Server Error", ""),
-      "is 503 Service Unavailable": respond("503 Service Unavailable", ""),
-      "closes the connection": "",
-      "isn't HTTP": "garbage\r\n\r\n",
-      "breaks off": "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nUser-agent: *",
-      "hangs": "hang"
-    })
-  ) {
-    it.live(`allows nothing when it ${title}: the links aren't broken, and nothing more is asked`, () =>
-      Effect.gen(function*() {
-        const { asked, broken, details, disallowed } = yield* becomes(
-          answer,
-          answer === "hang" ? { timeout: Duration.seconds(1) } : {}
-        )
-        assert.deepStrictEqual({ broken, disallowed, asked }, { broken: [], disallowed: all, asked: ["/robots.txt"] })
-        for (const detail of details) assert.include(detail, "robots.txt cannot be read: ")
-      }))
-  }
-
-  it.live("is asked for again before it counts as unreadable", () =>
-    Effect.gen(function*() {
-      let times = 0
-      const late = () => ++times === 1 ? respond("503 Service Unavailable", "") : respond("200 OK", rules)
-      assert.deepInclude(yield* becomes(late, { retries: 1 }), { ok: ["/page"], disallowed: ["/private"] })
-    }))
-
-  it.live("is waited for as long as the server says", () =>
-    Effect.gen(function*() {
-      let times = 0
-      const busy = () =>
-        ++times === 1 ? respond("429 Too Many Requests", "", "Retry-After: 1") : respond("200 OK", rules)
-      assert.deepInclude(yield* becomes(busy), { ok: ["/page"], disallowed: ["/private"] })
-    }))
-
   const redirects = (times: number) => (path: string) => {
     const at = Number(path.slice(2)) || 0
     return at < times ? respond("302 Found", "", `Location: /r${at + 1}`) : respond("200 OK", rules)
   }
 
-  it.live("is found at the end of five redirects", () =>
-    Effect.gen(function*() {
-      assert.deepInclude(yield* becomes(redirects(5)), { ok: ["/page"], disallowed: ["/private"] })
-    }))
+  it.live("allows everything without one (4xx), behind more than five redirects, and behind one to nowhere", () => {
+    const statuses = ["400 Bad Request", "401 Unauthorized", "403 Forbidden", "404 Not Found", "410 Gone"]
+    const answers = [
+      ...statuses.map((status) => respond(status, rules)),
+      redirects(6),
+      respond("302 Found", ""),
+      respond("302 Found", "", "Location: http://[")
+    ]
+    return Effect.forEach(
+      answers,
+      (answer) => Effect.map(becomes(answer), (found) => assert.deepInclude(found, { ok: all, disallowed: [] }))
+    )
+  })
 
-  it.live("allows everything behind more than five redirects, or one to nowhere", () =>
-    Effect.gen(function*() {
-      assert.deepInclude(yield* becomes(redirects(6)), { ok: all, disallowed: [] })
-      assert.deepInclude(yield* becomes(respond("302 Found", "")), { ok: all, disallowed: [] })
-      assert.deepInclude(yield* becomes(respond("302 Found", "", "Location: http://[")), { ok: all, disallowed: [] })
-    }))
+  it.live("rules: also when it comes late, at the end of five redirects, and within 500 KiB, to the end of a line", () => {
+    const [begin, end] = [`${rules}\n#`, "\nDisallow: /page"]
+    const filler = "x".repeat(ROBOTS_LIMIT - begin.length - end.length)
+    /** At the second time. */
+    const late = (first: string) => () => {
+      const answer = first
+      first = respond("200 OK", rules)
+      return answer
+    }
+    const answers = [
+      [respond("200 OK", rules)],
+      // It is asked for again before it counts as unreadable, and waited for as long as the server says.
+      [late(respond("503 Service Unavailable", "")), { retries: 1 }],
+      [late(respond("429 Too Many Requests", "", "Retry-After: 1"))],
+      [redirects(5)],
+      [respond("200 OK", `${begin}${filler}${end}/that-is-another`)]
+    ] as const
+    return Effect.forEach(
+      answers,
+      ([answer, options]) =>
+        Effect.map(
+          becomes(answer, options),
+          (found) => assert.deepInclude(found, { ok: ["/page"], disallowed: ["/private"] })
+        )
+    )
+  })
+
+  it.live.each(Object.entries({
+    "is 500 Internal Server Error": respond("500 Internal Server Error", ""),
+    "is 503 Service Unavailable": respond("503 Service Unavailable", ""),
+    "closes the connection": "",
+    "isn't HTTP": "garbage\r\n\r\n",
+    "breaks off": "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nUser-agent: *",
+    "hangs": "hang"
+  }))(
+    "allows nothing when it %s: the links aren't broken, and nothing more is asked",
+    ([, answer]) =>
+      Effect.gen(function*() {
+        const options = answer === "hang" ? { timeout: Duration.seconds(1) } : {}
+        const { asked, broken, details, disallowed } = yield* becomes(answer, options)
+        assert.deepStrictEqual({ broken, disallowed, asked }, { broken: [], disallowed: all, asked: ["/robots.txt"] })
+        for (const detail of details) assert.include(detail, "robots.txt cannot be read: ")
+      })
+  )
 
   it.live("rules where it is on another host, and allows nothing if that can't be reached", () =>
     Effect.gen(function*() {
@@ -152,19 +145,9 @@ describe("the robots.txt of a server, by RFC 9309,", { concurrent: true, timeout
       assert.deepInclude(lost, { broken: [], disallowed: all })
     }).pipe(Effect.scoped))
 
-  it.live("rules by what is within 500 KiB, to the end of a line", () =>
-    Effect.gen(function*() {
-      const [begin, end] = [`${rules}\n#`, "\nDisallow: /page"]
-      const filler = "x".repeat(ROBOTS_LIMIT - begin.length - end.length)
-      const long = `${begin}${filler}${end}/that-is-another`
-      assert.deepInclude(yield* becomes(respond("200 OK", long)), { ok: ["/page"], disallowed: ["/private"] })
-    }))
-
   it.live("is of no interest where no host is: its links are broken", () =>
     Effect.gen(function*() {
-      const site = yield* serveRaw((socket, path) =>
-        socket.end(path === "/" ? respond("200 OK", "<a href=http://127.0.0.1:1/>") : respond("404 No", ""))
-      )
+      const site = yield* serve({ "/": linksTo("http://127.0.0.1:1/") })
       const { broken } = yield* check(site.origin, { retries: 0 })
       assert.deepStrictEqual(broken.map(({ detail, reason }) => [reason, detail]), [
         ["Unreachable", "connect ECONNREFUSED 127.0.0.1:1"]
@@ -189,9 +172,7 @@ describe("the robots.txt of a server, by RFC 9309,", { concurrent: true, timeout
         Effect.sync(() => Array.from({ length: 4 }, () => connect(port, "127.0.0.1"))),
         (sockets) => Effect.sync(() => sockets.forEach((socket) => socket.destroy()))
       )
-      const site = yield* serveRaw((socket, path) =>
-        socket.end(path === "/" ? respond("200 OK", `<a href=http://127.0.0.1:${port}/>`) : respond("404 No", ""))
-      )
+      const site = yield* serve({ "/": linksTo(`http://127.0.0.1:${port}/`) })
       const { broken } = yield* check(site.origin, { retries: 0, timeout: Duration.seconds(4) })
       assert.deepStrictEqual(broken.map(({ reason }) => reason), ["Unreachable"])
     }).pipe(Effect.scoped))
