@@ -13,6 +13,8 @@ type Caller = { readonly at: number; readonly priority?: number; readonly key?: 
 /** The order in which these callers start in a pool of size 1 whose slot is taken. */
 const startsOf = (callers: ReadonlyArray<Caller>, options: GreenPoolOptions = {}) =>
   Effect.scoped(Effect.gen(function*() {
+    // No clock begins with a pool.
+    yield* TestClock.adjust("1 hour")
     const pool = yield* Effect.orDie(GreenPool.make({ size: 1, ...options }))
     const stage = new Stage()
     yield* forkNow(Effect.orDie(pool.run(stage.job("first"))))
@@ -31,6 +33,11 @@ const early: Caller = { at: 0, priority: 0 }
 
 describe("priority", () => {
   it.effect.each<readonly [string, ReadonlyArray<Caller>, string, GreenPoolOptions?]>([
+    ["leaves those without one in order of arrival, before and after the first that has one", [
+      { at: 0 },
+      { at: 0, priority: 1 },
+      { at: 0 }
+    ], "102"],
     ["goes higher first, 0 by default, equals in order of arrival", [
       early,
       { at: 0 },

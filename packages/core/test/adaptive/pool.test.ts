@@ -343,6 +343,16 @@ describe("a backend that says when to try again", () => {
       yield* TestClock.adjust("20 seconds")
       expect(yield* pool.size).toBe(30)
     }))
+
+  it.effect("is forgotten after a resize, also to the size that has been found", () =>
+    Effect.gen(function*() {
+      const pool = yield* make({ size: 20, adaptive: {} })
+      yield* Effect.exit(pool.run(refuse(10)))
+      yield* TestClock.adjust("10 seconds")
+      expect(yield* pool.stats).toMatchObject({ size: 15, adaptive: { phase: "steady" } })
+      yield* pool.resize(15)
+      expect(yield* pool.stats).toMatchObject({ size: 15, adaptive: { phase: "starting" } })
+    }))
 })
 
 it.effect("a pool that rests is not resized by what ends meanwhile, until it is", () =>
