@@ -49,6 +49,16 @@ describe.each(verbs)("%s", (verb) => {
     }
   })
 
+  it("whose scope closes before its results are there does not end as if there were none", () => {
+    const { close, expectOver, pool, read, world } = setUp()
+    const reader = read(mapOf(pool, verb)(() => Effect.never, [0]))
+    world.run()
+    world.get(close)
+    world.run()
+    expect(isInterrupted(reader.pollUnsafe())).toBe(true)
+    expectOver()
+  })
+
   it("whose scope its own source closes does not wait for that source, and interrupts it", () => {
     // whether the reader waits for results, or has left off reading
     for (const next of [undefined, (pull: Effect.Effect<unknown, unknown>) => Effect.andThen(pull, Effect.never)]) {

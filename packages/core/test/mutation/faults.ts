@@ -437,7 +437,8 @@ const pile = faultsOf("GreenPile.ts", ["pile", "pile-interruption", "close"], [
   {
     name: "a pile delivers inside the step of a job",
     find: "    this.pool.tasks.schedule(() => {\n      this.isServeDue = false\n      this.serve()\n    })",
-    replace: "    this.isServeDue = false\n    this.serve()"
+    replace: "    this.isServeDue = false\n    this.serve()",
+    tests: ["model/model"]
   },
   {
     name: "a reader of an empty pile waits",
