@@ -30,9 +30,9 @@ describe.each(verbs)("the source of %s is told", (verb) => {
   type Job = (item: number) => Effect.Effect<number, string>
 
   /** What the source is told when `read` reads its map. */
-  const told = (read: (stream: Mapped) => Effect.Effect<unknown, unknown>, job: Job = Effect.succeed) =>
+  const told = (read: (stream: Mapped) => Effect.Effect<unknown, unknown>, job: Job = Effect.succeed, size = 1) =>
     Effect.gen(function*() {
-      const pool = yield* makePool(1)
+      const pool = yield* makePool(size)
       const { seen, stream } = watched()
       yield* Effect.exit(read(mapOf(pool, verb)(job, stream)))
       expect(seen).toHaveLength(1)
@@ -49,6 +49,9 @@ describe.each(verbs)("the source of %s is told", (verb) => {
     Effect.gen(function*() {
       expect((yield* told(Stream.runDrain))?._tag).toBe("Success")
       expect((yield* told(Stream.runHead))?._tag).toBe("Success")
+      // That interrupts what is in flight, which is no failure of the map.
+      const first = (item: number) => item === 1 ? Effect.succeed(item) : Effect.never
+      expect((yield* told(Stream.runHead, first, 2))?._tag).toBe("Success")
       const interrupted = (stream: Mapped) =>
         Effect.flatMap(
           Effect.forkChild(Stream.runDrain(stream)),
