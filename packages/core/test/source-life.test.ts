@@ -235,7 +235,7 @@ describe("the fiber that fills the window", () => {
 
   const jobs = [Effect.succeed, (n: number) => Effect.sync(() => n), (n: number) => Effect.as(Effect.void, n)]
 
-  it.live.each([1, 100, 1000].flatMap((size) => jobs.map((job) => [size, job] as const)))(
+  it.live.each([1, 100, 20_000].flatMap((size) => jobs.map((job) => [size, job] as const)))(
     "lets others have their turn while jobs end in their first step, at size %i",
     ([size, job]) =>
       Effect.gen(function*() {
