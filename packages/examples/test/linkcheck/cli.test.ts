@@ -2,17 +2,14 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
 import { Report } from "../../src/linkcheck/report.ts"
 import { runExample, runProcess, startExample } from "../example.ts"
-import { respond, serveRaw } from "../raw-server.ts"
+import { linksTo, respond, serve, serveRaw } from "../raw-server.ts"
 
 const run = (...args: ReadonlyArray<string>) => runExample("linkcheck", ...args)
 
 const decode = Schema.decodeEffect(Schema.fromJsonString(Report))
 
 const pages = (content: Readonly<Record<string, string>>) =>
-  serveRaw((socket, path) => {
-    const body = content[path]
-    socket.end(body === undefined ? respond("404 Not Found", "") : respond("200 OK", body))
-  })
+  serve(Object.fromEntries(Object.entries(content).map(([path, body]) => [path, respond("200 OK", body)])))
 
 // By itself: the time limit of the embedded site isn't meant for dozens of crawls at the same time.
 describe("linkcheck of the embedded site", { timeout: 60_000 }, () => {
@@ -40,8 +37,7 @@ describe("linkcheck of the embedded site", { timeout: 60_000 }, () => {
 
   it.live("reads the links of so many pages only as it is told, checks all links on them, and compares no such report", () =>
     Effect.gen(function*() {
-      const args = ["--max-pages", "1", "--json", "--timeout", "1", "--max-wait", "10ms"]
-      const { code, stderr, stdout } = yield* run(...args)
+      const { code, stderr, stdout } = yield* run("--max-pages", "1", "--json", "--max-wait", "10ms")
       assert.include(stderr, "not compared")
       assert.strictEqual(code, 0)
       const report = yield* decode(stdout)
@@ -110,24 +106,26 @@ describe("linkcheck", { concurrent: true, timeout: 60_000 }, () => {
       assert.strictEqual(code, 0)
     }))
 
-  it.live.each([
-    ["example.com", "Invalid value for argument <URL>: \"example.com\". Expected an http or https URL"],
-    ["ftp://example.com/", "Expected an http or https URL"],
-    ["http://a.test http://b.test", "Unexpected positional argument"],
-    ["--size 0", "Invalid value for flag --size: \"0\". Expected an integer of at least 1"],
-    ["--size -1", "Expected an integer of at least 1"],
-    ["--size many", "Invalid value for flag --size: \"many\""],
-    ["--max-pages 0", "Expected an integer of at least 1"],
-    ["--retries -1", "Expected an integer of at least 0"],
-    ["--timeout soon", "Expected a duration of more than 0, such as 10, 500ms or 1m"],
-    ["--depth 3", "Unrecognized flag: --depth"],
-    ["--max-wait never", "Expected a duration of more than 0"],
-    ["--skip (", "Expected a regular expression"],
-    ["--skip=", "Expected a regular expression"],
-    ["--header Cookie", "Expected a header, such as"],
-    ["--header Bad@Name:x", "Expected a header, such as"],
-    ["--user-agent \u00e9", "Expected printable ASCII"]
-  ])("ends with 2 and says why, given %s", ([args, says]) =>
+  it.live.each(
+    [
+      ["example.com", "Invalid value for argument <URL>: \"example.com\". Expected an http or https URL"],
+      ["ftp://example.com/", "Expected an http or https URL"],
+      ["http://a.test http://b.test", "Unexpected positional argument"],
+      ["--size 0", "Invalid value for flag --size: \"0\". Expected an integer of at least 1"],
+      ["--size -1", "Expected an integer of at least 1"],
+      ["--size many", "Invalid value for flag --size: \"many\""],
+      ["--max-pages 0", "Expected an integer of at least 1"],
+      ["--retries -1", "Expected an integer of at least 0"],
+      ["--timeout soon", "Expected a duration of more than 0, such as 10, 500ms or 1m"],
+      ["--depth 3", "Unrecognized flag: --depth"],
+      ["--max-wait never", "Expected a duration of more than 0"],
+      ["--skip (", "Expected a regular expression"],
+      ["--skip=", "Expected a regular expression"],
+      ["--header Cookie", "Expected a header, such as"],
+      ["--header Bad@Name:x", "Expected a header, such as"],
+      ["--user-agent \u00e9", "Expected printable ASCII"]
+    ] as const
+  )("ends with 2 and says why, given %s", ([args, says]) =>
     Effect.gen(function*() {
       const { code, stderr, stdout } = yield* run(...args.split(" "))
       assert.include(stderr, says)
@@ -166,7 +164,7 @@ describe("linkcheck", { concurrent: true, timeout: 60_000 }, () => {
         }, 5)
       })
       const args = ["--adaptive", "--size", "100", "--retries", "9", "--json", "--quiet"]
-      const { code, stdout } = yield* run(origin, ...args)
+      const { code, stdout } = yield* runProcess("linkcheck", origin, ...args)
       const { broken, ok, options } = yield* decode(stdout)
       assert.deepStrictEqual([code, broken.length, ok.length, options.adaptive], [0, 0, 801, true])
       // It starts low, and goes back where the site has too much.
@@ -180,12 +178,11 @@ describe("linkcheck", { concurrent: true, timeout: 60_000 }, () => {
       Effect.gen(function*() {
         const asked = Promise.withResolvers<void>()
         const closed = Promise.withResolvers<void>()
-        const { origin } = yield* serveRaw((socket, path) => {
-          if (path === "/hang") {
+        const { origin } = yield* serve({
+          "/": linksTo("/missing", "/hang"),
+          "/hang": (socket) => {
             socket.on("close", closed.resolve)
             asked.resolve()
-          } else {
-            socket.end(path === "/" ? respond("200 OK", "<a href=/missing><a href=/hang>") : respond("404 No", ""))
           }
         })
         const { child, ended } = yield* startExample("linkcheck", origin, "--size", "1", "--timeout", "1h", "--json")

@@ -16,19 +16,20 @@ describe("a crawl of the embedded site", { timeout: 120_000 }, () => {
     Effect.gen(function*() {
       const site = yield* startSite({ latency: 0.05, busy: 1 })
       const { elsewhere, site: hits } = site.hits
-      const crawl = (size: number) => check(site.url, { pageLimit: PAGE_LIMIT, timeout: Duration.seconds(1), size })
+      const crawl = (size: number, timeout: Duration.Duration) =>
+        check(site.url, { pageLimit: PAGE_LIMIT, timeout, size })
       // Twice are only: what failed in a way that may pass, and what is asked again by GET after a HEAD that failed; and
       // the last one with a cookie that it has got the first time.
       const twice = [["/error", 2], ["/never", 2], ["/welcome", 3]] as const
       const twiceElsewhere = [["/dead", 2], ["/no-head", 2], ["/limping-head", 2]] as const
 
-      const one = yield* crawl(1)
+      const one = yield* crawl(1, Duration.seconds(1.5))
       assert.deepStrictEqual(disagreements(site, one), [])
       assert.sameDeepMembers(overAsked(hits), [["/busy", 2], ...twice])
       assert.sameDeepMembers(overAsked(elsewhere), [...twiceElsewhere])
       const before = [new Map(hits), new Map(elsewhere)]
 
-      const many = yield* crawl(32)
+      const many = yield* crawl(32, Duration.seconds(3))
       assert.strictEqual(lasting(toJson(many)), lasting(toJson(one)))
       assert.sameDeepMembers(overAsked(hits, before[0]), [...twice])
       assert.sameDeepMembers(overAsked(elsewhere, before[1]), [...twiceElsewhere])

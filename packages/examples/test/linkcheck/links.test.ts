@@ -212,7 +212,7 @@ describe("the links of a style sheet", () => {
   it("aren't in comments, strings, namespaces, parts of the page, or nothing", () => {
     assert.deepStrictEqual(
       cssLinks(
-        `/* url(no) */ @namespace svg url(http://www.w3.org/2000/svg); a::before { content: "url(no)"; filter: url(#no) }
+        `@charset "utf-8"; /* url(no) */ @namespace svg url(http://www.w3.org/2000/svg); a::before { content: "url(no)"; filter: url(#no) }
         b { background: url(); background: url("") } c { content: '/*' } d { background: url(yes) } /* url(no)`
       ),
       ["yes"]

@@ -158,6 +158,9 @@ describe("linkcheck and misbehaving servers:", { concurrent: true }, () => {
         const urls = [0, 1, 2, 3].flatMap((index) => [`${refusing.origin}/${index}`, `${odd.origin}/${index}`])
         const { broken, ok } = yield* checkLinks(urls)
         assert.deepStrictEqual([broken, ok.length], [[], 9])
+        // HEAD says nothing of a size that isn't declared.
+        const sizes = ok.filter(({ url }) => url.startsWith(odd.origin)).map(({ bytes }) => bytes)
+        assert.deepStrictEqual(sizes, [null, null, null, null])
       })
     )
 
