@@ -128,6 +128,25 @@ describe("a slot whose scope closes", () => {
 })
 
 describe("closing the pool", () => {
+  it.effect("interrupts those that wait and what runs within, takes slots back, and does not wait for scopes", () =>
+    Effect.gen(function*() {
+      const poolScope = yield* Scope.make()
+      const pool = yield* Scope.provide(makePool(2), poolScope)
+      const scope = yield* Scope.make()
+      const used = yield* Scope.provide(pool.takeScoped(), scope)
+      yield* Scope.provide(pool.takeScoped(), scope)
+      const within = yield* forkNow(used.within(Effect.never))
+      const waiting = yield* forkNow(Effect.scoped(pool.takeScoped()))
+      yield* Scope.close(poolScope, Exit.void)
+      expect(yield* pool.stats).toMatchObject({ running: 0, waiting: 0, interrupted: 2 })
+      for (const fiber of [within, waiting] as ReadonlyArray<Fiber.Fiber<unknown>>) {
+        expect(Exit.hasInterrupts(yield* Fiber.await(fiber))).toBe(true)
+      }
+      expect(Exit.hasInterrupts(yield* Effect.exit(used.within(Effect.void)))).toBe(true)
+      yield* Scope.close(scope, Exit.void)
+      expectConsistent(yield* pool.stats)
+    }))
+
   it.effect("drains: a slot that a scope holds is a job that may finish, and nested calls within go on", () =>
     Effect.gen(function*() {
       const poolScope = yield* Scope.make()
