@@ -30,7 +30,8 @@ export default defineConfig({
           include: ["packages/cluster/test/**/*.test.ts"],
           // Some tests wait for other processes, and the machine may be busy.
           testTimeout: 30_000,
-          pool: "forks"
+          pool: "forks",
+          isolate: false
         }
       },
       {
