@@ -117,6 +117,15 @@ describe("a slot whose scope closes", () => {
       })
   )
 
+  it.effect("may be closed from within, where its fiber goes on and uses the pool again", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(1)
+      const scope = yield* Scope.make()
+      const slot = yield* Scope.provide(pool.takeScoped(), scope)
+      yield* slot.within(Effect.andThen(Scope.close(scope, Exit.void), pool.run(Effect.void)))
+      yield* expectEmpty(pool)
+    }))
+
   it.effect("that has closed already takes no slot for longer than the call", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
