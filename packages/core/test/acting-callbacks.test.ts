@@ -5,6 +5,7 @@ import { describe, expect, it, vi } from "@effect/vitest"
 import {
   Cause,
   Clock,
+  type Context,
   Deferred,
   Effect,
   Exit,
@@ -308,6 +309,19 @@ describe("a service that was built inside a job and provides its own context", (
         expect(yield* pile.next).toEqual(Option.some("found"))
       })
   )
+
+  it.effect("is inside the job that uses it, not inside the one that is around the job that built it", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(2)
+      const [built, used] = [yield* Deferred.make<Context.Context<never>>(), yield* Deferred.make<void>()]
+      const build = Effect.flatMap(pool.run(Effect.context<never>()), (context) => Deferred.succeed(built, context))
+      // Once the pool is full, the slot of the outer one is lent.
+      const outer = Effect.all([build, Deferred.await(used), pool.run(Effect.never)])
+      yield* forkNow(pool.run(outer))
+      const lookup = Effect.provide(pool.run(Effect.succeed("found")), yield* Deferred.await(built))
+      const later = pool.run(Effect.andThen(Deferred.succeed(used, undefined), Effect.andThen(atRest, lookup)))
+      expect(yield* later).toBe("found")
+    }))
 })
 
 describe("two copies of the package", () => {

@@ -57,7 +57,7 @@ describe.each([0, 2, 10])("A pool of size 3 that may use %i slots", (allowed) =>
     }))
 })
 
-it.effect("the listener is called in the step in which a caller joins or leaves the queue or a job ends", () =>
+it.effect("the listener is called in the step in which a caller joins or leaves the queue or a job ends, until there is another one", () =>
   Effect.gen(function*() {
     const pool = yield* makePool(1)
     const allowance = allowanceOf(pool)
@@ -75,7 +75,11 @@ it.effect("the listener is called in the step in which a caller joins or leaves 
     expect(seen.splice(0)).toEqual([[1, 1]])
     yield* Deferred.succeed(gate, undefined)
     // The slot has been passed on by then.
-    expect(seen).toEqual([[1, 0]])
+    expect(seen.splice(0)).toEqual([[1, 0]])
+    let calls = 0
+    allowance.onDemand(() => calls++)
+    yield* forkNow(pool.run(Effect.never))
+    expect([calls, seen]).toEqual([1, []])
   }))
 
 it.effect("evict interrupts what holds a slot and awaits it, in maps and piles too; callers in the queue stay", () =>

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Clock, Effect, Exit, Fiber, Latch, Stream } from "effect"
+import { Clock, Deferred, Effect, Exit, Fiber, Latch, Stream } from "effect"
 import { GreenPile, type GreenPool } from "../src/index.ts"
 import { counters, expectEmpty, expectWorking } from "./support/counters.ts"
 import { forkNow } from "./support/forkNow.ts"
@@ -147,6 +147,21 @@ describe("spawn on a borrowed slot", () => {
       expect([stage.started, outer.pollUnsafe()]).toEqual([["nested"], undefined])
       yield* stage.finish("nested")
       expect(yield* Fiber.join(outer)).toEqual(Exit.succeed("nested"))
+    }))
+
+  it.effect("returns after the next borrower has begun, which was in the queue before", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(1)
+      const gate = yield* Deferred.make<void>()
+      const order: Array<string> = []
+      const note = (what: string) => Effect.sync(() => order.push(what))
+      yield* pool.run(Effect.gen(function*() {
+        const spawner = yield* forkNow(Effect.andThen(pool.spawn(Deferred.await(gate)), note("spawner")))
+        const waiter = yield* forkNow(pool.run(note("next")))
+        yield* Deferred.succeed(gate, undefined)
+        yield* Fiber.awaitAll([spawner, waiter])
+      }))
+      expect(order).toEqual(["next", "spawner"])
     }))
 
   it.effect("returns immediately when a slot of the pool is free", () =>

@@ -117,6 +117,19 @@ describe("a slot whose scope closes", () => {
       })
   )
 
+  it.effect("keeps what runs within after an inner within of the same fiber has ended", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(2)
+      const scope = yield* Scope.make()
+      const slot = yield* Scope.provide(pool.takeScoped(), scope)
+      const ended: Array<number> = []
+      const noted = Effect.map(pool.running, (running) => ended.push(running))
+      yield* forkNow(slot.within(Effect.andThen(slot.within(Effect.void), Effect.ensuring(Effect.never, noted))))
+      yield* Scope.close(scope, Exit.void)
+      expect(ended).toEqual([1])
+      yield* expectWorking(pool)
+    }))
+
   it.effect("may be closed from within, where its fiber goes on and uses the pool again", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
