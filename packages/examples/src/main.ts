@@ -1,4 +1,5 @@
 // Runs an example by its name, with the arguments that follow; without a name it lists them.
+import { Command } from "effect/cli"
 import { commands } from "./commands.ts"
 import { run } from "./run.ts"
 
@@ -7,7 +8,7 @@ const programs = {
   linkcheck: {
     file: "linkcheck/crawl.ts",
     description: "checks the links of a web site; without a URL, of an embedded one",
-    start: () => import("./linkcheck/main.ts")
+    start: async () => run(Command.run((await import("./linkcheck/cli.ts")).linkcheck, { version: "0.1.0" }), 2)
   },
   overload: {
     file: "overload/server.ts",
@@ -17,16 +18,15 @@ const programs = {
   farm: {
     file: "farm/farm.ts",
     description: "runs each line of a file through a shell command: imap, processes, live resize",
-    start: () => import("./farm/main.ts")
+    start: async () => run((await import("./farm/cli.ts")).farmProgram, 255)
   }
 }
 
-const gallery = Object.entries(commands).map(([name, { command, description }]) =>
-  [name, { file: `gallery/${name}.ts`, description, start: () => run(command(name)) }] as const
-)
 const examples = new Map<string, { file: string; description: string; start: () => unknown }>([
   ...Object.entries(programs),
-  ...gallery
+  ...Object.entries(commands).map(([name, { command, description }]) =>
+    [name, { file: `gallery/${name}.ts`, description, start: () => run(command(name)) }] as const
+  )
 ])
 
 const [name = "--help"] = process.argv.splice(2, 1)

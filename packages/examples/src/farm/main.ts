@@ -1,4 +1,0 @@
-import { run } from "../run.ts"
-import { farmProgram } from "./cli.ts"
-
-run(farmProgram, 255)
