@@ -103,6 +103,22 @@ describe("lending", () => {
       yield* expectEmpty(pool)
     }))
 
+  it.effect("happens to jobs at any depth inside, when a slot comes back", () =>
+    Effect.gen(function*() {
+      const { pool, stage } = yield* setUp(2)
+      const leaves = Effect.forEach(["a", "b", "c"], (name) => pool.run(stage.job(name)), { concurrency: "unbounded" })
+      const outer = yield* forkNow(pool.run(pool.run(leaves)))
+      yield* atRest
+      expect(stage.started).toEqual(["a", "b"])
+      // It has borrowed from the outer job, around the inner one that "c" is inside of.
+      yield* stage.finish("b")
+      yield* atRest
+      expect(stage.started).toEqual(["a", "b", "c"])
+      yield* stage.finishAll
+      yield* Fiber.join(outer)
+      yield* expectWorking(pool)
+    }))
+
   it.effect("overtakes the queue, as it uses no slot of the pool", () =>
     Effect.gen(function*() {
       const { pool, stage } = yield* setUp(1)

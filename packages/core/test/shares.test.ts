@@ -87,6 +87,16 @@ describe("keys", () => {
       expect(stage.started).toEqual(["a1", "a2", "b1", "b2", "a3", "a4"])
     }))
 
+  it.effect("are served as if a caller that has left had never been there", () =>
+    Effect.gen(function*() {
+      const { finish, finishAll, stage, start } = yield* scene
+      const [, a1] = yield* start("1", "a1", "b1", "a2")
+      if (a1 !== undefined) yield* Fiber.interrupt(a1)
+      yield* finish("1", 0)
+      expect(stage.started).toEqual(["1", "b1"])
+      yield* finishAll
+    }))
+
   it.effect("are charged for time that passes, however the clock on the wall is set", () =>
     Effect.gen(function*() {
       const clock = yield* makeWallClock
