@@ -81,6 +81,8 @@ export const serveUnderLoad = async (): Promise<void> => {
   const port = await listen(server)
   try {
     const result = await attack(port)
+    // Requests of clients that disconnect may still be on their way.
+    await new Promise((resolve) => server.close(resolve))
     const rest = await Effect.runPromise(Effect.timeoutOption(pool.waitall, 10_000))
     require(rest._tag === "Some", "the pool of the server comes to rest within 10 s")
     const stats = await Effect.runPromise(pool.stats)
