@@ -55,6 +55,8 @@ describe.skipIf(!hasBrowser)("the controls", () => {
       Effect.gen(function*() {
         const { field, page, pool } = yield* Steered
         yield* pool.resize(3)
+        // What moves on the page meanwhile could make it miss a click.
+        yield* see(rowOf(page, "default").getByText("0 / 3"))
         for (const typed of ["-1", "1.5", "many", " "]) {
           yield* act(() => field.fill(typed))
           yield* act(() => page.getByRole("button", { name: "Resize" }).click())
