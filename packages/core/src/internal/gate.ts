@@ -25,7 +25,7 @@ export interface WaitBounds {
 export class Gate {
   /**
    * A pool that drains refuses callers that aren't inside one of its jobs. One that is closing refuses all, and interrupts
-   * its jobs; once they have ended, it is closed.
+   * its jobs; once they have ended, except for those around the closing fiber, it is closed.
    */
   phase: "open" | "draining" | "closing" | "closed" = "open"
   private hasWarned = false

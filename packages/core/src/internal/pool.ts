@@ -222,7 +222,7 @@ export class Pool {
     this.interruptAll([this, ...this.groups].flatMap(({ jobs }) => jobs.toArray()))
   )
 
-  /** Interrupts these jobs and waits until they have ended, except for those around the caller itself. */
+  /** Interrupts all of these jobs, and waits until they have ended; only for those around the caller it doesn't wait. */
   interruptAll(jobs: ReadonlyArray<Job>): Effect.Effect<void> {
     if (jobs.length === 0) return Effect.void
     return Effect.withFiber((fiber) => {

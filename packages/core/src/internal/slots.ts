@@ -110,8 +110,8 @@ export abstract class Job extends Waiter {
   /** The job has got a slot or joined the queue. Called in that step, but not for the items of maps. */
   onEnter(): void {}
   /**
-   * The wait of the job has ended: it holds a slot; or it has left the queue without one, and its wait says why unless the
-   * pool has closed. Called in that step.
+   * The wait of the job has ended: it holds a slot; or it has left the queue without one, and `wait.rejection` says why, or
+   * else its pool or pile has closed. Called in that step, but not where its own caller was interrupted or its map has ended.
    */
   abstract onWaitEnd(): void
   /** Interrupts the job, which holds a slot. */
@@ -361,7 +361,7 @@ export class Slots {
     this.grant(job)
   }
 
-  /** Lends the slot, which its job has back, to the first of the jobs that wait inside that job. */
+  /** Lends the slot, which its job has back, to the one that came first inside that job. Keys and priorities don't count. */
   private lendOn(lender: Job): void {
     let job = lender.waitingInside?.first
     while (job !== undefined && job.state === "holding") job = job.waitingInside?.first
