@@ -6,6 +6,9 @@ import { docExamples } from "./scripts/doc-examples/vite-plugin.ts"
 /** Vitest takes it from a project, but doesn't have it in the type of one. */
 const withoutSweeps = { testNamePattern: /^(?!.*(interruption at every step|is no limit for))/ }
 
+/** Other processes, servers and pages take real time: a test for which the machine was too busy is tried once more. */
+const withOthers = { retry: 1 }
+
 export default defineConfig({
   test: {
     // On a machine of two cores, vitest would use one.
@@ -27,6 +30,7 @@ export default defineConfig({
       {
         test: {
           name: "cluster",
+          ...withOthers,
           include: ["packages/cluster/test/**/*.test.ts"],
           // Some tests wait for other processes, and the machine may be busy.
           testTimeout: 30_000,
@@ -51,6 +55,7 @@ export default defineConfig({
       {
         test: {
           name: "dashboard",
+          ...withOthers,
           include: ["packages/dashboard/test/**/*.test.ts"],
           globalSetup: "packages/dashboard/test/support/setup.ts",
           // Some tests wait for pages, and the machine may be busy.
@@ -61,6 +66,7 @@ export default defineConfig({
       {
         test: {
           name: "examples",
+          ...withOthers,
           include: ["packages/examples/test/**/*.test.ts"]
         }
       },
