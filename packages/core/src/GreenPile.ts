@@ -10,8 +10,9 @@ import { LinkedList, Node } from "./internal/linked-list.ts"
 import type { JobGroup, Pool } from "./internal/pool.ts"
 import type { Job } from "./internal/slots.ts"
 import { type JobListener, spawn, SpawnJob } from "./internal/spawn.ts"
+import { dual } from "./internal/verbs.ts"
 import type { InvalidPoolSize } from "./PoolSize.ts"
-import { type DataLast, type Dual, dual } from "./Verbs.ts"
+import type { DataLast, Dual } from "./Verbs.ts"
 
 /**
  * A pile: jobs go in, and their results come out in the order of `spawn`.

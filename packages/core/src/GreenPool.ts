@@ -7,8 +7,9 @@ import { Config, Context, type Duration, Effect, Layer, Predicate, type Scope, S
 import type { PoolFull } from "./Admission.ts"
 import { type GreenPoolOptions, type PoolRejection, toSettings, type UnboundedOptions } from "./GreenPoolOptions.ts"
 import { Pool } from "./internal/pool.ts"
+import { dual, type Handle, handleOf, verbs } from "./internal/verbs.ts"
 import type { InvalidPoolSize } from "./PoolSize.ts"
-import { dual, type Handle, handleOf, type Verbs, verbs } from "./Verbs.ts"
+import type { Verbs } from "./Verbs.ts"
 
 const TypeId: unique symbol = Symbol.for("@greenpool/core/GreenPool")
 

@@ -424,7 +424,7 @@ const errors = faultsOf("Admission.ts", ["bounds"], [
   }
 ])
 
-const verbs = faultsOf("Verbs.ts", ["verbs", "service", "bounds", "available"], [
+const verbs = faultsOf("internal/verbs.ts", ["verbs", "service", "bounds", "available"], [
   {
     name: "the verbs lose options that come first",
     find: "over(data, dataOrOptions)",

@@ -457,7 +457,7 @@ const pile = faultsOf("GreenPile.ts", ["pile", "pile-interruption", "close"], [
   }
 ])
 
-const verbs = faultsOf("Verbs.ts", ["verbs", "service", "imap-exit", "starmap", "source"], [
+const verbs = faultsOf("internal/verbs.ts", ["verbs", "service", "imap-exit", "starmap", "source"], [
   {
     name: "starmap gives the tuple as one argument",
     find: "mapVerb({ ordered: true, exits: false }, spread)",

@@ -264,7 +264,7 @@ const alarm = faultsOf("internal/timers.ts", ["slow-wait", "bounds"], [
   }
 ])
 
-const surface = faultsOf("Verbs.ts", ["changes"], [
+const surface = faultsOf("internal/verbs.ts", ["changes"], [
   {
     name: "a pool has no changes",
     find: "access.stream(({ pool }) => pool.changes.stream)",
