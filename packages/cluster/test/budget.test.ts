@@ -2,7 +2,8 @@
  * The budget alone: no Effect, no clock. Levels, turns, bounds, and random messages beside what must hold.
  */
 import { describe, expect, it } from "@effect/vitest"
-import { Budget, levelOf, type Order, type Report, type Written } from "../src/internal/budget.ts"
+import { Budget, levelOf, type Written } from "../src/internal/budget.ts"
+import type { Order, Report } from "../src/internal/session.ts"
 
 const options = { lease: 15_000, reclaimAfter: 2000 }
 

@@ -9,8 +9,9 @@ import { Clock, Effect, Latch, type Layer, Queue, type Scope, Semaphore, Stream 
 import { Entity, type Sharding } from "effect/cluster"
 import type { KeyValueStore } from "effect/persistence"
 import { ClusterStats, MemberStats } from "../ClusterStats.ts"
-import { Budget, type Report, type Session } from "./budget.ts"
+import { Budget } from "./budget.ts"
 import { BudgetEntity, type Word } from "./protocol.ts"
+import type { Report, Session } from "./session.ts"
 import { Term } from "./term.ts"
 import { toMillis } from "./time.ts"
 

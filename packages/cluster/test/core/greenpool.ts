@@ -10,7 +10,8 @@ import { GreenPool as Core, type GreenPoolOptions, type InvalidPoolSize, type Po
 import { Effect, Queue, type Scope, Stream } from "effect"
 import { Sharding } from "effect/cluster"
 import { ClusterGreenPool, type ClusterPool } from "../../src/index.ts"
-import { Budget, type Report } from "../../src/internal/budget.ts"
+import { Budget } from "../../src/internal/budget.ts"
+import type { Report } from "../../src/internal/session.ts"
 import type { Word } from "../../src/internal/protocol.ts"
 
 export * from "@greenpool/core"
