@@ -2,6 +2,7 @@ import { availableParallelism } from "node:os"
 import { defineConfig } from "vitest/config"
 import { coreOnCluster } from "./packages/cluster/test/core/vite-plugin.ts"
 import { docExamples } from "./scripts/doc-examples/vite-plugin.ts"
+import { findChromium } from "./scripts/runtimes/chromium.ts"
 
 /** Vitest takes it from a project, but doesn't have it in the type of one. */
 const withoutSweeps = { testNamePattern: /^(?!.*(interruption at every step|is no limit for))/ }
@@ -57,6 +58,8 @@ export default defineConfig({
           name: "dashboard",
           ...withOthers,
           include: ["packages/dashboard/test/**/*.test.ts"],
+          // The set-up says so.
+          exclude: findChromium() === undefined ? ["packages/dashboard/test/browser/**"] : [],
           globalSetup: "packages/dashboard/test/support/setup.ts",
           // Some tests wait for pages, and the machine may be busy.
           testTimeout: 60_000,

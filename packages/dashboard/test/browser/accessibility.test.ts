@@ -4,7 +4,7 @@ import { Effect, Exit, Scope } from "effect"
 import { readFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { Dashboard, type Shown } from "../../src/index.ts"
-import { act, hasBrowser, openLive, see } from "../support/browser.ts"
+import { act, openLive, see } from "../support/browser.ts"
 import { serveDashboard, shared } from "../support/serve.ts"
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8")
@@ -50,7 +50,7 @@ const [Everything, withEverything] = shared(Effect.gen(function*() {
   return page
 }))
 
-describe.skipIf(!hasBrowser)("for everyone, the page", () => {
+describe("for everyone, the page", () => {
   withEverything((it) => {
     it.effect("has no finding of axe, in light, in dark, and on a phone", () =>
       Effect.gen(function*() {

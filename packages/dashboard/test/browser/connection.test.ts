@@ -3,7 +3,7 @@ import { GreenPool } from "@greenpool/core"
 import { Context, Effect, Exit, Schedule, Scope } from "effect"
 import type { Page } from "playwright-core"
 import { Dashboard } from "../../src/index.ts"
-import { act, hasBrowser, openLive, openPage, rowOf, see, seeNot, status } from "../support/browser.ts"
+import { act, openLive, openPage, rowOf, see, seeNot, status } from "../support/browser.ts"
 import { proxy } from "../support/proxy.ts"
 import { serve, serveDashboard, until } from "../support/serve.ts"
 
@@ -18,7 +18,7 @@ const pass = (page: Page, millis: number) => act(() => page.clock.runFor(millis)
 const moves = (page: Page, count: number) =>
   until(`${count} animations`, () => page.evaluate(`document.getAnimations().length === ${count}`))
 
-describe.skipIf(!hasBrowser)("the connection", () => {
+describe("the connection", () => {
   it.live("is told to be lost, tried again within 3 s, and replaced by that to another process", () =>
     Effect.gen(function*() {
       const first = yield* Scope.make()

@@ -4,7 +4,7 @@ import { Deferred, Effect, Exit, Fiber, Scope, Stream } from "effect"
 import type { Locator, Page } from "playwright-core"
 import { Dashboard, type DashboardOptions, type Shown } from "../../src/index.ts"
 import { statsOf } from "../../src/internal/stats.ts"
-import { act, hasBrowser, openLive, rowOf, see, seeNot, status } from "../support/browser.ts"
+import { act, openLive, rowOf, see, seeNot, status } from "../support/browser.ts"
 import { serveDashboard, shared } from "../support/serve.ts"
 
 /** Occupies a pool with jobs until the scope closes. */
@@ -95,7 +95,7 @@ const [Ends, withEnds] = shared(Effect.gen(function*() {
   }
 }))
 
-describe.skipIf(!hasBrowser)("the page", () => {
+describe("the page", () => {
   withShop("of one who looks", (it) => {
     it.effect("says what it is, that it is live, and what its reader may do", () =>
       Effect.gen(function*() {

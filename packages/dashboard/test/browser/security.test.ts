@@ -3,7 +3,7 @@ import { GreenPool } from "@greenpool/core"
 import { Effect } from "effect"
 import { HttpRouter, HttpServerResponse } from "effect/http"
 import { Dashboard } from "../../src/index.ts"
-import { act, hasBrowser, openLive, openPage, see, status } from "../support/browser.ts"
+import { act, openLive, openPage, see, status } from "../support/browser.ts"
 import { serve, serveDashboard, shared } from "../support/serve.ts"
 
 /** A dashboard that every local program may steer, and a hostile site on a port of its own. */
@@ -27,7 +27,7 @@ const blocked = /Failed to load resource|CORS|Refused to|blocked|ERR_|frame/i
 const outcome = (request: string) =>
   `${request}.then(async (response) => response.type + " " + response.status + " " + await response.text(), () => "refused")`
 
-describe.skipIf(!hasBrowser)("a hostile site", () => {
+describe("a hostile site", () => {
   withBattlefield((it) => {
     for (const [name, host] of [["of another site", "pools.example"], ["of the same site", "localhost"]] as const) {
       it.effect(`can neither steer nor read the dashboard ${name}`, () =>

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { GreenPool } from "@greenpool/core"
 import { Effect, Logger, Redacted } from "effect"
 import { Dashboard } from "../../src/index.ts"
-import { act, hasBrowser, openLive, openPage, rowOf, see, status } from "../support/browser.ts"
+import { act, openLive, openPage, rowOf, see, status } from "../support/browser.ts"
 import { serveDashboard, shared } from "../support/serve.ts"
 
 /** A pool of 12 and one of none on a page that may steer them. */
@@ -16,7 +16,7 @@ const [Steered, withSteered] = shared(Effect.gen(function*() {
   return { pool, address, page, field: page.getByRole("textbox", { name: "Size" }) }
 }))
 
-describe.skipIf(!hasBrowser)("the controls", () => {
+describe("the controls", () => {
   withSteered((it) => {
     it.effect("resize a pool, by buttons and by keyboard", () =>
       Effect.gen(function*() {
