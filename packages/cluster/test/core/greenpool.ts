@@ -11,8 +11,8 @@ import { Effect, Queue, type Scope, Stream } from "effect"
 import { Sharding } from "effect/cluster"
 import { ClusterGreenPool, type ClusterPool } from "../../src/index.ts"
 import { Budget } from "../../src/internal/budget.ts"
-import type { Report } from "../../src/internal/session.ts"
 import type { Word } from "../../src/internal/protocol.ts"
+import type { Report } from "../../src/internal/session.ts"
 
 export * from "@greenpool/core"
 

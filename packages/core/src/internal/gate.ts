@@ -78,7 +78,7 @@ export class Gate {
     return undefined
   }
 
-  /** Puts the prepared job, which has found no slot, into the queue, unless the pool's bounds or its own forbid that. */
+  /** Puts the job, which has found no slot, into the queue, unless the pool's bounds or its own forbid that. */
   private enqueue(job: Job, context: Context.Context<never>): Effect.Effect<never, PoolFull> | undefined {
     const { slots } = this
     const { semaphore } = slots

@@ -110,8 +110,9 @@ export abstract class Job extends Waiter {
   /** The job has got a slot or joined the queue. Called in that step, but not for the items of maps. */
   onEnter(): void {}
   /**
-   * The wait of the job has ended: it holds a slot; or it has left the queue without one, and `wait.rejection` says why, or
-   * else its pool or pile has closed. Called in that step, but not where its own caller was interrupted or its map has ended.
+   * The wait of the job has ended: it holds a slot; or it has left the queue without one, and `wait.rejection` says why,
+   * or else its pool or pile has closed. Called in that step, but not where its caller was interrupted or its map has
+   * ended.
    */
   abstract onWaitEnd(): void
   /** Interrupts the job, which holds a slot. */
@@ -197,7 +198,7 @@ export class Slots {
     return true
   }
 
-  /** Gives the prepared job a free slot of the pool, if there is one. */
+  /** Gives the job a free slot of the pool, if there is one. After `askUser`. */
   takeIfAvailable(job: Job): boolean {
     if (!this.semaphore.takeIfAvailable()) return false
     const claim = this.claimOf(job)
@@ -361,7 +362,7 @@ export class Slots {
     this.grant(job)
   }
 
-  /** Lends the slot, which its job has back, to the one that came first inside that job. Keys and priorities don't count. */
+  /** Lends the slot, which its job has back, to the one that came first inside that job, whatever its key or priority. */
   private lendOn(lender: Job): void {
     let job = lender.waitingInside?.first
     while (job !== undefined && job.state === "holding") job = job.waitingInside?.first
