@@ -113,9 +113,9 @@ export class Gate {
     slots.join(job)
     job.onEnter()
     this.slowWait?.start()
-    if (wait !== undefined && maxWait !== Infinity && job.state === "waiting") {
+    if (wait !== undefined && maxWait !== Infinity) {
       const timer = this.timers.after(maxWait, () => this.expire(job, wait))
-      // The clock may have acted on the pool and got the job a slot.
+      // The clock, asked for the warning or the timer, may have acted on the pool and got the job a slot.
       if (job.state === "waiting") wait.timer = timer
       else timer.cancel()
     }

@@ -64,7 +64,6 @@ export class Timers {
 
   /** The fiber continues to sleep and then looks for the next timer, or is stopped soon if no timer is left. */
   cancel(timer: Timer): void {
-    if (timer.index === -1) return
     this.timers.remove(timer)
     if (this.timers.first === undefined) this.tasks.schedule(() => this.sleep())
   }

@@ -17,6 +17,10 @@ export const explained: ReadonlyArray<Explained> = [
       "GreenPile.ts Pile scheduleServe: return becomes nothing",
       "GreenPile.ts Pile scheduleServe: this.isServeDue = true becomes nothing",
       "GreenPile.ts Pile scheduleServe: true becomes false",
+      "internal/gate.ts Gate enqueue: endSpan === undefined && maxWait === Infinity becomes false",
+      "internal/gate.ts Gate enterUnbounded: slots.takeOrBorrow(job) becomes false",
+      "internal/gate.ts Gate enterIfAvailable: !slots.semaphore.isAvailable becomes false",
+      "internal/timers.ts Timers cancel: this.timers.first === undefined becomes true",
       "internal/pool.ts Pool hasRunners: false becomes true",
       "internal/pool.ts Pool jobOf: !this.runners.has(fiber) becomes true",
       "internal/pool.ts Pool runs: this.hasRunners && this.runners.has(fiber) becomes this.hasRunners",
@@ -35,6 +39,7 @@ export const explained: ReadonlyArray<Explained> = [
       "GreenPile.ts Pile spawned: 0 becomes 1",
       "internal/pool.ts: 0 becomes 1",
       "internal/pool.ts Pool ref: ++pools.count becomes --pools.count",
+      "internal/timers.ts Timers count: 0 becomes 1",
       "internal/shares.ts Arrival number: 0 becomes 1",
       "internal/shares.ts Claim score: 0 becomes 1",
       "internal/shares.ts Claim grantedAt: 0 becomes 1",
@@ -49,6 +54,7 @@ export const explained: ReadonlyArray<Explained> = [
     reason: "The two are never equal, or equal ones may be in either order.",
     mutants: [
       "GreenPile.ts Pile read: other.number > entry.number becomes other.number >= entry.number",
+      "internal/timers.ts Timers timers: a.number < b.number becomes a.number <= b.number",
       "internal/shares.ts isBefore: a.arrival.number < b.arrival.number becomes a.arrival.number <= b.arrival.number",
       "internal/shares.ts Shares debtors: a.finishTag < b.finishTag becomes a.finishTag <= b.finishTag",
       "internal/shares.ts Shares backlogged: a.startTag < b.startTag becomes a.startTag <= b.startTag",
@@ -57,7 +63,15 @@ export const explained: ReadonlyArray<Explained> = [
   },
   {
     reason: "Any number that is no position in a heap says that it is in none.",
-    mutants: ["internal/shares.ts Flow index: 1 becomes 2"]
+    mutants: ["internal/shares.ts Flow index: 1 becomes 2", "internal/timers.ts Timer index: 1 becomes 2"]
+  },
+  {
+    reason: "What it checks, what stands beside it checks as well.",
+    mutants: [
+      "internal/gate.ts Gate enqueue: bounds?.maxWaiting(semaphore.permits) ?? Infinity becomes bounds?.maxWaiting(semaphore.permits)",
+      "internal/gate.ts Gate enqueue: wait !== undefined && maxWait !== Infinity becomes maxWait !== Infinity",
+      "internal/tasks.ts Tasks run: next < tasks.length becomes next <= tasks.length"
+    ]
   },
   {
     reason: "The number is a choice, and nothing is promised that depends on it.",
