@@ -1,7 +1,7 @@
 /**
  * Jobs in the fiber of their caller.
  */
-import { type Context, Effect, Exit, type Fiber, Option } from "effect"
+import { type Context, Effect, Effectable, Exit, Fiber, Option } from "effect"
 import type { JobOptions, PoolFull } from "../Admission.ts"
 import type { Pool } from "./pool.ts"
 import { Job } from "./slots.ts"
@@ -12,12 +12,7 @@ export const run = <A, E, R>(
   pool: Pool,
   effect: Effect.Effect<A, E, R>,
   options?: JobOptions
-): Effect.Effect<A, E | PoolFull, R> =>
-  Effect.withFiber((fiber) => {
-    const job = new RunJob<A, E | PoolFull, R>(pool, fiber, effect, options)
-    // The release is installed before the slot is taken, so an interruption finds it at every step.
-    return Effect.onExitPrimitive(Effect.suspend(() => job.enter()), (exit) => job.exit(exit))
-  })
+): Effect.Effect<A, E | PoolFull, R> => new Run(pool, effect, options)
 
 /** Runs the effect as `run` does if a slot is free, otherwise returns `Option.none()`. */
 export const runIfAvailable = <A, E, R>(
@@ -34,8 +29,35 @@ export const runIfAvailable = <A, E, R>(
     )
   })
 
-/** A job that waits in its caller's fiber, and continues there with `effect` when it has a slot. */
-export abstract class CallerJob<A, E, R> extends Job implements Task {
+/** A call of `run`: makes a job in each fiber that runs it. A class, since that costs less than `Effect.withFiber`. */
+class Run<A, E, R> extends Effectable.Class<A, E | PoolFull, R> {
+  private readonly pool: Pool
+  private readonly effect: Effect.Effect<A, E, R>
+  private readonly options: JobOptions | undefined
+
+  constructor(pool: Pool, effect: Effect.Effect<A, E, R>, options: JobOptions | undefined) {
+    super()
+    this.pool = pool
+    this.effect = effect
+    this.options = options
+  }
+
+  asEffect(): Effect.Effect<A, E | PoolFull, R> {
+    const job = new RunJob<A, E | PoolFull, R>(this.pool, Fiber.getCurrent()!, this.effect, this.options)
+    // The release is installed before the slot is taken, so an interruption finds it at every step.
+    return Effect.onExitPrimitive(job, (exit) => job.exit(exit))
+  }
+}
+
+/** A job that is an effect as well. The type is spelt out, since declarations can't name that of the mixin. */
+const EffectJob: abstract new<A, E, R>(...args: ConstructorParameters<typeof Job>) => Job & Effect.Effect<A, E, R> =
+  Effectable.Mixin(Job)
+
+/**
+ * A job that waits in its caller's fiber, and continues there with `effect` when it has a slot. It is an effect itself:
+ * that of entering the pool.
+ */
+export abstract class CallerJob<A, E, R> extends EffectJob<A, E | PoolFull, R> implements Task {
   readonly pool: Pool
   protected readonly fiber: Fiber.Fiber<unknown, unknown>
   protected abstract readonly effect: Effect.Effect<A, E, R>
@@ -50,7 +72,7 @@ export abstract class CallerJob<A, E, R> extends Job implements Task {
   }
 
   /** Asks for a slot, waits for it, and runs the effect. The exit around it returns the slot. */
-  enter(): Effect.Effect<A, E | PoolFull, R> {
+  asEffect(): Effect.Effect<A, E | PoolFull, R> {
     const failure = this.pool.gate.enter(this, this.fiber.context)
     if (failure !== undefined) return failure
     if (this.state === "holding") return this.afterWait()

@@ -14,7 +14,7 @@ export const takeScoped = (pool: Pool, options?: JobOptions): Effect.Effect<Slot
 const takeIn = (pool: Pool, scope: Scope.Scope, options?: JobOptions): Effect.Effect<ScopedJob, PoolFull> =>
   Effect.withFiber((fiber) => {
     const job = new ScopedJob(pool, fiber, scope, options)
-    return Effect.onExitPrimitive(Effect.suspend(() => job.enter()), () => job.exit())
+    return Effect.onExitPrimitive(job, () => job.exit())
   })
 
 /** Runs the pulls of a stream in a slot, from the first pull to its end, finalizers included. */
