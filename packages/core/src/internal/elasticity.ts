@@ -37,8 +37,8 @@ const Sought = 0.2
 const FewestEnds = 20
 /** The share of ends at which a slot may be free in a leg that teaches something. */
 const SpareShare = 0.15
-/** Legs go so far above and below the centre: this share, and this many slots at least. */
-const Dither = { share: 0.15, slots: 0.75 }
+/** Legs go so far above and below the centre: this share, or one slot where that is more. */
+const Dither = 0.15
 /**
  * While starting, the size doubles as long as the elasticity is above this. The prior is an elasticity of 1 with this
  * weight. Legs with less information don't end the start.
@@ -52,8 +52,8 @@ const Cut = 0.85
 const Probe = { pause: 8, longestPause: 64, height: 1.02, rise: 1.25 }
 /** The share of overloads that is expected anyway, and what a leg keeps of what was known of it. */
 const Background = { least: 0.02, memory: 0.9 }
-/** From here on strain allows less growth, and from there on none. */
-const Strained = { from: 2, to: 3 }
+/** The strain from which on there is no growth; up to 1 below it, there is less. */
+const MostStrain = 3
 
 /** A leg of the start. */
 interface StartLeg {
@@ -220,7 +220,8 @@ export class Elasticity {
 
   /** What overloads there are where the size is low is not for its being too large. */
   private learnBackground(ends: number, overloads: number): void {
-    if (this.phase === "steady" && this.kind !== "low") return
+    // All legs of the start are low.
+    if (this.kind !== "low") return
     const { background } = this
     background.ends = background.ends * Background.memory + ends
     background.overloads = background.overloads * Background.memory + overloads
@@ -250,7 +251,7 @@ export class Elasticity {
       this.elasticity = (information * slope + Start.prior) / (information + Start.prior)
       // The first legs are short, and prove little.
       const isEnough = this.elasticity <= Start.elasticity && information > Start.information
-      const isTooSlow = latency > Strained.to * previous.lowest && previous.number > 1
+      const isTooSlow = latency > MostStrain * previous.lowest && previous.number > 1
       if (isEnough || isTooSlow) return this.settle(clamp(goodput * previous.latency, previous.size, size))
     }
     // Twice the slots may mean twice the time.
@@ -277,12 +278,12 @@ export class Elasticity {
     const strain = latencies.strain(bounds.target)
     if (bounds.target !== Infinity) {
       step = clamp(-Math.log(strain) / 2, -Step.largest, step)
-    } else if (strain > Strained.to) {
+    } else if (strain > MostStrain) {
       // Free below what it was: a stop that lets it only shrink would ratchet down.
       if (this.strained === Infinity) this.strained = this.centre
     } else {
       this.strained = Infinity
-      step = Math.min(step, Step.largest * clamp(Strained.to - strain, 0, 1) / (Strained.to - Strained.from))
+      step = Math.min(step, Step.largest * (MostStrain - strain))
     }
     const isNear = this.reach("high") >= this.highest
     this.move(this.centre * Math.exp(step))
@@ -309,14 +310,10 @@ export class Elasticity {
     this.centre = clamp(centre, min, Math.max(min, Math.min(max, this.highest, this.strained)))
   }
 
-  /** How far a leg goes from the centre, by 15 % or one slot at most. */
+  /** The size of a leg below or above the centre. */
   private reach(kind: "low" | "high"): number {
-    const { centre } = this
-    const far = Math.max(Dither.share * centre, Dither.slots)
-    const farthest = Math.max(Dither.share * centre, 1)
-    return kind === "high"
-      ? Math.min(Math.round(centre + far), Math.floor(centre + farthest))
-      : Math.max(Math.round(centre - far), Math.ceil(centre - farthest))
+    const far = Math.max(Dither * this.centre, 1)
+    return kind === "high" ? Math.floor(this.centre + far) : Math.ceil(this.centre - far)
   }
 
   private setLeg(kind: "low" | "high" | "probe"): void {

@@ -3,6 +3,7 @@
  */
 import { describe, expect, it } from "vitest"
 import { Elasticity, type Leg, type SizeBounds } from "../../src/internal/elasticity.ts"
+import { Fit } from "../../src/internal/fit.ts"
 import { Latencies } from "../../src/internal/latencies.ts"
 import { randomOf } from "./simulation.ts"
 
@@ -68,6 +69,20 @@ describe("the start", () => {
       { goodput: (size) => size * 10, latency: (size) => size / 32 },
       [4, 8],
       { phase: "steady", size: 9 }
+    ],
+    [
+      "goes on where twice the latency would be the target",
+      { target: 0.5 },
+      { goodput: (size) => size * 10, latency: (size) => size / 32 },
+      [4, 8, 16],
+      { phase: "steady" }
+    ],
+    [
+      "goes on where the latency is three times what it was, not more",
+      {},
+      { goodput: (size) => size, latency: (size) => size < 16 ? 1 : 3 },
+      [4, 8, 16, 32],
+      { phase: "starting" }
     ]
   ])("%s", (_, bounds, curve, sizes, end) => {
     const elasticity = new Elasticity(4, { ...free, ...bounds })
@@ -150,13 +165,13 @@ describe("the steady search", () => {
 
 describe("an overload", () => {
   it("is more than chance makes of 2 %: 2 + 1.5 m + 3 √m", () => {
-    // m = 2 of 100: 9.24 are tolerated.
-    const over = (overloads: number) => {
+    const over = (overloads: number, ends: number) => {
       const elasticity = steady(100)
-      elasticity.learn(legOf(100, workers(100), { ends: 100, successes: 100 - overloads, overloads }))
+      elasticity.learn(legOf(100, workers(100), { ends, successes: ends - overloads, overloads }))
       return elasticity.cuts
     }
-    expect([over(9), over(10)]).toEqual([0, 1])
+    // m = 2 of 100: 9.24 are tolerated. m = 4 of 200: 14 are.
+    expect([over(9, 100), over(10, 100), over(14, 200), over(15, 200)]).toEqual([0, 1, 0, 1])
   })
 
   it("leaves 85 % of the size and a ceiling, below which it then stays", () => {
@@ -173,6 +188,8 @@ describe("an overload", () => {
     const smallest = new Elasticity(1, free)
     legs(smallest, 50, workers(1), refused)
     expect(smallest.size).toBe(1)
+    // It is what must be expected.
+    expect(smallest.cuts).toBeLessThan(5)
     const largest = new Elasticity(100, { ...free, max: 100 })
     const linear: Curve = { goodput: (size) => size }
     const sizes = legs(largest, 200, linear, (size) => size >= 100 ? { overloads: size / 2 } : {})
@@ -346,6 +363,12 @@ describe("a leg", () => {
     elasticity.overloaded(300)
     elasticity.overloaded(300)
     expect(elasticity.cuts).toBe(cuts + 1)
+    const { latency } = elasticity
+    elasticity.overloaded(300 + latency)
+    expect(elasticity.cuts).toBe(cuts + 2)
+    elasticity.begin(300 + latency)
+    elasticity.overloaded(300 + latency)
+    expect(elasticity.cuts).toBe(cuts + 3)
   })
 
   it("does not count what a slot was free at for more than 15 % of the ends", () => {
@@ -375,4 +398,21 @@ it("a first leg that is all overloads is heard, too", () => {
 it("there is no strain before there are latencies", () => {
   const latencies = new Latencies()
   expect([latencies.median, latencies.strain(Infinity), latencies.strain(2)]).toEqual([0, 1, 0])
+})
+
+it("the lowest median is that of the last 300 legs", () => {
+  const latencies = new Latencies()
+  for (let leg = 1; leg <= 3; leg++) latencies.add(1)
+  // The median of the last five legs is 1 up to leg 5.
+  for (let leg = 4; leg < 305; leg++) latencies.add(5)
+  expect(latencies.strain(Infinity)).toBe(5)
+  latencies.add(5)
+  expect(latencies.strain(Infinity)).toBe(1)
+})
+
+it("a single success far from the line says that the backend is another one", () => {
+  const fit = new Fit(0.2)
+  fit.add(0, 0, 1)
+  fit.add(1, 10, 1)
+  expect(fit.information).toBe(0)
 })

@@ -39,6 +39,12 @@ export const explained: ReadonlyArray<Explained> = [
       "GreenPile.ts Pile spawned: 0 becomes 1",
       "internal/pool.ts: 0 becomes 1",
       "internal/pool.ts Pool ref: ++pools.count becomes --pools.count",
+      "internal/elasticity.ts Elasticity quiet: 0 becomes 1",
+      "internal/elasticity.ts Elasticity skip: 0 becomes 1",
+      "internal/elasticity.ts Elasticity last: 0 becomes 1",
+      "internal/fit.ts Fit x: 0 becomes 1",
+      "internal/fit.ts Fit y: 0 becomes 1",
+      "internal/latencies.ts Latencies count: 0 becomes 1",
       "internal/timers.ts Timers count: 0 becomes 1",
       "internal/shares.ts Arrival number: 0 becomes 1",
       "internal/shares.ts Claim score: 0 becomes 1",
@@ -54,6 +60,12 @@ export const explained: ReadonlyArray<Explained> = [
     reason: "The two are never equal, or equal ones may be in either order.",
     mutants: [
       "GreenPile.ts Pile read: other.number > entry.number becomes other.number >= entry.number",
+      "internal/elasticity.ts Elasticity grow: this.elasticity <= Start.elasticity becomes this.elasticity < Start.elasticity",
+      "internal/elasticity.ts Elasticity grow: information > Start.information becomes information >= Start.information",
+      "internal/elasticity.ts Elasticity steer: fit.information > Step.information becomes fit.information >= Step.information",
+      "internal/elasticity.ts Elasticity steer: strain > MostStrain becomes strain >= MostStrain",
+      "internal/fit.ts Fit add: Math.abs(residual) > Math.max(0.5, 4 * Math.sqrt(this.variance / n)) becomes Math.abs(residual) >= Math.max(0.5, 4 * Math.sqrt(this.variance / n))",
+      "internal/latencies.ts Latencies add: lowest.at(-1)![1] >= median becomes lowest.at(-1)![1] > median",
       "internal/timers.ts Timers timers: a.number < b.number becomes a.number <= b.number",
       "internal/shares.ts isBefore: a.arrival.number < b.arrival.number becomes a.arrival.number <= b.arrival.number",
       "internal/shares.ts Shares debtors: a.finishTag < b.finishTag becomes a.finishTag <= b.finishTag",
@@ -70,6 +82,7 @@ export const explained: ReadonlyArray<Explained> = [
     mutants: [
       "internal/gate.ts Gate enqueue: bounds?.maxWaiting(semaphore.permits) ?? Infinity becomes bounds?.maxWaiting(semaphore.permits)",
       "internal/gate.ts Gate enqueue: wait !== undefined && maxWait !== Infinity becomes maxWait !== Infinity",
+      "internal/elasticity.ts Elasticity setLeg: ceiling === undefined becomes false",
       "internal/tasks.ts Tasks run: next < tasks.length becomes next <= tasks.length"
     ]
   },

@@ -68,7 +68,9 @@ export class Process {
       if (message.type === "spoiled" || message.type === "done") end()
       return message.type === "running" ? message.due.limit + Grace : undefined
     }, Grace)
-    if (lost !== undefined) runs.push({ test: last?.test ?? "", failure: lost, seconds: 0, reached: [mutant] })
+    // A test that never ends may keep the process from saying that it has begun.
+    const { test } = last ?? due[0] ?? { test: "" }
+    if (lost !== undefined) runs.push({ test, failure: lost, seconds: 0, reached: [mutant] })
     if (spoiled) this.kill()
     return { runs, spoiled }
   }
