@@ -4,7 +4,7 @@
  *
  * @since 0.1.0
  */
-import { Cause, Duration, type Exit, Predicate, Result, Schema } from "effect"
+import { Cause, Duration, Exit, Predicate, Result, Schema } from "effect"
 
 /**
  * The options of a pool that finds its own size. Numbers that aren't allowed are defects of the call that makes the
@@ -65,19 +65,14 @@ export type Verdict = "ok" | "overload" | "ignore" | { readonly retryAfter: Dura
 export const verdictOf = (exit: Exit.Exit<unknown, unknown>): Verdict => {
   if (exit._tag === "Failure") return verdictOfCause(exit.cause)
   const { value } = exit
-  if (typeof value !== "object" || value === null) return "ok"
   if (Result.isResult(value)) return Result.isFailure(value) ? verdictOfError(value.failure) : "ok"
-  return isFailedExit(value) ? verdictOfCause(value.cause) : "ok"
+  return Exit.isExit(value) && Exit.isFailure(value) ? verdictOfCause(value.cause) : "ok"
 }
-
-const isFailedExit = (value: object): value is Exit.Failure<unknown, unknown> =>
-  Predicate.isTagged(value, "Failure") && Predicate.hasProperty(value, "cause") && Cause.isCause(value.cause)
 
 const verdictOfCause = (cause: Cause.Cause<unknown>): Verdict => {
   let verdict: Verdict = "ignore"
-  for (const reason of cause.reasons) {
-    if (!Cause.isFailReason(reason)) continue
-    const found = verdictOfError(reason.error)
+  for (const { error } of cause.reasons.filter(Cause.isFailReason)) {
+    const found = verdictOfError(error)
     if (typeof found === "object") return found
     if (found === "overload") verdict = found
   }
@@ -89,8 +84,8 @@ const overloads = new Set<unknown>(["TimeoutError", "PoolFull", "RateLimitExceed
 const verdictOfError = (error: unknown): Verdict => {
   const reason = field(error, "reason")
   const response = field(error, "response") ?? field(reason, "response")
-  const isOverload = Cause.isTimeoutError(error) || overloads.has(field(error, "_tag")) ||
-    overloads.has(field(reason, "_tag")) || [field(error, "status"), field(response, "status")].some(isTooMuch)
+  const isOverload = [field(error, "_tag"), field(reason, "_tag")].some((tag) => overloads.has(tag)) ||
+    [field(error, "status"), field(response, "status")].some(isTooMuch)
   if (!isOverload) return "ignore"
   const retryAfter = durationOf(field(error, "retryAfter")) ?? durationOf(field(reason, "retryAfter")) ??
     durationOf(header(response, "retry-after")) ?? durationOf(header(error, "retry-after"))

@@ -1,7 +1,7 @@
 /**
  * An adaptive pool: what the ends of its jobs say goes to the controller, and the size that this finds to the pool.
  */
-import { Cause, Clock, Context, Duration, Effect, type Exit } from "effect"
+import { Cause, Clock, Context, Duration, Effect, Exit } from "effect"
 import { AdaptiveStats, type Verdict, verdictOf } from "../AdaptiveSize.ts"
 import { PoolFull } from "../Admission.ts"
 import { Elasticity, type SizeBounds } from "./elasticity.ts"
@@ -51,7 +51,7 @@ export class Adaptation {
     this.context = context
     this.clock = Context.get(context, Clock.Clock)
     this.state = size === 0 ? "resting" : "searching"
-    this.elasticity = new Elasticity(size === 0 ? settings.min : size, settings)
+    this.elasticity = new Elasticity(size, settings)
   }
 
   /** A job has ended, while so many slots were taken and so many free. Its slot has been passed on. */
@@ -105,7 +105,7 @@ export class Adaptation {
       if (verdict === "ok" || verdict === "overload" || verdict === "ignore") return verdict
       return Math.max(0, Duration.toMillis(verdict.retryAfter))
     } catch (defect) {
-      if (!this.hasThrown && this.state !== "closed") {
+      if (!this.hasThrown) {
         this.hasThrown = true
         this.log(
           Effect.logError(
@@ -149,7 +149,6 @@ export class Adaptation {
 
   private endPause(): void {
     this.pause?.cancel()
-    this.pause = undefined
     this.pausedUntil = 0
   }
 
@@ -176,10 +175,8 @@ export class Adaptation {
 
 /** As `verdictOf`; what the pool itself rejects says nothing about the backend. */
 const verdictInside = (pool: string, exit: Exit.Exit<unknown, unknown>): Verdict => {
-  const verdict = verdictOf(exit)
-  if (verdict !== "overload" || exit._tag === "Success") return verdict
-  const isOwn = exit.cause.reasons.some((reason) =>
-    Cause.isFailReason(reason) && reason.error instanceof PoolFull && reason.error.pool === pool
-  )
-  return isOwn ? "ignore" : verdict
+  if (exit._tag === "Success") return verdictOf(exit)
+  const isOwn = (error: unknown): boolean => error instanceof PoolFull && error.pool === pool
+  const others = exit.cause.reasons.filter((reason) => !(Cause.isFailReason(reason) && isOwn(reason.error)))
+  return verdictOf(Exit.failCause(Cause.fromReasons(others)))
 }

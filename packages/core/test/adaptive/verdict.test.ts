@@ -36,6 +36,7 @@ describe("verdictOf", () => {
     expect(failed(new PoolFull({ reason: "QueueFull", pool: "other", size: 1, waiting: 1 }))).toBe("overload")
     expect(failed(new RateLimitExceeded({}))).toBe("overload")
     expect(failed(new AiError({ reason: { _tag: "RateLimitError" } }))).toBe("overload")
+    expect(failed(new AiError({ reason: { response: { status: 503 } } }))).toBe("overload")
     for (const status of [429, 503]) {
       expect(failed({ status })).toBe("overload")
       expect(failed(new HttpError({ response: { status, headers: {} } }))).toBe("overload")
@@ -44,8 +45,8 @@ describe("verdictOf", () => {
   })
 
   it("finds the overload among several reasons", () => {
-    const cause = Cause.combine(Cause.fail("no"), Cause.combine(Cause.die("bug"), Cause.fail({ status: 429 })))
-    expect(verdictOf(Exit.failCause(cause))).toBe("overload")
+    const reasons = ["no", { status: 429 }, "no more"].flatMap((error) => Cause.fail<unknown>(error).reasons)
+    expect(verdictOf(Exit.failCause(Cause.fromReasons([...Cause.die("bug").reasons, ...reasons])))).toBe("overload")
   })
 
   it("says when to try again, where the failure does", () => {
@@ -64,9 +65,14 @@ describe("verdictOf", () => {
     const response = new Response(null, { status: 503, headers: { "Retry-After": "6" } })
     expect(failed(response)).toEqual({ retryAfter: Duration.seconds(6) })
     expect(failed({ response })).toEqual({ retryAfter: Duration.seconds(6) })
-    const date = new Date(Date.now() + 10_000).toUTCString()
-    const verdict = failed({ response: { status: 429, headers: { "retry-after": date } } })
-    expect(typeof verdict === "object" && Math.abs(Duration.toSeconds(verdict.retryAfter) - 10)).toBeLessThan(3)
+    const timeUntil = (date: Date) => {
+      const verdict = failed({ status: 429, headers: { "retry-after": date.toUTCString() } })
+      return typeof verdict === "object" ? Duration.toSeconds(verdict.retryAfter) : NaN
+    }
+    expect(Math.abs(timeUntil(new Date(Date.now() + 10_000)) - 10)).toBeLessThan(3)
+    expect(timeUntil(new Date(0))).toBe(0)
+    expect(failed({ status: 429, retryAfter: 0 })).toEqual({ retryAfter: Duration.zero })
+    expect(failed({ status: 429, retryAfter: 0.5 })).toEqual({ retryAfter: Duration.millis(500) })
   })
 
   it("takes no nonsense for a time", () => {

@@ -83,6 +83,9 @@ export const explained: ReadonlyArray<Explained> = [
       "internal/gate.ts Gate enqueue: bounds?.maxWaiting(semaphore.permits) ?? Infinity becomes bounds?.maxWaiting(semaphore.permits)",
       "internal/gate.ts Gate enqueue: wait !== undefined && maxWait !== Infinity becomes maxWait !== Infinity",
       "internal/elasticity.ts Elasticity setLeg: ceiling === undefined becomes false",
+      "internal/adaptation.ts verdictInside others: Cause.isFailReason(reason) && isOwn(reason.error) becomes isOwn(reason.error)",
+      "GreenPoolOptions.ts checkAdaptive: adaptive === true becomes false",
+      "GreenPoolOptions.ts checkAdaptive: true becomes false (2)",
       "internal/tasks.ts Tasks run: next < tasks.length becomes next <= tasks.length"
     ]
   },
