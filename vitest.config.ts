@@ -33,6 +33,7 @@ export default defineConfig({
         test: {
           name: "core",
           include: ["packages/core/test/**/*.test.ts"],
+          exclude: slow,
           // Tests of memory collect garbage themselves, through `globalThis.gc`.
           execArgv: ["--expose-gc"],
           // Some tests compute for seconds, and the machine may be busy.
