@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os"
 import { defineConfig } from "vitest/config"
+import type { Reporter } from "vitest/node"
 import { coreOnCluster } from "./packages/cluster/test/core/vite-plugin.ts"
 import { docExamples } from "./scripts/doc-examples/vite-plugin.ts"
 import { findChromium } from "./scripts/runtimes/chromium.ts"
@@ -10,8 +11,21 @@ const withoutSweeps = { testNamePattern: /^(?!.*(interruption at every step|is n
 /** Other processes, servers and pages take real time: a test for which the machine was too busy is tried once more. */
 const withOthers = { retry: 1 }
 
+/** Tests that need a browser or other programs, start processes, or take seconds of real time. CI runs them, too. */
+const slow = process.env["GREENPOOL_TESTS"] === "all" ? [] : ["**/*.slow.test.ts"]
+
+/** Says what a run of several projects has left out, below its summary. */
+const leftOut: Reporter = {
+  onTestRunEnd: (modules) => {
+    if (slow.length > 0 && new Set(modules.map(({ project }) => project)).size > 1) {
+      console.log("Left out: the slow tests, in *.slow.test.ts. All tests: pnpm test:all")
+    }
+  }
+}
+
 export default defineConfig({
   test: {
+    reporters: ["default", leftOut],
     // On a machine of two cores, vitest would use one.
     maxWorkers: Math.max(2, availableParallelism() - 1),
     projects: [
@@ -19,6 +33,7 @@ export default defineConfig({
         test: {
           name: "core",
           include: ["packages/core/test/**/*.test.ts"],
+          exclude: slow,
           // Tests of memory collect garbage themselves, through `globalThis.gc`.
           execArgv: ["--expose-gc"],
           // Some tests compute for seconds, and the machine may be busy.
@@ -33,6 +48,7 @@ export default defineConfig({
           name: "cluster",
           ...withOthers,
           include: ["packages/cluster/test/**/*.test.ts"],
+          exclude: slow,
           // Some tests wait for other processes, and the machine may be busy.
           testTimeout: 30_000,
           pool: "forks",
@@ -59,7 +75,7 @@ export default defineConfig({
           ...withOthers,
           include: ["packages/dashboard/test/**/*.test.ts"],
           // The set-up says so.
-          exclude: findChromium() === undefined ? ["packages/dashboard/test/browser/**"] : [],
+          exclude: findChromium() === undefined ? [...slow, "packages/dashboard/test/browser/**"] : slow,
           globalSetup: "packages/dashboard/test/support/setup.ts",
           // Some tests wait for pages, and the machine may be busy.
           testTimeout: 60_000,
@@ -70,7 +86,9 @@ export default defineConfig({
         test: {
           name: "examples",
           ...withOthers,
-          include: ["packages/examples/test/**/*.test.ts"]
+          include: ["packages/examples/test/**/*.test.ts"],
+          exclude: slow,
+          isolate: false
         }
       },
       {

@@ -5,7 +5,7 @@ import { FetchHttpClient } from "effect/http"
 import { producerConsumer } from "../src/gallery/producer-consumer.ts"
 import { recursiveCrawler } from "../src/gallery/recursive-crawler.ts"
 import { startSite } from "./embedded/site.ts"
-import { quietly, runExample, startExample } from "./example.ts"
+import { quietly, runExample } from "./example.ts"
 import { respond, serveRaw } from "./raw-server.ts"
 
 const withPool = (size: number) => Effect.provide([GreenPool.layer({ size }), FetchHttpClient.layer])
@@ -42,22 +42,6 @@ describe.each(Object.entries(crawlers))("%s", { timeout: 30_000, concurrent: tru
       const { code, stderr } = yield* runExample(name, "http://127.0.0.1:1")
       assert.deepStrictEqual([code, stderr], [1, "The start page cannot be fetched: http://127.0.0.1:1/\n"])
     }))
-
-  it.live("ends on Ctrl-C, however much it has found", () =>
-    Effect.gen(function*() {
-      const asked = Promise.withResolvers<void>()
-      const closed = Promise.withResolvers<void>()
-      const { origin } = yield* serveRaw((socket, path) => {
-        if (path === "/") return void socket.end(respond("200 OK", "<a href=/never>"))
-        socket.once("close", closed.resolve)
-        asked.resolve()
-      })
-      const { child, ended } = yield* startExample(name, `${origin}/`)
-      yield* Effect.promise(() => asked.promise)
-      child.kill("SIGINT")
-      assert.strictEqual((yield* ended).code, 130)
-      yield* Effect.promise(() => closed.promise)
-    }).pipe(Effect.scoped))
 })
 
 describe("recursive-crawler", { timeout: 30_000, concurrent: true }, () => {

@@ -4,7 +4,7 @@ import { GreenPool } from "@greenpool/core"
 import { Effect, Exit, Schedule, Scope } from "effect"
 import { connect, type Socket } from "node:net"
 import { echoServer } from "../src/gallery/echo.ts"
-import { runExample, startExample } from "./example.ts"
+import { runExample } from "./example.ts"
 import { serveRaw } from "./raw-server.ts"
 
 /** Starts the server, and gives the pool and a way to connect to it. */
@@ -114,20 +114,6 @@ describe("echo", { timeout: 30_000, concurrent: true }, () => {
       yield* Scope.close(server, Exit.void).pipe(Effect.timeout("5 seconds"))
       yield* waiting.end
       assert.strictEqual(waiting.received, "")
-    }).pipe(Effect.scoped))
-
-  it.live("runs by its name until Ctrl-C, which closes the connections", () =>
-    Effect.gen(function*() {
-      const { child, ended, said } = yield* startExample("echo", "--size", "1")
-      const [, port] = yield* said(/^listening on 127\.0\.0\.1:(\d+)$/m)
-      const served = yield* client(Number(port))
-      const waiting = yield* client(Number(port))
-      served.socket.write("hello")
-      yield* served.got("hello")
-      child.kill("SIGINT")
-      yield* served.end
-      yield* waiting.end
-      assert.deepInclude(yield* ended, { code: 130, stderr: "" })
     }).pipe(Effect.scoped))
 
   it.live("says so when its port is taken", () =>

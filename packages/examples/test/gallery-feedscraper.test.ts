@@ -3,7 +3,6 @@ import { GreenPool } from "@greenpool/core"
 import { Effect, Fiber, Schedule } from "effect"
 import { FetchHttpClient, HttpBody, HttpClient } from "effect/http"
 import { startFeedscraper } from "../src/gallery/feedscraper.ts"
-import { startExample } from "./example.ts"
 import { respond, serveRaw } from "./raw-server.ts"
 
 const feeds: Readonly<Record<string, string>> = {
@@ -127,18 +126,4 @@ describe("feedscraper", { timeout: 30_000, concurrent: true }, () => {
       assert.deepStrictEqual((yield* post(address, ["x".repeat(5 * 1024 * 1024)])).status, 413)
       assert.deepStrictEqual(yield* post(address, [""]), { status: 200, lines: [] })
     }).pipe(layer(2), Effect.scoped))
-
-  it.live("runs by its name until Ctrl-C", () =>
-    Effect.gen(function*() {
-      const { open, origin } = yield* serveFeeds
-      const { child, ended, said } = yield* startExample("feedscraper", "--size", "2")
-      const [, address = ""] = yield* said(/^listening on (\S+);/)
-      assert.deepStrictEqual((yield* post(address, [`${origin}/json`])).lines, ["Cherries"])
-      const pending = yield* Effect.forkChild(Effect.exit(post(address, [`${origin}/never`])))
-      yield* until(() => open() === 1)
-      child.kill("SIGINT")
-      assert.deepInclude(yield* ended, { code: 130, stderr: "" })
-      yield* until(() => open() === 0)
-      yield* Fiber.await(pending)
-    }).pipe(layer(1), Effect.scoped))
 })

@@ -1,14 +1,14 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import { GreenPool } from "@greenpool/core"
-import { Console, Effect, FileSystem, Schedule, Stream } from "effect"
+import { Console, Effect, FileSystem, Stream } from "effect"
 import { writeFileSync } from "node:fs"
 import { DatabaseSync } from "node:sqlite"
 import { openDatabase } from "../src/gallery/import-database.ts"
 import { readRows } from "../src/gallery/import-rows.ts"
 import { importOrders, importRows } from "../src/gallery/importer.ts"
 import { generateOrders } from "./embedded/orders.ts"
-import { runExample, startExample } from "./example.ts"
+import { everything, query } from "./importing.ts"
 
 const silent = Effect.provideService(Console.Console, { ...globalThis.console, error: () => {} })
 
@@ -25,67 +25,9 @@ const csv = Effect.fnUntraced(function*(content: string) {
 const importing = (file: string, db: string, batch = 100) =>
   importOrders(file, db, batch).pipe(Effect.provide(GreenPool.layer({ size: 3 })), silent)
 
-/** All rows that a query gives. */
-const query = (path: string, sql: string) => {
-  const database = new DatabaseSync(path, { readOnly: true, timeout: 5000 })
-  try {
-    return database.prepare(sql).all().map((row) => ({ ...row }))
-  } finally {
-    database.close()
-  }
-}
-
-const everything = (path: string) =>
-  ["orders", "rejects", "imports"].map((table) => query(path, `SELECT * FROM ${table} ORDER BY 1, 2`))
-
-/** How many rows of its file a database has dealt with; 0 as long as it has no tables. */
-const done = (path: string) => {
-  try {
-    return Number(query(path, "SELECT orders + rejects AS done FROM imports")[0]?.["done"] ?? 0)
-  } catch {
-    return 0
-  }
-}
-
 const head = "id,email,amount,day,note\n"
 
 describe("importer", { timeout: 60_000, concurrent: true }, () => {
-  it.live("ends with the same tables whether or not it was killed and interrupted on the way", () =>
-    Effect.gen(function*() {
-      const place = yield* directory
-      const [file, whole, parts] = [`${place}/in.csv`, `${place}/whole.sqlite`, `${place}/parts.sqlite`]
-      yield* generateOrders(file, 30_000)
-      assert.deepStrictEqual(yield* importing(file, whole, 1000), { orders: 29_970, rejects: 30 })
-
-      const args = ["importer", file, "--db", parts, "--batch", "50"]
-      const endAt = Effect.fnUntraced(function*(count: number, signal: "SIGINT" | "SIGKILL") {
-        const { child, ended } = yield* startExample(...args)
-        yield* Effect.repeat(Effect.sync(() => done(parts) >= count || child.exitCode !== null), {
-          until: (reached) => reached,
-          schedule: Schedule.spaced("2 millis")
-        })
-        child.kill(signal)
-        return yield* ended
-      })
-      yield* endAt(1, "SIGKILL")
-      const killed = done(parts)
-      assert.isTrue(killed > 0 && killed < 30_000, `${killed}`)
-      const { code, stderr } = yield* endAt(killed + 1, "SIGINT")
-      assert.strictEqual(code, 130)
-      const interrupted = done(parts)
-      assert.isTrue(interrupted > killed && interrupted < 30_000, `${interrupted}`)
-      const [, orders, rejects] = /(\d+) orders, (\d+) rejects, \d+ rows\/s\n$/.exec(stderr) ?? []
-      assert.strictEqual(Number(orders) + Number(rejects), interrupted)
-
-      const last = yield* runExample(...args)
-      assert.strictEqual(last.code, 0)
-      assert.include(last.stdout, "in.csv: 29970 orders and 30 rejects in")
-      assert.deepStrictEqual(everything(parts), everything(whole))
-      // And once more, with nothing left to do.
-      assert.deepStrictEqual(yield* importing(file, parts), { orders: 29_970, rejects: 30 })
-      assert.deepStrictEqual(everything(parts), everything(whole))
-    }).pipe(Effect.provide(NodeServices.layer), Effect.scoped))
-
   it.live("writes what is right as it is, and what is not with its line and the reason", () =>
     Effect.gen(function*() {
       const rows = [

@@ -1,14 +1,13 @@
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
-import { Console, Effect, Fiber, FileSystem, Layer, Result, Schedule } from "effect"
+import { Console, Effect, Fiber, FileSystem, Layer, Result } from "effect"
 import { RateLimiter } from "effect/persistence"
 import { TestClock } from "effect/testing"
 import { setImmediate } from "node:timers/promises"
 import { llmBatch } from "../src/gallery/llm-batch.ts"
 import { readPrompts } from "../src/gallery/llm-prompts.ts"
 import { startApi } from "./embedded/llm-server.ts"
-import { runExample, startExample } from "./example.ts"
 import { respond, serveRaw } from "./raw-server.ts"
 
 const services = Layer.mergeAll(
@@ -57,57 +56,6 @@ describe("llm-batch", { timeout: 30_000 }, () => {
       assert.isAtLeast(counters.failed, 3)
       assert.deepInclude(counters, { early: 0, strays: 0, requests: 120 + counters.refused + counters.failed })
     }).pipe(silent, Effect.provide(services), Effect.scoped))
-
-  it.live("finds out how many requests the API can take, up to --size, with --adaptive", () =>
-    Effect.gen(function*() {
-      const { answered, inHand, url } = yield* startApi({ rate: 100_000, burst: 100_000, millis: 200 })
-      const out = yield* fileOf("")
-      const args = ["--url", url, "--model", "m", "--out", out, "--prompts", "80", "--rate", "100000", "--size", "40"]
-      const { code } = yield* runExample("llm-batch", "--adaptive", ...args)
-      assert.deepStrictEqual([code, answered.size], [0, 80])
-      // The first leg has four slots, the next twice as many.
-      assert.isAtMost(Math.max(...inHand.slice(0, 10)), 4)
-      assert.isAbove(Math.max(...inHand), 4)
-      assert.isAtMost(Math.max(...inHand), 40)
-    }).pipe(Effect.provide(services), Effect.scoped))
-
-  it.live("loses no answer to Ctrl-C, and after a kill goes on with what has no answer", () =>
-    Effect.gen(function*() {
-      const fs = yield* FileSystem.FileSystem
-      const { answered, url } = yield* startApi({ rate: 10_000, burst: 10_000 })
-      const out = yield* fileOf("")
-      const api = ["llm-batch", "--url", url, "--model", "m", "--out", out]
-      const args = [...api, "--prompts", "400", "--rate", "200", "--size", "8"]
-      const endAt = Effect.fnUntraced(function*(count: number, signal: "SIGINT" | "SIGKILL") {
-        const { child, ended } = yield* startExample(...args)
-        yield* Effect.repeat(Effect.sync(() => answered.size >= count || child.exitCode !== null), {
-          until: (reached) => reached,
-          schedule: Schedule.spaced("2 millis")
-        })
-        child.kill(signal)
-        return yield* ended
-      })
-
-      const interrupted = yield* endAt(40, "SIGINT")
-      assert.strictEqual(interrupted.code, 130)
-      assert.match(interrupted.stderr, /^\d+ of 400 answered\n$/m)
-      const first = idsOf(yield* read(out))
-      assert.isBelow(first.length, 400)
-      assert.strictEqual(first.length, answered.size)
-      assert.strictEqual(Math.max(...answered.values()), 1)
-
-      yield* endAt(answered.size + 40, "SIGKILL")
-      // As if the kill had come in the middle of a line.
-      yield* fs.writeFileString(out, `{"id":"399","prompt":"What`, { flag: "a" })
-
-      // Faster than that: it is only to be finished.
-      const last = yield* runExample(...api, "--prompts", "400", "--rate", "10000")
-      assert.deepInclude(last, { code: 0, stdout: `400 answers in ${out}; another --out asks again\n` })
-      assert.deepStrictEqual(idsOf(yield* read(out)), numbers(400))
-      // Only what was in flight at the kill was asked again.
-      const twice = [...answered.values()].filter((times) => times > 1)
-      assert.isAtMost(twice.length, 8)
-    }).pipe(Effect.provide(services), Effect.scoped))
 
   it.live("counts what gets no answer, and asks it again in the next run", () =>
     Effect.gen(function*() {
@@ -209,31 +157,6 @@ describe("llm-batch", { timeout: 30_000 }, () => {
         assert.strictEqual(exit.failure.message, "the API asks for a pause of 1d (429: Quota); run it again then")
       }
       assert.strictEqual(requests, 2)
-    }).pipe(Effect.provide(services), Effect.scoped))
-
-  it.live("keeps a second run off the file for the answers, until the first has ended", () =>
-    Effect.gen(function*() {
-      const { answered, url } = yield* startApi({ rate: 10_000, burst: 10_000 })
-      const out = yield* fileOf("")
-      const args = ["llm-batch", "--url", url, "--model", "m", "--out", out, "--prompts", "100"]
-      const first = yield* startExample(...args, "--rate", "2")
-      yield* Effect.repeat(Effect.sync(() => answered.size > 0), {
-        until: (begun) => begun,
-        schedule: Schedule.spaced("5 millis")
-      })
-      const second = yield* runExample(...args)
-      assert.deepStrictEqual(second, { code: 1, stdout: "", stderr: `another run writes to ${out}\n` })
-      first.child.kill("SIGKILL")
-      yield* first.ended
-      assert.deepInclude(yield* runExample(...args), { code: 0 })
-      assert.deepStrictEqual(idsOf(yield* read(out)), numbers(100))
-
-      const last = yield* runExample(...args)
-      assert.deepStrictEqual(last, {
-        code: 0,
-        stdout: `100 answers in ${out}; another --out asks again\n`,
-        stderr: `${out} has 100 of the answers; 0 are left to ask\n100 of 100 answered\n`
-      })
     }).pipe(Effect.provide(services), Effect.scoped))
 
   it.live("passes over blank lines and the zeros that a power failure leaves", () =>

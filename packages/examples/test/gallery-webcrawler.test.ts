@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { GreenPool } from "@greenpool/core"
-import { Effect, Schedule, Stream } from "effect"
+import { Effect, Stream } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { webcrawler } from "../src/gallery/webcrawler.ts"
-import { runExample, startExample } from "./example.ts"
+import { runExample } from "./example.ts"
 import { respond, serveRaw } from "./raw-server.ts"
 
 const lines = (urls: Iterable<string>, size: number) =>
@@ -71,31 +71,5 @@ describe("webcrawler", { timeout: 60_000, concurrent: true }, () => {
       const embedded = yield* runExample("webcrawler")
       assert.match(embedded.stdout, /^http:\/\/127\.0\.0\.1:\d+\/: \d+ bytes\n(?:http\S+: \d+ bytes\n){8}$/)
       assert.deepInclude(embedded, { code: 0, stderr: "" })
-    }).pipe(Effect.scoped))
-
-  it.live("ends quietly, as at a broken pipe, when nobody reads its lines any more, and lets go of its requests", () =>
-    Effect.gen(function*() {
-      const { open, origin } = yield* serveBytes
-      const urls = Array.from({ length: 20 }, (_, index) => `${origin}/${2 * index + 2}`)
-      const { child, ended } = yield* startExample("webcrawler", ...urls, `${origin}/0`)
-      child.stdout.destroy()
-      const { code, stderr } = yield* ended
-      assert.deepStrictEqual({ code, stderr }, { code: 141, stderr: "" })
-      yield* Effect.repeat(Effect.sync(() => open() === 0), {
-        until: (closed) => closed,
-        schedule: Schedule.spaced("5 millis")
-      })
-    }).pipe(Effect.scoped))
-
-  it.live("ends on Ctrl-C, and lets go of its requests", () =>
-    Effect.gen(function*() {
-      const { open, origin } = yield* serveBytes
-      const { child, ended, said } = yield* startExample("webcrawler", `${origin}/2`, `${origin}/0`)
-      yield* said(/2 bytes/)
-      assert.strictEqual(open(), 1)
-      child.kill("SIGINT")
-      assert.deepInclude(yield* ended, { code: 130, stdout: `${origin}/2: 2 bytes\n` })
-      yield* Effect.sleep("50 millis")
-      assert.strictEqual(open(), 0)
     }).pipe(Effect.scoped))
 })

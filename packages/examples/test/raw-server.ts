@@ -55,6 +55,21 @@ export const serve = (answers: Answers) =>
     else socket.end(answer)
   })
 
+/** A server whose path `/never` gets no answer: `asked` waits until it is asked for, `closed` until that has ended. */
+export const serveNever = (answers: Answers = {}) => {
+  const asked = Promise.withResolvers<void>()
+  const closed = Promise.withResolvers<void>()
+  const never = (socket: Socket) => {
+    socket.on("close", closed.resolve)
+    asked.resolve()
+  }
+  return Effect.map(serve({ ...answers, "/never": never }), ({ origin }) => ({
+    origin,
+    asked: Effect.promise(() => asked.promise),
+    closed: Effect.promise(() => closed.promise)
+  }))
+}
+
 /** A page with these links. */
 export const linksTo = (...urls: ReadonlyArray<string>) =>
   respond("200 OK", urls.map((url) => `<a href="${url}">`).join(""))

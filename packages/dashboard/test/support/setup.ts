@@ -10,9 +10,10 @@ declare module "vitest" {
   }
 }
 
-/** Builds the page, so that tests run what the sources say, and starts one Chromium for all files. */
+/** Builds the page, so that tests run what the sources say, and starts one Chromium for all files, if they run. */
 export const setup = async ({ provide }: TestProject) => {
   await buildAssets()
+  if (process.env["GREENPOOL_TESTS"] !== "all") return undefined
   const executablePath = findChromium()
   if (executablePath === undefined) {
     console.log(

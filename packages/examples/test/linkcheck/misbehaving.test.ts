@@ -6,11 +6,11 @@ import { gzipSync } from "node:zlib"
 import { crawl, type CrawlOptions, Ledger } from "../../src/linkcheck/crawl.ts"
 import { makeReport } from "../../src/linkcheck/report.ts"
 import { layerClient } from "../../src/linkcheck/request.ts"
-import { linksTo, respond, serve, serveRaw } from "../raw-server.ts"
+import { linksTo, respond, serve, serveNever, serveRaw } from "../raw-server.ts"
 import { check, defaults, options } from "./crawling.ts"
 
 /** A test that has to run into the time limit need not wait for long. */
-const limit = (is: string): Partial<CrawlOptions> => is === "Timeout" ? { timeout: Duration.seconds(1) } : {}
+const limit = (is: string): Partial<CrawlOptions> => is === "Timeout" ? { timeout: Duration.millis(600) } : {}
 
 /** Writes a chunk of an endless body again and again, as fast as the reader takes it. */
 const flood = (socket: Socket, chunk: string) => {
@@ -121,7 +121,7 @@ describe("linkcheck and misbehaving servers:", { concurrent: true }, () => {
         const bad = yield* serve({ "/1": answer, "/2": answer })
         const urls = [`${bad.origin}/1`, `${bad.origin}/2`]
         // A busy machine may take its time for what is answered immediately.
-        const timeout = is === "Timeout" ? { timeout: Duration.seconds(3) } : {}
+        const timeout = is === "Timeout" ? { timeout: Duration.millis(1500) } : {}
         assert.deepStrictEqual((yield* checkLinks(urls, { ...timeout, retries: 0, size: 1 })).broken, [])
         // The second time, it is known not to know HEAD.
         assert.deepStrictEqual(asked, ["HEAD", "GET", "GET"])
@@ -135,11 +135,11 @@ describe("linkcheck and misbehaving servers:", { concurrent: true }, () => {
       Effect.gen(function*() {
         const slow = yield* serve({
           "/": (socket, method) => {
-            if (method === "GET") setTimeout(() => socket.end(respond("200 OK", "")), 1500)
+            if (method === "GET") setTimeout(() => socket.end(respond("200 OK", "")), 300)
           }
         })
         assert.deepStrictEqual(
-          (yield* checkLinks([slow.origin], { timeout: Duration.seconds(4), retries: 0 })).broken,
+          (yield* checkLinks([slow.origin], { timeout: Duration.seconds(1), retries: 0 })).broken,
           []
         )
       })
@@ -345,26 +345,18 @@ describe("linkcheck and misbehaving servers:", { concurrent: true }, () => {
     test(
       "closes its connections, and leaves what it has in the ledger",
       Effect.gen(function*() {
-        const closed = Promise.withResolvers<void>()
-        const asked = Promise.withResolvers<void>()
-        const site = yield* serve({
-          "/": linksTo("/hang"),
-          "/hang": (socket) => {
-            socket.on("close", closed.resolve)
-            asked.resolve()
-          }
-        })
+        const { asked, closed, origin } = yield* serveNever({ "/": linksTo("/never") })
         const ledger = new Ledger()
-        const fiber = yield* crawl(new URL(site.origin), ledger, { ...defaults, timeout: Duration.minutes(1) }).pipe(
+        const fiber = yield* crawl(new URL(origin), ledger, { ...defaults, timeout: Duration.minutes(1) }).pipe(
           Effect.provide([GreenPool.layer({ size: 1 }), layerClient(defaults)]),
           Effect.forkChild
         )
-        yield* Effect.promise(() => asked.promise)
+        yield* asked
         yield* Fiber.interrupt(fiber)
-        yield* Effect.promise(() => closed.promise)
-        const report = makeReport(new URL(site.origin), ledger, { complete: false, millis: 0, options })
-        assert.deepStrictEqual(report.ok.map(({ url }) => url), [`${site.origin}/`])
-        assert.deepStrictEqual(report.unchecked, [{ url: `${site.origin}/hang`, pages: [`${site.origin}/`] }])
+        yield* closed
+        const report = makeReport(new URL(origin), ledger, { complete: false, millis: 0, options })
+        assert.deepStrictEqual(report.ok.map(({ url }) => url), [`${origin}/`])
+        assert.deepStrictEqual(report.unchecked, [{ url: `${origin}/never`, pages: [`${origin}/`] }])
       })
     )
   })

@@ -6,7 +6,7 @@ import { HttpClient } from "effect/http"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { Api, load, startServer } from "../src/gallery/metrics.ts"
-import { runExample, startExample } from "./example.ts"
+import { runExample } from "./example.ts"
 import { observing, prometheus, type Sample, startPrometheus } from "./prometheus.ts"
 
 /** Again and again until it succeeds: Prometheus knows only what it has scraped. */
@@ -171,18 +171,6 @@ describe("metrics", { timeout: 30_000, concurrent: true }, () => {
       const metrics = yield* HttpClient.get(`${address}/metrics`)
       assert.match(metrics.headers["content-type"] ?? "", /^text\/plain; version=0\.0\.4/)
       assert.include(yield* metrics.text, `greenpool_jobs_total{pool="api",outcome="rejection"} 1\n`)
-    }).pipe(Effect.scoped, services))
-
-  it.live("are an example that has something to show, until Ctrl-C", () =>
-    Effect.gen(function*() {
-      const { child, ended, said } = yield* startExample("metrics", "--port", "0")
-      const [, address = ""] = yield* said(/^listening on (\S+):/)
-      yield* eventually(Effect.gen(function*() {
-        const text = yield* Effect.flatMap(HttpClient.get(`${address}/metrics`), (response) => response.text)
-        yield* expecting(() => assert.match(text, /outcome="success"} [1-9]/))
-      }))
-      child.kill("SIGINT")
-      assert.deepInclude(yield* ended, { code: 130, stderr: "" })
     }).pipe(Effect.scoped, services))
 
   it.live("are an example that says so when its port is taken", () =>

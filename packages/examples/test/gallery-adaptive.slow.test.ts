@@ -1,9 +1,11 @@
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import { GreenPool } from "@greenpool/core"
-import { Effect } from "effect"
+import { Effect, FileSystem } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { Worker } from "node:worker_threads"
 import { ask, startServer } from "../src/gallery/adaptive.ts"
+import { startApi } from "./embedded/llm-server.ts"
 import { runExample } from "./example.ts"
 
 /** Waits until the pool has found a size, which is on average near what the backend can take: neither idle nor refused. */
@@ -88,4 +90,17 @@ describe("adaptive", () => {
       assert.match(stdout, /^ {2}1 s {2}(starting|steady) +size +\d+ +\d+\/s +\d+ ms/m)
       assert.match(stdout, /half of the workers have gone: 8 are left/)
     }), 60_000)
+
+  it.live("of llm-batch finds out how many requests the API can take, up to --size", () =>
+    Effect.gen(function*() {
+      const { answered, inHand, url } = yield* startApi({ rate: 100_000, burst: 100_000, millis: 100 })
+      const out = `${yield* Effect.flatMap(FileSystem.FileSystem, (fs) => fs.makeTempDirectoryScoped())}/answers.jsonl`
+      const args = ["--url", url, "--model", "m", "--out", out, "--prompts", "80", "--rate", "100000", "--size", "40"]
+      const { code } = yield* runExample("llm-batch", "--adaptive", ...args)
+      assert.deepStrictEqual([code, answered.size], [0, 80])
+      // The first leg has four slots, the next twice as many.
+      assert.isAtMost(Math.max(...inHand.slice(0, 10)), 4)
+      assert.isAbove(Math.max(...inHand), 4)
+      assert.isAtMost(Math.max(...inHand), 40)
+    }).pipe(Effect.scoped, Effect.provide(NodeServices.layer)))
 })

@@ -1,10 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { existsSync } from "node:fs"
-import { fileURLToPath } from "node:url"
 import { type Outcome, overload } from "../benchmark/overload/bounds.ts"
 import { compete, type Share } from "../benchmark/overload/tenants.ts"
-import { runProcess } from "./example.ts"
 
 /** Nine in ten took at most so many milliseconds: what a machine that is busy for a moment leaves alone. */
 const mostTook = ({ answers: { good } }: Outcome): number =>
@@ -45,25 +42,5 @@ describe("overload", { timeout: 60_000, retry: 2 }, () => {
       const [without, withKeys] = [yield* compete(false, 1), yield* compete(true, 1)]
       assert.isAbove(shareOf("short", without), 0)
       assert.isAbove(shareOf("short", withKeys), shareOf("short", without))
-    }))
-})
-
-describe("the list of examples", { timeout: 60_000, concurrent: true }, () => {
-  it.live("is what is printed without a name and for --help, with source files that exist", () =>
-    Effect.gen(function*() {
-      const [bare, help] = yield* Effect.all([runProcess(), runProcess("--help")], { concurrency: 2 })
-      assert.deepInclude(bare, { code: 0, stderr: "" })
-      assert.deepStrictEqual(bare, help)
-      const lines = [...bare.stdout.matchAll(/^ {2}(\S+) +(src\/\S+) +\S/gm)]
-      assert.includeMembers(lines.map(([, name]) => name), ["linkcheck", "overload", "farm", "producer-consumer"])
-      for (const [, , file] of lines) {
-        assert.isTrue(existsSync(fileURLToPath(new URL(`../${file}`, import.meta.url))), file)
-      }
-    }))
-
-  it.live("is referred to where a name is not on it, with exit code 1", () =>
-    Effect.gen(function*() {
-      const stderr = `There is no example "nothing". See pnpm example --help.\n`
-      assert.deepStrictEqual(yield* runProcess("nothing"), { code: 1, stdout: "", stderr })
     }))
 })
