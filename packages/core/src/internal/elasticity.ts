@@ -307,7 +307,9 @@ export class Elasticity {
 
   private move(centre: number): void {
     const { max, min } = this.bounds
-    this.centre = clamp(centre, min, Math.max(min, Math.min(max, this.highest, this.strained)))
+    const highest = Math.max(min, Math.min(max, this.highest, this.strained))
+    // So far above the smallest size that the low legs differ from the high ones as elsewhere.
+    this.centre = clamp(centre, Math.min(min * (1 + Dither), highest), highest)
   }
 
   /** The size of a leg below or above the centre. */
