@@ -2,21 +2,7 @@
  * What users' functions do inside the pool's steps: they act on the pool, throw, and keep what they were given.
  */
 import { describe, expect, it, vi } from "@effect/vitest"
-import {
-  Cause,
-  Clock,
-  type Context,
-  Deferred,
-  Effect,
-  Exit,
-  Fiber,
-  Logger,
-  Option,
-  References,
-  type Scope,
-  Stream,
-  Tracer
-} from "effect"
+import { Cause, Clock, type Context, Deferred, Effect, Exit, Fiber, Option, Stream, Tracer } from "effect"
 import { GreenPile, GreenPool } from "../src/index.ts"
 import { expectEmpty, expectWorking } from "./support/counters.ts"
 import { isInterrupted } from "./support/exits.ts"
@@ -125,20 +111,20 @@ describe("a tracer", () => {
     }))
 
   it.effect.each(verbs)(
-    "that closes the pool when the wait of %s ends leaves no caller waiting",
+    "that closes the pool when the wait of %s ends with a slot has it start nothing",
     (verb) =>
       Effect.gen(function*() {
-        const gate = yield* Deferred.make<void>()
+        const stage = new Stage()
         const maxWaiting = () => {
-          Deferred.doneUnsafe(gate, Exit.void)
+          stage.gate("holder").openUnsafe()
           return 10
         }
         const { close, pool } = yield* makeClosable({ size: 1, tracing: true, maxWaiting })
-        yield* forkNow(pool.run(Deferred.await(gate)))
+        yield* forkNow(pool.run(stage.job("holder")))
         const tracer = makeTracer({ onEnd: () => outside.fork(close) })
-        const call = yield* forkNow<unknown, unknown, never>(Effect.withTracer(pool[verb](Effect.void), tracer))
-        yield* atRest
-        expect(call.pollUnsafe()).toBeDefined()
+        const call: Effect.Effect<unknown> = Effect.uninterruptible(pool[verb](stage.job("job")))
+        expect(isInterrupted(yield* Fiber.await(yield* forkNow(Effect.withTracer(call, tracer))))).toBe(true)
+        expect(stage.started).toEqual(["holder"])
         yield* expectEmpty(pool)
       })
   )
@@ -341,54 +327,5 @@ describe("two copies of the package", () => {
       yield* Fiber.interrupt(inner)
       yield* one.run(two.waitall)
       yield* expectEmpty(one)
-    }))
-})
-
-describe("a pool that is used after its scope has closed", () => {
-  it.effect.each<[string, (pool: GreenPool) => Effect.Effect<unknown, unknown, Scope.Scope>]>([
-    ["run", (pool) => pool.run(Effect.void)],
-    ["spawn", (pool) => pool.spawn(Effect.void)],
-    ["spawnN", (pool) => pool.spawnN(Effect.void)],
-    ["runIfAvailable", (pool) => pool.runIfAvailable(Effect.void)],
-    ["spawnIfAvailable", (pool) => pool.spawnIfAvailable(Effect.void)],
-    ["waitall", (pool) => pool.waitall],
-    ["resize", (pool) => pool.resize(3)],
-    ["imap", (pool) => Stream.runDrain(pool.imap(Effect.succeed, [1]))],
-    ["takeScoped", (pool) => pool.takeScoped()],
-    ["runStream", (pool) => Stream.runDrain(pool.runStream(Stream.make(1)))],
-    ["the next of a pile", (pool) => Effect.flatMap(GreenPile.make<void>(pool), (pile) => pile.next)]
-  ])("says so once, in the log of the first caller: %s", ([, call]) =>
-    Effect.gen(function*() {
-      const lines: Array<unknown> = []
-      const logger = Logger.make(({ fiber, logLevel, message }) => {
-        lines.push([logLevel, { ...fiber.getRef(References.CurrentLogAnnotations), message: String(message) }])
-      })
-      const pool = yield* Effect.scoped(GreenPool.make({ size: 1, name: "gone" }))
-      const refused = Effect.exit(Effect.uninterruptible(Effect.scoped(call(pool)))).pipe(
-        Effect.annotateLogs("caller", "test"),
-        Effect.provide(Logger.layer([logger]))
-      )
-      for (let i = 0; i < 2; i++) expect(isInterrupted(yield* refused)).toBe(true)
-      expect(lines).toEqual([["Warn", {
-        caller: "test",
-        pool: "gone",
-        message: expect.stringContaining("Pool \"gone\" was used after it had closed")
-      }]])
-    }))
-
-  it.effect("says nothing to those that the close interrupts", () =>
-    Effect.gen(function*() {
-      let lines = 0
-      yield* Effect.gen(function*() {
-        const { close, pool } = yield* makeClosable({ size: 1 })
-        const pile = yield* GreenPile.make<void>(pool)
-        yield* forkNow(pool.run(Effect.ensuring(Effect.never, Effect.exit(pool.run(Effect.void)))))
-        const calls = [pool.run(Effect.void), pool.waitall, pile.spawn(Effect.void), pile.next, pool.spawn(Effect.void)]
-        for (const call of calls) yield* forkNow(call as Effect.Effect<unknown>)
-        yield* forkNow(Stream.runDrain(pool.imap(Effect.succeed, [1])))
-        yield* close
-        yield* atRest
-      }).pipe(Effect.provide(Logger.layer([Logger.make(() => lines++)])))
-      expect(lines).toBe(0)
     }))
 })

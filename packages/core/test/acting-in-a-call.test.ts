@@ -3,7 +3,7 @@
  */
 import { describe, expect, it } from "@effect/vitest"
 import { allowanceOf } from "@greenpool/core/allowance"
-import { Clock, Deferred, Duration, Effect, Exit, Fiber, Option, Stream, Tracer } from "effect"
+import { Clock, Deferred, Duration, Effect, Exit, Fiber, Option, Stream } from "effect"
 import { GreenPile, GreenPool, type GreenPoolOptions, type JobOptions } from "../src/index.ts"
 import { counters, expectEmpty, expectWorking } from "./support/counters.ts"
 import { defectOf, isInterrupted } from "./support/exits.ts"
@@ -57,43 +57,24 @@ describe("a function that closes the pool", () => {
       yield* expectEmpty(pool)
     }))
 
-  it.effect.each([0, 5])(
-    "as the bound of the queue: the caller is interrupted, not rejected, if it is %i",
-    (bound) =>
+  it.effect.each(
+    [0, 5].flatMap((bound) => (["interrupt", "drain"] as const).map((onClose) => ({ bound, onClose })))
+  )(
+    "as the bound of the queue: callers are interrupted, not rejected, if it is $bound, to $onClose",
+    (options) =>
       Effect.gen(function*() {
-        let onBound = () => {}
-        const maxWaiting = () => {
-          onBound()
-          return bound
-        }
-        const { close, pool } = yield* makeClosable({ size: 0, maxWaiting })
-        onBound = () => outside.fork(close)
-        expect(isInterrupted(yield* call(pool, "run"))).toBe(true)
-        expect((yield* pool.stats).rejected).toBe(0)
-      })
-  )
-
-  it.effect.each(["run", "spawn"] as const)(
-    "as the tracer at the end of a wait that got a slot: %s starts nothing",
-    (verb) =>
-      Effect.gen(function*() {
-        const { close, pool } = yield* makeClosable({ size: 1, tracing: true })
-        const holder = yield* pool.spawn(Effect.never)
-        const tracer = Tracer.make({
-          span(options) {
-            const span = new Tracer.NativeSpan(options)
-            holder.interruptUnsafe()
-            return Object.assign(span, { end: () => outside.fork(close) })
+        for (const verb of ["run", "spawn", "spawnN"] as const) {
+          let onBound = () => {}
+          const maxWaiting = () => {
+            onBound()
+            return options.bound
           }
-        })
-        let hasRun = false
-        const job = pool[verb](Effect.sync(() => hasRun = true))
-        const caller = yield* forkNow(
-          Effect.uninterruptible<unknown, never, never>(job).pipe(Effect.withTracer(tracer))
-        )
-        expect(isInterrupted(yield* Fiber.await(caller))).toBe(true)
-        expect(hasRun).toBe(false)
-        yield* expectEmpty(pool)
+          const { close, pool } = yield* makeClosable({ size: 0, maxWaiting, onClose: options.onClose })
+          onBound = () => outside.fork(close)
+          expect(isInterrupted(yield* call(pool, verb))).toBe(true)
+          expect((yield* pool.stats).rejected).toBe(0)
+          yield* expectEmpty(pool)
+        }
       })
   )
 })
@@ -165,6 +146,25 @@ describe("a clock", () => {
       })
   )
 })
+
+it.effect("a map that was begun outside is refused inside a job if the clock closes the pool as it is read there", () =>
+  Effect.gen(function*() {
+    const clock = new ActingClock()
+    const { close, pool } = yield* Effect.provideService(
+      makeClosable({ size: 1, metrics: true }),
+      Clock.Clock,
+      clock
+    )
+    const gate = yield* Deferred.make<void>()
+    const pull = yield* Stream.toPull(pool.imap(Effect.succeed, [1, 2]))
+    const closeAtNextTime = Effect.sync(() => clock.actAt(1, () => outside.fork(close)))
+    const job = yield* forkNow(pool.run(Effect.andThen(Deferred.await(gate), Effect.andThen(closeAtNextTime, pull))))
+    yield* Fiber.interrupt(yield* forkNow(pull))
+    yield* Deferred.succeed(gate, undefined)
+    expect(isInterrupted(yield* Fiber.await(job))).toBe(true)
+    yield* atRest
+    yield* expectEmpty(pool)
+  }))
 
 it.effect("an item of a map that waits, and borrows a slot where it is read next, is told to the allowance", () =>
   Effect.gen(function*() {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, Clock, Effect, Exit, Fiber, Schema, Scope, Stream } from "effect"
+import { Cause, Clock, Effect, Exit, Fiber, Schema, type Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { GreenPile, GreenPool, type GreenPoolOptions, InvalidPoolSize, PoolFull } from "../src/index.ts"
 import { counters, expectEmpty } from "./support/counters.ts"
@@ -77,29 +77,6 @@ describe("maxWaiting", () => {
         yield* stage.finishAll
         yield* pool.waitall
         yield* expectEmpty(pool)
-      }
-    }))
-
-  it.effect("as a function that closes the pool leaves no caller in the queue", () =>
-    Effect.gen(function*() {
-      const runFork = Effect.runForkWith(yield* Effect.context<never>())
-      for (const onClose of ["interrupt", "drain"] as const) {
-        for (const call of ["run", "spawn", "spawnN"] as const) {
-          const scope = yield* Scope.make()
-          const pool = yield* Scope.provide(scope)(makeBounded({
-            size: 0,
-            onClose,
-            maxWaiting: () => {
-              runFork(Scope.close(scope, Exit.void))
-              return 1
-            }
-          }))
-          const caller = yield* forkNow(pool[call](Effect.void))
-          yield* atRest
-          const exit = caller.pollUnsafe()
-          expect(exit !== undefined && Exit.hasInterrupts(exit)).toBe(true)
-          yield* expectEmpty(pool)
-        }
       }
     }))
 

@@ -4,6 +4,7 @@ import { GreenPile, type GreenPool } from "../src/index.ts"
 import { counters, expectConsistent, expectEmpty } from "./support/counters.ts"
 import { isInterrupted } from "./support/exits.ts"
 import { forkNow } from "./support/forkNow.ts"
+import { logged } from "./support/logged.ts"
 import { makeClosable } from "./support/makePool.ts"
 import { Stage } from "./support/stage.ts"
 import { atRest, until } from "./support/turns.ts"
@@ -35,6 +36,10 @@ const calls: Record<string, Call> = {
 
 /** What else a closed pool refuses. */
 const others: Record<string, Call> = {
+  runIfAvailable: (pool, _, job) => pool.runIfAvailable(job),
+  spawnIfAvailable: (pool, _, job) => pool.spawnIfAvailable(job),
+  takeScoped: (pool) => Effect.scoped(pool.takeScoped()),
+  runStream: (pool, _, job) => Stream.runDrain(pool.runStream(Stream.fromEffect(job))),
   "imap of an empty source": (pool, _, job) => Stream.runDrain(pool.imap(() => job, [])),
   resize: (pool) => pool.resize(3),
   "resize to a bad size": (pool) => pool.resize(-1),
@@ -43,19 +48,23 @@ const others: Record<string, Call> = {
 }
 
 describe("closing a pool", () => {
-  it.effect.each([0, 1])(
-    "interrupts those who wait, of every kind, and frees the slots for nobody, at size %i",
-    (size) =>
+  it.effect.each([
+    { size: 0, region: "an interruptible", within: Effect.interruptible },
+    { size: 1, region: "an interruptible", within: Effect.interruptible },
+    { size: 1, region: "an uninterruptible", within: Effect.uninterruptible }
+  ])(
+    "interrupts all calls that wait in $region region, starts none of their jobs, and logs nothing, at size $size",
+    ({ size, within }) =>
       Effect.gen(function*() {
         const { close, pile, pool, stage } = yield* setUp(size)
         yield* forkNow(pool.spawn(Effect.never))
         const waiters = yield* Effect.forEach(
           Object.values(calls),
-          (call) => forkNow(call(pool, pile, stage.job("job")))
+          (call) => forkNow(within(call(pool, pile, stage.job("job"))))
         )
         yield* atRest
         expect(yield* pool.waiting).toBe(9 - size)
-        yield* close
+        expect(yield* logged(close)).toEqual([])
         for (const waiter of waiters) {
           expect(isInterrupted(yield* Fiber.await(waiter))).toBe(true)
         }
@@ -241,7 +250,7 @@ describe("closing from inside", () => {
 })
 
 describe.each(Object.entries({ ...calls, ...others }))("on a closed pool, %s", (_, call) => {
-  it.effect("ends with interruption immediately, and starts nothing, also in an uninterruptible region", () =>
+  it.effect("ends with interruption immediately, starts nothing, and is logged once, as the first caller's", () =>
     Effect.gen(function*() {
       const { close, pile, pool, stage } = yield* setUp(2)
       yield* pile.spawn(Effect.void)
@@ -249,11 +258,18 @@ describe.each(Object.entries({ ...calls, ...others }))("on a closed pool, %s", (
       yield* close
       const before = yield* pool.stats
       const refused = call(pool, pile, stage.job("job"))
-      for (const effect of [refused, Effect.uninterruptible(refused)]) {
-        const fiber = yield* Effect.forkDetach(effect)
-        expect(isInterrupted(yield* Fiber.await(fiber))).toBe(true)
-      }
-      yield* atRest
+      const entries = yield* logged(
+        Effect.gen(function*() {
+          for (const effect of [refused, Effect.uninterruptible(refused)]) {
+            expect(isInterrupted(yield* Fiber.await(yield* Effect.forkDetach(effect)))).toBe(true)
+          }
+        }).pipe(Effect.annotateLogs("caller", "test"))
+      )
+      expect(entries).toEqual([expect.objectContaining({
+        level: "Warn",
+        message: [expect.stringContaining("Pool \"default\" was used after it had closed")],
+        annotations: { caller: "test", pool: "default" }
+      })])
       expect(stage.started).toEqual([])
       expect(yield* pool.stats).toEqual(before)
     }))
@@ -274,25 +290,9 @@ describe.each(Object.entries({ ...calls, ...others }))("on a closed pool, %s", (
     }))
 })
 
-describe("a caller that waits in an uninterruptible region when the pool closes", () => {
-  it.effect.each(Object.entries(calls))(
-    "ends with interruption all the same: %s",
-    ([, call]) =>
-      Effect.gen(function*() {
-        const { close, pile, pool, stage } = yield* setUp(1)
-        yield* pool.spawn(Effect.never)
-        yield* pile.spawn(Effect.never).pipe(forkNow)
-        const waiter = yield* forkNow(Effect.uninterruptible(call(pool, pile, stage.job("job"))))
-        yield* atRest
-        expect(waiter.pollUnsafe()).toBeUndefined()
-        yield* close
-        expect(isInterrupted(yield* Fiber.await(waiter))).toBe(true)
-        expect(stage.started).toEqual([])
-      })
-  )
-
+describe("a caller in an uninterruptible region when the pool closes", () => {
   it.effect.each(["run", "spawn", "spawnN"])(
-    "and has just been granted a slot does not start its job: %s",
+    "that has just been granted a slot does not start its job: %s",
     (verb) =>
       Effect.gen(function*() {
         const { close, pile, pool, stage } = yield* setUp(1)

@@ -72,13 +72,14 @@ describe("a pool that drains", () => {
     Effect.gen(function*() {
       const { close, pool } = yield* setUp()
       yield* close
-      yield* expectRefused(pool.run(Effect.void))
       yield* expectRefused(pool.resize(3))
     }))
 
-  it.effect("lets its jobs use it: nested jobs, maps and piles", () =>
+  it.effect("lets its jobs use it to any depth: nested jobs, maps, piles, and what is available", () =>
     Effect.gen(function*() {
-      const { close, pool, stage } = yield* setUp()
+      const { close, pool, stage } = yield* setUp({ size: 3 })
+      const joined = Effect.flatMap((fiber: Option.Option<Fiber.Fiber<string>>) => Fiber.join(Option.getOrThrow(fiber)))
+      const later = Effect.andThen(Effect.yieldNow, pool.run(Effect.succeed("run later")))
       const job = Effect.scoped(Effect.gen(function*() {
         yield* stage.gate("jobs").await
         const pile = yield* Effect.orDie(GreenPile.make<string>(pool))
@@ -87,42 +88,20 @@ describe("a pool that drains", () => {
           yield* pool.run(Effect.succeed("run")),
           yield* Effect.flatMap(pool.spawn(Effect.succeed("spawn")), Fiber.join),
           ...yield* Stream.runCollect(pool.imap((n) => Effect.succeed(`map ${n}`), [1, 2, 3])),
-          Option.getOrThrow(yield* pile.next)
+          Option.getOrThrow(yield* pile.next),
+          yield* joined(pool.spawnIfAvailable(Effect.succeed("spawn if available"))),
+          // the fiber that is forked has outlived the inner job, but not the one around that
+          yield* joined(pool.runIfAvailable(Effect.forkDetach(later)))
         ]
       }))
       const jobs = [yield* forkNow(pool.run(job)), yield* forkNow(pool.run(job))]
       const closing = yield* forkNow(close)
       yield* stage.finish("jobs")
       for (const fiber of jobs) {
-        expect(yield* Fiber.join(fiber)).toEqual(["run", "spawn", "map 1", "map 2", "map 3", "pile"])
+        expect(yield* Fiber.join(fiber)).toEqual(
+          ["run", "spawn", "map 1", "map 2", "map 3", "pile", "spawn if available", "run later"]
+        )
       }
-      yield* Fiber.join(closing)
-      yield* expectEmpty(pool)
-    }))
-
-  it.effect("lets its jobs take what is available, to any depth", () =>
-    Effect.gen(function*() {
-      const { close, pool, stage } = yield* setUp({ size: 3 })
-      const inside = forkNow(pool.runIfAvailable(Effect.succeed("inner")))
-      const later = Effect.andThen(Effect.yieldNow, pool.run(Effect.succeed("run")))
-      const fiber = yield* forkNow(pool.run(Effect.andThen(
-        stage.gate("job").await,
-        Effect.all([
-          // the fiber that is forked has outlived the inner job, but not the one around that
-          Effect.flatMap(
-            pool.runIfAvailable(Effect.forkDetach(later)),
-            (fiber) => Fiber.join(Option.getOrThrow(fiber))
-          ),
-          pool.runIfAvailable(Effect.flatMap(inside, Fiber.join)),
-          Effect.flatMap(
-            pool.spawnIfAvailable(Effect.succeed("spawn")),
-            (fiber) => Fiber.join(Option.getOrThrow(fiber))
-          )
-        ])
-      )))
-      const closing = yield* forkNow(close)
-      yield* stage.finish("job")
-      expect(yield* Fiber.join(fiber)).toEqual(["run", Option.some(Option.some("inner")), "spawn"])
       yield* Fiber.join(closing)
       yield* expectEmpty(pool)
     }))

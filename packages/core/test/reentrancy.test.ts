@@ -1,9 +1,9 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Clock, Deferred, Effect, Exit, Fiber, Latch, Stream } from "effect"
+import { Deferred, Effect, Exit, Fiber, Latch, Stream } from "effect"
 import { GreenPile, type GreenPool } from "../src/index.ts"
 import { counters, expectEmpty, expectWorking } from "./support/counters.ts"
 import { forkNow } from "./support/forkNow.ts"
-import { makeClosable, makePool } from "./support/makePool.ts"
+import { makePool } from "./support/makePool.ts"
 import { Stage } from "./support/stage.ts"
 import { atRest, later, until } from "./support/turns.ts"
 import { World } from "./support/world.ts"
@@ -13,9 +13,6 @@ const setUp = (size: number) => Effect.map(makePool(size), (pool) => ({ pool, st
 
 /** Forks a fiber that may outlive its job, and runs it up to its first pause. */
 const detach = <A, E>(effect: Effect.Effect<A, E>) => Effect.forkDetach(effect, { startImmediately: true })
-
-/** What a callback does, which runs outside of any effect. */
-const forkOutside = (effect: Effect.Effect<void>) => Effect.runFork(effect)
 
 const slow = <A>(value: A) => Effect.as(Effect.yieldNow, value)
 
@@ -386,16 +383,6 @@ describe("depth", () => {
       yield* expectEmpty(pool)
     }))
 
-  it.live("is no limit for jobs that spawn their successor and end", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(2)
-      let count = 0
-      const next: Effect.Effect<void> = Effect.suspend(() => ++count < depth ? pool.spawnN(next) : Effect.void)
-      yield* pool.spawnN(next)
-      yield* pool.waitall
-      expect(count).toBe(depth)
-    }))
-
   it.live("is no limit for the interruption of nested jobs", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
@@ -448,64 +435,32 @@ describe("a map that was begun outside and is read inside a job of a full pool",
       for (const read of [pool.run(pull), pull, pool.run(pull)]) expect(yield* read).toEqual(["item"])
     }))
 
-  it.effect("has the item there that waits since it was read outside", () =>
-    Effect.gen(function*() {
-      const { pool, stage } = yield* setUp(1)
-      const pull = yield* Stream.toPull(pool.imap(Effect.succeed, [1, 2, 3]))
-      const job = yield* forkNow(pool.run(Effect.andThen(stage.gate("read").await, pull)))
-      const outside = yield* forkNow(pull)
-      expect(yield* counters(pool)).toMatchObject({ running: 1, waiting: 1 })
-      yield* Fiber.interrupt(outside)
-      yield* stage.finish("read")
-      expect(yield* Fiber.join(job)).toEqual([1])
-    }))
-
-  it.effect("has the waiting item wait there as well, while the slot of the job is lent", () =>
-    Effect.gen(function*() {
-      const { pool, stage } = yield* setUp(1)
-      const pull = yield* Stream.toPull(pool.imap((item: number) => Effect.succeed(item), [1, 2]))
-      const borrow = forkNow(pool.run(stage.job("borrower")))
-      const job = yield* forkNow(
-        pool.run(Effect.andThen(stage.gate("read").await, Effect.andThen(borrow, pull)))
-      )
-      yield* Fiber.interrupt(yield* forkNow(pull))
-      yield* stage.finish("read")
-      yield* atRest
-      expect(yield* counters(pool)).toEqual({ running: 1, free: 0, waiting: 1, borrowed: 1 })
-      yield* stage.finish("borrower")
-      expect(yield* Fiber.join(job)).toEqual([1])
-    }))
-
-  it.effect("is refused there if the clock closes the pool meanwhile", () =>
-    Effect.gen(function*() {
-      let onTime = () => {}
-      const clock = yield* Clock.clockWith((clock) =>
-        Effect.succeed({
-          ...clock,
-          monotonicTimeNanosUnsafe: () => {
-            onTime()
-            return clock.monotonicTimeNanosUnsafe()
-          }
-        })
-      )
-      const { close, pool } = yield* makeClosable({ size: 1, metrics: true }).pipe(
-        Effect.provideService(Clock.Clock, clock)
-      )
-      const gate = yield* Latch.make()
-      const pull = yield* Stream.toPull(pool.imap(Effect.succeed, [1, 2]))
-      const closeAtNextTime = Effect.sync(() => {
-        onTime = () => {
-          onTime = () => {}
-          forkOutside(close)
-        }
+  it.effect.each([
+    { its: "own slot", isLent: false, after: { running: 1, free: 0, waiting: 0, borrowed: 1 } },
+    {
+      its: "slot once it is back, while that is lent",
+      isLent: true,
+      after: { running: 1, free: 0, waiting: 1, borrowed: 1 }
+    }
+  ])(
+    "has the item that waits since it was read outside borrow the job's $its",
+    ({ after, isLent }) =>
+      Effect.gen(function*() {
+        const { pool, stage } = yield* setUp(1)
+        const pull = yield* Stream.toPull(pool.imap(stage.job, ["item", "next"]))
+        const borrow = isLent ? forkNow(pool.run(stage.job("borrower"))) : Effect.void
+        const job = yield* forkNow(pool.run(Effect.andThen(stage.gate("read").await, Effect.andThen(borrow, pull))))
+        const outside = yield* forkNow(pull)
+        expect(yield* counters(pool)).toMatchObject({ running: 1, waiting: 1 })
+        yield* Fiber.interrupt(outside)
+        yield* stage.finish("read")
+        yield* atRest
+        expect(yield* counters(pool)).toEqual(after)
+        yield* stage.finishAll
+        yield* stage.finish("item")
+        expect(yield* Fiber.join(job)).toEqual(["item"])
       })
-      const job = yield* forkNow(pool.run(Effect.andThen(gate.await, Effect.andThen(closeAtNextTime, pull))))
-      yield* Fiber.interrupt(yield* forkNow(pull))
-      yield* gate.open
-      expect(Exit.hasInterrupts(yield* Fiber.await(job))).toBe(true)
-      yield* atRest
-      yield* expectEmpty(pool)
-    }))
+  )
 
   it.effect("goes on behind what a reader outside has read before", () =>
     Effect.gen(function*() {

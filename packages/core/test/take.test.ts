@@ -5,20 +5,28 @@ import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Scope, Stream } from "effect"
 import { GreenPool, PoolFull } from "../src/index.ts"
 import { counters, expectConsistent, expectEmpty, expectWorking } from "./support/counters.ts"
+import { isInterrupted } from "./support/exits.ts"
 import { forkNow } from "./support/forkNow.ts"
 import { sweep } from "./support/interruption-sweep.ts"
-import { makePool } from "./support/makePool.ts"
+import { makeClosable, makePool } from "./support/makePool.ts"
 import { atRest } from "./support/turns.ts"
+
+/** A slot for a scope, and what closes that. */
+const hold = (pool: GreenPool) =>
+  Effect.gen(function*() {
+    const scope = yield* Scope.make()
+    const slot = yield* Scope.provide(pool.takeScoped(), scope)
+    return { slot, close: (exit: Exit.Exit<unknown, unknown> = Exit.void) => Scope.close(scope, exit) }
+  })
 
 describe.each([1, 3])("takeScoped on a pool of size %i", (size) => {
   it.effect("holds a slot until the scope closes, and is a job that ends as the scope does", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(size)
       for (const exit of [Exit.void, Exit.fail("scope"), Exit.interrupt()]) {
-        const scope = yield* Scope.make()
-        yield* Scope.provide(pool.takeScoped(), scope)
+        const { close } = yield* hold(pool)
         expect(yield* counters(pool)).toEqual({ running: 1, free: size - 1, waiting: 0, borrowed: 0 })
-        yield* Scope.close(scope, exit)
+        yield* close(exit)
         expectConsistent(yield* pool.stats)
       }
       expect(yield* pool.stats).toMatchObject({ started: 3, succeeded: 1, failed: 1, interrupted: 1, running: 0 })
@@ -27,15 +35,14 @@ describe.each([1, 3])("takeScoped on a pool of size %i", (size) => {
   it.effect("waits in the queue, first come, first served, with the options of any call", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(size)
-      const gate = yield* Deferred.make<void>()
       const order: Array<string> = []
-      for (let i = 0; i < size; i++) yield* pool.spawn(Deferred.await(gate))
+      const holders = yield* Effect.forEach(Array.from({ length: size }), () => hold(pool))
       const take = (name: string, options?: { readonly priority: number }) =>
         Effect.scoped(Effect.andThen(pool.takeScoped(options), Effect.sync(() => order.push(name))))
       const takers = [yield* forkNow(take("low")), yield* forkNow(take("high", { priority: 1 }))]
-      expect(Exit.isFailure(yield* Effect.exit(Effect.scoped(pool.takeScoped({ maxWait: 0 }))))).toBe(true)
-      yield* Deferred.succeed(gate, undefined)
-      for (const taker of takers) yield* Fiber.join(taker)
+      expect(yield* Effect.flip(Effect.scoped(pool.takeScoped({ maxWait: 0 })))).toBeInstanceOf(PoolFull)
+      for (const { close } of holders) yield* close()
+      yield* Fiber.joinAll(takers)
       expect(order).toEqual(["high", "low"])
       yield* expectWorking(pool)
     }))
@@ -58,18 +65,12 @@ describe.each([1, 3])("takeScoped on a pool of size %i", (size) => {
 it.effect("takeScoped at any depth of nested jobs takes no native stack", () =>
   Effect.gen(function*() {
     const pool = yield* makePool(1)
-    const nest = (depth: number): Effect.Effect<number> =>
-      depth === 0
-        ? Effect.succeed(0)
-        : pool.run(
-          Effect.map(
-            Effect.scoped(
-              Effect.flatMap(pool.takeScoped(), (slot) => slot.within(Effect.suspend(() => nest(depth - 1))))
-            ),
-            (inner) => inner + 1
-          )
-        )
-    expect(yield* nest(2000)).toBe(2000)
+    const nest = (depth: number): Effect.Effect<string> => {
+      if (depth === 0) return Effect.succeed("bottom")
+      const inner = Effect.suspend(() => nest(depth - 1))
+      return pool.run(Effect.scoped(Effect.flatMap(pool.takeScoped(), (slot) => slot.within(inner))))
+    }
+    expect(yield* nest(2000)).toBe("bottom")
     yield* expectEmpty(pool)
   }))
 
@@ -77,23 +78,22 @@ describe("a slot whose scope closes", () => {
   it.effect("interrupts what runs within, and is given back after that, also if it asks for the slot once more", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
-      const scope = yield* Scope.make()
-      const slot = yield* Scope.provide(pool.takeScoped(), scope)
+      const { close, slot } = yield* hold(pool)
       const cleanUp = yield* Deferred.make<void>()
       const inner = yield* forkNow(slot.within(Effect.never.pipe(
         Effect.ensuring(Effect.exit(slot.within(Effect.void))),
         Effect.ensuring(Deferred.await(cleanUp))
       )))
       const other = yield* forkNow(pool.run(Effect.void))
-      const closing = yield* forkNow(Scope.close(scope, Exit.void))
+      const closing = yield* forkNow(close())
       yield* atRest
       expect([yield* pool.running, other.pollUnsafe(), closing.pollUnsafe()]).toEqual([1, undefined, undefined])
       yield* Deferred.succeed(cleanUp, undefined)
       yield* Fiber.join(closing)
       yield* Fiber.join(other)
-      expect(Exit.hasInterrupts(yield* Fiber.await(inner))).toBe(true)
+      expect(isInterrupted(yield* Fiber.await(inner))).toBe(true)
       yield* expectEmpty(pool)
-      expect(Exit.hasInterrupts(yield* Effect.exit(slot.within(Effect.void)))).toBe(true)
+      expect(isInterrupted(yield* Effect.exit(slot.within(Effect.void)))).toBe(true)
     }))
 
   const closers: Record<string, (pool: GreenPool, close: Effect.Effect<void>) => Effect.Effect<unknown, unknown>> = {
@@ -109,9 +109,8 @@ describe("a slot whose scope closes", () => {
     ([, by]) =>
       Effect.gen(function*() {
         const pool = yield* makePool(1)
-        const scope = yield* Scope.make()
-        const slot = yield* Scope.provide(pool.takeScoped(), scope)
-        yield* Fiber.await(yield* forkNow(slot.within(Effect.suspend(() => by(pool, Scope.close(scope, Exit.void))))))
+        const { close, slot } = yield* hold(pool)
+        yield* Fiber.await(yield* forkNow(slot.within(Effect.suspend(() => by(pool, close())))))
         yield* atRest
         yield* expectEmpty(pool)
       })
@@ -120,12 +119,11 @@ describe("a slot whose scope closes", () => {
   it.effect("keeps what runs within after an inner within of the same fiber has ended", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(2)
-      const scope = yield* Scope.make()
-      const slot = yield* Scope.provide(pool.takeScoped(), scope)
+      const { close, slot } = yield* hold(pool)
       const ended: Array<number> = []
       const noted = Effect.map(pool.running, (running) => ended.push(running))
       yield* forkNow(slot.within(Effect.andThen(slot.within(Effect.void), Effect.ensuring(Effect.never, noted))))
-      yield* Scope.close(scope, Exit.void)
+      yield* close()
       expect(ended).toEqual([1])
       yield* expectWorking(pool)
     }))
@@ -133,9 +131,8 @@ describe("a slot whose scope closes", () => {
   it.effect("may be closed from within, where its fiber goes on and uses the pool again", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
-      const scope = yield* Scope.make()
-      const slot = yield* Scope.provide(pool.takeScoped(), scope)
-      yield* slot.within(Effect.andThen(Scope.close(scope, Exit.void), pool.run(Effect.void)))
+      const { close, slot } = yield* hold(pool)
+      yield* slot.within(Effect.andThen(close(), pool.run(Effect.void)))
       yield* expectEmpty(pool)
     }))
 
@@ -152,34 +149,28 @@ describe("a slot whose scope closes", () => {
 describe("closing the pool", () => {
   it.effect("interrupts those that wait and what runs within, takes slots back, and does not wait for scopes", () =>
     Effect.gen(function*() {
-      const poolScope = yield* Scope.make()
-      const pool = yield* Scope.provide(makePool(2), poolScope)
-      const scope = yield* Scope.make()
-      const used = yield* Scope.provide(pool.takeScoped(), scope)
-      yield* Scope.provide(pool.takeScoped(), scope)
-      const within = yield* forkNow(used.within(Effect.never))
+      const { close, pool } = yield* makeClosable({ size: 2 })
+      const holders = [yield* hold(pool), yield* hold(pool)] as const
+      const within = yield* forkNow(holders[0].slot.within(Effect.never))
       const waiting = yield* forkNow(Effect.scoped(pool.takeScoped()))
-      yield* Scope.close(poolScope, Exit.void)
+      yield* close
       expect(yield* pool.stats).toMatchObject({ running: 0, waiting: 0, interrupted: 2 })
-      for (const fiber of [within, waiting] as ReadonlyArray<Fiber.Fiber<unknown>>) {
-        expect(Exit.hasInterrupts(yield* Fiber.await(fiber))).toBe(true)
+      for (const fiber of [within, waiting, yield* forkNow(holders[0].slot.within(Effect.void))]) {
+        expect(isInterrupted(yield* Fiber.await<unknown, unknown>(fiber))).toBe(true)
       }
-      expect(Exit.hasInterrupts(yield* Effect.exit(used.within(Effect.void)))).toBe(true)
-      yield* Scope.close(scope, Exit.void)
+      for (const holder of holders) yield* holder.close()
       expectConsistent(yield* pool.stats)
     }))
 
   it.effect("drains: a slot that a scope holds is a job that may finish, and nested calls within go on", () =>
     Effect.gen(function*() {
-      const poolScope = yield* Scope.make()
-      const pool = yield* Scope.provide(Effect.orDie(GreenPool.make({ size: 1, onClose: "drain" })), poolScope)
-      const scope = yield* Scope.make()
-      const slot = yield* Scope.provide(pool.takeScoped(), scope)
-      const closing = yield* forkNow(Scope.close(poolScope, Exit.void))
-      expect(yield* slot.within(pool.run(Effect.succeed(1)))).toBe(1)
+      const { close, pool } = yield* makeClosable({ size: 1, onClose: "drain" })
+      const holder = yield* hold(pool)
+      const closing = yield* forkNow(close)
+      expect(yield* holder.slot.within(pool.run(Effect.succeed(1)))).toBe(1)
       yield* atRest
       expect(closing.pollUnsafe()).toBeUndefined()
-      yield* Scope.close(scope, Exit.void)
+      yield* holder.close()
       yield* Fiber.join(closing)
     }))
 })
@@ -256,7 +247,7 @@ describe("runStream", () => {
       yield* atRest
       yield* Fiber.interrupt(reader)
       expect([seen[0], seen[1]?._tag, seen[2]]).toEqual([Exit.fail("broken"), "Success", Exit.fail("reader")])
-      expect(Exit.hasInterrupts(seen[3] ?? Exit.void)).toBe(true)
+      expect(isInterrupted(seen[3])).toBe(true)
       expect(yield* pool.stats).toMatchObject({ running: 0, succeeded: 1, failed: 2, interrupted: 1 })
     }))
 
@@ -278,15 +269,14 @@ describe("runStream", () => {
 
   it.effect("ends with interruption when the pool closes, its finalizers inside the close", () =>
     Effect.gen(function*() {
-      const scope = yield* Scope.make()
-      const pool = yield* Scope.provide(makePool(1), scope)
+      const { close, pool } = yield* makeClosable({ size: 1 })
       let isFinalized = false
       const body = Stream.ensuring(Stream.never, Effect.andThen(atRest, Effect.sync(() => isFinalized = true)))
       const reader = yield* forkNow(Stream.runDrain(pool.runStream(body)))
       yield* atRest
-      yield* Scope.close(scope, Exit.void)
+      yield* close
       expect(isFinalized).toBe(true)
-      expect(Exit.hasInterrupts(yield* Fiber.await(reader))).toBe(true)
+      expect(isInterrupted(yield* Fiber.await(reader))).toBe(true)
       yield* expectEmpty(pool)
     }))
 

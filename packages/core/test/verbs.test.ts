@@ -169,13 +169,9 @@ describe.each(forms)("the verbs of $form", ({ verbsOf }) => {
   test("never take for options what stands where a source belongs, or is no plain object", (pool) =>
     Effect.gen(function*() {
       const noSources: ReadonlyArray<ReadonlyArray<unknown>> = [
-        [null],
         [undefined],
-        [undefined, [1]],
-        [123],
         [Promise.resolve([1])],
         [new Date()],
-        [{}, [1]],
         [{ concurrency: 1 }, [1]],
         [[1], undefined, {}],
         [[1], null],
