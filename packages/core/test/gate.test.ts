@@ -152,3 +152,16 @@ it("a weight that takes the last slot leaves none for runIfAvailable", () => {
   }
   expect(world.get(pool.runIfAvailable(Effect.void, { key: "a" }))).toEqual(Option.none())
 })
+
+it("a job without a key has no weight to ask for", () => {
+  const asked: Array<string> = []
+  const pool = openPool({
+    weight: (key) => {
+      asked.push(key)
+      return 1
+    }
+  })
+  world.get(pool.run(Effect.void, { priority: 1 }))
+  world.get(pool.run(Effect.void, { key: "a" }))
+  expect(asked).toEqual(["a"])
+})

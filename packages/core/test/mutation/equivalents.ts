@@ -20,6 +20,17 @@ export const explained: ReadonlyArray<Explained> = [
       "internal/gate.ts Gate enqueue: endSpan === undefined && maxWait === Infinity becomes false",
       "internal/gate.ts Gate enterUnbounded: slots.takeOrBorrow(job) becomes false",
       "internal/gate.ts Gate enterIfAvailable: !slots.semaphore.isAvailable becomes false",
+      "internal/changes.ts Changes notify: this.isDue || this.tasks === undefined becomes this.tasks === undefined",
+      "internal/changes.ts Changes notify: this.isDue = true becomes nothing",
+      "internal/changes.ts Changes notify: true becomes false",
+      "internal/changes.ts Changes after: this.tasks ??= new Tasks(fiber.getRef(Scheduler.Scheduler).makeDispatcher()) becomes this.tasks = new Tasks(fiber.getRef(Scheduler.Scheduler).makeDispatcher())",
+      "internal/run.ts CallerJob asEffect: this.state === \"holding\" becomes false",
+      "internal/run.ts RunJob exit: this.state === \"holding\" becomes true",
+      "internal/slots.ts Job enclosing: around === undefined || around.job !== undefined becomes false",
+      "internal/slots.ts Job enclosing: around === undefined || around.job !== undefined becomes around === undefined",
+      "internal/slots.ts isRanked: options !== undefined && (options.key !== undefined || options.priority !== undefined) becomes options !== undefined",
+      "internal/slots.ts Slots askUser: false becomes true",
+      "internal/slots.ts Slots lenderFor: around.waitingInside?.first !== undefined becomes false",
       "internal/timers.ts Timers cancel: this.timers.first === undefined becomes true",
       "internal/pool.ts Pool hasRunners: false becomes true",
       "internal/pool.ts Pool jobOf: !this.runners.has(fiber) becomes true",
@@ -45,6 +56,8 @@ export const explained: ReadonlyArray<Explained> = [
       "internal/fit.ts Fit x: 0 becomes 1",
       "internal/fit.ts Fit y: 0 becomes 1",
       "internal/latencies.ts Latencies count: 0 becomes 1",
+      "internal/slots.ts Job firstArrival: 0 becomes 1",
+      "internal/slots.ts Slots arrivals: 0 becomes 1",
       "internal/timers.ts Timers count: 0 becomes 1",
       "internal/shares.ts Arrival number: 0 becomes 1",
       "internal/shares.ts Claim score: 0 becomes 1",
@@ -66,6 +79,7 @@ export const explained: ReadonlyArray<Explained> = [
       "internal/elasticity.ts Elasticity steer: strain > MostStrain becomes strain >= MostStrain",
       "internal/fit.ts Fit add: Math.abs(residual) > Math.max(0.5, 4 * Math.sqrt(this.variance / n)) becomes Math.abs(residual) >= Math.max(0.5, 4 * Math.sqrt(this.variance / n))",
       "internal/latencies.ts Latencies add: lowest.at(-1)![1] >= median becomes lowest.at(-1)![1] > median",
+      "internal/slots.ts cameBefore: one.firstArrival < another.firstArrival becomes one.firstArrival <= another.firstArrival",
       "internal/timers.ts Timers timers: a.number < b.number becomes a.number <= b.number",
       "internal/shares.ts isBefore: a.arrival.number < b.arrival.number becomes a.arrival.number <= b.arrival.number",
       "internal/shares.ts Shares debtors: a.finishTag < b.finishTag becomes a.finishTag <= b.finishTag",
@@ -75,7 +89,11 @@ export const explained: ReadonlyArray<Explained> = [
   },
   {
     reason: "Any number that is no position in a heap says that it is in none.",
-    mutants: ["internal/shares.ts Flow index: 1 becomes 2", "internal/timers.ts Timer index: 1 becomes 2"]
+    mutants: [
+      "internal/shares.ts Flow index: 1 becomes 2",
+      "internal/timers.ts Timer index: 1 becomes 2",
+      "internal/slots.ts Job index: 1 becomes 2"
+    ]
   },
   {
     reason: "What it checks, what stands beside it checks as well.",
@@ -86,11 +104,16 @@ export const explained: ReadonlyArray<Explained> = [
       "internal/adaptation.ts verdictInside others: Cause.isFailReason(reason) && isOwn(reason.error) becomes isOwn(reason.error)",
       "GreenPoolOptions.ts checkAdaptive: adaptive === true becomes false",
       "GreenPoolOptions.ts checkAdaptive: true becomes false (2)",
+      "internal/run.ts runIfAvailable: Exit.isSuccess(exit) && Option.isSome(exit.value) becomes Exit.isSuccess(exit)",
+      "internal/run.ts CallerJob afterWait: this.state === \"holding\" && !this.pool.gate.isShut becomes !this.pool.gate.isShut",
+      "internal/slots.ts Slots takeIfAvailable: claim !== undefined becomes true",
+      "internal/slots.ts Slots join: claim !== undefined becomes true",
+      "internal/slots.ts Slots cancel: job.claim !== undefined becomes true",
       "internal/tasks.ts Tasks run: next < tasks.length becomes next <= tasks.length"
     ]
   },
   {
     reason: "The number is a choice, and nothing is promised that depends on it.",
-    mutants: ["internal/shares.ts ewma: 8 becomes 9"]
+    mutants: ["internal/shares.ts ewma: 8 becomes 9", "internal/slots.ts: 64 becomes 65"]
   }
 ]
