@@ -2,8 +2,9 @@
  * What users' functions do inside the pool's steps: they act on the pool, throw, and keep what they were given.
  */
 import { describe, expect, it, vi } from "@effect/vitest"
-import { Cause, Clock, type Context, Deferred, Effect, Exit, Fiber, Option, Stream, Tracer } from "effect"
+import { Clock, type Context, Deferred, Effect, Exit, Fiber, Option, Stream } from "effect"
 import { GreenPile, GreenPool } from "../src/index.ts"
+import { makeActingTracer } from "./support/acting-tracer.ts"
 import { expectEmpty, expectWorking } from "./support/counters.ts"
 import { isInterrupted } from "./support/exits.ts"
 import { forkNow } from "./support/forkNow.ts"
@@ -14,29 +15,6 @@ import { Stage } from "./support/stage.ts"
 import { atRest } from "./support/turns.ts"
 
 const verbs = ["run", "spawn", "spawnN"] as const
-
-/** A tracer that calls a function the first time that a span begins, and one the first time that one ends. */
-const makeTracer = ({ onBegin, onEnd }: { onBegin?: () => void; onEnd?: () => void }): Tracer.Tracer => {
-  const calls = { onBegin, onEnd }
-  const call = (which: "onBegin" | "onEnd") => {
-    const callback = calls[which]
-    calls[which] = undefined
-    callback?.()
-  }
-  return Tracer.make({
-    span(options) {
-      call("onBegin")
-      const span = new Tracer.NativeSpan(options)
-      const end = span.end.bind(span)
-      return Object.assign(span, {
-        end: (time: bigint, exit: Exit.Exit<unknown, unknown>) => {
-          end(time, exit)
-          call("onEnd")
-        }
-      })
-    }
-  })
-}
 
 describe("the weight of a key", () => {
   it.effect("is asked once when the key comes into use", () =>
@@ -100,7 +78,9 @@ describe("a tracer", () => {
     Effect.gen(function*() {
       const stage = new Stage()
       let got = Option.some<unknown>(undefined)
-      const tracer = makeTracer({ onEnd: () => got = outside.runSync(pool.spawnIfAvailable(stage.job("barged in"))) })
+      const tracer = makeActingTracer({
+        onEnd: () => got = outside.runSync(pool.spawnIfAvailable(stage.job("barged in")))
+      })
       const pool = yield* GreenPool.make({ size: 0, tracing: true })
       yield* forkNow(Effect.withTracer(pool.run(stage.job("first")), tracer))
       yield* forkNow(Effect.withTracer(pool.run(stage.job("second")), tracer))
@@ -121,7 +101,7 @@ describe("a tracer", () => {
         }
         const { close, pool } = yield* makeClosable({ size: 1, tracing: true, maxWaiting })
         yield* forkNow(pool.run(stage.job("holder")))
-        const tracer = makeTracer({ onEnd: () => outside.fork(close) })
+        const tracer = makeActingTracer({ onEnd: () => outside.fork(close) })
         const call: Effect.Effect<unknown> = Effect.uninterruptible(pool[verb](stage.job("job")))
         expect(isInterrupted(yield* Fiber.await(yield* forkNow(Effect.withTracer(call, tracer))))).toBe(true)
         expect(stage.started).toEqual(["holder"])
@@ -132,16 +112,16 @@ describe("a tracer", () => {
   it.effect("may fill the queue when a wait begins: its caller is rejected", () =>
     Effect.gen(function*() {
       const pool = yield* GreenPool.make({ size: 0, maxWaiting: 1, tracing: true })
-      const tracer = makeTracer({ onBegin: () => outside.fork(pool.run(Effect.void)) })
-      const exit = yield* Effect.exit(Effect.withTracer(pool.run(Effect.void), tracer))
-      expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toMatchObject({ reason: "QueueFull", waiting: 1 })
+      const tracer = makeActingTracer({ onBegin: () => outside.fork(pool.run(Effect.void)) })
+      const error = yield* Effect.flip(Effect.withTracer(pool.run(Effect.void), tracer))
+      expect(error).toMatchObject({ reason: "QueueFull", waiting: 1 })
       expect(yield* pool.stats).toMatchObject({ waiting: 1, rejected: 1 })
     }))
 
   it.effect("may close the pool when a wait begins: its caller is interrupted", () =>
     Effect.gen(function*() {
       const { close, pool } = yield* makeClosable({ size: 0, tracing: true })
-      const tracer = makeTracer({ onBegin: () => outside.fork(close) })
+      const tracer = makeActingTracer({ onBegin: () => outside.fork(close) })
       expect(isInterrupted(yield* Effect.exit(Effect.withTracer(pool.run(Effect.void), tracer)))).toBe(true)
       yield* expectEmpty(pool)
     }))

@@ -1,8 +1,9 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, Clock, Effect, Exit, Fiber, Schema, type Scope, Stream } from "effect"
+import { Clock, Effect, Exit, Fiber, Schema, type Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { GreenPile, GreenPool, type GreenPoolOptions, InvalidPoolSize, PoolFull } from "../src/index.ts"
 import { counters, expectEmpty } from "./support/counters.ts"
+import { defectOf } from "./support/exits.ts"
 import { forkNow } from "./support/forkNow.ts"
 import { countSleepers } from "./support/sleepers.ts"
 import { Stage } from "./support/stage.ts"
@@ -126,17 +127,12 @@ describe("maxWaiting", () => {
       expect(yield* Stream.runCollect(pile.results)).toEqual(["a"])
     }))
 
-  it.effect("is a defect when it is no number of at least 0", () =>
+  it.effect("is a defect of the call when it comes out as no number of at least 0", () =>
     Effect.gen(function*() {
-      for (const maxWaiting of [-1, NaN, "2" as unknown as number]) {
-        const exit = yield* Effect.exit(Effect.scoped(GreenPool.make({ maxWaiting })))
-        expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(RangeError)
-      }
       const pool = yield* makeBounded({ size: 1, maxWaiting: () => NaN })
       expect(yield* pool.run(Effect.succeed(1))).toBe(1)
       const fiber = yield* forkNow(pool.run(Effect.never))
-      const exit = yield* Effect.exit(pool.run(Effect.void))
-      expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toEqual(
+      expect(defectOf(yield* Effect.exit(pool.run(Effect.void)))).toEqual(
         new RangeError("Invalid maxWaiting NaN: it must be a number of at least 0")
       )
       yield* Fiber.interrupt(fiber)
@@ -241,15 +237,28 @@ describe("maxWait", () => {
       yield* Fiber.interrupt(first)
       yield* expectEmpty(pool)
     }))
+})
 
-  it.effect("is a defect when it is no duration of at least 0", () =>
+describe("a wrong option of make", () => {
+  it.effect.each<[message: string, GreenPoolOptions]>([
+    ["Invalid maxWaiting -1", { maxWaiting: -1 }],
+    ["Invalid maxWaiting NaN", { maxWaiting: NaN }],
+    ["Invalid maxWaiting \"2\"", { maxWaiting: "2" as unknown as number }],
+    ["Invalid maxWait -1", { maxWait: -1 }],
+    ["soon", { maxWait: "soon" as "1 second" }],
+    ["Invalid priorityBoost -1", { priorityBoost: -1 }],
+    ["Invalid priorityBoost NaN", { priorityBoost: NaN }],
+    ["Invalid priorityBoost Infinity", { priorityBoost: Infinity }],
+    ["Invalid drainTimeout -1", { onClose: "drain", drainTimeout: -1 }],
+    ["Invalid onClose \"drian\": it must be \"interrupt\" or \"drain\"", { onClose: "drian" as "drain" }]
+  ])("is a defect that says so: %s", ([message, options]) =>
     Effect.gen(function*() {
-      for (const maxWait of [-1, "soon" as "1 second"]) {
-        const exit = yield* Effect.exit(Effect.scoped(GreenPool.make({ maxWait })))
-        expect(Exit.isFailure(exit) && Cause.hasDies(exit.cause)).toBe(true)
-      }
-      const invalid = yield* Effect.flip(Effect.scoped(GreenPool.make({ size: -1, maxWait: -1 })))
-      expect(invalid).toBeInstanceOf(InvalidPoolSize)
+      expect(String(defectOf(yield* Effect.exit(GreenPool.make(options))))).toContain(message)
+    }))
+
+  it.effect("is not looked at with a size that is none, which make fails with", () =>
+    Effect.gen(function*() {
+      expect(yield* Effect.flip(GreenPool.make({ size: -1, maxWait: -1 }))).toBeInstanceOf(InvalidPoolSize)
     }))
 })
 
@@ -270,7 +279,7 @@ it.effect("the common key takes no bounds", () =>
     const wrong: ReadonlyArray<GreenPoolOptions> = [{ maxWaiting: 3 }, { maxWait: 3 }]
     for (const options of wrong) {
       const exit = yield* Effect.exit(Effect.provide(GreenPool.size, GreenPool.layer(options)))
-      expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(TypeError)
+      expect(defectOf(exit)).toBeInstanceOf(TypeError)
     }
   }))
 

@@ -1,11 +1,13 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Latch, Scope, Stream, Tracer } from "effect"
+import { Effect, Exit, Fiber, Latch, Scope, Stream } from "effect"
 import { GreenPile, type GreenPool } from "../src/index.ts"
+import { makeActingTracer } from "./support/acting-tracer.ts"
 import { counters, expectConsistent, expectEmpty } from "./support/counters.ts"
 import { isInterrupted } from "./support/exits.ts"
 import { forkNow } from "./support/forkNow.ts"
-import { logged } from "./support/logged.ts"
+import { logged, makeLog } from "./support/logged.ts"
 import { makeClosable } from "./support/makePool.ts"
+import { outside } from "./support/outside.ts"
 import { Stage } from "./support/stage.ts"
 import { atRest, until } from "./support/turns.ts"
 import { World } from "./support/world.ts"
@@ -57,18 +59,19 @@ describe("closing a pool", () => {
     ({ size, within }) =>
       Effect.gen(function*() {
         const { close, pile, pool, stage } = yield* setUp(size)
+        const log = makeLog()
         yield* forkNow(pool.spawn(Effect.never))
         const waiters = yield* Effect.forEach(
           Object.values(calls),
-          (call) => forkNow(within(call(pool, pile, stage.job("job"))))
+          (call) => forkNow(Effect.provide(within(call(pool, pile, stage.job("job"))), log.layer))
         )
         yield* atRest
         expect(yield* pool.waiting).toBe(9 - size)
-        expect(yield* logged(close)).toEqual([])
+        yield* close
         for (const waiter of waiters) {
           expect(isInterrupted(yield* Fiber.await(waiter))).toBe(true)
         }
-        expect(stage.started).toEqual([])
+        expect([stage.started, log.entries]).toEqual([[], []])
         yield* expectEmpty(pool)
       })
   )
@@ -127,9 +130,7 @@ describe("closing a pool", () => {
       const fiber = yield* pool.spawn(stage.job("job"))
       yield* close
       expect(isInterrupted(fiber.pollUnsafe())).toBe(true)
-      yield* atRest
       expect(stage.started).toEqual([])
-      yield* expectEmpty(pool)
     }))
 
   it.effect("waits for jobs in uninterruptible regions", () =>
@@ -161,13 +162,18 @@ describe("closing a pool", () => {
       expect(stats).toMatchObject({ name: "api", succeeded: 1, interrupted: 1 })
     }))
 
-  it.live("is linear in what it interrupts, however deep it is nested", () =>
+  it.live.each<[string, (pool: GreenPool, inner: Effect.Effect<void>) => Effect.Effect<void>]>([
+    ["run", (pool, inner) => pool.run(inner)],
+    ["spawn", (pool, inner) => Effect.flatMap(pool.spawn(inner), Fiber.join)]
+  ])("is linear in what it interrupts, however deep it is nested in %s", ([, nest]) =>
     Effect.gen(function*() {
       const { close, pool } = yield* setUp(1)
       const bottom = yield* Latch.make()
-      const nest = (n: number): Effect.Effect<void> =>
-        n === 0 ? Effect.andThen(bottom.open, Effect.never) : pool.run(Effect.suspend(() => nest(n - 1)))
-      const caller = yield* Effect.forkChild(nest(15_000))
+      const nested = (depth: number): Effect.Effect<void> =>
+        depth === 0
+          ? Effect.andThen(bottom.open, Effect.never)
+          : nest(pool, Effect.suspend(() => nested(depth - 1)))
+      const caller = yield* Effect.forkChild(nested(15_000))
       yield* bottom.await
       yield* close
       expect(isInterrupted(yield* Fiber.await(caller))).toBe(true)
@@ -179,18 +185,8 @@ describe("closing a pool", () => {
     Effect.gen(function*() {
       const { close, pool } = yield* makeClosable({ size: 0, tracing: true })
       let asked: Exit.Exit<void, unknown> | undefined
-      const tracer = Tracer.make({
-        span: (options) => {
-          const span = new Tracer.NativeSpan(options)
-          const end = span.end.bind(span)
-          span.end = (time, exit) => {
-            end(time, exit)
-            asked = Effect.runSyncExit(pool.resize(1))
-          }
-          return span
-        }
-      })
-      yield* forkNow(Effect.provideService(pool.run(Effect.void), Tracer.Tracer, tracer))
+      const tracer = makeActingTracer({ onEnd: () => asked = outside.runSyncExit(pool.resize(1)) })
+      yield* forkNow(Effect.withTracer(pool.run(Effect.void), tracer))
       yield* close
       yield* atRest
       expect(isInterrupted(asked)).toBe(true)
@@ -274,18 +270,19 @@ describe.each(Object.entries({ ...calls, ...others }))("on a closed pool, %s", (
       expect(yield* pool.stats).toEqual(before)
     }))
 
-  it.effect("ends with interruption in the finalizers of jobs while it closes", () =>
+  it.effect("ends with interruption in the finalizers of jobs while it closes, and is not logged", () =>
     Effect.gen(function*() {
       const { close, pile, pool, stage } = yield* setUp(2)
+      const log = makeLog()
       let exit: Exit.Exit<unknown, unknown> | undefined
       const finalizer = Effect.map(Effect.exit(call(pool, pile, stage.job("job"))), (seen) => {
         exit = seen
       })
-      yield* pool.spawn(Effect.ensuring(Effect.never, finalizer))
+      yield* pool.spawn(Effect.ensuring(Effect.never, Effect.provide(finalizer, log.layer)))
       yield* atRest
       yield* close
       expect(isInterrupted(exit)).toBe(true)
-      expect(stage.started).toEqual([])
+      expect([stage.started, log.entries]).toEqual([[], []])
       yield* expectEmpty(pool)
     }))
 })

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Clock, Deferred, Effect, Exit, Fiber, Option, Queue, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
-import { GreenPile, GreenPool, type UnboundedOptions } from "../src/index.ts"
+import { GreenPile, type UnboundedOptions } from "../src/index.ts"
 import { CountedIterable } from "./support/counted-sources.ts"
 import { expectEmpty } from "./support/counters.ts"
-import { defectOf, isInterrupted } from "./support/exits.ts"
+import { isInterrupted } from "./support/exits.ts"
 import { forkNow } from "./support/forkNow.ts"
 import { makeClosable } from "./support/makePool.ts"
 import { countSleepers } from "./support/sleepers.ts"
@@ -258,15 +258,6 @@ describe("a pool that drains", () => {
         expect(clock.sleeps).toBe(0)
       })
   )
-
-  it.effect("cannot be told to drain for a negative time, or to close in an unknown way", () =>
-    Effect.gen(function*() {
-      const exit = yield* Effect.exit(GreenPool.make({ onClose: "drain", drainTimeout: -1 }))
-      expect(defectOf(exit)).toBeInstanceOf(RangeError)
-      expect(defectOf(yield* Effect.exit(GreenPool.make({ onClose: "drian" as "drain" })))).toEqual(
-        new RangeError(`Invalid onClose "drian": it must be "interrupt" or "drain"`)
-      )
-    }))
 })
 
 describe.each([3, 4, 5, 6, 7])("a drain at any moment, when fibers yield every %i operations,", (operations) => {

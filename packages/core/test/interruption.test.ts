@@ -397,6 +397,10 @@ describe("a waiting caller that is interrupted", () => {
 describe("a slot", () => {
   it.effect.each<[string, (pool: GreenPool, gate: Effect.Effect<void>) => Effect.Effect<unknown>]>([
     ["the finalizers of run's job", (pool, gate) => pool.run(Effect.ensuring(Effect.void, gate))],
+    [
+      "the finalizers of a spawned job that fails",
+      (pool, gate) => Effect.flatMap(pool.spawn(Effect.ensuring(Effect.fail("no"), gate)), Fiber.await)
+    ],
     ["those of run's job whose caller is interrupted", (pool, gate) =>
       Effect.flatMap(
         forkNow(pool.run(Effect.ensuring(Effect.never, gate))),

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, Effect, Exit, type Scope } from "effect"
+import { Effect } from "effect"
 import { TestClock } from "effect/testing"
 import { GreenPool, type GreenPoolOptions } from "../src/index.ts"
+import { defectOf } from "./support/exits.ts"
 import { forkNow } from "./support/forkNow.ts"
 import { makePool } from "./support/makePool.ts"
 import { Stage } from "./support/stage.ts"
@@ -79,16 +80,11 @@ describe("priority", () => {
       yield* stage.finishAll
     }))
 
-  it.effect("that is no finite number is a defect of the call; so is a wrong priorityBoost of make", () =>
+  it.effect("that is no finite number is a defect of the call", () =>
     Effect.gen(function*() {
-      const pool = yield* GreenPool.make()
-      const calls: ReadonlyArray<Effect.Effect<unknown, unknown, Scope.Scope>> = [
-        ...[NaN, Infinity, "1" as unknown as number].map((priority) => pool.run(Effect.void, { priority })),
-        ...[-1, NaN, Infinity].map((priorityBoost) => GreenPool.make({ priorityBoost }))
-      ]
-      for (const call of calls) {
-        const exit = yield* Effect.exit(call)
-        expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(RangeError)
+      const pool = yield* makePool(1)
+      for (const priority of [NaN, Infinity, "1" as unknown as number]) {
+        expect(defectOf(yield* Effect.exit(pool.run(Effect.void, { priority })))).toBeInstanceOf(RangeError)
       }
     }))
 })

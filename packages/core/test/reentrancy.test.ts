@@ -238,28 +238,6 @@ describe("a borrower that outlives its lender", () => {
       yield* Fiber.join(next)
       yield* expectWorking(pool)
     }))
-
-  it.effect("keeps the loan when the lender had borrowed itself, and gives it back to the job that holds the slot", () =>
-    Effect.gen(function*() {
-      const { pool, stage } = yield* setUp(1)
-      const outer = yield* forkNow(pool.run(Effect.gen(function*() {
-        yield* pool.run(detach(pool.run(stage.job("borrower"))))
-        yield* detach(pool.run(stage.job("nested")))
-        yield* stage.job("outer")
-      })))
-      yield* forkNow(pool.run(stage.job("next")))
-      expect(yield* counters(pool)).toEqual({ free: 0, running: 1, waiting: 2, borrowed: 1 })
-      yield* stage.finish("borrower")
-      yield* until(() => stage.started.includes("nested"))
-      yield* stage.finish("nested")
-      yield* atRest
-      expect(yield* counters(pool)).toEqual({ free: 0, running: 1, waiting: 1, borrowed: 0 })
-      expect(stage.started).toEqual(["borrower", "outer", "nested"])
-      yield* stage.finishAll
-      yield* Fiber.join(outer)
-      yield* pool.waitall
-      yield* expectWorking(pool)
-    }))
 })
 
 describe("a job that waits for the slot of a job that has ended", () => {
@@ -381,22 +359,6 @@ describe("depth", () => {
       yield* pool.waitall
       expect((yield* pool.stats).succeeded).toBe(depth)
       yield* expectEmpty(pool)
-    }))
-
-  it.live("is no limit for the interruption of nested jobs", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(1)
-      const bottom = yield* Latch.make()
-      const nest = (n: number): Effect.Effect<void> =>
-        n === 0
-          ? Effect.andThen(bottom.open, Effect.never)
-          : Effect.flatMap(pool.spawn(Effect.suspend(() => nest(n - 1))), Fiber.join)
-      const fiber = yield* Effect.forkChild(pool.run(nest(depth)))
-      yield* bottom.await
-      yield* Fiber.interrupt(fiber)
-      yield* pool.waitall
-      expect((yield* pool.stats).interrupted).toBe(depth + 1)
-      yield* expectWorking(pool)
     }))
 })
 

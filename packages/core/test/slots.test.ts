@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Latch, Stream } from "effect"
+import { Effect, Exit, Latch, Stream } from "effect"
 import { GreenPile, type GreenPool } from "../src/index.ts"
-import { counters, expectWorking } from "./support/counters.ts"
+import { counters } from "./support/counters.ts"
 import { forkNow } from "./support/forkNow.ts"
 import { makePool } from "./support/makePool.ts"
 import { Stage } from "./support/stage.ts"
@@ -112,30 +112,6 @@ describe("a freed slot", () => {
         Effect.forEach([1, 2, 3], () => pool.run(Effect.andThen(Effect.sync(() => order.push(name)), Effect.yieldNow)))
       yield* Effect.all([greedy("a"), greedy("b"), greedy("c")], { concurrency: "unbounded" })
       expect(order).toEqual(["a", "b", "c", "a", "b", "c", "a", "b", "c"])
-    }))
-
-  it.effect("comes only after the job's fiber has ended, finalizers included", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(1)
-      const stage = new Stage()
-      const ends: Array<Effect.Effect<void, string>> = [
-        Effect.void,
-        Effect.fail("no"),
-        Effect.die("bug"),
-        Effect.interrupt
-      ]
-      for (const end of ends) {
-        const gate = yield* Latch.make()
-        const fiber = yield* pool.spawn(Effect.ensuring(end, gate.await))
-        const next = yield* forkNow(pool.run(stage.around("next", Effect.void)))
-        yield* atRest
-        expect(yield* counters(pool)).toEqual({ free: 0, running: 1, waiting: 1, borrowed: 0 })
-        yield* gate.open
-        yield* Fiber.join(next)
-        expect(fiber.pollUnsafe()).toBeDefined()
-      }
-      expect(stage.started).toHaveLength(4)
-      yield* expectWorking(pool)
     }))
 })
 

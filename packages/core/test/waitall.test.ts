@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Fiber, Stream } from "effect"
+import { Effect, Exit, Fiber, Stream } from "effect"
 import { GreenPile, type GreenPool } from "../src/index.ts"
+import { defectOf } from "./support/exits.ts"
 import { forkNow } from "./support/forkNow.ts"
 import { makePool } from "./support/makePool.ts"
 import { sizes } from "./support/sizes.ts"
@@ -102,11 +103,6 @@ describe("waitall outside the pool", () => {
 })
 
 describe("waitall inside the pool", () => {
-  const expectDefect = <A, E>(exit: Exit.Exit<A, E>) => {
-    expect(Exit.hasDies(exit)).toBe(true)
-    if (Exit.isFailure(exit)) expect(Cause.pretty(exit.cause)).toMatch(/waitall of pool "default".*inside/)
-  }
-
   const inside: Record<string, (pool: GreenPool, other: GreenPool) => Effect.Effect<unknown, unknown>> = {
     "run": (pool) => pool.run(pool.waitall),
     "run in an uninterruptible region": (pool) => Effect.uninterruptible(pool.run(pool.waitall)),
@@ -132,7 +128,8 @@ describe("waitall inside the pool", () => {
         for (const size of [1, 3]) {
           const pool = yield* makePool(size)
           const other = yield* makePool(1)
-          expectDefect(yield* Effect.exit(from(pool, other)))
+          const defect = defectOf(yield* Effect.exit(from(pool, other)))
+          expect(String(defect)).toMatch(/waitall of pool "default".*inside/)
           yield* pool.waitall
         }
       })
