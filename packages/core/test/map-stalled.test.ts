@@ -47,6 +47,16 @@ describe("a map is counted as one that would use more slots", () => {
     expect(stalled()).toBe(1)
   })
 
+  it("not once it is left, although its jobs go on", () => {
+    const world = new World()
+    const pool = world.pool(2, { adaptive: true })
+    const reader = new Reader(world, pool.imap(() => Effect.uninterruptible(Effect.never), many))
+    reader.pull()
+    expect(toInternal(pool).ledger.adaptation?.stalled).toBe(1)
+    reader.leave()
+    expect(toInternal(pool).ledger.adaptation?.stalled).toBe(0)
+  })
+
   it("not once a job has failed", () => {
     const { jobs, reader, stalled, world } = openMap(many)
     reader.pull()
