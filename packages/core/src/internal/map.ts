@@ -67,7 +67,7 @@ class MapJob extends Job implements Result {
   }
 
   onWaitEnd(): void {
-    if (this.state === "holding") this.window.scheduleFill()
+    this.window.scheduleFill()
   }
 
   /**
@@ -75,7 +75,6 @@ class MapJob extends Job implements Result {
    * throw loses no slot. An interruption that came before is made up for.
    */
   begin(fiber: Fiber.Fiber<unknown, unknown>): void {
-    if (this.fiber !== undefined) return
     this.fiber = fiber
     fiber.addObserver((exit) => this.window.settle(this, exit))
     if (this.interruptor !== undefined) fiber.interruptUnsafe(this.interruptor)
@@ -83,7 +82,7 @@ class MapJob extends Job implements Result {
 
   interrupt(fiberId: number): void {
     if (this.fiber !== undefined) this.fiber.interruptUnsafe(fiberId)
-    else this.interruptor ??= fiberId
+    else this.interruptor = fiberId
   }
 
   isRunBy(fiber: object): boolean {
@@ -134,7 +133,7 @@ class Window implements JobGroup {
   /** Whether the map stands still because its window is full of items that run. */
   private stalled = false
   /** What the window was when the map last looked. */
-  private lastWindow = 0
+  private lastWindow = Infinity
   private readonly worker: Fiber.Fiber<never>
 
   constructor(
@@ -256,15 +255,12 @@ class Window implements JobGroup {
   onPoolChange(): void {
     if (this.pool.gate.isShut) this.stop()
     this.scheduleFill()
-    if (this.isReady) this.wakeReader()
+    this.wakeReader()
   }
 
   /** Waits until a fill is due. */
   private readonly turn: Effect.Effect<void> = Effect.callback((resume) => {
-    this.resumeWorker = () => {
-      this.resumeWorker = undefined
-      resume(Effect.void)
-    }
+    this.resumeWorker = () => resume(Effect.void)
     // It became due on the way here.
     if (this.isFillDue) this.pool.tasks.schedule(this.wakeWorker)
   })
@@ -332,11 +328,14 @@ class Window implements JobGroup {
       !this.isPulling && this.active < this.limits.concurrency
   }
 
-  /** Tells an adaptive pool whether the map would use more slots. One whose reader is slow would not. */
+  /**
+   * Tells an adaptive pool whether the map would use more slots. One whose reader is slow would not, nor one whose source
+   * has ended: the end is found only while the window has room.
+   */
   private countStalled(): void {
     const { adaptation } = this.pool.ledger
     if (adaptation === undefined) return
-    const stalled = this.state === "reading" && this.sourceExit === undefined && this.unlaunched === undefined &&
+    const stalled = this.state === "reading" && this.unlaunched === undefined &&
       this.active < this.limits.concurrency && this.inFlight >= this.lastWindow &&
       this.lastWindow < this.limits.widest &&
       this.results.next === undefined
@@ -399,8 +398,6 @@ class Window implements JobGroup {
         // The job starts inside the step that fills the window, which may be inside the start of the job around it.
         return job.mustYield ? Effect.andThen(Effect.yieldNow, effect) : effect
       }))
-      // A scheduler may yield before the first step.
-      job.begin(fiber)
       spend(filler, fiber.currentOpCount)
     } catch (error) {
       // From an observer that the job added to its own fiber.
@@ -450,7 +447,6 @@ class Window implements JobGroup {
   private discard(): void {
     this.mapExit ??= Exit.interrupt()
     this.results.clear()
-    this.inFlight = 0
     this.wakeReader()
   }
 

@@ -32,6 +32,16 @@ export const explained: ReadonlyArray<Explained> = [
       "internal/slots.ts Slots askUser: false becomes true",
       "internal/slots.ts Slots lenderFor: around.waitingInside?.first !== undefined becomes false",
       "internal/timers.ts Timers cancel: this.timers.first === undefined becomes true",
+      "internal/map.ts Window scheduleFill: this.isFillDue becomes false",
+      "internal/map.ts Window scheduleFill: return becomes nothing",
+      "internal/map.ts Window work: this.workerAround !== this.around becomes true",
+      "internal/map.ts Window fill: this.isReady becomes true",
+      "internal/map.ts Window canTake: !this.limits.isComputed || this.mayTake becomes this.mayTake",
+      "internal/map.ts Window pullSource: filler !== this.worker becomes true",
+      "internal/map.ts Window settle: this.isReady becomes true",
+      "internal/map.ts Window settle: this.filler === undefined && this.active + 1 === this.limits.concurrency becomes true",
+      "internal/map.ts Window settle: this.filler === undefined && this.active + 1 === this.limits.concurrency becomes this.filler === undefined",
+      "internal/map.ts Window settle: this.filler === undefined && this.active + 1 === this.limits.concurrency becomes this.active + 1 === this.limits.concurrency",
       "internal/pool.ts Pool hasRunners: false becomes true",
       "internal/pool.ts Pool jobOf: !this.runners.has(fiber) becomes true",
       "internal/pool.ts Pool runs: this.hasRunners && this.runners.has(fiber) becomes this.hasRunners",
@@ -109,11 +119,17 @@ export const explained: ReadonlyArray<Explained> = [
       "internal/slots.ts Slots takeIfAvailable: claim !== undefined becomes true",
       "internal/slots.ts Slots join: claim !== undefined becomes true",
       "internal/slots.ts Slots cancel: job.claim !== undefined becomes true",
+      "internal/map.ts Window work: !this.isPulling || this.cursor === undefined becomes !this.isPulling",
       "internal/tasks.ts Tasks run: next < tasks.length becomes next <= tasks.length"
     ]
   },
   {
     reason: "The number is a choice, and nothing is promised that depends on it.",
-    mutants: ["internal/shares.ts ewma: 8 becomes 9", "internal/slots.ts: 64 becomes 65"]
+    mutants: [
+      "internal/slots.ts: 64 becomes 65",
+      "internal/map.ts Window fill: filler.currentOpCount >= filler.cache.maxOpsBeforeYield becomes filler.currentOpCount > filler.cache.maxOpsBeforeYield",
+      "internal/map.ts Window launch: 1 becomes 2",
+      "internal/shares.ts ewma: 8 becomes 9"
+    ]
   }
 ]
