@@ -32,6 +32,7 @@ export const explained: ReadonlyArray<Explained> = [
       "internal/slots.ts Slots askUser: false becomes true",
       "internal/slots.ts Slots lenderFor: around.waitingInside?.first !== undefined becomes false",
       "internal/timers.ts Timers cancel: this.timers.first === undefined becomes true",
+      "internal/map-limits.ts MapLimits constructor: key === undefined && priority === undefined becomes false",
       "internal/map.ts Window scheduleFill: this.isFillDue becomes false",
       "internal/map.ts Window scheduleFill: return becomes nothing",
       "internal/map.ts Window work: this.workerAround !== this.around becomes true",
