@@ -73,7 +73,7 @@ export const explained: ReadonlyArray<Explained> = [
       "internal/slots.ts Job firstArrival: 0 becomes 1",
       "internal/slots.ts Slots arrivals: 0 becomes 1",
       "internal/timers.ts Timers count: 0 becomes 1",
-      "internal/shares.ts Arrival number: 0 becomes 1",
+      "internal/shares.ts Claim joined: 0 becomes 1",
       "internal/shares.ts Claim score: 0 becomes 1",
       "internal/shares.ts Claim grantedAt: 0 becomes 1",
       "internal/shares.ts Claim estimate: 0 becomes 1",
@@ -95,7 +95,7 @@ export const explained: ReadonlyArray<Explained> = [
       "internal/latencies.ts Latencies add: lowest.at(-1)![1] >= median becomes lowest.at(-1)![1] > median",
       "internal/slots.ts cameBefore: one.firstArrival < another.firstArrival becomes one.firstArrival <= another.firstArrival",
       "internal/timers.ts Timers timers: a.number < b.number becomes a.number <= b.number",
-      "internal/shares.ts isBefore: a.arrival.number < b.arrival.number becomes a.arrival.number <= b.arrival.number",
+      "internal/shares.ts isBefore: a.joined < b.joined becomes a.joined <= b.joined",
       "internal/shares.ts Shares debtors: a.finishTag < b.finishTag becomes a.finishTag <= b.finishTag",
       "internal/shares.ts Shares backlogged: a.startTag < b.startTag becomes a.startTag <= b.startTag",
       "internal/shares.ts Shares backlogged: a.joined < b.joined becomes a.joined <= b.joined"
