@@ -77,8 +77,8 @@ const shares = faultsOf("internal/shares.ts", ["shares", "shares-property", "pri
   },
   {
     name: "within a key the last goes first",
-    find: "a.joined < b.joined",
-    replace: "a.joined > b.joined"
+    find: "(a.score === b.score && a.joined < b.joined)",
+    replace: "(a.score === b.score && a.joined > b.joined)"
   },
   {
     name: "of equal keys the one served last goes first",
