@@ -93,8 +93,8 @@ const shares = faultsOf("internal/shares.ts", ["shares", "shares-property", "pri
   },
   {
     name: "of keys that were never served the last goes first",
-    find: "a.joined < b.joined",
-    replace: "a.joined > b.joined",
+    find: "(a.served === b.served && a.joined < b.joined)",
+    replace: "(a.served === b.served && a.joined > b.joined)",
     tests: ["shares"]
   },
   {
