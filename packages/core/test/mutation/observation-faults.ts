@@ -83,7 +83,7 @@ const meter = faultsOf("internal/meter.ts", ["metrics"], [
   },
   {
     name: "pools share a meter whatever attributes are around them",
-    find: "JSON.stringify([pool, ...Object.entries(around).sort(([a], [b]) => a < b ? -1 : 1)])",
+    find: "JSON.stringify([pool, ...Object.keys(around).sort().map((name) => [name, around[name]])])",
     replace: "pool"
   },
   {
