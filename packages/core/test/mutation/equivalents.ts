@@ -52,6 +52,10 @@ export const explained: ReadonlyArray<Explained> = [
       "internal/pool.ts Pool runs: this.hasRunners && this.runners.has(fiber) becomes this.runners.has(fiber)",
       "internal/pool.ts Pool leaves: !this.hasRunners becomes false",
       "internal/pool.ts Pool leaves: return becomes nothing",
+      "internal/pool.ts Pool setSize: size === this.slots.semaphore.permits becomes false",
+      "internal/pool.ts Pool setSize: return becomes nothing",
+      "internal/pool.ts Pool drained: this.drain !== Infinity becomes true",
+      "internal/results.ts Results take: result.exit = result.after = undefined becomes nothing",
       "internal/pool.ts Pool interruptAll: jobs.length === 0 becomes false",
       "internal/pool.ts Pool onLeave: this.idleWaiters.isEmpty && this.slowWait === undefined becomes false",
       "internal/pool.ts Pool onLeave: return becomes nothing"
