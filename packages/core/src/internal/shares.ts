@@ -168,7 +168,7 @@ export class Shares<T> {
     const { flow } = claim
     this.drop(claim)
     // Among equal flows it is ranked by its first arrival, which may be another one now.
-    if (flow.waiting.first !== undefined) this.backlogged.moved(flow)
+    this.backlogged.moved(flow)
     this.forgetIfPaid(flow)
   }
 
@@ -177,7 +177,7 @@ export class Shares<T> {
     const isWaiting = claim.index !== -1
     const flow = isWaiting ? claim.flow : this.open(claim)
     flow.finishTag = isWaiting ? flow.startTag : Math.max(this.virtualTime, flow.finishTag)
-    if (isWaiting) this.drop(claim)
+    this.drop(claim)
     this.advance(flow.finishTag)
     flow.served = ++this.grants
     claim.charge(now, flow.mean ?? this.mean ?? 0)
@@ -223,7 +223,7 @@ export class Shares<T> {
     return flow
   }
 
-  /** Takes the claim out of its flow's waiting jobs. */
+  /** Takes the claim out of its flow's waiting jobs, if it is there. */
   private drop(claim: Claim<T>): void {
     const { flow } = claim
     flow.waiting.remove(claim)
@@ -231,9 +231,8 @@ export class Shares<T> {
     if (flow.waiting.first === undefined) this.backlogged.remove(flow)
   }
 
-  /** Ranks the flow anew after its finish tag has changed. */
+  /** Ranks the flow anew, if it is backlogged, after its finish tag has changed. */
   private update(flow: Flow<T>): void {
-    if (flow.waiting.first === undefined) return
     flow.startTag = Math.max(this.virtualTime, flow.finishTag)
     this.backlogged.moved(flow)
   }
