@@ -262,10 +262,8 @@ export class Slots {
   cancel(job: Job): void {
     this.semaphore.leave(job)
     if (job.claim !== undefined) this.shares?.leave(job.claim)
-    job.claim = undefined
     this.endWait(job)
     job.state = "ended"
-    this.retire(job)
     this.afterLeave()
   }
 

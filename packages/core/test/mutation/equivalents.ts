@@ -136,6 +136,10 @@ export const explained: ReadonlyArray<Explained> = [
     reason: "The number is a choice, and nothing is promised that depends on it.",
     mutants: [
       "internal/slots.ts: 64 becomes 65",
+      "internal/slots.ts Job constructor: 0 becomes 1",
+      "internal/slots.ts Job constructor: 1 becomes 2",
+      "internal/slots.ts Job constructor: 1 becomes 2 (2)",
+      "internal/slots.ts Job mustYield: 1 becomes 2",
       "internal/map.ts Window fill: filler.currentOpCount >= filler.cache.maxOpsBeforeYield becomes filler.currentOpCount > filler.cache.maxOpsBeforeYield",
       "internal/map.ts Window launch: 1 becomes 2",
       "internal/shares.ts ewma: 8 becomes 9"
