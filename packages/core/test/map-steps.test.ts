@@ -1,8 +1,9 @@
 /**
  * What a map does between the steps of its jobs: when it starts the next one, and what becomes of one that hasn't begun.
  */
-import { Effect, Exit, Fiber, Scope, Stream } from "effect"
+import { Context, Effect, Exit, Fiber, Metric, Scope, Stream } from "effect"
 import { describe, expect, it } from "vitest"
+import type { GreenPoolOptions } from "../src/index.ts"
 import { isInterrupted } from "./support/exits.ts"
 import { forkNow } from "./support/forkNow.ts"
 import { MapJobs } from "./support/map-jobs.ts"
@@ -25,13 +26,19 @@ it("A job that ends makes room for the next before its result is read, in a wind
   expect(jobs.started).toEqual([0, 1, 2])
 })
 
-it("An item that waits inside a job keeps its place before others when its reader comes again", () => {
+/** A pool of one slot, jobs by name, and a map of one item that is read by `pull`. */
+const scene = (options?: Omit<GreenPoolOptions, "size">) => {
   const world = new World()
-  const pool = world.pool(1)
+  const pool = world.pool(1, options)
   const stage = new Stage()
+  const pull = world.get(Scope.provide(Stream.toPull(pool.imap(stage.job, ["item"])), world.scope))
+  return { world, pool, stage, pull }
+}
+
+it("An item that waits inside a job keeps its place before others when its reader comes again", () => {
+  const { pool, pull, stage, world } = scene()
   const job = Effect.gen(function*() {
     yield* forkNow(pool.run(stage.job("borrower")))
-    const pull = yield* Stream.toPull(pool.imap(stage.job, ["item"]))
     const reader = yield* forkNow(pull)
     yield* forkNow(pool.run(stage.job("other")))
     yield* Fiber.interrupt(reader)
@@ -39,9 +46,38 @@ it("An item that waits inside a job keeps its place before others when its reade
     yield* stage.finish("borrower")
     return yield* Effect.never
   })
-  world.fork(pool.run(Effect.scoped(job)))
+  world.fork(pool.run(job))
   world.run()
   expect(stage.started).toEqual(["borrower", "item"])
+})
+
+describe("An item that waits goes with its reader", () => {
+  it("out of a job, and gets no slot of that one any more", () => {
+    const { pool, pull, stage, world } = scene()
+    const job = Effect.gen(function*() {
+      yield* forkNow(pool.run(stage.job("borrower")))
+      yield* Fiber.interrupt(yield* forkNow(pull))
+      return yield* Effect.never
+    })
+    world.fork(pool.run(job))
+    world.run()
+    world.fork(pull)
+    world.get(stage.finish("borrower"))
+    expect([stage.started, world.get(pool.waiting)]).toEqual([["borrower"], 1])
+  })
+
+  it("into a job, and has waited until then when it borrows there", () => {
+    const { pool, pull, stage, world } = scene({ metrics: true })
+    world.fork(pool.run(Effect.andThen(stage.gate("goes on").await, pull)))
+    const outside = world.fork(pull)
+    world.run()
+    outside.interruptUnsafe()
+    world.clock.advance(5000)
+    world.get(stage.finish("goes on"))
+    expect(stage.started).toEqual(["item"])
+    const metrics = Metric.snapshotUnsafe(Context.make(Metric.MetricRegistry, world.registry))
+    expect(metrics.find(({ id }) => id === "greenpool_wait_seconds")?.state).toMatchObject({ count: 2, max: 5 })
+  })
 })
 
 describe("a pool that closes", () => {

@@ -10,6 +10,7 @@ import { makePool } from "./support/makePool.ts"
 import { Stage } from "./support/stage.ts"
 import { atRest } from "./support/turns.ts"
 import { makeWallClock } from "./support/wall-clock.ts"
+import { World } from "./support/world.ts"
 
 interface Tenant {
   readonly key: string | undefined
@@ -367,4 +368,23 @@ describe("a weight", () => {
         expect(yield* pool.waiting).toBe(0)
       }
     }))
+})
+
+it("a job without a key is charged from when it got a free slot, among others that have keys", () => {
+  const world = new World()
+  const pool = world.pool(2)
+  const stage = new Stage()
+  const start = (name: string, key?: string) => world.fork(pool.run(stage.job(name), { key }))
+  const finish = (name: string) => world.get(stage.finish(name))
+  start("x1", "x")
+  start("x2", "x")
+  world.clock.advance(500)
+  finish("x1")
+  world.clock.advance(500)
+  start("plain1")
+  start("x3", "x")
+  start("plain2")
+  world.clock.advance(10)
+  finish("plain1")
+  expect(stage.started).toEqual(["x1", "x2", "plain1", "plain2"])
 })
