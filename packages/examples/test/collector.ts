@@ -2,10 +2,9 @@
  * A collector of OpenTelemetry: an HTTP server on the loopback interface that takes traces and metrics as JSON (OTLP),
  * and refuses what is not as the protocol has it.
  */
-import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
-import { Context, Effect, Layer, Schema } from "effect"
-import { HttpRouter, HttpServer, HttpServerRequest, HttpServerResponse } from "effect/http"
-import { createServer } from "node:http"
+import { Effect, Layer, Schema } from "effect"
+import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
+import { serve } from "../src/gallery/serve.ts"
 
 const Attributes = Schema.Array(Schema.Struct({
   key: Schema.String,
@@ -21,7 +20,9 @@ const Attributes = Schema.Array(Schema.Struct({
 export const toObject = (attributes: typeof Attributes.Type): Readonly<Record<string, unknown>> =>
   Object.fromEntries(attributes.map(({ key, value }) => [key, Object.values(value)[0]]))
 
-const Resource = Schema.Struct({ attributes: Attributes })
+/** What comes of each resource. */
+const Resource = <const Fields extends Schema.Struct.Fields>(fields: Fields) =>
+  Schema.Array(Schema.Struct({ resource: Schema.Struct({ attributes: Attributes }), ...fields }))
 
 const Hex = (digits: number) => Schema.String.check(Schema.isPattern(new RegExp(`^[0-9a-f]{${digits}}$`)))
 
@@ -42,10 +43,7 @@ const Span = Schema.Struct({
 export type Span = typeof Span.Type
 
 const Traces = Schema.Struct({
-  resourceSpans: Schema.Array(Schema.Struct({
-    resource: Resource,
-    scopeSpans: Schema.Array(Schema.Struct({ spans: Schema.Array(Span) }))
-  }))
+  resourceSpans: Resource({ scopeSpans: Schema.Array(Schema.Struct({ spans: Schema.Array(Span) })) })
 })
 
 const Numbers = Schema.Array(Schema.Struct({ attributes: Attributes, asDouble: Schema.Finite }))
@@ -59,26 +57,21 @@ const Buckets = Schema.Array(Schema.Struct({
 }))
 
 /** 1: delta, 2: cumulative. */
-const Temporality = Schema.Literals([1, 2])
+const Temporality = { aggregationTemporality: Schema.Literals([1, 2]) }
 
 const Metric = Schema.Struct({
   name: Schema.String,
   description: Schema.optional(Schema.String),
   unit: Schema.String,
-  sum: Schema.optional(
-    Schema.Struct({ aggregationTemporality: Temporality, isMonotonic: Schema.Boolean, dataPoints: Numbers })
-  ),
+  sum: Schema.optional(Schema.Struct({ ...Temporality, isMonotonic: Schema.Boolean, dataPoints: Numbers })),
   gauge: Schema.optional(Schema.Struct({ dataPoints: Numbers })),
-  histogram: Schema.optional(Schema.Struct({ aggregationTemporality: Temporality, dataPoints: Buckets }))
+  histogram: Schema.optional(Schema.Struct({ ...Temporality, dataPoints: Buckets }))
 })
 
 export type Metric = typeof Metric.Type
 
 const Metrics = Schema.Struct({
-  resourceMetrics: Schema.Array(Schema.Struct({
-    resource: Resource,
-    scopeMetrics: Schema.Array(Schema.Struct({ metrics: Schema.Array(Metric) }))
-  }))
+  resourceMetrics: Resource({ scopeMetrics: Schema.Array(Schema.Struct({ metrics: Schema.Array(Metric) })) })
 })
 
 /** Starts a collector, which ends with the scope; gives its address, and what has arrived. */
@@ -88,43 +81,32 @@ export const startCollector = Effect.gen(function*() {
   const services = new Set<unknown>()
   const refused: Array<string> = []
 
-  const take = <A, I>(path: `/${string}`, schema: Schema.Codec<A, I>, keep: (data: A) => void) =>
-    HttpRouter.add(
-      "POST",
-      path,
-      HttpServerRequest.schemaBodyJson(schema).pipe(
-        Effect.map((data) => {
-          keep(data)
-          return HttpServerResponse.jsonUnsafe({})
-        }),
-        Effect.catchTags({
-          SchemaError: ({ message }) =>
-            Effect.sync(() => {
-              refused.push(message)
-              return HttpServerResponse.text(message, { status: 400 })
-            })
-        })
-      )
-    )
-  const serve = HttpRouter.serve(
-    Layer.mergeAll(
-      take("/v1/traces", Traces, ({ resourceSpans }) => {
-        for (const { resource, scopeSpans } of resourceSpans) {
-          services.add(toObject(resource.attributes)["service.name"])
-          spans.push(...scopeSpans.flatMap(({ spans }) => spans))
-        }
+  const take = <A, I>(path: `/${string}`, schema: Schema.Codec<A, I>, keep: (data: A) => void) => {
+    const answer = HttpServerRequest.schemaBodyJson(schema).pipe(
+      Effect.map((data) => {
+        keep(data)
+        return HttpServerResponse.jsonUnsafe({})
       }),
-      take("/v1/metrics", Metrics, ({ resourceMetrics }) => {
-        for (const { resource, scopeMetrics } of resourceMetrics) {
-          services.add(toObject(resource.attributes)["service.name"])
-          metrics.push(scopeMetrics.flatMap(({ metrics }) => metrics))
-        }
+      Effect.catchTag("SchemaError", ({ message }) => {
+        refused.push(message)
+        return Effect.succeed(HttpServerResponse.text(message, { status: 400 }))
       })
-    ),
-    { disableLogger: true, disableListenLog: true }
-  ).pipe(
-    Layer.provideMerge(NodeHttpServer.layer(createServer, { host: "127.0.0.1", port: 0, gracefulShutdownTimeout: 0 }))
-  )
-  const { address } = Context.get(yield* Layer.build(serve), HttpServer.HttpServer)
-  return { address: HttpServer.formatAddress(address), spans, metrics, services, refused }
+    )
+    return HttpRouter.add("POST", path, answer)
+  }
+  const address = yield* serve(Layer.mergeAll(
+    take("/v1/traces", Traces, ({ resourceSpans }) => {
+      for (const { resource, scopeSpans } of resourceSpans) {
+        services.add(toObject(resource.attributes)["service.name"])
+        spans.push(...scopeSpans.flatMap(({ spans }) => spans))
+      }
+    }),
+    take("/v1/metrics", Metrics, ({ resourceMetrics }) => {
+      for (const { resource, scopeMetrics } of resourceMetrics) {
+        services.add(toObject(resource.attributes)["service.name"])
+        metrics.push(scopeMetrics.flatMap(({ metrics }) => metrics))
+      }
+    })
+  ))
+  return { address, spans, metrics, services, refused }
 })

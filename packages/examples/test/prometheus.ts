@@ -33,21 +33,14 @@ export const temporaryFolder = Effect.acquireRelease(
 
 const Answer = <S extends Schema.Constraint>(data: S) => Schema.Struct({ status: Schema.Literal("success"), data })
 
-const Vector = Answer(Schema.Struct({
-  resultType: Schema.Literal("vector"),
-  result: Schema.Array(Schema.Struct({
-    metric: Schema.Record(Schema.String, Schema.String),
-    value: Schema.Tuple([Schema.Finite, Schema.String])
-  }))
-}))
+const metric = Schema.Record(Schema.String, Schema.String)
+const Result = Schema.Struct({ metric, value: Schema.Tuple([Schema.Finite, Schema.String]) })
+const Vector = Answer(Schema.Struct({ resultType: Schema.Literal("vector"), result: Schema.Array(Result) }))
 
 const Names = Answer(Schema.Array(Schema.String))
 
-const Rules = Answer(Schema.Struct({
-  groups: Schema.Array(Schema.Struct({
-    rules: Schema.Array(Schema.Struct({ name: Schema.String, query: Schema.String, health: Schema.String }))
-  }))
-}))
+const Rule = Schema.Struct({ name: Schema.String, query: Schema.String, health: Schema.String })
+const Rules = Answer(Schema.Struct({ groups: Schema.Array(Schema.Struct({ rules: Schema.Array(Rule) })) }))
 
 export interface Sample {
   readonly labels: Readonly<Record<string, string>>
@@ -66,29 +59,24 @@ export const startPrometheus = Effect.fn("startPrometheus")(function*(address: s
     .replace("localhost:9464", new URL(address).host)
   writeFileSync(join(folder, "prometheus.yml"), config)
 
-  const output = { text: "" }
-  const args = [
-    "--config.file=prometheus.yml",
-    "--storage.tsdb.path=data",
-    "--web.listen-address=127.0.0.1:0",
-    // Else it waits for another 5 s.
-    "--scrape.discovery-reload-interval=100ms"
-  ]
-  yield* Effect.acquireRelease(
-    Effect.sync(() => {
-      const child = spawn(prometheus!, args, { cwd: folder, stdio: ["ignore", "ignore", "pipe"] })
-      child.stderr.setEncoding("utf8").on("data", (text: string) => void (output.text += text))
-      const ended = new Promise<void>((resolve) => child.on("close", () => resolve()))
-      return { child, ended }
-    }),
-    ({ child, ended }) => Effect.andThen(Effect.sync(() => child.kill("SIGKILL")), Effect.promise(() => ended))
+  const args = ["--config.file=prometheus.yml", "--storage.tsdb.path=data", "--web.listen-address=127.0.0.1:0"]
+  // Else it waits for another 5 s.
+  const soon = "--scrape.discovery-reload-interval=100ms"
+  const child = spawn(prometheus!, [...args, soon], { cwd: folder, stdio: ["ignore", "ignore", "pipe"] })
+  let output = ""
+  child.stderr.setEncoding("utf8").on("data", (text: string) => void (output += text))
+  const ended = new Promise<void>((resolve) => child.on("close", () => resolve()))
+  yield* Effect.addFinalizer(() => {
+    child.kill("SIGKILL")
+    return Effect.promise(() => ended)
+  })
+  const listening = Effect.suspend(() =>
+    Effect.fromNullishOr(/"Listening on" address=(\S+)[^]*Server is ready/.exec(output))
   )
-  const [, origin] = yield* Effect.suspend(() =>
-    Effect.fromNullishOr(/"Listening on" address=(\S+)[^]*Server is ready/.exec(output.text))
-  ).pipe(
+  const [, origin] = yield* listening.pipe(
     Effect.retry({ schedule: Schedule.spaced("20 millis") }),
     Effect.timeout("10 seconds"),
-    Effect.catchTag("TimeoutError", () => Effect.die(`Prometheus does not start: ${output.text}`))
+    Effect.catchTag("TimeoutError", () => Effect.die(`Prometheus does not start: ${output}`))
   )
 
   const get = <A, I, RD>(path: string, schema: Schema.Codec<A, I, RD>) =>

@@ -14,14 +14,9 @@ export const defaults: CrawlOptions = {
 }
 
 /** What a report says of its options; these are of no crawl in particular. */
+const limits = { size: 4, adaptive: false, maxPages: null, timeout: 2000, retries: 1, maxWait: 10_000, skip: [] }
 export const options: typeof Options.Type = {
-  size: 4,
-  adaptive: false,
-  maxPages: null,
-  timeout: 2000,
-  retries: 1,
-  maxWait: 10_000,
-  skip: [],
+  ...limits,
   headers: [],
   userAgent: "test",
   insecure: false,
@@ -49,3 +44,6 @@ export const check = (
       layerClient({ timeout: more.timeout ?? defaults.timeout, insecure, userAgent })
     ])
   )
+
+/** The URLs of some links of a report. */
+export const urlsOf = (links: ReadonlyArray<{ readonly url: string }>) => links.map(({ url }) => url)
