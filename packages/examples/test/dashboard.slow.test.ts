@@ -35,17 +35,16 @@ const post = (page: string, command: object, headers: Readonly<Record<string, st
 
 describe("the dashboard", { timeout: 60_000, concurrent: true }, () => {
   live("shows four busy pools, which can be steered, until Ctrl-C", function*() {
-    const { child, ended, said } = yield* startExample("dashboard", "--port", "0")
+    const { end, said } = yield* startExample("dashboard", "--port", "0")
     const [, page = ""] = yield* said(/^The dashboard is at (\S+), until Ctrl-C$/m)
     yield* shows(page, ["crawl", "app/ApiPool", "app/Thumbnails", "app/Mail"], "ended", some)
     assert.strictEqual(yield* post(page, { pool: "app/Mail", command: "pause" }), 200)
-    child.kill("SIGINT")
-    assert.deepInclude(yield* ended, { code: 130, stderr: "" })
+    assert.deepInclude(yield* end("SIGINT"), { code: 130, stderr: "" })
   })
 
   live("is steered by a password, which comes from the environment", function*() {
     process.env["DASHBOARD_PASSWORD"] = "correct horse"
-    const { child, ended, said } = yield* startExample("dashboard-password", "--port", "0")
+    const { end, said } = yield* startExample("dashboard-password", "--port", "0")
     delete process.env["DASHBOARD_PASSWORD"]
     const [, page = ""] = yield* said(/^The dashboard is at (\S+), until Ctrl-C$/m)
     yield* shows(page, ["jobs"], "running", () => true)
@@ -54,20 +53,16 @@ describe("the dashboard", { timeout: 60_000, concurrent: true }, () => {
     assert.strictEqual(yield* post(page, command), 403)
     assert.strictEqual(yield* post(page, command, password("wrong horse")), 403)
     assert.strictEqual(yield* post(page, command, password("correct horse")), 200)
-    child.kill("SIGINT")
-    assert.deepInclude(yield* ended, { code: 130, stderr: "" })
+    assert.deepInclude(yield* end("SIGINT"), { code: 130, stderr: "" })
   })
 
   live("of linkcheck shows its pool while it runs, which can be resized", function*() {
     const { origin } = yield* serve({ "/": linksTo("/hang"), "/hang": () => {} })
-    const args = ["--dashboard", "--json", "--quiet", "--timeout", "1h", "--size", "7"]
-    const { child, ended, said } = yield* startExample("linkcheck", origin, ...args)
+    const { said } = yield* startExample("linkcheck", origin, "--dashboard", "--json", "--quiet", "--timeout", "1h")
     const [, page = ""] = yield* said(/^The dashboard is at (\S+) while this runs$/m, "stderr")
     yield* shows(page, ["linkcheck"], "running", (n) => n === 1)
     assert.strictEqual(yield* post(page, { pool: "linkcheck", command: "resize", size: 3 }), 200)
     assert.strictEqual(yield* post(page, { pool: "linkcheck", command: "resize", size: -1 }), 422)
-    child.kill("SIGINT")
-    assert.strictEqual((yield* ended).code, 130)
   })
 
   live("of overload shows the pool of each load in turn", function*() {

@@ -15,7 +15,6 @@ export interface Ended {
   readonly stderr: string
 }
 
-/** The file that runs examples by their names. */
 export const main = fileURLToPath(new URL("../src/main.ts", import.meta.url))
 
 /** Starts an example by its name, as a process of its own, which ends with the scope at the latest. */
@@ -32,12 +31,12 @@ export const startExample = (...args: ReadonlyArray<string>) =>
         Effect.suspend(() => Effect.fromNullishOr(pattern.exec(output[stream]))).pipe(
           Effect.retry({ schedule: Schedule.spaced("20 millis") })
         )
-      return { child, said, ended: Effect.promise(() => ended) }
+      const end = (signal: NodeJS.Signals) => Effect.promise(() => (child.kill(signal), ended))
+      return { child, said, ended: Effect.promise(() => ended), end }
     }),
     ({ child }) => Effect.sync(() => child.kill("SIGKILL"))
   )
 
-/** Runs an example to its end, as a process of its own. */
 export const runProcess = (...args: ReadonlyArray<string>) =>
   Effect.scoped(Effect.flatMap(startExample(...args), ({ ended }) => ended))
 

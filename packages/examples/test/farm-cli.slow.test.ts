@@ -99,14 +99,13 @@ describe("farm, as a program", { concurrent: true, timeout: 60_000 }, () => {
   live("stops and continues its jobs with it at Ctrl-Z", function*() {
     const { has, path, read, write } = yield* folder
     const job = `cd ${path}; (echo $$ > pid; until test -e go; do sleep 0.01; done); echo {}`
-    const { child, ended } = yield* startExample("farm", job)
+    const { child, end } = yield* startExample("farm", job)
     child.stdin.end("done\n")
     yield* has("pid", /\n/)
     child.kill("SIGTSTP")
     yield* eventually(() => state(child.pid) === "T" && state(read("pid")) === "T")
     write("go", "")
-    child.kill("SIGCONT")
-    assert.deepStrictEqual(yield* ended, { code: 0, stdout: "done\n", stderr: "" })
+    assert.deepStrictEqual(yield* end("SIGCONT"), { code: 0, stdout: "done\n", stderr: "" })
   })
 
   live("reads its lines from a pipe that has a name, and writes its log to one", function*() {
@@ -122,10 +121,9 @@ describe("farm, as a program", { concurrent: true, timeout: 60_000 }, () => {
     const { has, path } = yield* folder
     const fifo = `${path}/fifo`
     spawnSync("mkfifo", [fifo])
-    const { child, ended } = yield* startExample("farm", "echo", "--joblog", `${path}/log`, fifo)
+    const { end } = yield* startExample("farm", "echo", "--joblog", `${path}/log`, fifo)
     yield* has("log", /^Seq/)
-    child.kill("SIGINT")
-    assert.deepStrictEqual(yield* ended, { code: 130, stdout: "", stderr: "" })
+    assert.deepStrictEqual(yield* end("SIGINT"), { code: 130, stdout: "", stderr: "" })
   })
 
   live("runs one more at SIGUSR1 and one less at SIGUSR2, but never none, and starts no debugger", function*() {
@@ -154,13 +152,12 @@ describe("farm, as a program", { concurrent: true, timeout: 60_000 }, () => {
     live(`ends at ${signal} with all that it has started; what has ended is printed and logged`, function*() {
       const { has, path, read } = yield* folder
       const job = `cd ${path}; echo {}; test {} = 2 && exit; sleep 60 & echo $! > pid; wait`
-      const { child, ended } = yield* startExample("farm", "--size=2", "--joblog", `${path}/log`, job)
+      const { child, end } = yield* startExample("farm", "--size=2", "--joblog", `${path}/log`, job)
       // The input goes on.
       child.stdin.write("1\n2\n")
       yield* has("pid", /\n/)
       yield* has("log", /^2\t.*\n/m)
-      child.kill(signal as NodeJS.Signals)
-      assert.deepStrictEqual(yield* ended, { code, stdout: "2\n", stderr: "" })
+      assert.deepStrictEqual(yield* end(signal as NodeJS.Signals), { code, stdout: "2\n", stderr: "" })
       assert.match(read("log"), /^Seq.*\n2\t.*\n$/)
       assert.match(state(read("pid")), /^Z?$/)
     })

@@ -1,7 +1,6 @@
 import { assert, describe } from "@effect/vitest"
 import { GreenPool } from "@greenpool/core"
-import { Duration, Effect, Fiber, Layer, Sink, Stdio, Stream } from "effect"
-import { spawnSync } from "node:child_process"
+import { Duration, Effect, Layer, Sink, Stdio, Stream } from "effect"
 import { farm, type FarmOptions, Halted } from "../src/farm/farm.ts"
 import { LINE_LIMIT } from "../src/farm/input.ts"
 import { folder, rowsOf, state } from "./farming.ts"
@@ -13,13 +12,13 @@ interface Settings extends Partial<FarmOptions> {
 
 /** A folder of its own, and a farm whose jobs run in it; what they write is kept. */
 const field = Effect.gen(function*() {
-  const { has, path, read, write } = yield* folder
+  const { path, read } = yield* folder
   const output = { stdout: "", stderr: "" }
   const into = (name: keyof typeof output) => () =>
     Sink.forEach((chunk: string | Uint8Array) => Effect.sync(() => void (output[name] += Buffer.from(chunk as string))))
   const io = { args: Effect.succeed([]), stdin: Stream.empty, stdout: into("stdout"), stderr: into("stderr") }
-  const run = (command: string, lines: Iterable<string | Buffer>, { size = 3, ...settings }: Settings = {}) =>
-    farm(Stream.map(Stream.fromIterable(lines, { chunkSize: 1 }), (line) => Buffer.from(line as string)), {
+  const run = (command: string, lines: ReadonlyArray<string | Buffer>, { size = 3, ...settings }: Settings = {}) =>
+    farm(Stream.map(Stream.fromIterable(lines), (line) => Buffer.from(line as string)), {
       command: `cd ${path}; ${command}`,
       unordered: false,
       retries: 0,
@@ -28,7 +27,7 @@ const field = Effect.gen(function*() {
       joblog: `${path}/log`,
       ...settings
     }).pipe(Effect.provide([GreenPool.layer({ size }), Layer.succeed(Stdio.Stdio, Stdio.make(io))]))
-  return { has, output, read, rows: () => rowsOf(read("log")), run, write }
+  return { output, read, rows: () => rowsOf(read("log")), run }
 })
 
 const assertGone = (pid: string) => assert.match(state(pid), /^Z?$/)
@@ -44,6 +43,7 @@ describe("farm", { concurrent: true, timeout: 30_000 }, () => {
     assert.strictEqual(output.stdout, "out 1\nmore 1\nout 2\nmore 2\nout 3\nmore 3\n")
     assert.strictEqual(output.stderr, "err 1\nerr 2\nerr 3\n")
     assert.strictEqual(rows().at(-1)?.[0], "1")
+    assert.deepInclude(yield* run(command, []), { done: 0, failed: 0 })
   })
 
   live("goes on behind a job that takes long, as far as the window reaches, and prints in order", function*() {
@@ -61,13 +61,6 @@ describe("farm", { concurrent: true, timeout: 30_000 }, () => {
     const { output, run } = yield* field
     yield* run(`test {} = 1 && { ${until(3)}; }; echo {}`, ["1", "2", "3"], { unordered: true })
     assert.match(output.stdout, /^(2\n3|3\n2)\n1\n$/)
-  })
-
-  live("has no jobs for no lines, and one for an empty line", function*() {
-    const { output, run } = yield* field
-    assert.deepInclude(yield* run("echo '<{}>'", []), { done: 0, failed: 0 })
-    assert.deepInclude(yield* run("echo '<{}>'", [""]), { done: 1, failed: 0 })
-    assert.strictEqual(output.stdout, "<>\n")
   })
 
   live("tries a job again that fails, as often as it is told, and prints the last try", function*() {
@@ -138,29 +131,5 @@ describe("farm", { concurrent: true, timeout: 30_000 }, () => {
     assert.match(output.stderr, /^farm: the line has a NUL byte: /m)
     assert.match(output.stderr, /^farm: .*E2BIG/m)
     assert.strictEqual(rows().filter(([, , , , , , code]) => code === "126").length, 3)
-  })
-
-  live("takes lines as they are needed, however long the input", function*() {
-    const { has, output, run, write } = yield* field
-    let [taken, most] = [0, 0]
-    const lines = function*() {
-      while (taken < 60) {
-        taken += 1
-        most = Math.max(most, taken - output.stdout.split("\n").length)
-        yield String(taken)
-      }
-    }
-    const command = "test {} = 1 && until test -e go; do sleep 0.01; done; echo {}"
-    const running = yield* Effect.forkChild(run(command, lines(), { size: 4, window: 4 }))
-    yield* has("log", /^4\t/m)
-    // As long as some other jobs would take, if there were any.
-    for (let i = 0; i < 10; i++) spawnSync("/bin/sh", ["-c", "exit"])
-    yield* Effect.yieldNow
-    assert.isAtMost(taken, 4 + 1)
-    write("go", "")
-    assert.deepInclude(yield* Fiber.join(running), { done: 60, failed: 0 })
-    assert.strictEqual(output.stdout, Array.from({ length: 60 }, (_, index) => `${index + 1}\n`).join(""))
-    // Those that are being printed, and as many again.
-    assert.isAtMost(most, 2 * 4 + 1)
   })
 })

@@ -12,7 +12,6 @@ export const folder = Effect.gen(function*() {
     return `${path}/${name}`
   }
   const read = (name: string) => existsSync(`${path}/${name}`) ? readFileSync(`${path}/${name}`, "utf8") : ""
-  /** Waits until a file has it. */
   const has = (name: string, text: RegExp) => eventually(() => text.test(read(name)))
   return { path, has, read, write }
 })
@@ -23,5 +22,4 @@ export const state = (pid: unknown) => {
   return spawnSync("ps", ["-o", "stat=", "-p", `${pid}`.trim()]).stdout.toString().slice(0, 1)
 }
 
-/** The rows of a log, without its head. */
 export const rowsOf = (log: string) => log.split("\n").slice(1, -1).map((row) => row.split("\t"))

@@ -2,7 +2,6 @@ import { assert, describe } from "@effect/vitest"
 import { runExample, startExample } from "./example.ts"
 import { live } from "./live.ts"
 
-// They start other processes.
 describe.concurrent("examples of a cluster", { timeout: 60_000 }, () => {
   live("cluster: three processes use one budget, and two use all of it when the third is killed", function*() {
     const { code, stderr, stdout } = yield* runExample("cluster", "--seconds", "2", "--size", "6")
@@ -13,10 +12,9 @@ describe.concurrent("examples of a cluster", { timeout: 60_000 }, () => {
   })
 
   live("cluster: ends with its processes on Ctrl-C", function*() {
-    const { child, ended, said } = yield* startExample("cluster", "--seconds", "60")
+    const { end, said } = yield* startExample("cluster", "--seconds", "60")
     yield* said(/ of 12/)
-    child.kill("SIGINT")
-    assert.deepInclude(yield* ended, { code: 130, stderr: "" })
+    assert.deepInclude(yield* end("SIGINT"), { code: 130, stderr: "" })
   })
 
   live("thumbnails: a process that is killed half way is followed by one that makes the rest", function*() {

@@ -1,13 +1,14 @@
 import { assert, describe } from "@effect/vitest"
 import { GreenPool } from "@greenpool/core"
-import { Effect } from "effect"
+import { Effect, Stream } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { producerConsumer } from "../src/gallery/producer-consumer.ts"
 import { recursiveCrawler } from "../src/gallery/recursive-crawler.ts"
+import { webcrawler } from "../src/gallery/webcrawler.ts"
 import { startSite } from "./embedded/site.ts"
 import { quietly, runExample } from "./example.ts"
 import { live } from "./live.ts"
-import { linksTo, respond, serve, serveRaw } from "./raw-server.ts"
+import { linksTo, respond, serve, serveCounting, serveRaw } from "./raw-server.ts"
 
 const withPool = (size: number) => Effect.provide([GreenPool.layer({ size }), FetchHttpClient.layer])
 
@@ -83,5 +84,46 @@ describe("producer-consumer", { timeout: 30_000, concurrent: true }, () => {
     assert.match(stdout, /^http\S+\/trees\/plum: .*404/m)
     assert.match(stdout, /^round 1: http:\/\/127\.0\.0\.1:\d+\/\nround 2: /m)
     assert.deepStrictEqual({ code, stderr }, { code: 0, stderr: "" })
+  })
+})
+
+const lines = (urls: Iterable<string>, size: number) => webcrawler(urls).pipe(Stream.runCollect, withPool(size))
+
+/** A server of pages of as many bytes as their path says. Odd ones are slow, and a negative one is missing. */
+const serveBytes = serveCounting((socket, path) => {
+  const length = Number(path.slice(1))
+  const answer = length < 0 ? respond("404 Not Found", "") : respond("200 OK", "x".repeat(length))
+  setTimeout(() => socket.end(answer), length % 2 === 0 ? 5 : 40)
+})
+
+describe("webcrawler", { timeout: 60_000, concurrent: true }, () => {
+  live(
+    "gives sizes in the order of the URLs, whichever comes first, and runs what the pool lets run",
+    function*() {
+      const { most, origin } = yield* serveBytes
+      const lengths = Array.from({ length: 20 }, (_, index) => index + 1)
+      const sizes = yield* lines(lengths.map((length) => `${origin}/${length}`), 4)
+      assert.deepStrictEqual(sizes, lengths.map((length) => `${origin}/${length}: ${length} bytes`))
+      assert.strictEqual(most(), 4)
+    }
+  )
+
+  live("gives what cannot be had a line in its place", function*() {
+    const { origin } = yield* serveBytes
+    const urls = [`${origin}/7`, `${origin}/-1`, "http://127.0.0.1:1/", "nonsense", `${origin}/8`]
+    const expected = [/\/7: 7 bytes$/, /\/-1: .*404/, /^http:\/\/127\.0\.0\.1:1\/: Transport/, /^nonsense: InvalidUrl/]
+    const sizes = yield* lines(urls, 2)
+    for (const [index, line] of expected.entries()) assert.match(sizes[index] ?? "", line)
+    assert.deepStrictEqual(sizes.slice(4), [`${origin}/8: 8 bytes`])
+  })
+
+  live("runs by its name, with URLs and without", function*() {
+    const { origin } = yield* serveBytes
+    const given = yield* runExample("webcrawler", `${origin}/3`, `${origin}/2`)
+    assert.deepStrictEqual(given, { code: 0, stderr: "", stdout: `${origin}/3: 3 bytes\n${origin}/2: 2 bytes\n` })
+
+    const embedded = yield* runExample("webcrawler")
+    assert.match(embedded.stdout, /^http:\/\/127\.0\.0\.1:\d+\/: \d+ bytes\n(?:http\S+: \d+ bytes\n){8}$/)
+    assert.deepInclude(embedded, { code: 0, stderr: "" })
   })
 })

@@ -27,25 +27,12 @@ const client = Effect.fnUntraced(function*(port: number) {
   return {
     socket,
     received: () => received,
-    /** Waits until so much has come back. */
     got: (text: string) => eventually(() => received === text),
     closed: Effect.promise(() => closed)
   }
 })
 
 describe("echo", { timeout: 30_000, concurrent: true }, () => {
-  live("sends back to each of many what it has sent", function*() {
-    const { client, pool } = yield* start(20)
-    const echo = Effect.fnUntraced(function*(name: string) {
-      const { got, socket } = yield* client
-      socket.write(name)
-      yield* got(name)
-    })
-    const names = Array.from({ length: 20 }, (_, index) => `client ${index}`)
-    yield* Effect.forEach(names, echo, { concurrency: "unbounded" })
-    assert.strictEqual(yield* pool.running, 20)
-  })
-
   live("sends back all of it, also to who has said all, and then closes", function*() {
     const { client, pool } = yield* start(1)
     const one = yield* client

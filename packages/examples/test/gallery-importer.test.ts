@@ -9,7 +9,6 @@ import { generateOrders } from "./embedded/orders.ts"
 import { live } from "./live.ts"
 import { everything, query } from "./written.ts"
 
-/** A CSV of that content, and a path for a database. */
 const csv = Effect.fnUntraced(function*(content: string, encoding: BufferEncoding = "utf8") {
   const fs = yield* FileSystem.FileSystem
   const place = yield* fs.makeTempDirectoryScoped()

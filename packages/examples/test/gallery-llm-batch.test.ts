@@ -19,7 +19,6 @@ const services = Layer.mergeAll(
 )
 const live = liveWith(services)
 
-/** A file of that content in a directory that is deleted with the scope. */
 const fileOf = Effect.fnUntraced(function*(content: string, name = "answers.jsonl") {
   const fs = yield* FileSystem.FileSystem
   const file = `${yield* fs.makeTempDirectoryScoped()}/${name}`

@@ -25,7 +25,6 @@ const poolOf = (tenant: string) =>
 
 const existing = (tenant: string) => Effect.flatMap(poolOf(tenant), Effect.fromOption)
 
-/** How many requests of a tenant run and wait. */
 const load = Effect.fnUntraced(function*(tenant: string) {
   const pool = yield* poolOf(tenant)
   if (Option.isNone(pool)) return [0, 0]

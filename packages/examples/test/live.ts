@@ -11,7 +11,6 @@ export const liveWith = <R, E>(layer: Layer.Layer<R, E>) => {
   return Object.assign(live(false), { skipIf: live })
 }
 
-/** Tests in real time with Node's services. */
 export const live = liveWith(NodeServices.layer)
 
 /** Waits in real time until a condition holds. */

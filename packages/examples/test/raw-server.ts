@@ -78,6 +78,5 @@ export const serveNever = (answers: Answers = {}) => {
   return Effect.map(serve({ ...answers, "/never": never }), ({ origin }) => ({ origin, ...waits }))
 }
 
-/** A page with these links. */
 export const linksTo = (...urls: ReadonlyArray<string>) =>
   respond("200 OK", urls.map((url) => `<a href="${url}">`).join(""))

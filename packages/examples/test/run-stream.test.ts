@@ -1,17 +1,15 @@
 /**
- * `runStream` on what streams: the body of a response, the output of a child process, the rows of a query.
+ * `runStream` on what streams: the body of a response, the rows of a query.
  */
-import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe } from "@effect/vitest"
 import { GreenPool } from "@greenpool/core"
-import { Deferred, Effect, Fiber, Layer, Option, Stream } from "effect"
+import { Deferred, Effect, Fiber, Option, Stream } from "effect"
 import { FetchHttpClient, HttpClient, HttpClientResponse, HttpRouter, HttpServerResponse } from "effect/http"
-import { ChildProcess } from "effect/process"
 import { DatabaseSync } from "node:sqlite"
 import { serve } from "../src/gallery/serve.ts"
 import { liveWith } from "./live.ts"
 
-const live = liveWith(Layer.mergeAll(FetchHttpClient.layer, NodeServices.layer))
+const live = liveWith(FetchHttpClient.layer)
 
 describe("runStream keeps its slot", () => {
   live("until the body of a response has ended, where run gives it back at the headers", function*() {
@@ -33,15 +31,6 @@ describe("runStream keeps its slot", () => {
     // Request and body in one slot.
     assert.strictEqual(yield* text(HttpClientResponse.stream(HttpClient.get(address))), "first\nsecond\n")
     assert.deepInclude(yield* pool.stats, { running: 0, started: 4, succeeded: 4 })
-  })
-
-  live("as long as a child process writes, and ends the process when the reader leaves", function*() {
-    const pool = yield* GreenPool.make({ size: 1 })
-    const process_ = ChildProcess.make(process.execPath, ["-e", "let n = 0; setInterval(() => console.log(++n), 5)"])
-    const lines = Stream.unwrap(Effect.map(process_, ({ stdout }) => Stream.splitLines(Stream.decodeText(stdout))))
-    const read = Stream.mapEffect(pool.runStream(lines), (line) => Effect.map(pool.running, (n) => [line, n]))
-    assert.deepStrictEqual(yield* Stream.runCollect(Stream.take(read, 3)), [["1", 1], ["2", 1], ["3", 1]])
-    assert.deepInclude(yield* pool.stats, { running: 0, succeeded: 1 })
   })
 
   live("as long as the rows of a query are read", function*() {

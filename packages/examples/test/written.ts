@@ -1,6 +1,5 @@
 import { DatabaseSync } from "node:sqlite"
 
-/** All rows that a query gives. */
 export const query = (path: string, sql: string) => {
   const database = new DatabaseSync(path, { readOnly: true, timeout: 5000 })
   try {

@@ -32,10 +32,10 @@ describe("linkcheck", { concurrent: true, timeout: 60_000 }, () => {
   live("says in its JSON how it was made, without what may be secret", function*() {
     const { origin } = yield* pages({ "/": "<a href=/a><a href='/b#x'>", "/b": "" })
     const args = "--json --quiet --skip /a$ --skip nothing --user-agent Me/1 --insecure --max-wait 2s --timeout 5 " +
-      "--retries 0 --max-pages 9 --size 3"
+      "--retries 0 --max-pages 9 --size 3 --adaptive"
     const { code, stdout } = yield* run(origin, ...args.split(" "), "--header", "X-Token: secret")
     const { fragments, options, skipped } = yield* decode(stdout)
-    const limits = { size: 3, adaptive: false, maxPages: 9, timeout: 5000, retries: 0, maxWait: 2000 }
+    const limits = { size: 3, adaptive: true, maxPages: 9, timeout: 5000, retries: 0, maxWait: 2000 }
     assert.deepInclude(options, { ...limits, skip: ["/a$", "nothing"] })
     assert.deepInclude(options, { headers: ["x-token"], userAgent: "Me/1", insecure: true, fragments: false })
     assert.notInclude(stdout, "secret")
@@ -46,16 +46,8 @@ describe("linkcheck", { concurrent: true, timeout: 60_000 }, () => {
     assert.strictEqual((yield* run(origin, "--quiet", "--skip", "/a$", "--fragments")).code, 1)
   })
 
-  live("lists its options", function*() {
-    const { code, stdout } = yield* run("--help")
-    const names = ["max-wait", "skip", "header", "user-agent", "insecure", "fragments"]
-    for (const name of names) assert.include(stdout, `--${name}`)
-    assert.strictEqual(code, 0)
-  })
-
   const wrong = {
     "example.com": "Invalid value for argument <URL>: \"example.com\". Expected an http or https URL",
-    "ftp://example.com/": "Expected an http or https URL",
     "http://a.test http://b.test": "Unexpected positional argument",
     "--size 0": "Invalid value for flag --size: \"0\". Expected an integer of at least 1",
     "--size many": "Invalid value for flag --size: \"many\"",
@@ -65,7 +57,6 @@ describe("linkcheck", { concurrent: true, timeout: 60_000 }, () => {
     "--depth 3": "Unrecognized flag: --depth",
     "--max-wait never": "Expected a duration of more than 0",
     "--skip (": "Expected a regular expression",
-    "--skip=": "Expected a regular expression",
     "--header Cookie": "Expected a header, such as",
     "--header Bad@Name:x": "Expected a header, such as",
     "--user-agent \u00e9": "Expected printable ASCII"

@@ -37,13 +37,16 @@ describe("a crawl of the embedded site", { timeout: 120_000 }, () => {
     assert.isFalse(elsewhere.has("/not-for-you-to-follow"))
 
     // What compares a report with the site tells a wrong one from a right one.
-    const known = new Map(site.known).set(`${site.url}about`, "broken: Status 404, on nowhere")
-    known.delete(`${site.url}style.css`)
-    const points = disagreements({ ...site, known, fragments: site.fragments.slice(1), pages: 7 }, many)
+    const known = new Map(site.known).set(`${site.url}about`, "broken: Status 404, on nowhere").set(
+      "pages to read",
+      "7"
+    )
+    for (const path of ["style.css", "odd/places#nowhere"]) known.delete(`${site.url}${path}`)
+    const points = disagreements({ ...site, known }, many)
     assert.strictEqual(points.length, 4)
     assert.include(points.join("\n"), "known as broken: Status 404, on nowhere\n  reported as ok")
-    assert.include(points.join("\n"), "known as no link\n  reported as ok")
-    assert.include(points.join("\n"), "#nowhere, on")
-    assert.include(points.join("\n"), "7 pages to read")
+    assert.include(points.join("\n"), "style.css\n  known as none\n  reported as ok")
+    assert.include(points.join("\n"), "#nowhere\n  known as none\n  reported as a missing place, on")
+    assert.include(points.join("\n"), "pages to read\n  known as 7\n")
   })
 })

@@ -5,7 +5,6 @@ import { crawl, type CrawlOptions, Ledger } from "../../src/linkcheck/crawl.ts"
 import { makeReport, type Options } from "../../src/linkcheck/report.ts"
 import { layerClient } from "../../src/linkcheck/request.ts"
 
-/** How tests crawl, if they don't say otherwise. */
 export const defaults: CrawlOptions = {
   timeout: Duration.seconds(10),
   retries: 1,
@@ -45,5 +44,4 @@ export const check = (
     ])
   )
 
-/** The URLs of some links of a report. */
 export const urlsOf = (links: ReadonlyArray<{ readonly url: string }>) => links.map(({ url }) => url)

@@ -48,7 +48,6 @@ const badlyInBody: Readonly<Record<string, Does>> = {
   "stops in the middle of the body": (socket) => socket.write(begun)
 }
 
-/** Crawls a site whose only page has these links. */
 const checkLinks = (urls: ReadonlyArray<string>, options?: Parameters<typeof check>[1]) =>
   Effect.flatMap(serve({ "/": linksTo(...urls) }), ({ origin }) => check(origin, options))
 
@@ -111,16 +110,6 @@ describeAll("linkcheck and a server that %s", { concurrent: true, timeout: 60_00
 })
 
 describe("linkcheck and misbehaving servers: a link to a server that", { concurrent: true, timeout: 60_000 }, () => {
-  live("answers HEAD later than in time, and GET in time, works", function*() {
-    const { origin } = yield* serve({
-      "/": (socket, method) => {
-        if (method === "GET") setTimeout(() => socket.end(respond("200 OK", "")), 300)
-      }
-    })
-    const { broken } = yield* checkLinks([origin], { timeout: Duration.seconds(1), retries: 0 })
-    assert.deepStrictEqual(broken, [])
-  })
-
   live("refuses HEAD, or answers with a status that is no error, works", function*() {
     const refusals = ["403 Forbidden", "404 Not Found", "405 Not Allowed", "429 Too Many Requests", "501 Unknown"]
     const refusing = yield* serveRaw((socket, path, method) => {

@@ -6,7 +6,7 @@ import { Disallowed } from "../../src/linkcheck/host.ts"
 import { progressLine } from "../../src/linkcheck/progress.ts"
 import { makeReport, Report, toJson, toText } from "../../src/linkcheck/report.ts"
 import { LinkError } from "../../src/linkcheck/request.ts"
-import { options, urlsOf } from "./crawling.ts"
+import { options } from "./crawling.ts"
 
 const start = new URL("http://site.test/")
 
@@ -46,8 +46,7 @@ const ledgerOf = (results = checked, held: ReadonlyArray<readonly [link: string,
   return ledger
 }
 
-const report = (ledger: Ledger, complete = true, from = start) =>
-  makeReport(from, ledger, { complete, millis: 1234, options })
+const report = (ledger: Ledger, complete = true) => makeReport(start, ledger, { complete, millis: 1234, options })
 
 describe("a report", () => {
   it("is the same whatever the order in which the crawl came upon its parts", () => {
@@ -55,15 +54,9 @@ describe("a report", () => {
     assert.strictEqual(toJson(report(reversed)), toJson(report(ledgerOf())))
   })
 
-  it("has each link in one of its lists, sorted, and comes back from its JSON as it was", () => {
+  it("comes back from its JSON as it was", () => {
     const found = report(ledgerOf(checked, [...holders, ["http://site.test/late", "http://site.test/a"]]))
-    assert.deepStrictEqual(urlsOf(found.broken), ["http://other.test/", "http://site.test/gone"])
-    assert.deepStrictEqual(urlsOf(found.redirected), ["http://site.test/old"])
-    assert.deepStrictEqual(urlsOf(found.ok), ["http://site.test/", "http://site.test/a", "http://site.test/long"])
-    assert.deepStrictEqual(urlsOf(found.disallowed), ["http://site.test/private"])
-    assert.deepStrictEqual(urlsOf(found.skipped), ["http://site.test/skipped"])
     assert.deepStrictEqual(found.unchecked, [{ url: "http://site.test/late", pages: ["http://site.test/a"] }])
-    assert.deepStrictEqual(found.broken[1]?.pages, ["http://site.test/", "http://site.test/b"])
     const decoded = Schema.decodeSync(Schema.fromJsonString(Report))(toJson(found))
     assert.instanceOf(decoded, Report)
     assert.deepStrictEqual(decoded, found)
@@ -134,12 +127,6 @@ Not read to the end (1)
     assert.include(toText(report(ledger)), `Waited for (2)\n  ${limited}\n  ${slow} between requests\n`)
   })
 
-  it("doesn't hold the password of its start", () => {
-    const text = toJson(report(ledgerOf(), true, new URL("http://name:secret@site.test/")))
-    assert.notInclude(text, "secret")
-    assert.include(text, `"start": "http://site.test/"`)
-  })
-
   it("as text names ten of the pages that hold a link, and says how many more there are", () => {
     const pages = Array.from({ length: 13 }, (_, index) => `http://site.test/${index}`)
     const text = toText(report(ledgerOf(checked, pages.map((page) => ["http://site.test/gone", page]))))
@@ -162,23 +149,11 @@ Not read to the end (1)
   })
 })
 
-describe("a line of progress", () => {
+it("a line of progress shows what is done, running, waiting for the pool and for hosts, and how fast it goes", () => {
   const line = (done: number, found: number, running: number, waiting: number, delayed = 0, seconds = 2) =>
     progressLine({ done, found, delayed, seconds }, { running, waiting })
-
-  it("shows what is done, running and waiting, and how fast it goes", () => {
-    assert.strictEqual(
-      line(30, 120, 8, 3),
-      "[#####...............] 30 of 120 links done, 8 running, 3 waiting, 15/s"
-    )
-  })
-
-  it("shows how many wait for their host, which isn't in the queue of the pool", () => {
-    assert.include(line(0, 9, 1, 3, 5), "1 running, 3 waiting, 5 delayed by their host, 0/s")
-  })
-
-  it("is sound before anything is known, and at the end", () => {
-    assert.include(line(0, 0, 0, 0, 0, 0), "[....................] 0 of 0 ")
-    assert.include(line(7, 7, 0, 0), "[####################] 7 of 7 ")
-  })
+  assert.strictEqual(line(30, 120, 8, 3), "[#####...............] 30 of 120 links done, 8 running, 3 waiting, 15/s")
+  assert.include(line(0, 9, 1, 3, 5), "1 running, 3 waiting, 5 delayed by their host, 0/s")
+  assert.include(line(0, 0, 0, 0, 0, 0), "[....................] 0 of 0 ")
+  assert.include(line(7, 7, 0, 0), "[####################] 7 of 7 ")
 })

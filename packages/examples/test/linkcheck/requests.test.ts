@@ -20,15 +20,15 @@ const serve = Effect.fnUntraced(function*(answer: Answer, host = "127.0.0.1") {
   return { origin: `http://${host}:${yield* listen(server)}`, asked }
 })
 
-const page = (response: ServerResponse, body = "", status = 200, type = "text/html") =>
-  response.writeHead(status, { "content-type": type }).end(body)
+const page = (response: ServerResponse, body = "", status = 200) =>
+  response.writeHead(status, { "content-type": "text/html" }).end(body)
 
 const redirect = (response: ServerResponse, location: string, ...cookies: Array<string>) =>
   response.writeHead(302, { location, ...(cookies.length > 0 ? { "set-cookie": cookies } : {}) }).end()
 
 /** A server that has this start page, and other answers. */
-const site = (start: string, answer: Answer = (_, response) => page(response), host?: string) =>
-  serve((request, response) => request.url === "/" ? page(response, start) : answer(request, response), host)
+const site = (start: string, answer: Answer = (_, response) => page(response)) =>
+  serve((request, response) => request.url === "/" ? page(response, start) : answer(request, response))
 
 describe("a request", { concurrent: true, timeout: 60_000 }, () => {
   live("asks for a URL exactly as it is written, but for what browsers change", function*() {
@@ -50,55 +50,39 @@ describe("a request", { concurrent: true, timeout: 60_000 }, () => {
     assert.sameMembers(asked.map(({ url }) => url ?? ""), ["/", ...Object.values(links)])
   })
 
-  live("goes to the host that a browser would go to: in small letters, without its default port", function*() {
-    const { asked, origin } = yield* serve(
-      ({ headers, url }, response) =>
-        page(response, url === "/" ? `<a href="http://LocalHost:${headers.host?.split(":")[1]}/a">` : ""),
-      "localhost"
-    )
-    assert.deepStrictEqual(urlsOf((yield* check(origin)).ok), [`${origin}/`, `${origin}/a`])
-    assert.strictEqual(asked.length, 2)
+  live("brings its headers to the site, also to robots.txt and after redirects, and nowhere else", function*() {
+    const other = yield* serve((_, response) => page(response))
+    const site = yield* serve(({ headers, url }, response) => {
+      if (headers["x-token"] !== "abc") return page(response, "", 403)
+      return page(response, url === "/" ? `<a href="/a"><a href="${other.origin}/b">` : "")
+    })
+    const door = yield* serve((_, response) => redirect(response, `${site.origin}/`))
+    const { broken } = yield* check(door.origin, { headers: { "x-token": "abc" }, userAgent: "Tester/1.0" })
+    assert.deepStrictEqual(broken, [])
+    const sent = (requests: ReadonlyArray<IncomingMessage>) =>
+      requests.map(({ headers }) => [headers["x-token"], headers["user-agent"]])
+    assert.deepStrictEqual(sent(site.asked), [["abc", "Tester/1.0"], ["abc", "Tester/1.0"]])
+    assert.deepStrictEqual(sent(door.asked), [["abc", "Tester/1.0"]])
+    assert.deepStrictEqual(sent(other.asked), [[undefined, "Tester/1.0"]])
   })
 
-  live(
-    "brings its headers to the site, robots.txt and the end of its redirects included, and nowhere else",
-    function*() {
-      const other = yield* serve((_, response) => page(response))
-      const site = yield* serve(({ headers, url }, response) => {
-        if (headers["x-token"] !== "abc") return page(response, "", 403)
-        return page(response, url === "/" ? `<a href="/a"><a href="${other.origin}/b">` : "")
-      })
-      const door = yield* serve((_, response) => redirect(response, `${site.origin}/`))
-      const { broken } = yield* check(door.origin, { headers: { "x-token": "abc" }, userAgent: "Tester/1.0" })
-      assert.deepStrictEqual(broken, [])
-      const sent = (requests: ReadonlyArray<IncomingMessage>) =>
-        requests.map(({ headers }) => [headers["x-token"], headers["user-agent"]])
-      assert.deepStrictEqual(sent(site.asked), [["abc", "Tester/1.0"], ["abc", "Tester/1.0"]])
-      assert.deepStrictEqual(sent(door.asked), [["abc", "Tester/1.0"]])
-      assert.deepStrictEqual(sent(other.asked), [[undefined, "Tester/1.0"]])
-    }
-  )
-
-  live(
-    "brings the name and password in the URL of the start to all of the site, and those in a link there",
-    function*() {
-      const basic = (text: string) => `Basic ${Buffer.from(text).toString("base64")}`
-      const other = yield* serve(({ headers, url }, response) =>
-        page(response, "", headers.authorization === basic("n\u00e4me:pa:ss%") || url === "/open" ? 200 : 401)
-      )
-      const secret = other.origin.replace("//", "//n%C3%A4me:pa:ss%@")
-      const links = `<a href="/a"><a href="${secret}/b"><a href="${other.origin}/open">`
-      const site = yield* serve(({ headers, url }, response) => {
-        const isKnown = headers.authorization === basic("me:secret")
-        return page(response, url === "/" ? links : "", isKnown ? 200 : 401)
-      })
-      const report = yield* check(site.origin.replace("//", "//me:secret@"))
-      assert.deepStrictEqual([report.broken, report.ok.length], [[], 4])
-      assert.notInclude(JSON.stringify(report), "secret")
-      const open = other.asked.filter(({ url }) => url === "/open")
-      assert.deepStrictEqual(open.map(({ headers }) => headers.authorization), [undefined])
-    }
-  )
+  live("brings the password in the URL of the start to all of the site, and one in a link there", function*() {
+    const basic = (text: string) => `Basic ${Buffer.from(text).toString("base64")}`
+    const other = yield* serve(({ headers, url }, response) =>
+      page(response, "", headers.authorization === basic("n\u00e4me:pa:ss%") || url === "/open" ? 200 : 401)
+    )
+    const secret = other.origin.replace("//", "//n%C3%A4me:pa:ss%@")
+    const links = `<a href="/a"><a href="${secret}/b"><a href="${other.origin}/open">`
+    const site = yield* serve(({ headers, url }, response) => {
+      const isKnown = headers.authorization === basic("me:secret")
+      return page(response, url === "/" ? links : "", isKnown ? 200 : 401)
+    })
+    const report = yield* check(site.origin.replace("//", "//me:secret@"))
+    assert.deepStrictEqual([report.broken, report.ok.length], [[], 4])
+    assert.notInclude(JSON.stringify(report), "secret")
+    const open = other.asked.filter(({ url }) => url === "/open")
+    assert.deepStrictEqual(open.map(({ headers }) => headers.authorization), [undefined])
+  })
 
   live("accepts a certificate that can't be verified only if it is told to", function*() {
     const server = createSecureServer(
@@ -165,24 +149,5 @@ describe("a redirect", { concurrent: true, timeout: 60_000 }, () => {
     assert.deepStrictEqual(walks, [["/dir/a", "/dir/b?x", "/c"], ["/mail", mail], ["/scheme", "/c"]])
     // The redirect's own place counts, which the page doesn't have.
     assert.deepStrictEqual(urlsOf(fragments), [`${origin}/dir/a#here`])
-  })
-})
-
-describe("a style sheet of the site", () => {
-  live("is read for links, relative to itself; one of another host isn't", function*() {
-    const other = yield* serve((_, response) => page(response, "a { background: url(missing.png) }", 200, "text/css"))
-    const sheets: Readonly<Record<string, string>> = {
-      "/css/a.css": "@import 'more.css'; a { background: url(../missing.png) }",
-      "/css/more.css": ""
-    }
-    const links = `<link rel=stylesheet href=/css/a.css><link rel=stylesheet href="${other.origin}/b.css">`
-    const { origin } = yield* site(
-      links,
-      ({ url }, response) => page(response, sheets[url], url in sheets ? 200 : 404, "text/css")
-    )
-    const { broken, pagesRead } = yield* check(origin)
-    const found = broken.map(({ pages, url }) => [url, pages])
-    assert.deepStrictEqual(found, [[`${origin}/missing.png`, [`${origin}/css/a.css`]]])
-    assert.strictEqual(pagesRead, 3)
   })
 })

@@ -10,11 +10,11 @@ import type { Report } from "../../src/linkcheck/report.ts"
  */
 export interface Site {
   readonly url: URL
-  /** What is to be found at each link; for all but plain pages with the pages that hold it. */
+  /**
+   * What is to be found at each link; for all but plain pages with the pages that hold it. Also at links to a place that
+   * their page doesn't have, and how many pages are to be read.
+   */
   readonly known: ReadonlyMap<string, string>
-  /** Links to a place that their page doesn't have, each with the pages that hold it. */
-  readonly fragments: ReadonlyArray<string>
-  readonly pages: number
   /** How often each path was requested, of the site and of the server elsewhere. */
   readonly hits: { readonly site: ReadonlyMap<string, number>; readonly elsewhere: ReadonlyMap<string, number> }
 }
@@ -47,12 +47,9 @@ interface Oddity {
   readonly is: string
 }
 
-/** The origins of the servers beside the site. */
 interface Others {
   readonly elsewhere: string
-  /** Asks for 0.2 s between two requests. */
   readonly unhurried: string
-  /** Asks for an hour between two requests. */
   readonly hermit: string
 }
 
@@ -78,6 +75,7 @@ const oddities = (site: string, { elsewhere, hermit, unhurried }: Others): Reado
   { link: `${elsewhere}/moved`, on: [section(10), article(10, 1)], is: `redirected: ${elsewhere}/landing` },
   { link: `${elsewhere}/dead`, on: [section(11), article(11, 11)], is: "broken: Status 404" },
   { link: `${elsewhere}/private/diary`, on: [section(11)], is: "disallowed" },
+  { link: `${elsewhere}/sheet.css`, on: [section(11)], is: "ok" },
   { link: elsewhere.replace("//", "//name:password@") + "/members", on: [section(11)], is: "ok" },
   ...range(4).map((n) => ({ link: `${unhurried}/${n}`, on: [section(n + 4)], is: "ok" })),
   { link: `${hermit}/today`, on: ["/"], is: "ok" },
@@ -85,67 +83,28 @@ const oddities = (site: string, { elsewhere, hermit, unhurried }: Others): Reado
   { link: "http://127.0.0.1:1/", on: [section(12)], is: "broken: Unreachable" }
 ]
 
-/** A page in another encoding or with unusual markup, and the links that it holds, with a space after each. */
+/** A page in another encoding or with unusual markup, and the link that it holds. */
 interface Curiosity {
-  readonly path: string
-  readonly type: string
+  readonly type?: string
   readonly body: Uint8Array
   readonly encoding?: string
-  readonly links: string
+  readonly link?: string
 }
 
-const curiosities: ReadonlyArray<Curiosity> = [
-  {
-    path: "/odd/latin-1",
-    type: "text/html; charset=ISO-8859-1",
-    body: Buffer.from("<meta charset=utf-8><a href='/caf\u00e9'>", "latin1"),
-    links: "/caf%C3%A9"
-  },
-  {
-    path: "/odd/gzip",
-    type: "text/html",
-    body: gzipSync("<a href='/zipped'>"),
-    encoding: "gzip",
-    links: "/zipped"
-  },
-  {
-    path: "/odd/xhtml",
-    type: "application/xhtml+xml",
-    body: Buffer.from(`<html xmlns="http://www.w3.org/1999/xhtml"><head><title/></head><a href="/strict"/></html>`),
-    links: "/strict"
-  },
-  {
-    path: "/odd/markup",
-    type: "text/html",
-    body: Buffer.from(
-      `<BASE HREF="/odd/deep/"><A HREF=unquoted>x<a href="../up?a=1&amp;b=2#c">x<a href=" /spaced out ">x
-      <!-- <a href="/in-comment"> --><script>document.write('<a href="/in-script">')</script>
-      <img srcset="/small.png 1x, /large,wide.png 2x"><meta http-equiv="refresh" content="600; url=/refreshed">
-      <a href="mailto:nobody@example.com">x<a href="tel:+100">x<a href="data:,x">x<a href="javascript:void 0">x<a href="#top">x
-      <link rel="preconnect" href="http://preconnected.invalid"><a name="no-link">x
-      <meta property="og:image" content="/preview.png"><style>body { background: url(/paper.png) }</style>
-      <template><a href="/{{ template }}"></template><a href="/unclosed`
-    ),
-    links: "/odd/deep/ /odd/deep/unquoted /odd/up?a=1&b=2 /spaced%20out /small.png /large,wide.png /preview.png " +
-      "/paper.png /refreshed"
-  },
-  {
-    path: "/odd/places",
-    type: "text/html",
-    body: Buffer.from(
-      `<h2 id=here>x</h2><a name="café">x</a><a href="#here">x<a href="#caf%C3%A9">x<a href="#TOP">x
-      <a href="#:~:text=some%20words">x<a href="#/for/a/script">x<a href="#nowhere">x<a href="/old#chapter">x`
-    ),
-    links: ""
-  }
-]
+const latin1 = Buffer.from("<meta charset=utf-8><a href='/caf\u00e9'>", "latin1")
+const xhtml = `<html xmlns="http://www.w3.org/1999/xhtml"><head><title/></head><a href="/strict"/></html>`
+const places = `<h2 id=here>x</h2><a name="café">x</a><a href="#here">x<a href="#caf%C3%A9">x<a href="#TOP">x
+  <a href="#:~:text=some%20words">x<a href="#/for/a/script">x<a href="#nowhere">x<a href="/old#chapter">x`
 
-/** Of these, the report has to name the places. */
-const missingPlaces = [
-  { link: "/odd/places#nowhere", on: "/odd/places" },
-  { link: "/old#chapter", on: "/odd/places" },
-  { link: "/odd/up?a=1&b=2#c", on: "/odd/markup" }
-]
+const curiosities: Readonly<Record<string, Curiosity>> = {
+  "/odd/latin-1": { type: "text/html; charset=ISO-8859-1", body: latin1, link: "/caf%C3%A9" },
+  "/odd/gzip": { body: gzipSync("<a href='/zipped'>"), encoding: "gzip", link: "/zipped" },
+  "/odd/xhtml": { type: "application/xhtml+xml", body: Buffer.from(xhtml), link: "/strict" },
+  "/odd/places": { body: Buffer.from(places) }
+}
+
+/** Links on the page of places to some that aren't there, which the report has to name. */
+const missingPlaces = ["/odd/places#nowhere", "/old#chapter"]
 
 const html = (title: string, links: ReadonlyArray<string>, more = "") =>
   `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>${title}</title>
@@ -177,8 +136,7 @@ const sitePages = (held: ReadonlyArray<Oddity>, busy: number): ReadonlyMap<strin
   const add = (path: string, links: ReadonlyArray<string>, more?: string) =>
     pages.set(path, send(html(path, [...links, ...heldBy(path)], more)))
 
-  const odd = curiosities.map(({ path }) => path)
-  add("/", ["/about", "/busy", "/files/archive", ...range(SECTIONS).map(section), ...odd])
+  add("/", ["/about", "/busy", "/files/archive", ...range(SECTIONS).map(section), ...Object.keys(curiosities)])
   add("/about", ["/", "mailto:nobody@example.com"])
   for (const s of range(SECTIONS)) {
     const picture = `<img src="${photo(s, 1)}" srcset="${photo(s, 1)} 1x, ${photo(s, 2)} 2x" alt="">`
@@ -188,9 +146,9 @@ const sitePages = (held: ReadonlyArray<Oddity>, busy: number): ReadonlyMap<strin
       add(article(s, a), [...near, "/about"])
     }
   }
-  for (const { body, encoding, links, path, type } of curiosities) {
+  for (const [path, { body, encoding, link, type = "text/html" }] of Object.entries(curiosities)) {
     pages.set(path, send(body, type, encoding === undefined ? {} : { headers: { "content-encoding": encoding } }))
-    for (const link of links.split(" ")) if (link !== "" && !link.endsWith(".png")) add(link, ["/"])
+    if (link !== undefined) add(link, ["/"])
   }
   const filler = `<p>${"long ".repeat(200)}</p>`.repeat(2 * PAGE_LIMIT / KIB)
   pages.set("/huge", send(html("huge", ["/huge-near"], filler + `<a href="/huge-far">`)))
@@ -205,7 +163,7 @@ const sitePages = (held: ReadonlyArray<Oddity>, busy: number): ReadonlyMap<strin
   return pages
 }
 
-const images = ["/logo.svg", "/small.png", "/large,wide.png", "/preview.png", "/paper.png"]
+const images = ["/logo.svg", "/paper.png"]
 const photos = range(SECTIONS).flatMap((s) => [photo(s, 1), photo(s, 2)])
 const siteRobots = "User-agent: *\nDisallow: /\n\nUser-agent: greenpool-linkcheck\nDisallow: /private/\n"
 
@@ -233,6 +191,7 @@ const isMember = ({ headers }: Request) => headers["authorization"] === `Basic $
 
 const elsewhereAll: ReadonlyMap<string, Answer> = new Map<string, Answer>([
   robots("Disallow: /private/"),
+  ["/sheet.css", send("a { background: url(not-for-you-to-follow) }", "text/css")],
   ["/landing", send(html("landing", ["/not-for-you-to-follow"]))],
   ["/no-head", (request) => (request.method === "HEAD" ? fail(405) : here)(request)],
   ["/limping-head", (request) => (request.method === "HEAD" ? fail(500) : here)(request)],
@@ -260,21 +219,18 @@ export const startSite = Effect.fn("startSite")(
     const pages = sitePages(odd, busy)
 
     const plain = ["ok", "too long"]
-    const absolute = (link: string) => URL.parse(link, all.origin)?.href.replace(/#.*/, "") ?? link
+    const absolute = (link: string) => URL.parse(link, all.origin)?.href ?? link
+    const page = (link: string) => absolute(link).replace(/#.*/, "")
     const known = new Map([
       ...[...pages.keys(), ...images, ...photos, "/files/archive"].map((path) => [absolute(path), "ok"] as const),
       ...odd.map(({ is, link, on }) => {
-        const places = missingPlaces.filter((missing) => absolute(missing.link) === absolute(link)).map(({ on }) => on)
-        return [absolute(link), plain.includes(is) ? is : held(is, [...on, ...places].map(absolute))] as const
-      })
+        const places = missingPlaces.filter((missing) => page(missing) === page(link)).map(() => "/odd/places")
+        return [page(link), plain.includes(is) ? is : held(is, [...on, ...places].map(absolute))] as const
+      }),
+      ...missingPlaces.map((link) => [absolute(link), held("a missing place", [absolute("/odd/places")])] as const),
+      ["pages to read", `${pages.size}`] as const
     ])
-    const site: Site = {
-      url: new URL(all.origin),
-      known,
-      fragments: missingPlaces.map(({ link, on }) => held(new URL(link, all.origin).href, [absolute(on)])),
-      pages: pages.size,
-      hits: { site: all.hits, elsewhere: elsewhere.hits }
-    }
+    const site: Site = { url: new URL(all.origin), known, hits: { site: all.hits, elsewhere: elsewhere.hits } }
     return site
   }
 )
@@ -282,7 +238,7 @@ export const startSite = Effect.fn("startSite")(
 const held = (what: string, pages: ReadonlyArray<string>) => `${what}, on ${[...pages].sort().join(" ")}`
 
 /** Where a report disagrees with what the site is known to hold, in words; nothing when it is right. */
-export const disagreements = (site: Site, report: Report): ReadonlyArray<string> => {
+export const disagreements = ({ known }: Site, report: Report): ReadonlyArray<string> => {
   const found = new Map<string, string>()
   for (const { cut, url } of report.ok) found.set(url, cut === null ? "ok" : "too long")
   for (const { pages, redirects, url } of report.redirected) {
@@ -295,18 +251,12 @@ export const disagreements = (site: Site, report: Report): ReadonlyArray<string>
     for (const { pages, url } of report[name]) found.set(url, held(name, pages))
   }
 
-  const urls = [...new Set([...site.known.keys(), ...found.keys()])].sort()
-  const fragments = report.fragments.map(({ pages, url }) => held(url, pages))
-  const places = [...new Set([...site.fragments, ...fragments])].sort()
-  const wrong = urls.filter((url) => site.known.get(url) !== found.get(url))
-  return [
-    ...wrong.map((url) =>
-      `${url}\n  known as ${site.known.get(url) ?? "no link"}\n  reported as ${found.get(url) ?? "no link"}`
-    ),
-    ...places.filter((place) => !site.fragments.includes(place)).map((place) => `${place}\n  is no missing place`),
-    ...places.filter((place) => !fragments.includes(place)).map((place) => `${place}\n  is a missing place`),
-    ...(report.pagesRead === site.pages ? [] : [`${site.pages} pages to read, ${report.pagesRead} were read`])
-  ]
+  for (const { pages, url } of report.fragments) found.set(url, held("a missing place", pages))
+  found.set("pages to read", `${report.pagesRead}`)
+  const keys = [...new Set([...known.keys(), ...found.keys()])].sort().filter((key) =>
+    known.get(key) !== found.get(key)
+  )
+  return keys.map((key) => `${key}\n  known as ${known.get(key) ?? "none"}\n  reported as ${found.get(key) ?? "none"}`)
 }
 
 const serve = Effect.fnUntraced(function*(latency: number, content: (origin: string) => ReadonlyMap<string, Answer>) {
