@@ -1,21 +1,21 @@
-import { describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { describe } from "@effect/vitest"
 import { execFileSync } from "node:child_process"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { live } from "./live.ts"
 import { observing, promtool, temporaryFolder } from "./prometheus.ts"
 
 /** What each alert says, of the instance `a` or of all together, in the order of the file. */
-const summaries = {
+const summaries = (wait: string) => ({
   GreenPoolSaturated: "The pool api of app on a has had no free slot and callers in the queue for most of 5 minutes.",
   GreenPoolRejects: "The pool api of app on a rejects 25% of its callers.",
-  GreenPoolSlowWaits: "One of 100 jobs of the pool api of app on a waits for its slot for 2.485s or longer.",
+  GreenPoolSlowWaits: `One of 100 jobs of the pool api of app on a waits for its slot for ${wait} or longer.`,
   GreenPoolSaturatedOverall:
     "The pools api of all instances of app together have had no free slot and callers in the queue for most of 5 minutes.",
   GreenPoolRejectsOverall: "The pools api of all instances of app together reject 25% of their callers."
-}
+})
 
-type Alert = keyof typeof summaries
+type Alert = keyof ReturnType<typeof summaries>
 
 /** A pool, with its figures every 30 seconds in the notation of promtool. */
 interface Figures {
@@ -46,101 +46,55 @@ const pool = (instance: string, figures: Figures) => {
   ]
 }
 
-/** That of all alerts only these are ringing after so many minutes, with these summaries. */
-const expecting = (minutes: number, ringing: ReadonlyArray<Alert>, said: Partial<typeof summaries> = {}) =>
-  Object.entries({ ...summaries, ...said }).map(([alertname, summary]) => {
-    const isOverall = alertname.endsWith("Overall")
-    const exp_labels = isOverall
-      ? { severity: "critical", job: "app", pool: "api" }
-      : { severity: "warning", job: "app", instance: "a", pool: "api" }
-    return {
-      eval_time: `${minutes}m`,
-      alertname,
-      exp_alerts: ringing.some((name) => name === alertname) ? [{ exp_labels, exp_annotations: { summary } }] : []
-    }
+/** That of all alerts only these are ringing after so many minutes. */
+const expecting = (minute: string, ringing: ReadonlyArray<Alert>, wait: string) =>
+  Object.entries(summaries(wait)).map(([alertname, summary]) => {
+    const labels = alertname.endsWith("Overall") ? { severity: "critical" } : { severity: "warning", instance: "a" }
+    const alert = { exp_labels: { ...labels, job: "app", pool: "api" }, exp_annotations: { summary } }
+    const exp_alerts = ringing.some((name) => name === alertname) ? [alert] : []
+    return { eval_time: `${minute}m`, alertname, exp_alerts }
   })
 
-/** Has the alerts of the documents evaluated at these figures. */
-const check = (input_series: ReturnType<typeof pool>, ...expected: ReadonlyArray<ReturnType<typeof expecting>>) =>
-  Effect.gen(function*() {
-    const file = join(yield* temporaryFolder, "test.yml")
-    const test = { interval: "30s", input_series, alert_rule_test: expected.flat() }
-    // YAML is a superset of JSON.
-    writeFileSync(file, JSON.stringify({ rule_files: [join(observing, "alerts.yml")], tests: [test] }))
-    execFileSync(promtool!, ["test", "rules", file], { stdio: "pipe" })
-  }).pipe(Effect.scoped)
+type Minutes = Readonly<Record<number, ReadonlyArray<Alert>>>
 
-const effect = it.effect.skipIf(promtool === undefined)
+/** Tests which alerts of the documents ring after so many minutes with these figures. */
+const ring = (when: string, input_series: ReturnType<typeof pool>, minutes: Minutes, wait = "2.485s") =>
+  live.skipIf(promtool === undefined)(when, function*() {
+    const file = join(yield* temporaryFolder, "test.yml")
+    const alert_rule_test = Object.entries(minutes).flatMap(([minute, ringing]) => expecting(minute, ringing, wait))
+    const tests = [{ interval: "30s", input_series, alert_rule_test }]
+    // YAML is a superset of JSON.
+    writeFileSync(file, JSON.stringify({ rule_files: [join(observing, "alerts.yml")], tests }))
+    execFileSync(promtool!, ["test", "rules", file], { stdio: "pipe" })
+  })
 
 const saturated = { waiting: "50x60" }
-const idle = { running: "0x60" }
+const idle = { running: "0x60", succeeded: 600 }
+const full = ["GreenPoolSaturated", "GreenPoolSaturatedOverall"] as const
+const rejecting = ["GreenPoolRejects", "GreenPoolRejectsOverall"] as const
 
-describe("the alerts of the documents", { timeout: 30_000 }, () => {
-  effect(
-    "ring when a pool has been full for 5 minutes, with callers in the queue",
-    () =>
-      check(
-        pool("a", saturated),
-        expecting(4, []),
-        expecting(6, ["GreenPoolSaturated", "GreenPoolSaturatedOverall"])
-      )
-  )
+describe("the alerts of the documents ring", { timeout: 30_000 }, () => {
+  ring("when a pool has been full for 5 minutes, with a queue", pool("a", saturated), { 4: [], 6: full })
 
-  effect(
-    "ring for one instance beside an idle one, and then not for all together",
-    () =>
-      check(
-        [...pool("a", { ...saturated, rejected: 30 }), ...pool("b", { ...idle, succeeded: 600 })],
-        expecting(12, ["GreenPoolSaturated", "GreenPoolRejects"])
-      )
-  )
+  const one = [...pool("a", { ...saturated, rejected: 30 }), ...pool("b", idle)]
+  ring("for one instance beside an idle one, and then not for all together", one, {
+    12: ["GreenPoolSaturated", "GreenPoolRejects"]
+  })
 
-  effect("do not ring for a pool that is full and has an empty queue", () => check(pool("a", {}), expecting(20, [])))
+  ring("not for a pool that is full and has an empty queue", pool("a", {}), { 20: [] })
 
-  effect(
-    "ring and go on ringing though one scrape of ten sees a free slot",
-    () =>
-      check(
-        pool("a", { running: "4x8 3 ".repeat(6), waiting: "3x8 0 ".repeat(6) }),
-        ...[6, 9, 12, 17, 18, 20].map((minute) =>
-          expecting(minute, ["GreenPoolSaturated", "GreenPoolSaturatedOverall"])
-        )
-      )
-  )
+  const nearly = pool("a", { running: "4x8 3 ".repeat(6), waiting: "3x8 0 ".repeat(6) })
+  const always = Object.fromEntries([6, 9, 12, 17, 18, 20].map((minute) => [minute, full]))
+  ring("and go on ringing though one scrape of ten sees a free slot", nearly, always)
 
-  effect(
-    "do not ring for a pool that is full now and then",
-    () =>
-      check(
-        pool("a", { running: "4x5 1x5 ".repeat(5), waiting: "9x5 0x5 ".repeat(5) }),
-        expecting(14, [])
-      )
-  )
+  const atTimes = pool("a", { running: "4x5 1x5 ".repeat(5), waiting: "9x5 0x5 ".repeat(5) })
+  ring("not for a pool that is full now and then", atTimes, { 14: [] })
 
-  effect(
-    "ring when a pool rejects more than one of 20 callers",
-    () =>
-      check(
-        pool("a", { rejected: 30 }),
-        expecting(5, []),
-        expecting(12, ["GreenPoolRejects", "GreenPoolRejectsOverall"])
-      )
-  )
+  ring("when a pool rejects more than one of 20 callers", pool("a", { rejected: 30 }), { 5: [], 12: rejecting })
 
-  effect(
-    "ring when more than one of 100 jobs has waited for over a second",
-    () => check(pool("a", { slow: 90 }), expecting(2, []), expecting(12, ["GreenPoolSlowWaits"]))
-  )
+  const slow = ["GreenPoolSlowWaits"] as const
+  ring("when more than one of 100 jobs has waited for over a second", pool("a", { slow: 90 }), { 2: [], 12: slow })
 
-  effect(
-    "ring as slow waits, too, for a pool in which nothing starts",
-    () =>
-      check(
-        pool("a", { ...saturated, succeeded: 0 }),
-        expecting(4, []),
-        expecting(8, ["GreenPoolSaturated", "GreenPoolSaturatedOverall", "GreenPoolSlowWaits"], {
-          GreenPoolSlowWaits: "One of 100 jobs of the pool api of app on a waits for its slot for 5m 0s or longer."
-        })
-      )
-  )
+  const stuck = pool("a", { ...saturated, succeeded: 0 })
+  ring("as slow waits, too, for a pool in which nothing starts", stuck, { 4: [], 8: [...full, ...slow] }, "5m 0s")
 })

@@ -1,34 +1,19 @@
-/**
- * A collector of OpenTelemetry: an HTTP server on the loopback interface that takes traces and metrics as JSON (OTLP),
- * and refuses what is not as the protocol has it.
- */
-import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
-import { Context, Effect, Layer, Schema } from "effect"
-import { HttpRouter, HttpServer, HttpServerRequest, HttpServerResponse } from "effect/http"
-import { createServer } from "node:http"
+/** A collector of OpenTelemetry: an HTTP server on this machine that takes traces and metrics as JSON (OTLP). */
+import { Effect, Schema } from "effect"
+import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
+import { serve } from "../src/gallery/serve.ts"
 
-const Attributes = Schema.Array(Schema.Struct({
-  key: Schema.String,
-  value: Schema.Struct({
-    stringValue: Schema.optional(Schema.String),
-    boolValue: Schema.optional(Schema.Boolean),
-    intValue: Schema.optional(Schema.Union([Schema.Int, Schema.FiniteFromString])),
-    doubleValue: Schema.optional(Schema.Finite)
-  })
-}))
+const Attributes = Schema.Array(
+  Schema.Struct({ key: Schema.String, value: Schema.Record(Schema.String, Schema.Unknown) })
+)
 
-/** As an object, whatever the kinds of the values are. */
 export const toObject = (attributes: typeof Attributes.Type): Readonly<Record<string, unknown>> =>
   Object.fromEntries(attributes.map(({ key, value }) => [key, Object.values(value)[0]]))
 
-const Resource = Schema.Struct({ attributes: Attributes })
-
-const Hex = (digits: number) => Schema.String.check(Schema.isPattern(new RegExp(`^[0-9a-f]{${digits}}$`)))
-
 const Span = Schema.Struct({
-  traceId: Hex(32),
-  spanId: Hex(16),
-  parentSpanId: Schema.optional(Hex(16)),
+  traceId: Schema.String.check(Schema.isPattern(/^[0-9a-f]{32}$/)),
+  spanId: Schema.String.check(Schema.isPattern(/^[0-9a-f]{16}$/)),
+  parentSpanId: Schema.optional(Schema.String),
   name: Schema.String,
   /** 1: internal, 2: server, 3: client. */
   kind: Schema.Literals([1, 2, 3, 4, 5]),
@@ -38,93 +23,37 @@ const Span = Schema.Struct({
   /** 1: ok, 2: error. */
   status: Schema.Struct({ code: Schema.Literals([0, 1, 2]) })
 })
-
 export type Span = typeof Span.Type
 
-const Traces = Schema.Struct({
-  resourceSpans: Schema.Array(Schema.Struct({
-    resource: Resource,
-    scopeSpans: Schema.Array(Schema.Struct({ spans: Schema.Array(Span) }))
-  }))
-})
-
-const Numbers = Schema.Array(Schema.Struct({ attributes: Attributes, asDouble: Schema.Finite }))
-
-const Buckets = Schema.Array(Schema.Struct({
+const Point = Schema.Struct({
   attributes: Attributes,
-  count: Schema.Int,
-  sum: Schema.Finite,
-  bucketCounts: Schema.Array(Schema.Int),
-  explicitBounds: Schema.Array(Schema.Finite)
-}))
-
-/** 1: delta, 2: cumulative. */
-const Temporality = Schema.Literals([1, 2])
-
-const Metric = Schema.Struct({
-  name: Schema.String,
-  description: Schema.optional(Schema.String),
-  unit: Schema.String,
-  sum: Schema.optional(
-    Schema.Struct({ aggregationTemporality: Temporality, isMonotonic: Schema.Boolean, dataPoints: Numbers })
-  ),
-  gauge: Schema.optional(Schema.Struct({ dataPoints: Numbers })),
-  histogram: Schema.optional(Schema.Struct({ aggregationTemporality: Temporality, dataPoints: Buckets }))
+  asDouble: Schema.optional(Schema.Finite),
+  count: Schema.optional(Schema.Int)
 })
+const Points = Schema.optional(Schema.Struct({ dataPoints: Schema.Array(Point) }))
+const Metric = Schema.Struct({ name: Schema.String, sum: Points, gauge: Points, histogram: Points })
 
-export type Metric = typeof Metric.Type
-
-const Metrics = Schema.Struct({
-  resourceMetrics: Schema.Array(Schema.Struct({
-    resource: Resource,
-    scopeMetrics: Schema.Array(Schema.Struct({ metrics: Schema.Array(Metric) }))
-  }))
+const many = <const Fields extends Schema.Struct.Fields>(fields: Fields) => Schema.Array(Schema.Struct(fields))
+const resource = Schema.Struct({ attributes: Attributes })
+const Sent = Schema.Struct({
+  resourceSpans: Schema.optional(many({ resource, scopeSpans: many({ spans: Schema.Array(Span) }) })),
+  resourceMetrics: Schema.optional(many({ resource, scopeMetrics: many({ metrics: Schema.Array(Metric) }) }))
 })
 
 /** Starts a collector, which ends with the scope; gives its address, and what has arrived. */
 export const startCollector = Effect.gen(function*() {
   const spans: Array<Span> = []
-  const metrics: Array<ReadonlyArray<Metric>> = []
+  const metrics: Array<ReadonlyArray<typeof Metric.Type>> = []
   const services = new Set<unknown>()
-  const refused: Array<string> = []
-
-  const take = <A, I>(path: `/${string}`, schema: Schema.Codec<A, I>, keep: (data: A) => void) =>
-    HttpRouter.add(
-      "POST",
-      path,
-      HttpServerRequest.schemaBodyJson(schema).pipe(
-        Effect.map((data) => {
-          keep(data)
-          return HttpServerResponse.jsonUnsafe({})
-        }),
-        Effect.catchTags({
-          SchemaError: ({ message }) =>
-            Effect.sync(() => {
-              refused.push(message)
-              return HttpServerResponse.text(message, { status: 400 })
-            })
-        })
-      )
-    )
-  const serve = HttpRouter.serve(
-    Layer.mergeAll(
-      take("/v1/traces", Traces, ({ resourceSpans }) => {
-        for (const { resource, scopeSpans } of resourceSpans) {
-          services.add(toObject(resource.attributes)["service.name"])
-          spans.push(...scopeSpans.flatMap(({ spans }) => spans))
-        }
-      }),
-      take("/v1/metrics", Metrics, ({ resourceMetrics }) => {
-        for (const { resource, scopeMetrics } of resourceMetrics) {
-          services.add(toObject(resource.attributes)["service.name"])
-          metrics.push(scopeMetrics.flatMap(({ metrics }) => metrics))
-        }
-      })
-    ),
-    { disableLogger: true, disableListenLog: true }
-  ).pipe(
-    Layer.provideMerge(NodeHttpServer.layer(createServer, { host: "127.0.0.1", port: 0, gracefulShutdownTimeout: 0 }))
-  )
-  const { address } = Context.get(yield* Layer.build(serve), HttpServer.HttpServer)
-  return { address: HttpServer.formatAddress(address), spans, metrics, services, refused }
+  const take = Effect.gen(function*() {
+    const { resourceMetrics = [], resourceSpans = [] } = yield* HttpServerRequest.schemaBodyJson(Sent)
+    for (const { resource } of [...resourceSpans, ...resourceMetrics]) {
+      services.add(toObject(resource.attributes)["service.name"])
+    }
+    spans.push(...resourceSpans.flatMap(({ scopeSpans }) => scopeSpans).flatMap(({ spans }) => spans))
+    for (const { scopeMetrics } of resourceMetrics) metrics.push(scopeMetrics.flatMap(({ metrics }) => metrics))
+    return HttpServerResponse.jsonUnsafe({})
+  })
+  const address = yield* serve(HttpRouter.add("POST", "/v1/*", take))
+  return { address, spans, metrics, services }
 })

@@ -15,7 +15,6 @@ export interface Ended {
   readonly stderr: string
 }
 
-/** The file that runs examples by their names. */
 export const main = fileURLToPath(new URL("../src/main.ts", import.meta.url))
 
 /** Starts an example by its name, as a process of its own, which ends with the scope at the latest. */
@@ -32,38 +31,33 @@ export const startExample = (...args: ReadonlyArray<string>) =>
         Effect.suspend(() => Effect.fromNullishOr(pattern.exec(output[stream]))).pipe(
           Effect.retry({ schedule: Schedule.spaced("20 millis") })
         )
-      return { child, said, ended: Effect.promise(() => ended) }
+      const end = (signal: NodeJS.Signals) => Effect.promise(() => (child.kill(signal), ended))
+      return { child, said, ended: Effect.promise(() => ended), end }
     }),
     ({ child }) => Effect.sync(() => child.kill("SIGKILL"))
   )
 
-/** Runs an example to its end, as a process of its own. */
 export const runProcess = (...args: ReadonlyArray<string>) =>
   Effect.scoped(Effect.flatMap(startExample(...args), ({ ended }) => ended))
 
 const programs: Readonly<
   Record<string, readonly [main: Effect.Effect<void, unknown, Command.Environment>, usage: number]>
-> = {
-  farm: [farmProgram, 255],
-  linkcheck: [Command.run(linkcheck, { version: "0.1.0" }), 2]
-}
+> = { farm: [farmProgram, 255], linkcheck: [Command.run(linkcheck, { version: "0.1.0" }), 2] }
 
 /** Runs the command line of an example in this process: what it prints, and the exit code that its process would have. */
 export const runExample = Effect.fnUntraced(function*(...[name = "", ...args]: ReadonlyArray<string>) {
   const output = { stdout: "", stderr: "" }
-  const log = (stream: keyof typeof output) => (...text: ReadonlyArray<unknown>) =>
-    void (output[stream] += `${format(...text)}\n`)
-  const sink = (stream: keyof typeof output) => () =>
-    Sink.forEach((chunk: string | Uint8Array) =>
-      Effect.sync(() => void (output[stream] += Buffer.from(chunk as string)))
-    )
+  const into = (stream: keyof typeof output) => {
+    const log = (...text: ReadonlyArray<unknown>) => void (output[stream] += `${format(...text)}\n`)
+    const write = (chunk: string | Uint8Array) => void (output[stream] += Buffer.from(chunk as string))
+    return { log, sink: () => Sink.forEach((chunk: string | Uint8Array) => Effect.sync(() => write(chunk))) }
+  }
+  const [out, err] = [into("stdout"), into("stderr")]
+  const io = { args: Effect.succeed(args), stdin: Stream.empty, stdout: out.sink, stderr: err.sink }
   const [command, usage] = programs[name] ?? [commands[name]!.command(name), 1]
   const exit = yield* reporting(command).pipe(
-    Effect.provide(Layer.succeed(
-      Stdio.Stdio,
-      Stdio.make({ args: Effect.succeed(args), stdin: Stream.empty, stdout: sink("stdout"), stderr: sink("stderr") })
-    )),
-    Effect.provideService(Console.Console, { ...globalThis.console, log: log("stdout"), error: log("stderr") }),
+    Effect.provide(Layer.succeed(Stdio.Stdio, Stdio.make(io))),
+    Effect.provideService(Console.Console, { ...globalThis.console, log: out.log, error: err.log }),
     Effect.provideService(Metric.MetricRegistry, new Map()),
     Effect.provide(NodeServices.layer),
     Effect.exit

@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Schema, Stream } from "effect"
+import { Schema, Stream } from "effect"
 import { spawnSync } from "node:child_process"
 import { LINE_LIMIT, splitLines } from "../src/farm/input.ts"
 import { bind, toCommand, toScript } from "../src/farm/script.ts"
+import { live } from "./live.ts"
 
 /** Runs commands for lines in one shell, as the farm does each in its own, and gives the words that they print. */
 const words = (...jobs: ReadonlyArray<readonly [command: string, line: Buffer]>): ReadonlyArray<string> => {
@@ -14,100 +15,47 @@ const words = (...jobs: ReadonlyArray<readonly [command: string, line: Buffer]>)
   return stdout.toString("latin1").split("\n").slice(0, -1)
 }
 
-/** A line in every place where a command may have it. */
-const PLACES = [
-  "{}",
-  "x{}y",
-  "\"{}\"",
-  "\"x{}y{}\"",
-  "'{}'",
-  "'x{}'{}",
-  "'\\'{}",
-  "\"it's {}\"",
-  "'say \"'{}'\"'",
-  "\\\"{}",
-  "\"\\\"{}\"",
-  "\"$(printf %s {})\"",
-  "\"$(printf %s \"{}\")\"",
-  "\"$(printf %s '{}')\"",
-  "\"$( (printf %s {}) )\"",
-  "\"`printf %s {}`\"",
-  "\"${none:-{}}\""
-]
-
-const expected = (line: string) => [
-  line,
-  `x${line}y`,
-  line,
-  `x${line}y${line}`,
-  line,
-  `x${line}${line}`,
-  `\\${line}`,
-  `it's ${line}`,
-  `say "${line}"`,
-  `"${line}`,
-  `"${line}`,
-  line,
-  line,
-  line,
-  line,
-  line,
-  line
-]
+/** Places where a command may have a line, and what each becomes, with `{}` for the line. */
+const PLACES = {
+  "{}": "{}",
+  "x{}y": "x{}y",
+  "\"{}\"": "{}",
+  "\"x{}y{}\"": "x{}y{}",
+  "'{}'": "{}",
+  "'x{}'{}": "x{}{}",
+  "'\\'{}": "\\{}",
+  "\"it's {}\"": "it's {}",
+  "'say \"'{}'\"'": "say \"{}\"",
+  "\\\"{}": "\"{}",
+  "\"\\\"{}\"": "\"{}",
+  "\"$(printf %s {})\"": "{}",
+  "\"$(printf %s \"{}\")\"": "{}",
+  "\"$(printf %s '{}')\"": "{}",
+  "\"$( (printf %s {}) )\"": "{}",
+  "\"`printf %s {}`\"": "{}",
+  "\"${none:-{}}\"": "{}"
+}
 
 /** That lines are as they are, wherever they stand. */
-const everywhere = (lines: ReadonlyArray<Buffer>) =>
-  assert.deepStrictEqual(
-    words(...lines.map((line) => [`printf '%s\\n' ${PLACES.join(" ")}`, line] as const)),
-    lines.flatMap((line) => expected(line.toString("latin1")))
-  )
+const everywhere = (lines: ReadonlyArray<Buffer>) => {
+  const command = `printf '%s\\n' ${Object.keys(PLACES).join(" ")}`
+  const expected = (line: Buffer) =>
+    Object.values(PLACES).map((place) => place.replaceAll("{}", () => line.toString("latin1")))
+  assert.deepStrictEqual(words(...lines.map((line) => [command, line] as const)), lines.flatMap(expected))
+}
 
 const HOSTILE = [
-  "",
-  " ",
-  "two  words ",
-  "it's",
-  "say \"hi\"",
-  "$(echo bad)",
-  "`echo bad`",
-  "${HOME}",
-  "$HOME $1 $@",
-  "; echo bad",
-  "| echo bad",
-  "& echo bad &",
-  "&& echo bad || echo bad",
-  "> /nonexistent/file",
-  "< /nonexistent/file",
-  "-n",
-  "--help",
-  "~",
-  "~root",
-  "*",
-  "/*",
-  "[a-z]?",
-  "{a,b}",
-  "{}",
-  "!!",
-  "# comment",
-  "\\",
-  "\\\\n",
-  "%s%d",
-  "tab\there",
-  "return\r",
-  "'; echo bad; '",
-  "\"; echo bad; \"",
-  "')",
-  "$'\\n'",
-  "größe 文字 \u{1f33e}",
-  "(",
-  ")",
-  "esac",
-  "\u001b[31m"
-]
+  ["", " ", "two  words ", "it's", "say \"hi\"", "tab\there", "return\r", "größe 文字 \u{1f33e}", "\u001b[31m"],
+  ["$(echo bad)", "`echo bad`", "${HOME}", "$HOME $1 $@", "~", "~root", "*", "/*", "[a-z]?", "{a,b}", "{}", "!!"],
+  ["; echo bad", "| echo bad", "& echo bad &", "&& echo bad || echo bad", "> /nonexistent/file", "# comment"],
+  ["< /nonexistent/file", "-n", "--help", "\\", "\\\\n", "%s%d", "$'\\n'", "(", ")", "esac"],
+  ["'; echo bad; '", "\"; echo bad; \"", "')"]
+].flat()
 
 describe("the script of a farm's job", { timeout: 30_000 }, () => {
   it("has a line as one word, whatever is in it and wherever it stands", () => {
-    everywhere(HOSTILE.map((line) => Buffer.from(line)))
+    const all = Buffer.from(Array.from({ length: 255 }, (_, index) => index + 1).filter((byte) => byte !== 0x0a))
+    everywhere([...HOSTILE.map((line) => Buffer.from(line)), all])
   })
 
   const bytes = Schema.Array(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 255 })))
@@ -116,15 +64,8 @@ describe("the script of a farm's job", { timeout: 30_000 }, () => {
     everywhere(lines.map((bytes) => Buffer.from(bytes.filter((byte) => byte !== 0x0a))))
   }, { timeout: 30_000, arbitrary: { runs: 20 } })
 
-  it("has all bytes as they are", () => {
-    everywhere([Buffer.from(Array.from({ length: 255 }, (_, index) => index + 1).filter((byte) => byte !== 0x0a))])
-  })
-
-  it("has no part of the line in it", () => {
+  it("has no part of the line in it, and the line at its end when it has no place for it", () => {
     assert.strictEqual(toScript("echo {} \"{}\" '{}'"), "echo \"$FARM_LINE\" \"${FARM_LINE}\" ''\"$FARM_LINE\"''")
-  })
-
-  it("has the line at its end when it has no place for it", () => {
     assert.strictEqual(toScript("echo"), "echo \"$FARM_LINE\"")
     assert.deepStrictEqual(words(["echo", Buffer.from("a  b")]), ["a  b"])
   })
@@ -133,41 +74,28 @@ describe("the script of a farm's job", { timeout: 30_000 }, () => {
     const line = "a  b\"'$(echo bad)"
     const bytes = Buffer.from(line)
     const commands = [
-      "# it's\necho {}",
-      "# say \"\\\necho {}",
-      "true;# it's (\necho {}",
-      "(true)# it's\necho {}",
-      "case a in a)# it's\necho {};; esac",
-      "true &&\\\n# it's\necho {}",
-      "true \\\n# it's\necho {}",
-      "echo {} # it's",
-      "echo {} # {}",
-      "echo \"$(# it's\nprintf %s {})\"",
-      "echo \"`true # it's`\"{}",
-      "# `\necho {}",
-      "echo \\{}",
-      "echo \"\\{}\""
-    ]
-    const printed = words(...commands.map((command) => [command, bytes] as const))
-    assert.deepStrictEqual(printed, commands.map(() => line))
-    const placed = [
-      ["a#'{}'", `a#${line}`],
-      ["a\\\n#'{}'", `a#${line}`],
-      ["\\ #'{}'", ` #${line}`],
-      ["\"x\"#'{}'", `x#${line}`],
-      ["$(printf x)#'{}'", `x#${line}`],
-      ["`printf x`#'{}'", `x#${line}`],
-      ["\"x #'{}'\"", `x #'${line}'`],
-      ["$#'{}'", `0${line}`],
-      ["'\\{}'", `\\${line}`],
-      ["\\\\{}", `\\${line}`],
-      ["'\\'\\{}", `\\${line}`],
-      ["\"\\\\{}\"", `\\${line}`]
-    ] as const
-    assert.deepStrictEqual(
-      words(...placed.map(([word]) => [`printf '%s\\n' ${word}`, bytes] as const)),
-      placed.map(([, expected]) => expected)
-    )
+      ["# it's\necho {}", "# say \"\\\necho {}", "true;# it's (\necho {}", "(true)# it's\necho {}"],
+      ["case a in a)# it's\necho {};; esac", "true &&\\\n# it's\necho {}", "true \\\n# it's\necho {}"],
+      ["echo {} # it's", "echo {} # {}", "echo \"$(# it's\nprintf %s {})\"", "echo \"`true # it's`\"{}"],
+      ["# `\necho {}", "echo \\{}", "echo \"\\{}\""]
+    ].flat()
+    assert.deepStrictEqual(words(...commands.map((command) => [command, bytes] as const)), commands.map(() => line))
+    const placed = {
+      "a#'{}'": `a#${line}`,
+      "a\\\n#'{}'": `a#${line}`,
+      "\\ #'{}'": ` #${line}`,
+      "\"x\"#'{}'": `x#${line}`,
+      "$(printf x)#'{}'": `x#${line}`,
+      "`printf x`#'{}'": `x#${line}`,
+      "\"x #'{}'\"": `x #'${line}'`,
+      "$#'{}'": `0${line}`,
+      "'\\{}'": `\\${line}`,
+      "\\\\{}": `\\${line}`,
+      "'\\'\\{}": `\\${line}`,
+      "\"\\\\{}\"": `\\${line}`
+    }
+    const jobs = Object.keys(placed).map((word) => [`printf '%s\\n' ${word}`, bytes] as const)
+    assert.deepStrictEqual(words(...jobs), Object.values(placed))
   })
 
   it("can be shown as one would type it", () => {
@@ -182,25 +110,19 @@ describe("the script of a farm's job", { timeout: 30_000 }, () => {
 
 describe("the lines of a farm", () => {
   const lines = (...chunks: ReadonlyArray<string>) =>
-    splitLines(Stream.fromIterable(chunks.map((chunk) => Buffer.from(chunk)))).pipe(
-      Stream.map(String),
-      Stream.runCollect
-    )
+    Stream.runCollect(Stream.map(splitLines(Stream.fromIterable(chunks.map((chunk) => Buffer.from(chunk)))), String))
 
-  it.effect("end at newlines only, wherever the input is cut", () =>
-    Effect.gen(function*() {
-      assert.deepStrictEqual(yield* lines("a\nb c\n"), ["a", "b c"])
-      assert.deepStrictEqual(yield* lines("a", "b\n", "c", "", "d\ne"), ["ab", "cd", "e"])
-      assert.deepStrictEqual(yield* lines("a\r\nb\rc\n"), ["a\r", "b\rc"])
-      assert.deepStrictEqual(yield* lines("\n\na\n\n"), ["", "", "a", ""])
-      assert.deepStrictEqual(yield* lines(), [])
-      assert.deepStrictEqual(yield* lines(""), [])
-    }))
+  live("end at newlines only, wherever the input is cut", function*() {
+    assert.deepStrictEqual(yield* lines("a\nb c\n"), ["a", "b c"])
+    assert.deepStrictEqual(yield* lines("a", "b\n", "c", "", "d\ne"), ["ab", "cd", "e"])
+    assert.deepStrictEqual(yield* lines("a\r\nb\rc\n"), ["a\r", "b\rc"])
+    assert.deepStrictEqual(yield* lines("\n\na\n\n"), ["", "", "a", ""])
+    assert.deepStrictEqual([yield* lines(), yield* lines("")], [[], []])
+  })
 
-  it.effect("are not kept beyond what can be passed on", () =>
-    Effect.gen(function*() {
-      const chunk = "x".repeat(LINE_LIMIT)
-      const lengths = (yield* lines(chunk, `\n${chunk}`, "y", chunk, "\nend")).map(({ length }) => length)
-      assert.deepStrictEqual(lengths, [LINE_LIMIT, LINE_LIMIT + 1, 3])
-    }))
+  live("are not kept beyond what can be passed on", function*() {
+    const chunk = "x".repeat(LINE_LIMIT)
+    const lengths = (yield* lines(chunk, `\n${chunk}`, "y", chunk, "\nend")).map(({ length }) => length)
+    assert.deepStrictEqual(lengths, [LINE_LIMIT, LINE_LIMIT + 1, 3])
+  })
 })

@@ -1,12 +1,12 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe } from "@effect/vitest"
 import { GreenPool } from "@greenpool/core"
-import { Effect, FileSystem } from "effect"
+import { Effect, FileSystem, Layer } from "effect"
 import { FetchHttpClient } from "effect/http"
-import { Worker } from "node:worker_threads"
 import { ask, startServer } from "../src/gallery/adaptive.ts"
 import { startApi } from "./embedded/llm-server.ts"
 import { runExample } from "./example.ts"
+import { liveWith } from "./live.ts"
 
 /** Waits until the pool has found a size, which is on average near what the backend can take: neither idle nor refused. */
 const between = (least: number, most: number) =>
@@ -20,87 +20,43 @@ const between = (least: number, most: number) =>
     return adaptive?.phase === "steady" && sum >= 20 * least && sum <= 20 * most
   }).pipe(Effect.repeat({ until: (isNear) => isNear, times: 60 }), Effect.filterOrFail((isNear) => isNear))
 
-/** Threads that compute, each one job after the other, until the scope closes. `compute` gives a job to one of them. */
-const startThreads = Effect.fnUntraced(function*(count: number) {
-  const code = `const { parentPort } = require("node:worker_threads"); const { pbkdf2Sync } = require("node:crypto")
-    parentPort.on("message", () => { pbkdf2Sync("password", "salt", 4000, 32, "sha256"); parentPort.postMessage("done") })`
-  const threads = yield* Effect.acquireRelease(
-    Effect.sync(() =>
-      Array.from({ length: count }, () => {
-        const done: Array<() => void> = []
-        const worker = new Worker(code, { eval: true }).on("message", () => done.shift()?.())
-        return { done, worker }
-      })
-    ),
-    (threads) => Effect.promise(() => Promise.all(threads.map(({ worker }) => worker.terminate())))
-  )
-  let next = 0
-  const compute = Effect.callback<void>((resume) => {
-    const { done, worker } = threads[next++ % count]!
-    done.push(() => resume(Effect.void))
-    // A port of a thread has no origin to name.
-    // oxlint-disable-next-line unicorn/require-post-message-target-origin
-    worker.postMessage("compute")
+const services = Layer.mergeAll(
+  GreenPool.layer({ adaptive: { max: 100 } }),
+  FetchHttpClient.layer,
+  NodeServices.layer
+)
+const live = liveWith(services)
+
+describe("adaptive", { timeout: 60_000 }, () => {
+  live("finds how much a real server takes, and finds it again after half of its workers have gone", function*() {
+    const server = yield* startServer(12)
+    yield* Effect.forkScoped(ask(server.address, 100))
+    yield* between(9, 28)
+    const before = yield* GreenPool.stats
+    yield* server.setWorkers(3)
+    yield* between(2, 9)
+    const after = yield* GreenPool.stats
+    assert.isBelow(after.size, before.size)
+    // The refusals are what the search costs, not what it lives on.
+    assert.isBelow(after.failed / (after.failed + after.succeeded), 0.4)
   })
-  return { compute }
-})
 
-describe("adaptive", () => {
-  it.live(
-    "stays near the number of threads that compute, however many callers there are",
-    () =>
-      Effect.gen(function*() {
-        const { compute } = yield* startThreads(2)
-        const caller = Effect.forever(GreenPool.run(compute))
-        yield* Effect.forkScoped(Effect.all(Array.from({ length: 100 }, () => caller), { concurrency: "unbounded" }))
-        yield* between(1.5, 12)
-        const { adaptive, failed } = yield* GreenPool.stats
-        assert.deepInclude(adaptive, { phase: "steady", cuts: 0 })
-        assert.strictEqual(failed, 0)
-      }).pipe(Effect.scoped, Effect.provide(GreenPool.layer({ adaptive: { max: 100 } }))),
-    60_000
-  )
+  live("prints a line a second", function*() {
+    const { code, stderr, stdout } = yield* runExample("adaptive", "--seconds", "2", "--lose-after", "1")
+    assert.deepStrictEqual([code, stderr], [0, ""])
+    assert.match(stdout, /^ {2}1 s {2}(starting|steady) +size +\d+ +\d+\/s +\d+ ms/m)
+    assert.match(stdout, /half of the workers have gone: 8 are left/)
+  })
 
-  it.live(
-    "finds how much a real server takes, and finds it again after half of its workers have gone",
-    () =>
-      Effect.gen(function*() {
-        const server = yield* startServer(12)
-        yield* Effect.forkScoped(ask(server.address, 100))
-        yield* between(9, 28)
-        const before = yield* GreenPool.stats
-        yield* server.setWorkers(3)
-        yield* between(2, 9)
-        const after = yield* GreenPool.stats
-        assert.isBelow(after.size, before.size)
-        // The refusals are what the search costs, not what it lives on.
-        assert.isBelow(after.failed / (after.failed + after.succeeded), 0.4)
-      }).pipe(
-        Effect.scoped,
-        Effect.provide([GreenPool.layer({ adaptive: { max: 100 } }), FetchHttpClient.layer])
-      ),
-    60_000
-  )
-
-  it.live("prints a line a second", () =>
-    Effect.gen(function*() {
-      const { code, stderr, stdout } = yield* runExample("adaptive", "--seconds", "2", "--lose-after", "1")
-      assert.strictEqual(stderr, "")
-      assert.strictEqual(code, 0)
-      assert.match(stdout, /^ {2}1 s {2}(starting|steady) +size +\d+ +\d+\/s +\d+ ms/m)
-      assert.match(stdout, /half of the workers have gone: 8 are left/)
-    }), 60_000)
-
-  it.live("of llm-batch finds out how many requests the API can take, up to --size", () =>
-    Effect.gen(function*() {
-      const { answered, inHand, url } = yield* startApi({ rate: 100_000, burst: 100_000, millis: 100 })
-      const out = `${yield* Effect.flatMap(FileSystem.FileSystem, (fs) => fs.makeTempDirectoryScoped())}/answers.jsonl`
-      const args = ["--url", url, "--model", "m", "--out", out, "--prompts", "80", "--rate", "100000", "--size", "40"]
-      const { code } = yield* runExample("llm-batch", "--adaptive", ...args)
-      assert.deepStrictEqual([code, answered.size], [0, 80])
-      // The first leg has four slots, the next twice as many.
-      assert.isAtMost(Math.max(...inHand.slice(0, 10)), 4)
-      assert.isAbove(Math.max(...inHand), 4)
-      assert.isAtMost(Math.max(...inHand), 40)
-    }).pipe(Effect.scoped, Effect.provide(NodeServices.layer)))
+  live("of llm-batch finds out how many requests the API can take, up to --size", function*() {
+    const { answered, inHand, url } = yield* startApi({ rate: 100_000, burst: 100_000, millis: 100 })
+    const out = `${yield* Effect.flatMap(FileSystem.FileSystem, (fs) => fs.makeTempDirectoryScoped())}/answers.jsonl`
+    const args = ["--url", url, "--model", "m", "--out", out, "--prompts", "80", "--rate", "100000", "--size", "40"]
+    const { code } = yield* runExample("llm-batch", "--adaptive", ...args)
+    assert.deepStrictEqual([code, answered.size], [0, 80])
+    // The first leg has four slots, the next twice as many.
+    assert.isAtMost(Math.max(...inHand.slice(0, 10)), 4)
+    assert.isAbove(Math.max(...inHand), 4)
+    assert.isAtMost(Math.max(...inHand), 40)
+  })
 })

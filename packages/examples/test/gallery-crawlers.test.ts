@@ -1,12 +1,14 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe } from "@effect/vitest"
 import { GreenPool } from "@greenpool/core"
-import { Effect } from "effect"
+import { Effect, Stream } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { producerConsumer } from "../src/gallery/producer-consumer.ts"
 import { recursiveCrawler } from "../src/gallery/recursive-crawler.ts"
+import { webcrawler } from "../src/gallery/webcrawler.ts"
 import { startSite } from "./embedded/site.ts"
 import { quietly, runExample } from "./example.ts"
-import { respond, serveRaw } from "./raw-server.ts"
+import { live } from "./live.ts"
+import { linksTo, respond, serve, serveCounting, serveRaw } from "./raw-server.ts"
 
 const withPool = (size: number) => Effect.provide([GreenPool.layer({ size }), FetchHttpClient.layer])
 
@@ -21,79 +23,107 @@ const crawlers = {
 }
 
 describe.each(Object.entries(crawlers))("%s", { timeout: 30_000, concurrent: true }, (name, crawl) => {
-  it.live.each([1, 2, 50])("asks for each page once, with a pool of %i", (size) =>
-    Effect.gen(function*() {
+  for (const size of [1, 2, 50]) {
+    live(`asks for each page once, with a pool of ${size}, and stops at the limit`, function*() {
       const { hits, start, urls } = yield* startSite
+      assert.strictEqual((yield* crawl(start, size, 4)).length, 4)
+      assert.strictEqual(hits.size, 4)
+      hits.clear()
       const seen = yield* crawl(start, size)
       assert.deepStrictEqual(seen.toSorted(), [...urls, new URL("/trees/plum", start).href].sort())
       assert.deepStrictEqual([...hits.values()], seen.map(() => 1))
       assert.strictEqual(seen[0], start)
-    }).pipe(Effect.scoped))
+    })
+  }
 
-  it.live("stops at the limit", () =>
-    Effect.gen(function*() {
-      const { hits, start } = yield* startSite
-      assert.strictEqual((yield* crawl(start, 3, 4)).length, 4)
-      assert.strictEqual(hits.size, 4)
-    }).pipe(Effect.scoped))
-
-  it.live("fails when its start page cannot be fetched", () =>
-    Effect.gen(function*() {
-      const { code, stderr } = yield* runExample(name, "http://127.0.0.1:1")
-      assert.deepStrictEqual([code, stderr], [1, "The start page cannot be fetched: http://127.0.0.1:1/\n"])
-    }))
+  live("fails when its start page cannot be fetched", function*() {
+    const { code, stderr } = yield* runExample(name, "http://127.0.0.1:1")
+    assert.deepStrictEqual([code, stderr], [1, "The start page cannot be fetched: http://127.0.0.1:1/\n"])
+  })
 })
 
 describe("recursive-crawler", { timeout: 30_000, concurrent: true }, () => {
-  it.live("follows a chain of 100 pages that all wait for each other's slot", () =>
-    Effect.gen(function*() {
-      const { origin } = yield* serveRaw((socket, path) => {
-        const page = Number(path.slice(1))
-        socket.end(respond("200 OK", page < 100 ? `<a href="/${page + 1}">` : "the end"))
-      })
-      assert.strictEqual((yield* crawlers["recursive-crawler"](`${origin}/1`, 1)).length, 100)
-    }).pipe(Effect.scoped))
+  live("follows a chain of 100 pages that all wait for each other's slot", function*() {
+    const { origin } = yield* serveRaw((socket, path) => {
+      const page = Number(path.slice(1))
+      socket.end(respond("200 OK", page < 100 ? `<a href="/${page + 1}">` : "the end"))
+    })
+    assert.strictEqual((yield* crawlers["recursive-crawler"](`${origin}/1`, 1)).length, 100)
+  })
 
-  it.live("stays on the site, and says which pages it could not read", () =>
-    Effect.gen(function*() {
-      const { origin } = yield* serveRaw((socket, path) =>
-        socket.end(
-          path === "/"
-            ? respond("200 OK", `<a href="/gone"><a href="http://elsewhere.invalid/"><a href="mailto:a@b.invalid">`)
-            : respond("410 Gone", "")
-        )
-      )
-      const { code, stderr, stdout } = yield* runExample("recursive-crawler", `${origin}/`)
-      const [first, gone, ...rest] = stdout.split("\n")
-      assert.strictEqual(first, `${origin}/: 1 link`)
-      assert.match(gone ?? "", /\/gone: .*410/)
-      assert.deepStrictEqual({ code, rest, stderr }, { code: 0, rest: ["2 pages", ""], stderr: "" })
-    }).pipe(Effect.scoped))
+  live("stays on the site, and says which pages it could not read", function*() {
+    const links = linksTo("/gone", "http://elsewhere.invalid/", "mailto:a@b.invalid")
+    const { origin } = yield* serve({ "/": links, "/gone": respond("410 Gone", "") })
+    const { code, stderr, stdout } = yield* runExample("recursive-crawler", `${origin}/`)
+    const [first, gone, ...rest] = stdout.split("\n")
+    assert.strictEqual(first, `${origin}/: 1 link`)
+    assert.match(gone ?? "", /\/gone: .*410/)
+    assert.deepStrictEqual({ code, rest, stderr }, { code: 0, rest: ["2 pages", ""], stderr: "" })
+  })
 
-  it.live("runs by its name without a URL", () =>
-    Effect.gen(function*() {
-      const { code, stderr, stdout } = yield* runExample("recursive-crawler")
-      assert.match(stdout, /^10 pages$/m)
-      assert.deepStrictEqual({ code, stderr }, { code: 0, stderr: "" })
-    }))
+  live("runs by its name without a URL", function*() {
+    const { code, stderr, stdout } = yield* runExample("recursive-crawler")
+    assert.match(stdout, /^10 pages$/m)
+    assert.deepStrictEqual({ code, stderr }, { code: 0, stderr: "" })
+  })
 })
 
 describe("producer-consumer", { timeout: 30_000, concurrent: true }, () => {
-  it.live("takes what is found while it waits for a slot into the same round", () =>
-    Effect.gen(function*() {
-      const { origin } = yield* serveRaw((socket, path) => {
-        const links = new Map([["/", "<a href=/a><a href=/b>"], ["/a", "<a href=/c>"]]).get(path) ?? ""
-        setTimeout(() => socket.end(respond("200 OK", links)), path === "/b" ? 30 : 0)
-      })
-      const found = yield* rounds(`${origin}/`, 1)
-      assert.deepStrictEqual(found, [[`${origin}/`], [`${origin}/a`, `${origin}/b`, `${origin}/c`]])
-    }).pipe(Effect.scoped))
+  live("takes what is found while it waits for a slot into the same round", function*() {
+    const { origin } = yield* serve({
+      "/": linksTo("/a", "/b"),
+      "/a": linksTo("/c"),
+      "/b": (socket) => void setTimeout(() => socket.end(linksTo()), 30)
+    })
+    const found = yield* rounds(`${origin}/`, 1)
+    assert.deepStrictEqual(found, [[`${origin}/`], [`${origin}/a`, `${origin}/b`, `${origin}/c`]])
+  })
 
-  it.live("runs by its name, and says what it could not read", () =>
-    Effect.gen(function*() {
-      const { code, stderr, stdout } = yield* runExample("producer-consumer")
-      assert.match(stdout, /^http\S+\/trees\/plum: .*404/m)
-      assert.match(stdout, /^round 1: http:\/\/127\.0\.0\.1:\d+\/\nround 2: /m)
-      assert.deepStrictEqual({ code, stderr }, { code: 0, stderr: "" })
-    }))
+  live("runs by its name, and says what it could not read", function*() {
+    const { code, stderr, stdout } = yield* runExample("producer-consumer")
+    assert.match(stdout, /^http\S+\/trees\/plum: .*404/m)
+    assert.match(stdout, /^round 1: http:\/\/127\.0\.0\.1:\d+\/\nround 2: /m)
+    assert.deepStrictEqual({ code, stderr }, { code: 0, stderr: "" })
+  })
+})
+
+const lines = (urls: Iterable<string>, size: number) => webcrawler(urls).pipe(Stream.runCollect, withPool(size))
+
+/** A server of pages of as many bytes as their path says. Odd ones are slow, and a negative one is missing. */
+const serveBytes = serveCounting((socket, path) => {
+  const length = Number(path.slice(1))
+  const answer = length < 0 ? respond("404 Not Found", "") : respond("200 OK", "x".repeat(length))
+  setTimeout(() => socket.end(answer), length % 2 === 0 ? 5 : 40)
+})
+
+describe("webcrawler", { timeout: 60_000, concurrent: true }, () => {
+  live(
+    "gives sizes in the order of the URLs, whichever comes first, and runs what the pool lets run",
+    function*() {
+      const { most, origin } = yield* serveBytes
+      const lengths = Array.from({ length: 20 }, (_, index) => index + 1)
+      const sizes = yield* lines(lengths.map((length) => `${origin}/${length}`), 4)
+      assert.deepStrictEqual(sizes, lengths.map((length) => `${origin}/${length}: ${length} bytes`))
+      assert.strictEqual(most(), 4)
+    }
+  )
+
+  live("gives what cannot be had a line in its place", function*() {
+    const { origin } = yield* serveBytes
+    const urls = [`${origin}/7`, `${origin}/-1`, "http://127.0.0.1:1/", "nonsense", `${origin}/8`]
+    const expected = [/\/7: 7 bytes$/, /\/-1: .*404/, /^http:\/\/127\.0\.0\.1:1\/: Transport/, /^nonsense: InvalidUrl/]
+    const sizes = yield* lines(urls, 2)
+    for (const [index, line] of expected.entries()) assert.match(sizes[index] ?? "", line)
+    assert.deepStrictEqual(sizes.slice(4), [`${origin}/8: 8 bytes`])
+  })
+
+  live("runs by its name, with URLs and without", function*() {
+    const { origin } = yield* serveBytes
+    const given = yield* runExample("webcrawler", `${origin}/3`, `${origin}/2`)
+    assert.deepStrictEqual(given, { code: 0, stderr: "", stdout: `${origin}/3: 3 bytes\n${origin}/2: 2 bytes\n` })
+
+    const embedded = yield* runExample("webcrawler")
+    assert.match(embedded.stdout, /^http:\/\/127\.0\.0\.1:\d+\/: \d+ bytes\n(?:http\S+: \d+ bytes\n){8}$/)
+    assert.deepInclude(embedded, { code: 0, stderr: "" })
+  })
 })

@@ -1,26 +1,25 @@
 /** Examples that are ended half way, as processes of their own, and go on where they were. */
-import * as NodeServices from "@effect/platform-node/NodeServices"
-import { assert, describe, it } from "@effect/vitest"
-import { Effect, FileSystem, Schedule } from "effect"
+import { assert, describe } from "@effect/vitest"
+import { Effect, FileSystem } from "effect"
 import { readFileSync, writeFileSync } from "node:fs"
 import { startApi } from "./embedded/llm-server.ts"
 import { generateOrders } from "./embedded/orders.ts"
 import { runExample, startExample } from "./example.ts"
-import { everything, query } from "./importing.ts"
+import { eventually, live } from "./live.ts"
+import { everything, idsOf, numbers, query } from "./written.ts"
 
 const directory = Effect.flatMap(FileSystem.FileSystem, (fs) => fs.makeTempDirectoryScoped())
 
 /** Starts an example, sends it a signal as soon as it has come so far, and waits for its end. */
-const endWhen = (reached: () => boolean, signal: "SIGINT" | "SIGKILL", args: ReadonlyArray<string>) =>
-  Effect.gen(function*() {
+const endWhen = Effect.fnUntraced(
+  function*(reached: () => boolean, signal: "SIGINT" | "SIGKILL", args: ReadonlyArray<string>) {
     const { child, ended } = yield* startExample(...args)
-    yield* Effect.repeat(Effect.sync(() => reached() || child.exitCode !== null), {
-      until: (isOver) => isOver,
-      schedule: Schedule.spaced("2 millis")
-    })
+    yield* eventually(() => reached() || child.exitCode !== null)
     child.kill(signal)
     return yield* ended
-  }).pipe(Effect.scoped)
+  },
+  Effect.scoped
+)
 
 /** How many rows of its file a database has dealt with; 0 as long as it has no tables. */
 const done = (path: string) => {
@@ -31,90 +30,75 @@ const done = (path: string) => {
   }
 }
 
-/** The ids of the answers of a file, in order of number. */
-const idsOf = (file: string) =>
-  readFileSync(file, "utf8").split("\n").slice(0, -1).map((line) => Number(JSON.parse(line).id))
-    .toSorted((a, b) => a - b)
-
-const numbers = (count: number) => Array.from({ length: count }, (_, index) => index + 1)
+/** An API, the arguments of a batch of so many prompts for it, and the file and the ids of its answers. */
+const startBatch = Effect.fnUntraced(function*(prompts: number) {
+  const { answered, url } = yield* startApi({ rate: 10_000, burst: 10_000 })
+  const out = `${yield* directory}/answers.jsonl`
+  const args = ["llm-batch", "--url", url, "--model", "m", "--out", out, "--prompts", `${prompts}`]
+  return { answered, args, ids: () => idsOf(readFileSync(out, "utf8")), out }
+})
 
 describe("ended half way", { timeout: 60_000, concurrent: true }, () => {
-  it.live("the importer ends with the same tables whether or not it was killed and interrupted on the way", () =>
-    Effect.gen(function*() {
-      const place = yield* directory
-      const [file, whole, parts] = [`${place}/in.csv`, `${place}/whole.sqlite`, `${place}/parts.sqlite`]
-      yield* generateOrders(file, 30_000)
-      assert.deepInclude(yield* runExample("importer", file, "--db", whole), { code: 0 })
+  live("the importer ends with the same tables whether or not it was killed and interrupted", function*() {
+    const place = yield* directory
+    const [file, whole, parts] = [`${place}/in.csv`, `${place}/whole.sqlite`, `${place}/parts.sqlite`]
+    yield* generateOrders(file, 30_000)
+    assert.deepInclude(yield* runExample("importer", file, "--db", whole), { code: 0 })
 
-      const args = ["importer", file, "--db", parts, "--batch", "50"]
-      yield* endWhen(() => done(parts) > 0, "SIGKILL", args)
-      const killed = done(parts)
-      assert.isTrue(killed > 0 && killed < 30_000, `${killed}`)
-      const { code, stderr } = yield* endWhen(() => done(parts) > killed, "SIGINT", args)
-      assert.strictEqual(code, 130)
-      const interrupted = done(parts)
-      assert.isTrue(interrupted > killed && interrupted < 30_000, `${interrupted}`)
-      const [, orders, rejects] = /(\d+) orders, (\d+) rejects, \d+ rows\/s\n$/.exec(stderr) ?? []
-      assert.strictEqual(Number(orders) + Number(rejects), interrupted)
+    const args = ["importer", file, "--db", parts, "--batch", "50"]
+    yield* endWhen(() => done(parts) > 0, "SIGKILL", args)
+    const killed = done(parts)
+    assert.isTrue(killed > 0 && killed < 30_000, `${killed}`)
+    const { code, stderr } = yield* endWhen(() => done(parts) > killed, "SIGINT", args)
+    assert.strictEqual(code, 130)
+    const interrupted = done(parts)
+    assert.isTrue(interrupted > killed && interrupted < 30_000, `${interrupted}`)
+    const [, orders, rejects] = /(\d+) orders, (\d+) rejects, \d+ rows\/s\n$/.exec(stderr) ?? []
+    assert.strictEqual(Number(orders) + Number(rejects), interrupted)
 
-      // The second time, there is nothing left to do.
-      for (let run = 0; run < 2; run++) {
-        const { code, stdout } = yield* runExample(...args)
-        assert.strictEqual(code, 0)
-        assert.include(stdout, "in.csv: 29970 orders and 30 rejects in")
-        assert.deepStrictEqual(everything(parts), everything(whole))
-      }
-    }).pipe(Effect.scoped, Effect.provide(NodeServices.layer)))
+    // The second time, there is nothing left to do.
+    for (let run = 0; run < 2; run++) {
+      const { code, stdout } = yield* runExample(...args)
+      assert.strictEqual(code, 0)
+      assert.include(stdout, "in.csv: 29970 orders and 30 rejects in")
+      assert.deepStrictEqual(everything(parts), everything(whole))
+    }
+  })
 
-  it.live("llm-batch loses no answer to Ctrl-C, and after a kill goes on with what has no answer", () =>
-    Effect.gen(function*() {
-      const { answered, url } = yield* startApi({ rate: 10_000, burst: 10_000 })
-      const out = `${yield* directory}/answers.jsonl`
-      const api = ["llm-batch", "--url", url, "--model", "m", "--out", out, "--prompts", "400"]
-      const args = [...api, "--rate", "200", "--size", "8"]
+  live("llm-batch loses no answer to Ctrl-C, and after a kill goes on with what has no answer", function*() {
+    const { answered, args, ids, out } = yield* startBatch(400)
+    const slowly = [...args, "--rate", "200", "--size", "8"]
+    const interrupted = yield* endWhen(() => answered.size >= 40, "SIGINT", slowly)
+    assert.strictEqual(interrupted.code, 130)
+    assert.match(interrupted.stderr, /^\d+ of 400 answered\n$/m)
+    const before = answered.size
+    assert.isBelow(before, 400)
+    assert.deepStrictEqual([ids().length, Math.max(...answered.values())], [before, 1])
 
-      const interrupted = yield* endWhen(() => answered.size >= 40, "SIGINT", args)
-      assert.strictEqual(interrupted.code, 130)
-      assert.match(interrupted.stderr, /^\d+ of 400 answered\n$/m)
-      const first = idsOf(out)
-      assert.isBelow(first.length, 400)
-      assert.strictEqual(first.length, answered.size)
-      assert.strictEqual(Math.max(...answered.values()), 1)
+    yield* endWhen(() => answered.size >= before + 40, "SIGKILL", slowly)
+    // As if the kill had come in the middle of a line.
+    writeFileSync(out, `{"id":"399","prompt":"What`, { flag: "a" })
+    const last = yield* runExample(...args, "--rate", "10000")
+    assert.deepInclude(last, { code: 0, stdout: `400 answers in ${out}; another --out asks again\n` })
+    assert.deepStrictEqual(ids(), numbers(400))
+    // Only what was in flight at the kill was asked again.
+    assert.isAtMost([...answered.values()].filter((times) => times > 1).length, 8)
+  })
 
-      const before = answered.size
-      yield* endWhen(() => answered.size >= before + 40, "SIGKILL", args)
-      // As if the kill had come in the middle of a line.
-      writeFileSync(out, `{"id":"399","prompt":"What`, { flag: "a" })
-
-      // Faster than that: it is only to be finished.
-      const last = yield* runExample(...api, "--rate", "10000")
-      assert.deepInclude(last, { code: 0, stdout: `400 answers in ${out}; another --out asks again\n` })
-      assert.deepStrictEqual(idsOf(out), numbers(400))
-      // Only what was in flight at the kill was asked again.
-      assert.isAtMost([...answered.values()].filter((times) => times > 1).length, 8)
-    }).pipe(Effect.scoped, Effect.provide(NodeServices.layer)))
-
-  it.live("llm-batch keeps a second run off the file for the answers, until the first has ended", () =>
-    Effect.gen(function*() {
-      const { answered, url } = yield* startApi({ rate: 10_000, burst: 10_000 })
-      const out = `${yield* directory}/answers.jsonl`
-      const args = ["llm-batch", "--url", url, "--model", "m", "--out", out, "--prompts", "100"]
-      const first = yield* startExample(...args, "--rate", "2")
-      yield* Effect.repeat(Effect.sync(() => answered.size > 0), {
-        until: (begun) => begun,
-        schedule: Schedule.spaced("5 millis")
-      })
-      const second = yield* runExample(...args)
-      assert.deepStrictEqual(second, { code: 1, stdout: "", stderr: `another run writes to ${out}\n` })
-      first.child.kill("SIGKILL")
-      yield* first.ended
-      assert.deepInclude(yield* runExample(...args), { code: 0 })
-      assert.deepStrictEqual(idsOf(out), numbers(100))
-
-      assert.deepStrictEqual(yield* runExample(...args), {
-        code: 0,
-        stdout: `100 answers in ${out}; another --out asks again\n`,
-        stderr: `${out} has 100 of the answers; 0 are left to ask\n100 of 100 answered\n`
-      })
-    }).pipe(Effect.scoped, Effect.provide(NodeServices.layer)))
+  live("llm-batch keeps a second run off the file for the answers, until the first has ended", function*() {
+    const { answered, args, ids, out } = yield* startBatch(100)
+    const first = yield* startExample(...args, "--rate", "2")
+    yield* eventually(() => answered.size > 0)
+    const second = yield* runExample(...args)
+    assert.deepStrictEqual(second, { code: 1, stdout: "", stderr: `another run writes to ${out}\n` })
+    first.child.kill("SIGKILL")
+    yield* first.ended
+    assert.deepInclude(yield* runExample(...args), { code: 0 })
+    assert.deepStrictEqual(ids(), numbers(100))
+    assert.deepStrictEqual(yield* runExample(...args), {
+      code: 0,
+      stdout: `100 answers in ${out}; another --out asks again\n`,
+      stderr: `${out} has 100 of the answers; 0 are left to ask\n100 of 100 answered\n`
+    })
+  })
 })

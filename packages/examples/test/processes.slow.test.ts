@@ -1,101 +1,97 @@
 /** Examples as processes of their own: the list of their names, and how those that go on end. */
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe } from "@effect/vitest"
 import { Effect } from "effect"
 import { existsSync } from "node:fs"
 import { connect } from "node:net"
 import { fileURLToPath } from "node:url"
-import { runProcess, startExample } from "./example.ts"
+import { runExample, runProcess, startExample } from "./example.ts"
+import { live } from "./live.ts"
 import { linksTo, respond, serve, serveNever } from "./raw-server.ts"
 
 const fetched = (url: string, init?: RequestInit) =>
   Effect.promise(() => fetch(url, init).then((response) => response.text()))
 
+const helloAt = (address: string) =>
+  Effect.callback<string>((resume) => {
+    const { hostname, port } = new URL(`tcp://${address}`)
+    const socket = connect(Number(port), hostname, () => socket.write("hello")).setEncoding("latin1")
+    socket.on("error", () => {}).once("data", (text: unknown) => resume(Effect.succeed(String(text))))
+  })
+
 /** Each server, its arguments, and what shows that it serves at an address. */
-const servers: ReadonlyArray<
-  readonly [args: string, use: (address: string) => Effect.Effect<unknown, never>, shows: unknown]
-> = [
+const servers: ReadonlyArray<readonly [args: string, use: (address: string) => Effect.Effect<string>, shows: RegExp]> =
   [
-    "echo --size 1",
-    (address) =>
-      Effect.callback<string>((resume) => {
-        const { hostname, port } = new URL(`tcp://${address}`)
-        const socket = connect(Number(port), hostname, () => socket.write("hello")).setEncoding("latin1")
-        socket.on("error", () => {}).once("data", (text: unknown) => resume(Effect.succeed(String(text))))
-      }),
-    "hello"
-  ],
-  ["tenants --port 0", (address) => fetched(address, { headers: { "x-tenant": "me" } }), "10 rows"],
-  [
-    "metrics --port 0",
-    (address) =>
-      Effect.map(
-        Effect.repeat(fetched(`${address}/metrics`), { until: (text) => /outcome="success"} [1-9]/.test(text) }),
-        () => "jobs"
-      ),
-    "jobs"
+    ["echo --size 1", helloAt, /^hello$/],
+    ["tenants --port 0", (address) => fetched(address, { headers: { "x-tenant": "me" } }), /^10 rows$/],
+    ["metrics --port 0", (address) => fetched(`${address}/metrics`), /outcome="success"} [1-9]/]
   ]
-]
 
 describe("the examples, as processes", { timeout: 60_000, concurrent: true }, () => {
-  it.live("are listed without a name and for --help, with source files that exist", () =>
-    Effect.gen(function*() {
-      const [bare, help] = yield* Effect.all([runProcess(), runProcess("--help")], { concurrency: 2 })
-      assert.deepInclude(bare, { code: 0, stderr: "" })
-      assert.deepStrictEqual(bare, help)
-      const lines = [...bare.stdout.matchAll(/^ {2}(\S+) +(src\/\S+) +\S/gm)]
-      assert.includeMembers(lines.map(([, name]) => name), ["linkcheck", "overload", "farm", "producer-consumer"])
-      for (const [, , file] of lines) {
-        assert.isTrue(existsSync(fileURLToPath(new URL(`../${file}`, import.meta.url))), file)
-      }
-      const stderr = `There is no example "nothing". See pnpm example --help.\n`
-      assert.deepStrictEqual(yield* runProcess("nothing"), { code: 1, stdout: "", stderr })
-    }))
+  live("are listed without a name and for --help, with source files that exist", function*() {
+    const [bare, help] = yield* Effect.all([runProcess(), runProcess("--help")], { concurrency: 2 })
+    assert.deepInclude(bare, { code: 0, stderr: "" })
+    assert.deepStrictEqual(bare, help)
+    const lines = [...bare.stdout.matchAll(/^ {2}(\S+) +(src\/\S+) +\S/gm)]
+    assert.includeMembers(lines.map(([, name]) => name), ["linkcheck", "overload", "farm", "producer-consumer"])
+    for (const [, , file] of lines) {
+      assert.isTrue(existsSync(fileURLToPath(new URL(`../${file}`, import.meta.url))), file)
+    }
+    const stderr = `There is no example "nothing". See pnpm example --help.\n`
+    assert.deepStrictEqual(yield* runProcess("nothing"), { code: 1, stdout: "", stderr })
+  })
 
-  it.live.each(servers)("serve until Ctrl-C: %s", ([args, use, shows]) =>
-    Effect.gen(function*() {
-      const { child, ended, said } = yield* startExample(...args.split(" "))
+  for (const [args, use, shows] of servers) {
+    live(`serve until Ctrl-C: ${args}`, function*() {
+      const { end, said } = yield* startExample(...args.split(" "))
       const [, address = ""] = yield* said(/^listening on (\S+\d)/)
-      assert.strictEqual(yield* use(address), shows)
-      child.kill("SIGINT")
-      assert.deepInclude(yield* ended, { code: 130, stderr: "" })
-    }).pipe(Effect.scoped))
+      yield* Effect.repeat(use(address), { until: (text) => shows.test(text) })
+      assert.deepInclude(yield* end("SIGINT"), { code: 130, stderr: "" })
+    })
+  }
 
-  it.live("serve until Ctrl-C, whatever is asked for then: feedscraper", () =>
-    Effect.gen(function*() {
-      const feed = respond("200 OK", `{"version":"https://jsonfeed.org/version/1.1","title":"Cherries","items":[]}`)
-      const { asked, origin } = yield* serveNever({ "/json": feed })
-      const { child, ended, said } = yield* startExample("feedscraper", "--size", "2")
-      const [, address = ""] = yield* said(/^listening on (\S+);/)
-      const titles = (path: string) => fetched(address, { method: "POST", body: origin + path })
-      assert.strictEqual(yield* titles("/json"), "Cherries\n")
-      yield* Effect.forkChild(Effect.exit(titles("/never")))
-      yield* asked
-      child.kill("SIGINT")
-      assert.deepInclude(yield* ended, { code: 130, stderr: "" })
-    }).pipe(Effect.scoped))
+  live("serve until Ctrl-C, whatever is asked for then: feedscraper", function*() {
+    const feed = respond("200 OK", `{"version":"https://jsonfeed.org/version/1.1","title":"Cherries","items":[]}`)
+    const { asked, origin } = yield* serveNever({ "/json": feed })
+    const { end, said } = yield* startExample("feedscraper", "--size", "2")
+    const [, address = ""] = yield* said(/^listening on (\S+);/)
+    const titles = (path: string) => fetched(address, { method: "POST", body: origin + path })
+    assert.strictEqual(yield* titles("/json"), "Cherries\n")
+    yield* Effect.forkChild(Effect.exit(titles("/never")))
+    yield* asked
+    assert.deepInclude(yield* end("SIGINT"), { code: 130, stderr: "" })
+  })
 
-  it.live.each(
-    [
-      ["recursive-crawler", ["/"], /: 1 link\n/],
-      ["producer-consumer", ["/"], /^/],
-      ["webcrawler", ["/", "/never"], /: 17 bytes\n/]
-    ] as const
-  )("end on Ctrl-C while they fetch: %s", ([name, paths, prints]) =>
-    Effect.gen(function*() {
+  const crawlers = [
+    ["recursive-crawler", ["/"], /: 1 link\n/],
+    ["producer-consumer", ["/"], /^/],
+    ["webcrawler", ["/", "/never"], /: 17 bytes\n/]
+  ] as const
+  for (const [name, paths, prints] of crawlers) {
+    live(`end on Ctrl-C while they fetch: ${name}`, function*() {
       const { asked, origin } = yield* serveNever({ "/": linksTo("/never") })
-      const { child, ended, said } = yield* startExample(name, ...paths.map((path) => origin + path))
+      const { end, said } = yield* startExample(name, ...paths.map((path) => origin + path))
       yield* asked
       yield* said(prints)
-      child.kill("SIGINT")
-      assert.deepInclude(yield* ended, { code: 130, stderr: "" })
-    }).pipe(Effect.scoped))
+      assert.deepInclude(yield* end("SIGINT"), { code: 130, stderr: "" })
+    })
+  }
 
-  it.live("end quietly, as at a broken pipe, when nobody reads their lines any more: webcrawler", () =>
-    Effect.gen(function*() {
-      const { origin } = yield* serve({ "/": respond("200 OK", "page"), "/never": () => {} })
-      const pages = Array.from({ length: 20 }, () => `${origin}/`)
-      const { child, ended } = yield* startExample("webcrawler", ...pages, `${origin}/never`)
-      child.stdout.destroy()
-      assert.deepInclude(yield* ended, { code: 141, stderr: "" })
-    }).pipe(Effect.scoped))
+  live("end quietly, as at a broken pipe, when nobody reads their lines any more: webcrawler", function*() {
+    const { origin } = yield* serve({ "/": respond("200 OK", "page"), "/never": () => {} })
+    const pages = Array.from({ length: 20 }, () => `${origin}/`)
+    const { child, ended } = yield* startExample("webcrawler", ...pages, `${origin}/never`)
+    child.stdout.destroy()
+    assert.deepInclude(yield* ended, { code: 141, stderr: "" })
+  })
+})
+
+// By itself, and again where the machine was busy with something else: the clients measure time.
+describe("tenants", { timeout: 60_000, retry: 2 }, () => {
+  live("runs by its name, with clients of its own", function*() {
+    const { code, stderr, stdout } = yield* runExample("tenants", "--seconds", "5")
+    assert.deepStrictEqual([code, stderr], [0, ""])
+    assert.match(stdout, /^flood +100 +\d+\/s +[1-9]\d* +\d+ ms$/m)
+    assert.match(stdout, /^one +1 +[1-9]\d*\/s +0 +\d+ ms$/m)
+    assert.match(stdout, /^two +2 +[1-9]\d*\/s +0 +\d+ ms$/m)
+  })
 })

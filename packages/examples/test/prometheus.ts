@@ -1,19 +1,16 @@
-/**
- * A real Prometheus server, with the configuration and the alerts of the documents.
- */
-import { Effect, Schedule, Schema } from "effect"
-import { HttpClient, HttpClientResponse } from "effect/http"
+/** A real Prometheus server, with the configuration and the alerts of the documents. */
+import { Effect } from "effect"
 import { spawn } from "node:child_process"
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { findProgram } from "../../../scripts/runtimes/debian.ts"
+import { eventually } from "./live.ts"
 
 /** Where the documents have what Prometheus and Grafana read. */
 export const observing = fileURLToPath(new URL("../../../docs/observing", import.meta.url))
 
-/** The program, if there is one. */
 export const prometheus = findProgram("prometheus", "prometheus")
 
 /** Checks configurations and rules; it comes with Prometheus. */
@@ -25,34 +22,20 @@ if (prometheus === undefined) {
   )
 }
 
-/** A folder that is gone with the scope. */
 export const temporaryFolder = Effect.acquireRelease(
   Effect.sync(() => mkdtempSync(join(tmpdir(), "greenpool-"))),
   (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
 )
 
-const Answer = <S extends Schema.Constraint>(data: S) => Schema.Struct({ status: Schema.Literal("success"), data })
-
-const Vector = Answer(Schema.Struct({
-  resultType: Schema.Literal("vector"),
-  result: Schema.Array(Schema.Struct({
-    metric: Schema.Record(Schema.String, Schema.String),
-    value: Schema.Tuple([Schema.Finite, Schema.String])
-  }))
-}))
-
-const Names = Answer(Schema.Array(Schema.String))
-
-const Rules = Answer(Schema.Struct({
-  groups: Schema.Array(Schema.Struct({
-    rules: Schema.Array(Schema.Struct({ name: Schema.String, query: Schema.String, health: Schema.String }))
-  }))
-}))
-
-export interface Sample {
-  readonly labels: Readonly<Record<string, string>>
-  readonly value: number
+interface Answer<A> {
+  readonly status: string
+  readonly error?: string
+  readonly data: A
 }
+
+type Vector = { readonly result: ReadonlyArray<{ readonly value: readonly [time: number, text: string] }> }
+type Rule = { readonly name: string; readonly query: string; readonly health: string }
+type Rules = { readonly groups: ReadonlyArray<{ readonly rules: ReadonlyArray<Rule> }> }
 
 /**
  * Starts a Prometheus that scrapes the address five times a second, until the scope closes. It begins 5 s after its
@@ -66,46 +49,37 @@ export const startPrometheus = Effect.fn("startPrometheus")(function*(address: s
     .replace("localhost:9464", new URL(address).host)
   writeFileSync(join(folder, "prometheus.yml"), config)
 
-  const output = { text: "" }
-  const args = [
-    "--config.file=prometheus.yml",
-    "--storage.tsdb.path=data",
-    "--web.listen-address=127.0.0.1:0",
-    // Else it waits for another 5 s.
-    "--scrape.discovery-reload-interval=100ms"
-  ]
-  yield* Effect.acquireRelease(
-    Effect.sync(() => {
-      const child = spawn(prometheus!, args, { cwd: folder, stdio: ["ignore", "ignore", "pipe"] })
-      child.stderr.setEncoding("utf8").on("data", (text: string) => void (output.text += text))
-      const ended = new Promise<void>((resolve) => child.on("close", () => resolve()))
-      return { child, ended }
-    }),
-    ({ child, ended }) => Effect.andThen(Effect.sync(() => child.kill("SIGKILL")), Effect.promise(() => ended))
-  )
-  const [, origin] = yield* Effect.suspend(() =>
-    Effect.fromNullishOr(/"Listening on" address=(\S+)[^]*Server is ready/.exec(output.text))
-  ).pipe(
-    Effect.retry({ schedule: Schedule.spaced("20 millis") }),
+  const args = ["--config.file=prometheus.yml", "--storage.tsdb.path=data", "--web.listen-address=127.0.0.1:0"]
+  // Else it waits for another 5 s.
+  const soon = "--scrape.discovery-reload-interval=100ms"
+  const child = spawn(prometheus!, [...args, soon], { cwd: folder, stdio: ["ignore", "ignore", "pipe"] })
+  let output = ""
+  child.stderr.setEncoding("utf8").on("data", (text: string) => void (output += text))
+  const ended = new Promise<void>((resolve) => child.on("close", () => resolve()))
+  yield* Effect.addFinalizer(() => {
+    child.kill("SIGKILL")
+    return Effect.promise(() => ended)
+  })
+  const ready = /"Listening on" address=(\S+)[^]*Server is ready/
+  yield* eventually(() => ready.test(output)).pipe(
     Effect.timeout("10 seconds"),
-    Effect.catchTag("TimeoutError", () => Effect.die(`Prometheus does not start: ${output.text}`))
+    Effect.catchTag("TimeoutError", () => Effect.die(`Prometheus does not start: ${output}`))
   )
-
-  const get = <A, I, RD>(path: string, schema: Schema.Codec<A, I, RD>) =>
-    HttpClient.get(`http://${origin}/api/v1/${path}`).pipe(
-      Effect.flatMap(HttpClientResponse.filterStatusOk),
-      Effect.flatMap(HttpClientResponse.schemaBodyJson(schema))
+  const [, origin] = ready.exec(output) ?? []
+  const get = <A>(path: string) =>
+    Effect.tryPromise(() =>
+      fetch(`http://${origin}/api/v1/${path}`).then((response) => response.json() as Promise<Answer<A>>)
+    ).pipe(
+      Effect.filterOrElse(({ status }) => status === "success", ({ error }) => Effect.die(error)),
+      Effect.map(({ data }) => data)
     )
   return {
-    /** What an expression gives now. An expression that Prometheus does not accept is an error. */
     query: (expression: string) =>
       Effect.map(
-        get(`query?${new URLSearchParams({ query: expression })}`, Vector),
-        ({ data }) => data.result.map(({ metric, value }): Sample => ({ labels: metric, value: Number(value[1]) }))
+        get<Vector>(`query?${new URLSearchParams({ query: expression })}`),
+        ({ result }) => result.map(({ value }) => Number(value[1]))
       ),
-    /** The names of all metrics. */
-    names: Effect.map(get("label/__name__/values", Names), ({ data }) => data),
-    /** The alerts, as they are evaluated. */
-    rules: Effect.map(get("rules", Rules), ({ data }) => data.groups.flatMap(({ rules }) => rules))
+    names: get<ReadonlyArray<string>>("label/__name__/values"),
+    rules: Effect.map(get<Rules>("rules"), ({ groups }) => groups.flatMap(({ rules }) => rules))
   }
 })

@@ -5,7 +5,6 @@ import { crawl, type CrawlOptions, Ledger } from "../../src/linkcheck/crawl.ts"
 import { makeReport, type Options } from "../../src/linkcheck/report.ts"
 import { layerClient } from "../../src/linkcheck/request.ts"
 
-/** How tests crawl, if they don't say otherwise. */
 export const defaults: CrawlOptions = {
   timeout: Duration.seconds(10),
   retries: 1,
@@ -14,14 +13,9 @@ export const defaults: CrawlOptions = {
 }
 
 /** What a report says of its options; these are of no crawl in particular. */
+const limits = { size: 4, adaptive: false, maxPages: null, timeout: 2000, retries: 1, maxWait: 10_000, skip: [] }
 export const options: typeof Options.Type = {
-  size: 4,
-  adaptive: false,
-  maxPages: null,
-  timeout: 2000,
-  retries: 1,
-  maxWait: 10_000,
-  skip: [],
+  ...limits,
   headers: [],
   userAgent: "test",
   insecure: false,
@@ -49,3 +43,5 @@ export const check = (
       layerClient({ timeout: more.timeout ?? defaults.timeout, insecure, userAgent })
     ])
   )
+
+export const urlsOf = (links: ReadonlyArray<{ readonly url: string }>) => links.map(({ url }) => url)

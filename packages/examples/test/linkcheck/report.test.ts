@@ -16,86 +16,56 @@ const answer = (bytes: number | undefined, cut?: string): Checked["outcome"] =>
 const broken = (error: ConstructorParameters<typeof LinkError>[0]): Checked["outcome"] =>
   Result.fail(new LinkError(error))
 
+const gone = broken({ reason: "Status", detail: "the server answered 410", status: 410, bytes: 9 })
+const late = broken({ reason: "Timeout", detail: "no answer within 1s" })
+const private_ = Result.fail(new Disallowed({ detail: "forbidden" }))
+const far = [1, 2, 3, 4, 5, 6].map((n) => `http://other.test/${n}`)
+
 const checked: ReadonlyArray<Checked> = [
   { url: "http://site.test/", redirects: [], outcome: answer(100), millis: 5 },
   { url: "http://site.test/a", redirects: [], outcome: answer(2_500), millis: 7 },
   { url: "http://site.test/long", redirects: [], outcome: answer(undefined, "longer than 9 bytes"), millis: 9 },
   { url: "http://site.test/old", redirects: ["http://site.test/a"], outcome: answer(2_500), millis: 11 },
-  {
-    url: "http://site.test/gone",
-    redirects: [],
-    outcome: broken({ reason: "Status", detail: "the server answered 410", status: 410, bytes: 9 }),
-    millis: 3
-  },
-  {
-    url: "http://other.test/",
-    redirects: [
-      "http://other.test/1",
-      "http://other.test/2",
-      "http://other.test/3",
-      "http://other.test/4",
-      "http://other.test/5",
-      "http://other.test/6"
-    ],
-    outcome: broken({ reason: "Timeout", detail: "no answer within 1s" }),
-    millis: 1000
-  },
-  {
-    url: "http://site.test/private",
-    redirects: [],
-    outcome: Result.fail(new Disallowed({ detail: "forbidden" })),
-    millis: 0
-  },
+  { url: "http://site.test/gone", redirects: [], outcome: gone, millis: 3 },
+  { url: "http://other.test/", redirects: far, outcome: late, millis: 1000 },
+  { url: "http://site.test/private", redirects: [], outcome: private_, millis: 0 },
   { url: "http://site.test/skipped", redirects: [], outcome: Result.fail(new Skipped()), millis: 0 }
 ]
 
+const holders = checked.slice(1).flatMap(({ url }) =>
+  ["http://site.test/b", "http://site.test/"].map((page) => [url, page] as const)
+)
+
 /** The ledger of a crawl that came upon these results and these holders in this order. */
-const ledgerOf = (results: ReadonlyArray<Checked>, holders: ReadonlyArray<readonly [string, string]>) => {
+const ledgerOf = (results = checked, held: ReadonlyArray<readonly [link: string, page: string]> = holders) => {
   const ledger = new Ledger()
   ledger.found.set(start.href, new Set())
-  for (const [link, page] of holders) ledger.note(link, page)
+  for (const [link, page] of held) ledger.note(link, page)
   for (const result of results) ledger.record(result)
   ledger.pagesRead = 2
   return ledger
 }
 
-const holders = checked.slice(1).flatMap(({ url }) =>
-  ["http://site.test/b", "http://site.test/"].map((page) => [url, page] as const)
-)
-const run = { complete: true, millis: 1234, options }
+const report = (ledger: Ledger, complete = true) => makeReport(start, ledger, { complete, millis: 1234, options })
 
 describe("a report", () => {
   it("is the same whatever the order in which the crawl came upon its parts", () => {
-    const report = toJson(makeReport(start, ledgerOf(checked, holders), run))
-    assert.strictEqual(toJson(makeReport(start, ledgerOf(checked.toReversed(), holders.toReversed()), run)), report)
-  })
-
-  it("has each link in one of its lists, sorted", () => {
-    const report = makeReport(
-      start,
-      ledgerOf(checked, [...holders, ["http://site.test/late", "http://site.test/a"]]),
-      run
-    )
-    const urls = (links: ReadonlyArray<{ readonly url: string }>) => links.map(({ url }) => url)
-    assert.deepStrictEqual(urls(report.broken), ["http://other.test/", "http://site.test/gone"])
-    assert.deepStrictEqual(urls(report.redirected), ["http://site.test/old"])
-    assert.deepStrictEqual(urls(report.ok), ["http://site.test/", "http://site.test/a", "http://site.test/long"])
-    assert.deepStrictEqual(urls(report.disallowed), ["http://site.test/private"])
-    assert.deepStrictEqual(urls(report.skipped), ["http://site.test/skipped"])
-    assert.deepStrictEqual(report.unchecked, [{ url: "http://site.test/late", pages: ["http://site.test/a"] }])
-    assert.deepStrictEqual(report.broken[1]?.pages, ["http://site.test/", "http://site.test/b"])
+    const reversed = ledgerOf(checked.toReversed(), holders.toReversed())
+    assert.strictEqual(toJson(report(reversed)), toJson(report(ledgerOf())))
   })
 
   it("comes back from its JSON as it was", () => {
-    const report = makeReport(start, ledgerOf(checked, holders), run)
-    const decoded = Schema.decodeSync(Schema.fromJsonString(Report))(toJson(report))
+    const found = report(ledgerOf(checked, [...holders, ["http://site.test/late", "http://site.test/a"]]))
+    assert.deepStrictEqual(found.unchecked, [{ url: "http://site.test/late", pages: ["http://site.test/a"] }])
+    const decoded = Schema.decodeSync(Schema.fromJsonString(Report))(toJson(found))
     assert.instanceOf(decoded, Report)
-    assert.deepStrictEqual(decoded, report)
+    assert.deepStrictEqual(decoded, found)
   })
 
   it("reads well as text", () => {
+    const on = "on http://site.test/\n    on http://site.test/b"
     assert.strictEqual(
-      toText(makeReport(start, ledgerOf(checked, holders), run)),
+      toText(report(ledgerOf())),
       `Broken (2)
   http://other.test/
     -> http://other.test/1
@@ -104,30 +74,25 @@ describe("a report", () => {
     ... 2 more
     -> http://other.test/6
     Timeout: no answer within 1s, 1000 ms
-    on http://site.test/
-    on http://site.test/b
+    ${on}
   http://site.test/gone
     410: the server answered 410, 3 ms, 9 B
-    on http://site.test/
-    on http://site.test/b
+    ${on}
 
 Redirected (1)
   http://site.test/old
     -> http://site.test/a
     200, 11 ms, 2.5 kB
-    on http://site.test/
-    on http://site.test/b
+    ${on}
 
 Not followed (1)
   http://site.test/private
     forbidden
-    on http://site.test/
-    on http://site.test/b
+    ${on}
 
 Skipped (1)
   http://site.test/skipped
-    on http://site.test/
-    on http://site.test/b
+    ${on}
 
 Not read to the end (1)
   http://site.test/long
@@ -138,52 +103,33 @@ Not read to the end (1)
   })
 
   it("names links to a place that isn't in their page, or isn't where their redirects end", () => {
-    const ledger = ledgerOf(checked, holders)
+    // The place that the last redirect names comes before that of the link.
+    const moved = { redirects: ["http://site.test/a"], outcome: answer(1), millis: 0, place: "missing" }
+    const ledger = ledgerOf([...checked, { url: "http://site.test/moved", ...moved }])
     ledger.places.set("http://site.test/a", new Set(["there", "caf\u00e9", "50%"]))
-    const fragments = ["a#there", "a#missing", "a#caf%C3%A9", "a#50%", "old#there", "old#missing", "gone#x", "long#x"]
-    for (const link of fragments) ledger.noteFragment(`http://site.test/${link}`, start.href)
-    const report = makeReport(start, ledger, run)
-    assert.deepStrictEqual(report.fragments, [
-      { url: "http://site.test/a#missing", pages: [start.href] },
-      { url: "http://site.test/old#missing", pages: [start.href] }
-    ])
-    const text = toText(report)
-    assert.include(text, `No such place in the page (2)\n  http://site.test/a#missing\n    on ${start.href}\n`)
-    assert.include(text, "\n2 links to a place that their page does not have")
-  })
-
-  it("takes the place that the last redirect names before that of the link", () => {
-    const moved = { url: "http://site.test/moved", redirects: ["http://site.test/a"], outcome: answer(1), millis: 0 }
-    const ledger = ledgerOf([...checked, { ...moved, place: "missing" }], holders)
-    ledger.places.set("http://site.test/a", new Set(["there"]))
-    ledger.noteFragment("http://site.test/moved#there", start.href)
-    assert.deepStrictEqual(makeReport(start, ledger, run).fragments.map(({ url }) => url), [
-      "http://site.test/moved#there"
-    ])
+    const found = ["a#there", "a#caf%C3%A9", "a#50%", "old#there", "gone#x", "long#x"]
+    const missing = ["a#missing", "moved#there", "old#missing"]
+    for (const link of [...found, ...missing]) ledger.noteFragment(`http://site.test/${link}`, start.href)
+    assert.deepStrictEqual(
+      report(ledger).fragments,
+      missing.map((link) => ({ url: `http://site.test/${link}`, pages: [start.href] }))
+    )
+    const text = toText(report(ledger))
+    assert.include(text, `No such place in the page (3)\n  http://site.test/a#missing\n    on ${start.href}\n`)
+    assert.include(text, "\n3 links to a place that their page does not have")
   })
 
   it("says what the crawl has waited for", () => {
-    const ledger = ledgerOf(checked, holders)
+    const ledger = ledgerOf()
     ledger.waits.origins.set("http://slow.test", { crawlDelay: 500, retryAfter: 0 })
     ledger.waits.origins.set("http://limited.test", { crawlDelay: 0, retryAfter: 2001.5 })
-    assert.include(
-      toText(makeReport(start, ledger, run)),
-      "Waited for (2)\n  http://limited.test\n    Retry-After: 2 s\n  http://slow.test\n    Crawl-delay: 0.5 s between requests\n"
-    )
-  })
-
-  it("doesn't hold the password of its start", () => {
-    const report = toJson(makeReport(new URL("http://name:secret@site.test/"), ledgerOf(checked, holders), run))
-    assert.notInclude(report, "secret")
-    assert.include(report, `"start": "http://site.test/"`)
+    const [limited, slow] = ["http://limited.test\n    Retry-After: 2 s", "http://slow.test\n    Crawl-delay: 0.5 s"]
+    assert.include(toText(report(ledger)), `Waited for (2)\n  ${limited}\n  ${slow} between requests\n`)
   })
 
   it("as text names ten of the pages that hold a link, and says how many more there are", () => {
-    const many = Array.from(
-      { length: 13 },
-      (_, index) => ["http://site.test/gone", `http://site.test/${index}`] as const
-    )
-    const text = toText(makeReport(start, ledgerOf(checked, many), run))
+    const pages = Array.from({ length: 13 }, (_, index) => `http://site.test/${index}`)
+    const text = toText(report(ledgerOf(checked, pages.map((page) => ["http://site.test/gone", page]))))
     assert.strictEqual(text.match(/ {4}on /g)?.length, 10)
     assert.include(text, "    and on 3 more pages")
   })
@@ -191,54 +137,23 @@ Not read to the end (1)
   it("as text does not let a page control the terminal", () => {
     const link = "http://[\u001b[2J\u0007"
     const outcome = broken({ reason: "InvalidUrl", detail: "no\nURL" })
-    const text = toText(
-      makeReport(start, ledgerOf([{ url: link, redirects: [], outcome, millis: 0 }], [[link, start.href]]), run)
-    )
-    assert.include(text, "  http://[\ufffd[2J\ufffd\n    InvalidUrl: no\ufffdURL")
+    const ledger = ledgerOf([{ url: link, redirects: [], outcome, millis: 0 }], [[link, start.href]])
+    assert.include(toText(report(ledger)), "  http://[\ufffd[2J\ufffd\n    InvalidUrl: no\ufffdURL")
   })
 
   it("of a crawl that was stopped says so, and what was left", () => {
-    const text = toText(
-      makeReport(start, ledgerOf([], [["http://site.test/late", "http://site.test/"]]), {
-        complete: false,
-        millis: 0,
-        options
-      })
-    )
-    assert.include(
-      text,
-      "Found and not checked (2)\n  http://site.test/\n  http://site.test/late\n    on http://site.test/\n"
-    )
-    assert.include(
-      text,
-      "Stopped before the end. 2 links on 2 pages: 0 ok, 0 broken, 2 not checked"
-    )
+    const text = toText(report(ledgerOf([], [["http://site.test/late", start.href]]), false))
+    const unchecked = `  ${start.href}\n  http://site.test/late\n    on ${start.href}\n`
+    assert.include(text, `Found and not checked (2)\n${unchecked}`)
+    assert.include(text, "Stopped before the end. 2 links on 2 pages: 0 ok, 0 broken, 2 not checked")
   })
 })
 
-describe("a line of progress", () => {
-  it("shows what is done, running and waiting, and how fast it goes", () => {
-    assert.strictEqual(
-      progressLine({ done: 30, found: 120, delayed: 0, seconds: 2 }, { running: 8, waiting: 3 }),
-      "[#####...............] 30 of 120 links done, 8 running, 3 waiting, 15/s"
-    )
-  })
-
-  it("shows how many wait for their host, which isn't in the queue of the pool", () => {
-    assert.include(
-      progressLine({ done: 0, found: 9, delayed: 5, seconds: 1 }, { running: 1, waiting: 3 }),
-      "1 running, 3 waiting, 5 delayed by their host, 0/s"
-    )
-  })
-
-  it("is sound before anything is known, and at the end", () => {
-    assert.include(
-      progressLine({ done: 0, found: 0, delayed: 0, seconds: 0 }, { running: 0, waiting: 0 }),
-      "[....................] 0 of 0 "
-    )
-    assert.include(
-      progressLine({ done: 7, found: 7, delayed: 0, seconds: 1 }, { running: 0, waiting: 0 }),
-      "[####################] 7 of 7 "
-    )
-  })
+it("a line of progress shows what is done, running, waiting for the pool and for hosts, and how fast it goes", () => {
+  const line = (done: number, found: number, running: number, waiting: number, delayed = 0, seconds = 2) =>
+    progressLine({ done, found, delayed, seconds }, { running, waiting })
+  assert.strictEqual(line(30, 120, 8, 3), "[#####...............] 30 of 120 links done, 8 running, 3 waiting, 15/s")
+  assert.include(line(0, 9, 1, 3, 5), "1 running, 3 waiting, 5 delayed by their host, 0/s")
+  assert.include(line(0, 0, 0, 0, 0, 0), "[....................] 0 of 0 ")
+  assert.include(line(7, 7, 0, 0), "[####################] 7 of 7 ")
 })

@@ -3,95 +3,82 @@ import { Duration, Effect } from "effect"
 import { spawn } from "node:child_process"
 import { connect } from "node:net"
 import { parseRobots, ROBOTS_LIMIT } from "../../src/linkcheck/robots.ts"
+import { live } from "../live.ts"
 import { linksTo, respond, serve, serveRaw } from "../raw-server.ts"
-import { check } from "./crawling.ts"
-
-const allows = (text: string, path: string) => parseRobots("http://site.test", text).allows(`http://site.test${path}`)
+import { check, urlsOf } from "./crawling.ts"
 
 describe("robots.txt", () => {
-  it("rules by the group of this program, and without one by the group of all", () => {
-    const text = "User-agent: *\nDisallow: /all\n\nUser-agent: Greenpool-LinkCheck\nDisallow: /own"
-    assert.isTrue(allows(text, "/all"))
-    assert.isFalse(allows(text, "/own/page"))
-    assert.isFalse(allows("User-agent: *\nDisallow: /", "/"))
-  })
+  const forAll = (rules: string) => `User-agent: *\n${rules}`
+  const own = `${forAll("Disallow: /all")}\n\nUser-agent: Greenpool-LinkCheck\nDisallow: /own`
+  const shop = forAll("Disallow: /shop\nAllow: /shop/open\nDisallow: /*.pdf$")
 
-  it("rules by the longest match, with wildcards and ends", () => {
-    const text = "User-agent: *\nDisallow: /shop\nAllow: /shop/open\nDisallow: /*.pdf$"
-    assert.isFalse(allows(text, "/shop/till"))
-    assert.isTrue(allows(text, "/shop/open/today"))
-    assert.isFalse(allows(text, "/docs/a.pdf"))
-    assert.isTrue(allows(text, "/docs/a.pdf?x"))
-  })
-
-  it("rules over a path however its letters are encoded, and over others only as they are", () => {
-    assert.isFalse(allows("User-agent: *\nDisallow: /%7Ejoe", "/~joe/"))
-    assert.isFalse(allows("User-agent: *\nDisallow: /~joe", "/%7ejoe/"))
-    assert.isFalse(allows("User-agent: *\nDisallow: /caf\u00e9", "/caf%C3%A9"))
-    assert.isTrue(allows("User-agent: *\nDisallow: /a%2Fb", "/a/b"))
-  })
-
-  it("that is empty or no robots.txt at all forbids nothing, and none forbids itself", () => {
-    assert.isTrue(allows("", "/"))
-    assert.isTrue(allows("<!doctype html><title>Welcome</title>", "/"))
-    assert.isTrue(allows("User-agent: *\nDisallow: /", "/robots.txt"))
+  const cases: ReadonlyArray<readonly [title: string, text: string, allowed: string, forbidden: string]> = [
+    ["by the group of this program", own, "/all", "/own/page"],
+    ["by the group of all without one, never over itself", forAll("Disallow: /"), "/robots.txt", "/"],
+    ["by the longest match, with wildcards and ends", shop, "/shop/open/today /docs/a.pdf?x", "/shop/till /docs/a.pdf"],
+    ["over a path however its letters are encoded", forAll("Disallow: /%7Ejoe"), "", "/~joe/ /%7ejoe/"],
+    ["over a path whose letters it does not encode", forAll("Disallow: /~joe"), "", "/~joe/ /%7ejoe/"],
+    ["over a path in UTF-8, encoded", forAll("Disallow: /caf\u00e9"), "", "/caf%C3%A9"],
+    ["over other encoded characters only as they are", forAll("Disallow: /a%2Fb"), "/a/b", "/a%2Fb"],
+    ["over nothing when it is empty", "", "/", ""],
+    ["over nothing when it is no robots.txt at all", "<!doctype html><title>Welcome</title>", "/", ""]
+  ]
+  it.each(cases)("rules %s", (_, text, allowed, forbidden) => {
+    const { allows } = parseRobots("http://site.test", text)
+    const all = (paths: string) =>
+      paths.split(" ").filter((path) => path !== "").map((path) => `http://site.test${path}`)
+    assert.deepStrictEqual(all(allowed).filter((url) => !allows(url)), [])
+    assert.deepStrictEqual(all(forbidden).filter((url) => allows(url)), [])
   })
 
   it("may ask for a time between requests; not for a negative one", () => {
-    assert.strictEqual(parseRobots("http://site.test", "User-agent: *\nCrawl-delay: 1.5").delay, 1500)
-    assert.strictEqual(parseRobots("http://site.test", "User-agent: *\nCrawl-delay: -1").delay, 0)
-    assert.isTrue(Number.isFinite(parseRobots("http://site.test", "User-agent: *\nCrawl-delay: 1e999").delay))
-    assert.strictEqual(parseRobots("http://site.test", "User-agent: *\nCrawl-delay: soon").delay, 0)
+    const delay = (text: string) => parseRobots("http://site.test", forAll(`Crawl-delay: ${text}`)).delay
+    assert.deepStrictEqual(["1.5", "-1", "soon"].map(delay), [1500, 0, 0])
+    assert.isTrue(Number.isFinite(delay("1e999")))
   })
 })
 
 /** What becomes of a page and of /private on a host whose robots.txt is answered so; the other paths are answered well. */
-const becomes = (robots: string | ((path: string) => string), more?: Parameters<typeof check>[1]) =>
-  Effect.gen(function*() {
+const becomes = Effect.fnUntraced(
+  function*(robots: string | ((path: string) => string), more?: Parameters<typeof check>[1]) {
     const asked: Array<string> = []
     const host = yield* serveRaw((socket, path) => {
       asked.push(path)
       const answer = typeof robots === "string" ? robots : robots(path)
-      if (answer === "hang") return
-      socket.end(/^\/(?:robots|r\d)/.test(path) ? answer : respond("200 OK", ""))
+      if (answer !== "hang") socket.end(/^\/(?:robots|r\d)/.test(path) ? answer : respond("200 OK", ""))
     })
     const site = yield* serve({ "/": linksTo(`${host.origin}/page`, `${host.origin}/private`) })
     const { broken, disallowed, ok } = yield* check(site.origin, { retries: 0, ...more })
-    const paths = (links: ReadonlyArray<{ readonly url: string }>) =>
-      links.filter(({ url }) => url.startsWith(host.origin)).map(({ url }) => new URL(url).pathname)
-    return {
-      ok: paths(ok),
-      disallowed: paths(disallowed),
-      broken: paths(broken),
-      details: disallowed.map(({ detail }) => detail),
-      asked
-    }
-  }).pipe(Effect.scoped)
+    const paths = (links: Parameters<typeof urlsOf>[0]) =>
+      urlsOf(links).filter((url) => url.startsWith(host.origin)).map((url) => new URL(url).pathname)
+    const found = { ok: paths(ok), disallowed: paths(disallowed), broken: paths(broken) }
+    return { found, details: disallowed.map(({ detail }) => detail), asked }
+  },
+  Effect.scoped
+)
 
 const all = ["/page", "/private"]
+const allowed = { ok: all, disallowed: [], broken: [] }
+const forbidden = { ok: [], disallowed: all, broken: [] }
 const rules = "User-agent: *\nDisallow: /private"
+const ruled = { ok: ["/page"], disallowed: ["/private"], broken: [] }
 
 describe("the robots.txt of a server, by RFC 9309,", { concurrent: true, timeout: 60_000 }, () => {
+  const moved = (location: string) => respond("302 Found", "", `Location: ${location}`)
   const redirects = (times: number) => (path: string) => {
     const at = Number(path.slice(2)) || 0
-    return at < times ? respond("302 Found", "", `Location: /r${at + 1}`) : respond("200 OK", rules)
+    return at < times ? moved(`/r${at + 1}`) : respond("200 OK", rules)
   }
 
-  it.live("allows everything without one (4xx), behind more than five redirects, and behind one to nowhere", () => {
+  live("allows everything without one (4xx), behind more than five redirects, and behind one to nowhere", function*() {
     const statuses = ["400 Bad Request", "401 Unauthorized", "403 Forbidden", "404 Not Found", "410 Gone"]
-    const answers = [
-      ...statuses.map((status) => respond(status, rules)),
-      redirects(6),
-      respond("302 Found", ""),
-      respond("302 Found", "", "Location: http://[")
-    ]
-    return Effect.forEach(
-      answers,
-      (answer) => Effect.map(becomes(answer), (found) => assert.deepInclude(found, { ok: all, disallowed: [] }))
-    )
+    const missing = statuses.map((status) => respond(status, rules))
+    for (const answer of [...missing, redirects(6), respond("302 Found", ""), moved("http://[")]) {
+      assert.deepStrictEqual((yield* becomes(answer)).found, allowed)
+    }
   })
 
-  it.live("rules: also when it comes late, at the end of five redirects, and within 500 KiB, to the end of a line", () => {
+  live("rules: also when it comes late, after five redirects, and within 500 KiB, to the end of a line", function*() {
     const [begin, end] = [`${rules}\n#`, "\nDisallow: /page"]
     const filler = "x".repeat(ROBOTS_LIMIT - begin.length - end.length)
     /** At the second time. */
@@ -108,72 +95,47 @@ describe("the robots.txt of a server, by RFC 9309,", { concurrent: true, timeout
       [redirects(5)],
       [respond("200 OK", `${begin}${filler}${end}/that-is-another`)]
     ] as const
-    return Effect.forEach(
-      answers,
-      ([answer, options]) =>
-        Effect.map(
-          becomes(answer, options),
-          (found) => assert.deepInclude(found, { ok: ["/page"], disallowed: ["/private"] })
-        )
-    )
+    for (const [answer, options] of answers) {
+      assert.deepStrictEqual((yield* becomes(answer, options)).found, ruled)
+    }
   })
 
-  it.live.each(Object.entries({
+  const unreadable = {
     "is 500 Internal Server Error": respond("500 Internal Server Error", ""),
     "is 503 Service Unavailable": respond("503 Service Unavailable", ""),
-    "closes the connection": "",
-    "isn't HTTP": "garbage\r\n\r\n",
     "breaks off": "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nUser-agent: *",
     "hangs": "hang"
-  }))(
-    "allows nothing when it %s: the links aren't broken, and nothing more is asked",
-    ([, answer]) =>
-      Effect.gen(function*() {
-        const options = answer === "hang" ? { timeout: Duration.seconds(1) } : {}
-        const { asked, broken, details, disallowed } = yield* becomes(answer, options)
-        assert.deepStrictEqual({ broken, disallowed, asked }, { broken: [], disallowed: all, asked: ["/robots.txt"] })
-        for (const detail of details) assert.include(detail, "robots.txt cannot be read: ")
-      })
-  )
+  }
+  for (const [title, answer] of Object.entries(unreadable)) {
+    live(`allows nothing when it ${title}: the links aren't broken, and nothing more is asked`, function*() {
+      const options = answer === "hang" ? { timeout: Duration.seconds(1) } : {}
+      const { asked, details, found } = yield* becomes(answer, options)
+      assert.deepStrictEqual([found, asked], [forbidden, ["/robots.txt"]])
+      for (const detail of details) assert.include(detail, "robots.txt cannot be read: ")
+    })
+  }
 
-  it.live("rules where it is on another host, and allows nothing if that can't be reached", () =>
-    Effect.gen(function*() {
-      const other = yield* serveRaw((socket) => socket.end(respond("200 OK", rules)))
-      const found = yield* becomes(respond("301 Moved", "", `Location: ${other.origin}/`))
-      assert.deepInclude(found, { ok: ["/page"], disallowed: ["/private"] })
-      const lost = yield* becomes(respond("301 Moved", "", "Location: http://127.0.0.1:1/"))
-      assert.deepInclude(lost, { broken: [], disallowed: all })
-    }).pipe(Effect.scoped))
+  live("rules where it is on another host, and allows nothing if that can't be reached", function*() {
+    const other = yield* serveRaw((socket) => socket.end(respond("200 OK", rules)))
+    assert.deepStrictEqual((yield* becomes(moved(`${other.origin}/`))).found, ruled)
+    assert.deepStrictEqual((yield* becomes(moved("http://127.0.0.1:1/"))).found, forbidden)
+  })
 
-  it.live("is of no interest where no host is: its links are broken", () =>
-    Effect.gen(function*() {
-      const site = yield* serve({ "/": linksTo("http://127.0.0.1:1/") })
-      const { broken } = yield* check(site.origin, { retries: 0 })
-      assert.deepStrictEqual(broken.map(({ detail, reason }) => [reason, detail]), [
-        ["Unreachable", "connect ECONNREFUSED 127.0.0.1:1"]
-      ])
-    }).pipe(Effect.scoped))
-
-  it.live("nor where a host doesn't take the connection", () =>
-    Effect.gen(function*() {
-      // It listens, takes nothing, and its kernel has no room for more than the connections that are made here.
-      const script = `require("net").createServer().listen({ port: 0, host: "127.0.0.1", backlog: 1 }, function () {
+  live("is of no interest where a host doesn't take the connection: its links are broken", function*() {
+    // It listens, takes nothing, and its kernel has no room for more than the connections that are made here.
+    const script = `require("net").createServer().listen({ port: 0, host: "127.0.0.1", backlog: 1 }, function () {
         require("fs").writeSync(1, String(this.address().port))
         Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
       })`
-      const child = yield* Effect.acquireRelease(
-        Effect.sync(() => spawn(process.execPath, ["-e", script])),
-        (child) => Effect.sync(() => child.kill("SIGKILL"))
-      )
-      const port = yield* Effect.callback<number>((resume) => {
-        child.stdout.once("data", (data) => resume(Effect.succeed(Number(data))))
-      })
-      yield* Effect.acquireRelease(
-        Effect.sync(() => Array.from({ length: 4 }, () => connect(port, "127.0.0.1"))),
-        (sockets) => Effect.sync(() => sockets.forEach((socket) => socket.destroy()))
-      )
-      const site = yield* serve({ "/": linksTo(`http://127.0.0.1:${port}/`) })
-      const { broken } = yield* check(site.origin, { retries: 0, timeout: Duration.seconds(4) })
-      assert.deepStrictEqual(broken.map(({ reason }) => reason), ["Unreachable"])
-    }).pipe(Effect.scoped))
+    const child = spawn(process.execPath, ["-e", script])
+    yield* Effect.addFinalizer(() => Effect.sync(() => child.kill("SIGKILL")))
+    const port = yield* Effect.callback<number>((resume) => {
+      child.stdout.once("data", (data) => resume(Effect.succeed(Number(data))))
+    })
+    const sockets = Array.from({ length: 4 }, () => connect(port, "127.0.0.1"))
+    yield* Effect.addFinalizer(() => Effect.sync(() => sockets.forEach((socket) => socket.destroy())))
+    const site = yield* serve({ "/": linksTo(`http://127.0.0.1:${port}/`) })
+    const { broken } = yield* check(site.origin, { retries: 0, timeout: Duration.seconds(4) })
+    assert.deepStrictEqual(broken.map(({ reason }) => reason), ["Unreachable"])
+  })
 })

@@ -1,9 +1,7 @@
-import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
-import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
-import { Context, Effect, Layer } from "effect"
-import { HttpRouter, HttpServer, HttpServerRequest, HttpServerResponse } from "effect/http"
-import { createServer } from "node:http"
+import { Effect } from "effect"
+import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { gzipSync } from "node:zlib"
+import { serve as serveRoutes } from "../../src/gallery/serve.ts"
 import type { Report } from "../../src/linkcheck/report.ts"
 
 /**
@@ -12,11 +10,11 @@ import type { Report } from "../../src/linkcheck/report.ts"
  */
 export interface Site {
   readonly url: URL
-  /** What is to be found at each link; for all but plain pages with the pages that hold it. */
+  /**
+   * What is to be found at each link; for all but plain pages with the pages that hold it. Also at links to a place that
+   * their page doesn't have, and how many pages are to be read.
+   */
   readonly known: ReadonlyMap<string, string>
-  /** Links to a place that their page doesn't have, each with the pages that hold it. */
-  readonly fragments: ReadonlyArray<string>
-  readonly pages: number
   /** How often each path was requested, of the site and of the server elsewhere. */
   readonly hits: { readonly site: ReadonlyMap<string, number>; readonly elsewhere: ReadonlyMap<string, number> }
 }
@@ -35,9 +33,7 @@ interface Request {
   readonly hit: number
 }
 
-type Answer = (
-  request: Request
-) => Effect.Effect<HttpServerResponse.HttpServerResponse, never, HttpServerRequest.HttpServerRequest>
+type Answer = (request: Request) => Effect.Effect<HttpServerResponse.HttpServerResponse>
 
 const range = (length: number) => Array.from({ length }, (_, index) => index + 1)
 const section = (s: number) => `/section/${s}/`
@@ -51,159 +47,64 @@ interface Oddity {
   readonly is: string
 }
 
-/** The origins of the servers beside the site: what each of them is like. */
 interface Others {
   readonly elsewhere: string
-  /** Answers GET only: it hangs at HEAD, or closes the connection. */
-  readonly headless: string
-  /** Answers four requests a second, and 429 to more. */
-  readonly limited: string
-  /** Asks for 0.2 s between two requests. */
   readonly unhurried: string
-  /** Asks for an hour between two requests. */
   readonly hermit: string
-  /** Doesn't answer the request for its robots.txt. */
-  readonly mute: string
 }
 
-const oddities = (site: string, others: Others): ReadonlyArray<Oddity> => {
-  const { elsewhere, headless, hermit, limited, mute, unhurried } = others
-  return [
-    { link: "/missing", on: [section(1), section(2), article(3, 3), article(12, 20)], is: "broken: Status 404" },
-    { link: "/gone#part", on: [article(2, 5)], is: "broken: Status 410" },
-    { link: "/error", on: [section(4)], is: "broken: Status 500" },
-    { link: "/never", on: ["/", article(5, 1)], is: "broken: Timeout" },
-    { link: "http://[::1/", on: [article(5, 2)], is: "broken: InvalidUrl" },
-    { link: "/old", on: [section(6)], is: `redirected: ${site}/newer ${site}/about` },
-    { link: "/newer", on: [article(6, 1)], is: `redirected: ${site}/about` },
-    { link: "/loop", on: [article(6, 2)], is: "broken: RedirectLoop 302" },
-    { link: "/spiral?turn=0", on: [section(7)], is: "broken: TooManyRedirects 302" },
-    { link: "/nowhere", on: [section(7)], is: "broken: InvalidRedirect 302" },
-    { link: "/old-dead", on: [article(7, 7)], is: "broken: Status 404" },
-    { link: "/welcome", on: [article(7, 8)], is: `redirected: ${site}/welcome` },
-    { link: "/away", on: [section(8)], is: `redirected: ${elsewhere}/landing` },
-    { link: "/private/diary", on: ["/", section(8)], is: "disallowed" },
-    { link: "/huge", on: [section(9)], is: "too long" },
-    { link: `${elsewhere}/landing`, on: range(SECTIONS).map(section), is: "ok" },
-    { link: `${elsewhere}/no-head`, on: [section(10)], is: "ok" },
-    { link: `${elsewhere}/limping-head`, on: [section(10)], is: "ok" },
-    { link: `${elsewhere}/moved`, on: [section(10), article(10, 1)], is: `redirected: ${elsewhere}/landing` },
-    { link: `${elsewhere}/dead`, on: [section(11), article(11, 11)], is: "broken: Status 404" },
-    { link: `${elsewhere}/private/diary`, on: [section(11)], is: "disallowed" },
-    { link: elsewhere.replace("//", "//name:password@") + "/members", on: [section(11)], is: "ok" },
-    { link: `${headless}/hangs`, on: [section(3)], is: "ok" },
-    { link: `${headless}/closes`, on: [section(3)], is: "ok" },
-    ...range(6).map((n) => ({ link: `${limited}/${n}`, on: [section(n)], is: "ok" })),
-    ...range(4).map((n) => ({ link: `${unhurried}/${n}`, on: [section(n + 4)], is: "ok" })),
-    { link: `${hermit}/today`, on: ["/"], is: "ok" },
-    { link: `${hermit}/in-an-hour`, on: ["/"], is: "disallowed" },
-    { link: `${mute}/`, on: ["/"], is: "disallowed" },
-    { link: "http://127.0.0.1:1/", on: [section(12)], is: "broken: Unreachable" }
-  ]
+const oddities = (site: string, { elsewhere, hermit, unhurried }: Others): ReadonlyArray<Oddity> => [
+  { link: "/missing", on: [section(1), section(2), article(3, 3), article(12, 20)], is: "broken: Status 404" },
+  { link: "/gone#part", on: [article(2, 5)], is: "broken: Status 410" },
+  { link: "/error", on: [section(4)], is: "broken: Status 500" },
+  { link: "/never", on: ["/", article(5, 1)], is: "broken: Timeout" },
+  { link: "http://[::1/", on: [article(5, 2)], is: "broken: InvalidUrl" },
+  { link: "/old", on: [section(6)], is: `redirected: ${site}/newer ${site}/about` },
+  { link: "/newer", on: [article(6, 1)], is: `redirected: ${site}/about` },
+  { link: "/loop", on: [article(6, 2)], is: "broken: RedirectLoop 302" },
+  { link: "/spiral?turn=0", on: [section(7)], is: "broken: TooManyRedirects 302" },
+  { link: "/nowhere", on: [section(7)], is: "broken: InvalidRedirect 302" },
+  { link: "/old-dead", on: [article(7, 7)], is: "broken: Status 404" },
+  { link: "/welcome", on: [article(7, 8)], is: `redirected: ${site}/welcome` },
+  { link: "/away", on: [section(8)], is: `redirected: ${elsewhere}/landing` },
+  { link: "/private/diary", on: ["/", section(8)], is: "disallowed" },
+  { link: "/huge", on: [section(9)], is: "too long" },
+  { link: `${elsewhere}/landing`, on: range(SECTIONS).map(section), is: "ok" },
+  { link: `${elsewhere}/no-head`, on: [section(10)], is: "ok" },
+  { link: `${elsewhere}/limping-head`, on: [section(10)], is: "ok" },
+  { link: `${elsewhere}/moved`, on: [section(10), article(10, 1)], is: `redirected: ${elsewhere}/landing` },
+  { link: `${elsewhere}/dead`, on: [section(11), article(11, 11)], is: "broken: Status 404" },
+  { link: `${elsewhere}/private/diary`, on: [section(11)], is: "disallowed" },
+  { link: `${elsewhere}/sheet.css`, on: [section(11)], is: "ok" },
+  { link: elsewhere.replace("//", "//name:password@") + "/members", on: [section(11)], is: "ok" },
+  ...range(4).map((n) => ({ link: `${unhurried}/${n}`, on: [section(n + 4)], is: "ok" })),
+  { link: `${hermit}/today`, on: ["/"], is: "ok" },
+  { link: `${hermit}/in-an-hour`, on: ["/"], is: "disallowed" },
+  { link: "http://127.0.0.1:1/", on: [section(12)], is: "broken: Unreachable" }
+]
+
+/** A page in another encoding or with unusual markup, and the link that it holds. */
+interface Curiosity {
+  readonly type?: string
+  readonly body: Uint8Array
+  readonly encoding?: string
+  readonly link?: string
 }
 
-/** Pages in other encodings and unusual markup, and the links that they hold. */
-const curiosities: ReadonlyArray<
-  { path: string; type: string; body: Uint8Array; encoding?: string; links: ReadonlyArray<string> }
-> = [
-  {
-    path: "/odd/latin-1",
-    type: "text/html; charset=ISO-8859-1",
-    body: Buffer.from("<meta charset=utf-8><a href='/caf\u00e9'>", "latin1"),
-    links: ["/caf%C3%A9"]
-  },
-  {
-    path: "/odd/windows-1252",
-    type: "text/html",
-    body: Buffer.from("<meta charset=windows-1252><a href='/\u0080'>", "latin1"),
-    links: ["/%E2%82%AC"]
-  },
-  {
-    path: "/odd/shift-jis",
-    type: "text/html",
-    body: Buffer.from(
-      "<meta http-equiv=Content-Type content='text/html; charset=Shift_JIS'><a href='/\x93\xfa\x96\x7b'>",
-      "latin1"
-    ),
-    links: ["/%E6%97%A5%E6%9C%AC"]
-  },
-  {
-    path: "/odd/utf-16",
-    type: "text/html",
-    body: Buffer.from("\ufeff<title>sixteen</title><a href='/gr\u00fc\u00dfe'>", "utf16le"),
-    links: ["/gr%C3%BC%C3%9Fe"]
-  },
-  {
-    path: "/odd/gzip",
-    type: "text/html",
-    body: gzipSync("<a href='/zipped'>"),
-    encoding: "gzip",
-    links: ["/zipped"]
-  },
-  {
-    path: "/odd/gzip-and-garbage",
-    type: "text/html",
-    body: Buffer.concat([gzipSync("<a href='/before-garbage'>"), Buffer.from("garbage")]),
-    encoding: "gzip",
-    links: ["/before-garbage"]
-  },
-  { path: "/odd/gzip-of-nothing", type: "text/html", body: new Uint8Array(0), encoding: "gzip", links: [] },
-  {
-    path: "/odd/aws-chunked",
-    type: "text/html",
-    body: Buffer.from("<a href='/not-encoded'>"),
-    encoding: "aws-chunked",
-    links: ["/not-encoded"]
-  },
-  {
-    path: "/odd/xhtml",
-    type: "application/xhtml+xml",
-    body: Buffer.from(
-      "<html xmlns='http://www.w3.org/1999/xhtml'><head><title/></head><body><a href='/strict'/></body></html>"
-    ),
-    links: ["/strict"]
-  },
-  {
-    path: "/odd/markup",
-    type: "text/html",
-    body: Buffer.from(
-      `<BASE HREF="/odd/deep/"><A HREF=unquoted>x<a href="../up?a=1&amp;b=2#c">x<a href=" /spaced out ">x
-      <!-- <a href="/in-comment"> --><script>document.write('<a href="/in-script">')</script>
-      <img srcset="/small.png 1x, /large,wide.png 2x"><meta http-equiv="refresh" content="600; url=/refreshed">
-      <a href="mailto:nobody@example.com">x<a href="tel:+100">x<a href="data:,x">x<a href="javascript:void 0">x<a href="#top">x
-      <link rel="preconnect" href="http://preconnected.invalid"><a name="no-link">x
-      <meta property="og:image" content="/preview.png"><style>body { background: url(/paper.png) }</style>
-      <template><a href="/{{ template }}"></template><a href="/unclosed`
-    ),
-    links: [
-      "/odd/deep/",
-      "/odd/deep/unquoted",
-      "/odd/up?a=1&b=2",
-      "/spaced%20out",
-      "/small.png",
-      "/large,wide.png",
-      "/preview.png",
-      "/paper.png",
-      "/refreshed"
-    ]
-  },
-  {
-    path: "/odd/places",
-    type: "text/html",
-    body: Buffer.from(
-      `<h2 id=here>x</h2><a name="café">x</a><a href="#here">x<a href="#caf%C3%A9">x<a href="#TOP">x
-      <a href="#:~:text=some%20words">x<a href="#/for/a/script">x<a href="#nowhere">x<a href="/old#chapter">x`
-    ),
-    links: []
-  }
-]
+const latin1 = Buffer.from("<meta charset=utf-8><a href='/caf\u00e9'>", "latin1")
+const xhtml = `<html xmlns="http://www.w3.org/1999/xhtml"><head><title/></head><a href="/strict"/></html>`
+const places = `<h2 id=here>x</h2><a name="café">x</a><a href="#here">x<a href="#caf%C3%A9">x<a href="#TOP">x
+  <a href="#:~:text=some%20words">x<a href="#/for/a/script">x<a href="#nowhere">x<a href="/old#chapter">x`
 
-/** Of these, the report has to name the places. */
-const missingPlaces = [
-  { link: "/odd/places#nowhere", on: "/odd/places" },
-  { link: "/old#chapter", on: "/odd/places" },
-  { link: "/odd/up?a=1&b=2#c", on: "/odd/markup" }
-]
+const curiosities: Readonly<Record<string, Curiosity>> = {
+  "/odd/latin-1": { type: "text/html; charset=ISO-8859-1", body: latin1, link: "/caf%C3%A9" },
+  "/odd/gzip": { body: gzipSync("<a href='/zipped'>"), encoding: "gzip", link: "/zipped" },
+  "/odd/xhtml": { type: "application/xhtml+xml", body: Buffer.from(xhtml), link: "/strict" },
+  "/odd/places": { body: Buffer.from(places) }
+}
+
+/** Links on the page of places to some that aren't there, which the report has to name. */
+const missingPlaces = ["/odd/places#nowhere", "/old#chapter"]
 
 const html = (title: string, links: ReadonlyArray<string>, more = "") =>
   `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>${title}</title>
@@ -212,19 +113,17 @@ ${links.map((link) => `<li><a href="${link}">${link}</a></li>`).join("\n")}</ul>
 
 const send = (
   body: string | Uint8Array,
-  type = "text/html; charset=utf-8",
+  contentType = "text/html; charset=utf-8",
   options?: { readonly status?: number; readonly headers?: Record<string, string> }
 ): Answer => {
-  const bytes = typeof body === "string" ? Buffer.from(body) : body
-  return () => Effect.succeed(HttpServerResponse.uint8Array(bytes, { contentType: type, ...options }))
+  const bytes = Buffer.from(body as string)
+  return () => Effect.succeed(HttpServerResponse.uint8Array(bytes, { contentType, ...options }))
 }
 
 const redirect = (location: string, status = 302, headers: Record<string, string> = {}): Answer => () =>
   Effect.succeed(HttpServerResponse.redirect(location, { status, headers }))
 
-const robots = (
-  text: string
-): readonly [string, Answer] => ["/robots.txt", send(`User-agent: *\n${text}`, "text/plain")]
+const robots = (text: string) => ["/robots.txt", send(`User-agent: *\n${text}`, "text/plain")] as const
 
 const here = send("here")
 
@@ -237,29 +136,19 @@ const sitePages = (held: ReadonlyArray<Oddity>, busy: number): ReadonlyMap<strin
   const add = (path: string, links: ReadonlyArray<string>, more?: string) =>
     pages.set(path, send(html(path, [...links, ...heldBy(path)], more)))
 
-  add("/", [
-    "/about",
-    "/busy",
-    "/files/archive",
-    ...range(SECTIONS).map(section),
-    ...curiosities.map(({ path }) => path)
-  ])
+  add("/", ["/about", "/busy", "/files/archive", ...range(SECTIONS).map(section), ...Object.keys(curiosities)])
   add("/about", ["/", "mailto:nobody@example.com"])
   for (const s of range(SECTIONS)) {
     const picture = `<img src="${photo(s, 1)}" srcset="${photo(s, 1)} 1x, ${photo(s, 2)} 2x" alt="">`
     add(section(s), ["/", ...range(ARTICLES).map((a) => `article-${a}.html`)], picture)
     for (const a of range(ARTICLES)) {
-      add(article(s, a), [
-        "./",
-        `article-${a % ARTICLES + 1}.html`,
-        `../${s % SECTIONS + 1}/article-${a}.html#top`,
-        "/about"
-      ])
+      const near = ["./", `article-${a % ARTICLES + 1}.html`, `../${s % SECTIONS + 1}/article-${a}.html#top`]
+      add(article(s, a), [...near, "/about"])
     }
   }
-  for (const { body, encoding, links, path, type } of curiosities) {
+  for (const [path, { body, encoding, link, type = "text/html" }] of Object.entries(curiosities)) {
     pages.set(path, send(body, type, encoding === undefined ? {} : { headers: { "content-encoding": encoding } }))
-    for (const link of links) if (!link.endsWith(".png")) add(link, ["/"])
+    if (link !== undefined) add(link, ["/"])
   }
   const filler = `<p>${"long ".repeat(200)}</p>`.repeat(2 * PAGE_LIMIT / KIB)
   pages.set("/huge", send(html("huge", ["/huge-near"], filler + `<a href="/huge-far">`)))
@@ -274,19 +163,15 @@ const sitePages = (held: ReadonlyArray<Oddity>, busy: number): ReadonlyMap<strin
   return pages
 }
 
-const siteOthers = (elsewhere: string): ReadonlyMap<string, Answer> => {
-  const png = send(new Uint8Array(4 * KIB), "image/png")
-  return new Map<string, Answer>([
-    [
-      "/robots.txt",
-      send("User-agent: *\nDisallow: /\n\nUser-agent: greenpool-linkcheck\nDisallow: /private/\n", "text/plain")
-    ],
+const images = ["/logo.svg", "/paper.png"]
+const photos = range(SECTIONS).flatMap((s) => [photo(s, 1), photo(s, 2)])
+const siteRobots = "User-agent: *\nDisallow: /\n\nUser-agent: greenpool-linkcheck\nDisallow: /private/\n"
+
+const siteOthers = (elsewhere: string): ReadonlyMap<string, Answer> =>
+  new Map<string, Answer>([
+    ["/robots.txt", send(siteRobots, "text/plain")],
+    ...[...images, ...photos].map((path) => [path, send(new Uint8Array(4 * KIB), "image/png")] as const),
     ["/logo.svg", send("<svg xmlns='http://www.w3.org/2000/svg'><a href='/in-picture'/></svg>", "image/svg+xml")],
-    ["/small.png", png],
-    ["/large,wide.png", png],
-    ["/preview.png", png],
-    ["/paper.png", png],
-    ...range(SECTIONS).flatMap((s) => [[photo(s, 1), png], [photo(s, 2), png]] as const),
     ["/files/archive", send(new Uint8Array(3072 * KIB), "application/octet-stream")],
     ["/gone", fail(410)],
     ["/error", fail(500)],
@@ -301,46 +186,18 @@ const siteOthers = (elsewhere: string): ReadonlyMap<string, Answer> => {
     ["/nowhere", send("", "text/html", { status: 302 })],
     ["/away", redirect(`${elsewhere}/landing`)]
   ])
-}
+
+const isMember = ({ headers }: Request) => headers["authorization"] === `Basic ${btoa("name:password")}`
 
 const elsewhereAll: ReadonlyMap<string, Answer> = new Map<string, Answer>([
   robots("Disallow: /private/"),
+  ["/sheet.css", send("a { background: url(not-for-you-to-follow) }", "text/css")],
   ["/landing", send(html("landing", ["/not-for-you-to-follow"]))],
   ["/no-head", (request) => (request.method === "HEAD" ? fail(405) : here)(request)],
   ["/limping-head", (request) => (request.method === "HEAD" ? fail(500) : here)(request)],
-  [
-    "/members",
-    (request) => (request.headers["authorization"] === `Basic ${btoa("name:password")}` ? here : fail(401))(request)
-  ],
+  ["/members", (request) => (isMember(request) ? here : fail(401))(request)],
   ["/moved", redirect("/landing", 308)]
 ])
-
-const headlessAll: ReadonlyMap<string, Answer> = new Map<string, Answer>([
-  ["/hangs", (request) => request.method === "HEAD" ? Effect.never : here(request)],
-  ["/closes", (request) => request.method === "HEAD" ? closeConnection : here(request)]
-])
-
-const closeConnection = Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => {
-  NodeHttpServerRequest.toIncomingMessage(request).socket.destroy()
-  return Effect.never
-})
-
-/** Four requests in each second that begins with one, as limiters do. */
-const limitedAll = (): ReadonlyMap<string, Answer> => {
-  let began = 0
-  let count = 0
-  const answer: Answer = (request) => {
-    const now = performance.now()
-    if (now - began >= 1000) {
-      began = now
-      count = 0
-    }
-    return (++count <= 4 ? here : send("too many", "text/plain", { status: 429, headers: { "retry-after": "1" } }))(
-      request
-    )
-  }
-  return new Map(range(6).map((n) => [`/${n}`, answer]))
-}
 
 /**
  * Starts the servers. `latency` scales how slow they are: 1 as in the demonstration, 0 not at all. `busy` is how often
@@ -348,20 +205,12 @@ const limitedAll = (): ReadonlyMap<string, Answer> => {
  */
 export const startSite = Effect.fn("startSite")(
   function*({ busy, latency }: { readonly latency: number; readonly busy: number }) {
-    const start = (content: ReadonlyMap<string, Answer>) => serve(latency, () => content)
-    const elsewhere = yield* start(elsewhereAll)
-    const others: Others = {
-      elsewhere: elsewhere.origin,
-      headless: (yield* start(headlessAll)).origin,
-      limited: (yield* start(limitedAll())).origin,
-      unhurried: (yield* start(
-        new Map([robots("Crawl-delay: 0.2"), ...range(4).map((n) => [`/${n}`, here] as const)])
-      )).origin,
-      hermit: (yield* start(
-        new Map([robots("Crawl-delay: 3600"), ["/today", here], ["/in-an-hour", here]])
-      )).origin,
-      mute: (yield* start(new Map([["/robots.txt", () => Effect.never], ["/", here]]))).origin
-    }
+    const start = (...content: ReadonlyArray<readonly [path: string, answer: Answer]>) =>
+      serve(latency, () => new Map(content))
+    const elsewhere = yield* start(...elsewhereAll)
+    const unhurried = yield* start(robots("Crawl-delay: 0.2"), ...range(4).map((n) => [`/${n}`, here] as const))
+    const hermit = yield* start(robots("Crawl-delay: 3600"), ["/today", here], ["/in-an-hour", here])
+    const others = { elsewhere: elsewhere.origin, unhurried: unhurried.origin, hermit: hermit.origin }
     const all = yield* serve(
       latency,
       (origin) => new Map([...siteOthers(elsewhere.origin), ...sitePages(oddities(origin, others), busy)])
@@ -370,23 +219,18 @@ export const startSite = Effect.fn("startSite")(
     const pages = sitePages(odd, busy)
 
     const plain = ["ok", "too long"]
-    const absolute = (link: string) => URL.parse(link, all.origin)?.href.replace(/#.*/, "") ?? link
-    const images = ["/logo.svg", "/small.png", "/large,wide.png", "/preview.png", "/paper.png"]
-    const photos = range(SECTIONS).flatMap((s) => [photo(s, 1), photo(s, 2)])
+    const absolute = (link: string) => URL.parse(link, all.origin)?.href ?? link
+    const page = (link: string) => absolute(link).replace(/#.*/, "")
     const known = new Map([
       ...[...pages.keys(), ...images, ...photos, "/files/archive"].map((path) => [absolute(path), "ok"] as const),
       ...odd.map(({ is, link, on }) => {
-        const places = missingPlaces.filter((missing) => absolute(missing.link) === absolute(link)).map(({ on }) => on)
-        return [absolute(link), plain.includes(is) ? is : held(is, [...on, ...places].map(absolute))] as const
-      })
+        const places = missingPlaces.filter((missing) => page(missing) === page(link)).map(() => "/odd/places")
+        return [page(link), plain.includes(is) ? is : held(is, [...on, ...places].map(absolute))] as const
+      }),
+      ...missingPlaces.map((link) => [absolute(link), held("a missing place", [absolute("/odd/places")])] as const),
+      ["pages to read", `${pages.size}`] as const
     ])
-    const site: Site = {
-      url: new URL(all.origin),
-      known,
-      fragments: missingPlaces.map(({ link, on }) => held(new URL(link, all.origin).href, [absolute(on)])),
-      pages: pages.size,
-      hits: { site: all.hits, elsewhere: elsewhere.hits }
-    }
+    const site: Site = { url: new URL(all.origin), known, hits: { site: all.hits, elsewhere: elsewhere.hits } }
     return site
   }
 )
@@ -394,31 +238,25 @@ export const startSite = Effect.fn("startSite")(
 const held = (what: string, pages: ReadonlyArray<string>) => `${what}, on ${[...pages].sort().join(" ")}`
 
 /** Where a report disagrees with what the site is known to hold, in words; nothing when it is right. */
-export const disagreements = (site: Site, report: Report): ReadonlyArray<string> => {
+export const disagreements = ({ known }: Site, report: Report): ReadonlyArray<string> => {
   const found = new Map<string, string>()
   for (const { cut, url } of report.ok) found.set(url, cut === null ? "ok" : "too long")
   for (const { pages, redirects, url } of report.redirected) {
     found.set(url, held(`redirected: ${redirects.join(" ")}`, pages))
   }
   for (const { pages, reason, status, url } of report.broken) {
-    found.set(url, held(status === null ? `broken: ${reason}` : `broken: ${reason} ${status}`, pages))
+    found.set(url, held(`broken: ${reason}${status === null ? "" : ` ${status}`}`, pages))
   }
-  for (const { pages, url } of report.disallowed) found.set(url, held("disallowed", pages))
-  for (const { pages, url } of report.skipped) found.set(url, held("skipped", pages))
-  for (const { pages, url } of report.unchecked) found.set(url, held("unchecked", pages))
+  for (const name of ["disallowed", "skipped", "unchecked"] as const) {
+    for (const { pages, url } of report[name]) found.set(url, held(name, pages))
+  }
 
-  const urls = [...new Set([...site.known.keys(), ...found.keys()])].sort()
-  const fragments = report.fragments.map(({ pages, url }) => held(url, pages))
-  const places = [...new Set([...site.fragments, ...fragments])].sort()
-  const wrong = urls.filter((url) => site.known.get(url) !== found.get(url))
-  return [
-    ...wrong.map((url) =>
-      `${url}\n  known as ${site.known.get(url) ?? "no link"}\n  reported as ${found.get(url) ?? "no link"}`
-    ),
-    ...places.filter((place) => !site.fragments.includes(place)).map((place) => `${place}\n  is no missing place`),
-    ...places.filter((place) => !fragments.includes(place)).map((place) => `${place}\n  is a missing place`),
-    ...(report.pagesRead === site.pages ? [] : [`${site.pages} pages to read, ${report.pagesRead} were read`])
-  ]
+  for (const { pages, url } of report.fragments) found.set(url, held("a missing place", pages))
+  found.set("pages to read", `${report.pagesRead}`)
+  const keys = [...new Set([...known.keys(), ...found.keys()])].sort().filter((key) =>
+    known.get(key) !== found.get(key)
+  )
+  return keys.map((key) => `${key}\n  known as ${known.get(key) ?? "none"}\n  reported as ${found.get(key) ?? "none"}`)
 }
 
 const serve = Effect.fnUntraced(function*(latency: number, content: (origin: string) => ReadonlyMap<string, Answer>) {
@@ -430,16 +268,7 @@ const serve = Effect.fnUntraced(function*(latency: number, content: (origin: str
     yield* Effect.sleep(latency * latencyOf(url))
     return yield* (answers.get(url) ?? fail(404))({ headers, method, hit })
   })
-  const server = yield* Layer.build(
-    HttpRouter.serve(HttpRouter.add("*", "*", answer), { disableLogger: true, disableListenLog: true }).pipe(
-      Layer.provideMerge(NodeHttpServer.layerServer(createServer, {
-        host: "127.0.0.1",
-        port: 0,
-        gracefulShutdownTimeout: 0
-      }))
-    )
-  )
-  const origin = HttpServer.formatAddress(Context.get(server, HttpServer.HttpServer).address)
+  const origin = yield* serveRoutes(HttpRouter.add("*", "*", answer))
   const answers = content(origin)
   return { origin, hits }
 })
