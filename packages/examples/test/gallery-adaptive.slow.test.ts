@@ -3,6 +3,7 @@ import { assert, describe } from "@effect/vitest"
 import { GreenPool } from "@greenpool/core"
 import { Effect, FileSystem, Layer } from "effect"
 import { FetchHttpClient } from "effect/http"
+import { Worker } from "node:worker_threads"
 import { ask, startServer } from "../src/gallery/adaptive.ts"
 import { startApi } from "./embedded/llm-server.ts"
 import { runExample } from "./example.ts"
@@ -20,6 +21,26 @@ const between = (least: number, most: number) =>
     return adaptive?.phase === "steady" && sum >= 20 * least && sum <= 20 * most
   }).pipe(Effect.repeat({ until: (isNear) => isNear, times: 60 }), Effect.filterOrFail((isNear) => isNear))
 
+/** Threads that compute, each one job after the other, until the scope closes. `compute` gives a job to one of them. */
+const startThreads = Effect.fnUntraced(function*(count: number) {
+  const code = `const { parentPort } = require("node:worker_threads"); const { pbkdf2Sync } = require("node:crypto")
+    parentPort.on("message", () => { pbkdf2Sync("password", "salt", 4000, 32, "sha256"); parentPort.postMessage("done") })`
+  const threads = Array.from({ length: count }, () => {
+    const done: Array<() => void> = []
+    return { done, worker: new Worker(code, { eval: true }).on("message", () => done.shift()?.()) }
+  })
+  yield* Effect.addFinalizer(() => Effect.promise(() => Promise.all(threads.map(({ worker }) => worker.terminate()))))
+  let next = 0
+  const compute = Effect.callback<void>((resume) => {
+    const { done, worker } = threads[next++ % count]!
+    done.push(() => resume(Effect.void))
+    // A port of a thread has no origin to name.
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin
+    worker.postMessage("compute")
+  })
+  return { compute }
+})
+
 const services = Layer.mergeAll(
   GreenPool.layer({ adaptive: { max: 100 } }),
   FetchHttpClient.layer,
@@ -28,6 +49,15 @@ const services = Layer.mergeAll(
 const live = liveWith(services)
 
 describe("adaptive", { timeout: 60_000 }, () => {
+  live("stays near the number of threads that compute, however many callers there are", function*() {
+    const { compute } = yield* startThreads(2)
+    const caller = Effect.forever(GreenPool.run(compute))
+    yield* Effect.forkScoped(Effect.all(Array.from({ length: 100 }, () => caller), { concurrency: "unbounded" }))
+    yield* between(1.5, 12)
+    const { adaptive, failed } = yield* GreenPool.stats
+    assert.deepInclude({ ...adaptive, failed }, { phase: "steady", cuts: 0, failed: 0 })
+  })
+
   live("finds how much a real server takes, and finds it again after half of its workers have gone", function*() {
     const server = yield* startServer(12)
     yield* Effect.forkScoped(ask(server.address, 100))

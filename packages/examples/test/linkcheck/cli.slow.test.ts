@@ -3,7 +3,7 @@ import { Schema } from "effect"
 import { Report } from "../../src/linkcheck/report.ts"
 import { runExample, runProcess, startExample } from "../example.ts"
 import { live } from "../live.ts"
-import { linksTo, serve, serveNever } from "../raw-server.ts"
+import { linksTo, respond, serve, serveNever, serveRaw } from "../raw-server.ts"
 import { urlsOf } from "./crawling.ts"
 
 const run = (...args: ReadonlyArray<string>) => runExample("linkcheck", ...args)
@@ -46,6 +46,31 @@ describe("linkcheck of the embedded site", { timeout: 60_000 }, () => {
 })
 
 describe("linkcheck, as a process,", { concurrent: true, timeout: 60_000 }, () => {
+  live("finds out how many requests a site can take, up to --size, with --adaptive", function*() {
+    const links = linksTo(...Array.from({ length: 800 }, (_, index) => `/${index}`))
+    const site = { now: 0, most: 0, refused: 0 }
+    const { origin } = yield* serveRaw((socket, path) => {
+      if (path === "/" || path === "/robots.txt") {
+        return void socket.end(path === "/" ? links : respond("404 No", ""))
+      }
+      site.most = Math.max(site.most, ++site.now)
+      const isTooMuch = site.now > 12
+      if (isTooMuch) site.refused++
+      setTimeout(() => {
+        site.now--
+        socket.end(isTooMuch ? respond("503 Too much", "") : respond("200 OK", ""))
+      }, 5)
+    })
+    const args = ["--adaptive", "--size", "100", "--retries", "9", "--json", "--quiet"]
+    const { code, stdout } = yield* runProcess("linkcheck", origin, ...args)
+    const { broken, ok, options } = yield* decode(stdout)
+    assert.deepStrictEqual([code, broken.length, ok.length, options.adaptive], [0, 0, 801, true])
+    // It starts low, and goes back where the site has too much.
+    assert.isAbove(site.most, 12)
+    assert.isBelow(site.most, 50)
+    assert.isBelow(site.refused, 200)
+  })
+
   for (const [signal, exitCode] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
     live(`ends within a second of ${signal} with the report so far, and nothing left running`, function*() {
       const { asked, origin } = yield* serveNever({ "/": linksTo("/missing", "/never") })
