@@ -1,13 +1,13 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Clock, Effect, Exit, Fiber, Schema, type Scope, Stream } from "effect"
+import { Clock, Effect, Exit, Fiber, Schema, type Scope } from "effect"
 import { TestClock } from "effect/testing"
-import { GreenPile, GreenPool, type GreenPoolOptions, InvalidPoolSize, PoolFull } from "../src/index.ts"
+import { GreenPool, type GreenPoolOptions, InvalidPoolSize, PoolFull } from "../src/index.ts"
 import { counters, expectEmpty } from "./support/counters.ts"
 import { defectOf } from "./support/exits.ts"
 import { forkNow } from "./support/forkNow.ts"
+import { outside } from "./support/outside.ts"
 import { countSleepers } from "./support/sleepers.ts"
 import { Stage } from "./support/stage.ts"
-import { atRest } from "./support/turns.ts"
 import { makeWallClock } from "./support/wall-clock.ts"
 
 const makeBounded = (options: GreenPoolOptions) => Effect.orDie(GreenPool.make(options))
@@ -59,72 +59,29 @@ describe("maxWaiting", () => {
       }
     }))
 
-  it.effect("as a function that frees a slot leaves no caller in the queue beside it, and rejects none", () =>
-    Effect.gen(function*() {
-      const runSync = Effect.runSyncWith(yield* Effect.context<never>())
-      for (const bound of [0, 1]) {
-        const pool: GreenPool<PoolFull> = yield* makeBounded({
-          size: 1,
-          maxWaiting: () => {
-            runSync(Effect.orDie(pool.resize(2)))
-            return bound
-          }
-        })
-        const stage = new Stage()
-        yield* forkNow(pool.run(stage.job("a")))
-        yield* forkNow(pool.run(stage.job("b")))
-        expect(stage.started).toEqual(["a", "b"])
-        expect(yield* rejected(pool)).toBe(0)
-        yield* stage.finishAll
-        yield* pool.waitall
-        yield* expectEmpty(pool)
-      }
-    }))
+  it.effect.each([0, 1])(
+    "as a function that frees a slot and then says %i lets its caller have that",
+    (bound) =>
+      Effect.gen(function*() {
+        const maxWaiting = () => {
+          outside.runSync(Effect.orDie(pool.resize(1)))
+          return bound
+        }
+        const pool: GreenPool<PoolFull> = yield* makeBounded({ size: 0, maxWaiting })
+        expect(yield* pool.run(Effect.succeed("served"))).toBe("served")
+        expect(yield* pool.stats).toMatchObject({ rejected: 0, waiting: 0, running: 0 })
+      })
+  )
 
   it.effect("as a function that lets others into the queue counts them", () =>
     Effect.gen(function*() {
-      const runFork = Effect.runForkWith(yield* Effect.context<never>())
       let asked = 0
-      const pool: GreenPool<PoolFull> = yield* makeBounded({
-        size: 0,
-        maxWaiting: () => {
-          if (asked++ === 0) runFork(pool.run(Effect.never))
-          return 1
-        }
-      })
+      const maxWaiting = () => {
+        if (asked++ === 0) outside.fork(pool.run(Effect.never))
+        return 1
+      }
+      const pool: GreenPool<PoolFull> = yield* makeBounded({ size: 0, maxWaiting })
       expect(yield* Effect.flip(pool.run(Effect.void))).toEqual(queueFull(0, 1))
-    }))
-
-  it.effect("and maxWait never reject maps and nested callers, which count; the maxWait of a call does", () =>
-    Effect.gen(function*() {
-      const pool = yield* makeBounded({ size: 1, maxWaiting: 1, maxWait: 10 })
-      const stage = new Stage()
-      const outer = yield* forkNow(pool.run(Effect.gen(function*() {
-        yield* forkNow(pool.run(stage.job("borrower")))
-        const own = yield* forkNow(Effect.exit(pool.run(stage.job("own"), { maxWait: 5 })))
-        const nested = yield* forkNow(pool.run(stage.job("nested")))
-        return [yield* Fiber.join(own), yield* Fiber.join(nested)]
-      })))
-      const map = yield* forkNow(Stream.runCollect(pool.imap((name) => stage.job(name), ["item"])))
-      yield* atRest
-      expect(yield* counters(pool)).toEqual({ free: 0, running: 1, waiting: 3, borrowed: 1 })
-      expect(yield* Effect.flip(pool.run(Effect.void))).toEqual(queueFull(1, 3))
-      yield* TestClock.adjust("1 hour")
-      for (const name of ["borrower", "nested", "item"]) yield* stage.finish(name)
-      expect(yield* Fiber.join(outer)).toEqual([Exit.fail(timedOut(1, 2)), "nested"])
-      expect(yield* Fiber.join(map)).toEqual(["item"])
-      expect(yield* rejected(pool)).toBe(2)
-    }))
-
-  it.effect("rejects the spawn of a pile, which keeps nothing of it", () =>
-    Effect.gen(function*() {
-      const pool = yield* makeBounded({ size: 1, maxWaiting: 0 })
-      const pile = yield* GreenPile.make<string, never, PoolFull>(pool)
-      const stage = new Stage()
-      yield* pile.spawn(stage.job("a"))
-      expect(yield* Effect.flip(pile.spawn(stage.job("b")))).toEqual(queueFull(1, 0))
-      yield* stage.finish("a")
-      expect(yield* Stream.runCollect(pile.results)).toEqual(["a"])
     }))
 
   it.effect("is a defect of the call when it comes out as no number of at least 0", () =>
@@ -182,20 +139,19 @@ describe("maxWait", () => {
 
   it.effect("of a call is instead of the pool's, shorter or longer, in whichever order they came", () =>
     Effect.gen(function*() {
-      const pool = yield* makeBounded({ size: 1, maxWait: 1000 })
-      yield* forkNow(pool.run(Effect.never))
-      const long = yield* forkNow(pool.run(Effect.void, { maxWait: "1 minute" }))
-      const unbounded = yield* forkNow(pool.run(Effect.void, { maxWait: Infinity }))
-      const short = yield* forkNow(pool.run(Effect.void, { maxWait: 10 }))
+      const pool = yield* makeBounded({ size: 0, maxWait: 1000 })
+      const [long, unbounded, short] = yield* Effect.forEach(
+        ["1 minute", Infinity, 10] as const,
+        (maxWait) => forkNow(pool.run(Effect.void, { maxWait }))
+      )
       yield* TestClock.adjust(10)
-      expect(short.pollUnsafe()).toEqual(Exit.fail(timedOut(1, 2)))
+      expect(short?.pollUnsafe()).toEqual(Exit.fail(timedOut(0, 2)))
       yield* TestClock.adjust("59 seconds")
-      expect(long.pollUnsafe()).toBeUndefined()
+      expect(long?.pollUnsafe()).toBeUndefined()
       yield* TestClock.adjust("1 second")
-      expect(long.pollUnsafe()).toEqual(Exit.fail(timedOut(1, 1)))
+      expect(long?.pollUnsafe()).toEqual(Exit.fail(timedOut(0, 1)))
       yield* TestClock.adjust("1 day")
-      expect(unbounded.pollUnsafe()).toBeUndefined()
-      expect(yield* counters(pool)).toEqual({ free: 0, running: 1, waiting: 1, borrowed: 0 })
+      expect(unbounded?.pollUnsafe()).toBeUndefined()
     }))
 
   it.effect.each([0, -5])(
@@ -210,31 +166,18 @@ describe("maxWait", () => {
       })
   )
 
-  it.effect("sleeps once for all that wait, and rejects them in the order in which they came", () =>
+  it.effect("sleeps once for all that wait, and rejects them in order, in uninterruptible regions too", () =>
     Effect.gen(function*() {
       const clock = yield* countSleepers
       const pool = yield* Effect.provideService(makeBounded({ size: 0, maxWait: 1000 }), Clock.Clock, clock)
       const left: Array<number> = []
       const numbers = Array.from({ length: 5000 }, (_, i) => i)
-      yield* Effect.forEach(
-        numbers,
-        (i) => forkNow(Effect.ensuring(Effect.ignore(pool.run(Effect.void)), Effect.sync(() => left.push(i))))
-      )
+      const call = Effect.ignore(Effect.uninterruptible(pool.run(Effect.void)))
+      for (const i of numbers) yield* forkNow(Effect.andThen(call, Effect.sync(() => left.push(i))))
       expect([clock.sleeps, clock.sleepers]).toEqual([1, 1])
       yield* TestClock.adjust(1000)
       expect(left).toEqual(numbers)
       expect([clock.sleepers, yield* rejected(pool)]).toEqual([0, 5000])
-      yield* expectEmpty(pool)
-    }))
-
-  it.effect("ends a wait in an uninterruptible region too, whose caller has lost nothing", () =>
-    Effect.gen(function*() {
-      const pool = yield* makeBounded({ size: 1, maxWait: 10 })
-      const first = yield* forkNow(pool.run(Effect.never))
-      const fiber = yield* forkNow(Effect.uninterruptible(Effect.exit(pool.run(Effect.void))))
-      yield* TestClock.adjust(10)
-      expect(yield* Fiber.join(fiber)).toEqual(Exit.fail(timedOut(1, 0)))
-      yield* Fiber.interrupt(first)
       yield* expectEmpty(pool)
     }))
 })
@@ -274,15 +217,6 @@ it("PoolFull survives JSON, and says what was full", () => {
   expect(decoded).toEqual(error)
 })
 
-it.effect("the common key takes no bounds", () =>
-  Effect.gen(function*() {
-    const wrong: ReadonlyArray<GreenPoolOptions> = [{ maxWaiting: 3 }, { maxWait: 3 }]
-    for (const options of wrong) {
-      const exit = yield* Effect.exit(Effect.provide(GreenPool.size, GreenPool.layer(options)))
-      expect(defectOf(exit)).toBeInstanceOf(TypeError)
-    }
-  }))
-
 describe("a clock that is late already when a call begins to wait", () => {
   const waits: Record<string, (pool: GreenPool<PoolFull>) => Effect.Effect<unknown, unknown, Scope.Scope>> = {
     run: (pool) => pool.run(Effect.void),
@@ -293,12 +227,10 @@ describe("a clock that is late already when a call begins to wait", () => {
 
   it.effect.each(Object.entries(waits))("rejects %s like one that comes later", ([, wait]) =>
     Effect.gen(function*() {
-      const pool = yield* makeBounded({ size: 0, maxWait: 10 })
+      const clock = yield* Clock.clockWith((clock) => Effect.succeed({ ...clock, sleep: () => Effect.void }))
+      const pool = yield* Effect.provideService(makeBounded({ size: 0, maxWait: 10 }), Clock.Clock, clock)
       expect(yield* Effect.flip(wait(pool))).toEqual(timedOut(0, 0))
-    }).pipe(Effect.provideServiceEffect(
-      Clock.Clock,
-      Clock.clockWith((clock) => Effect.succeed({ ...clock, sleep: () => Effect.void }))
-    )))
+    }))
 
   it.effect.each(Object.entries(waits))(
     "or that throws leaves no job of %s in the queue",
