@@ -217,6 +217,15 @@ it("PoolFull survives JSON, and says what was full", () => {
   expect(decoded).toEqual(error)
 })
 
+it.effect.each<GreenPoolOptions>([{ maxWaiting: 3 }, { maxWait: 3 }])(
+  "the common key takes no bounds: %j",
+  (options) =>
+    Effect.gen(function*() {
+      const exit = yield* Effect.exit(Effect.provide(GreenPool.size, GreenPool.layer(options)))
+      expect(defectOf(exit)).toBeInstanceOf(TypeError)
+    })
+)
+
 describe("a clock that is late already when a call begins to wait", () => {
   const waits: Record<string, (pool: GreenPool<PoolFull>) => Effect.Effect<unknown, unknown, Scope.Scope>> = {
     run: (pool) => pool.run(Effect.void),

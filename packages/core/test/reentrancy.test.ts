@@ -5,7 +5,7 @@ import { counters, expectEmpty, expectWorking } from "./support/counters.ts"
 import { forkNow } from "./support/forkNow.ts"
 import { makePool } from "./support/makePool.ts"
 import { Stage } from "./support/stage.ts"
-import { atRest, later, until } from "./support/turns.ts"
+import { atRest, later } from "./support/turns.ts"
 import { World } from "./support/world.ts"
 
 /** A pool, and jobs by name. */
@@ -100,22 +100,6 @@ describe("lending", () => {
       yield* expectEmpty(pool)
     }))
 
-  it.effect("happens to jobs at any depth inside, when a slot comes back", () =>
-    Effect.gen(function*() {
-      const { pool, stage } = yield* setUp(2)
-      const leaves = Effect.forEach(["a", "b", "c"], (name) => pool.run(stage.job(name)), { concurrency: "unbounded" })
-      const outer = yield* forkNow(pool.run(pool.run(leaves)))
-      yield* atRest
-      expect(stage.started).toEqual(["a", "b"])
-      // It has borrowed from the outer job, around the inner one that "c" is inside of.
-      yield* stage.finish("b")
-      yield* atRest
-      expect(stage.started).toEqual(["a", "b", "c"])
-      yield* stage.finishAll
-      yield* Fiber.join(outer)
-      yield* expectWorking(pool)
-    }))
-
   it.effect("overtakes the queue, as it uses no slot of the pool", () =>
     Effect.gen(function*() {
       const { pool, stage } = yield* setUp(1)
@@ -132,22 +116,6 @@ describe("lending", () => {
       const pool = yield* makePool(2)
       const seen = yield* pool.run(Effect.andThen(pool.resize(0), pool.run(pool.run(counters(pool)))))
       expect(seen).toEqual({ free: -1, running: 1, waiting: 0, borrowed: 2 })
-    }))
-
-  it.effect("ends with the interruption of the borrower, whose finalizers keep the loan", () =>
-    Effect.gen(function*() {
-      const { pool, stage } = yield* setUp(1)
-      yield* pool.run(Effect.gen(function*() {
-        const nested = yield* forkNow(pool.run(Effect.ensuring(Effect.never, stage.job("finalizer"))))
-        nested.interruptUnsafe()
-        const next = yield* forkNow(pool.run(stage.around("next", Effect.void)))
-        yield* atRest
-        expect(stage.started).toEqual(["finalizer"])
-        expect(yield* counters(pool)).toEqual({ free: 0, running: 1, waiting: 1, borrowed: 1 })
-        yield* stage.finish("finalizer")
-        yield* Fiber.join(next)
-      }))
-      yield* expectWorking(pool)
     }))
 })
 
@@ -177,37 +145,19 @@ describe("spawn on a borrowed slot", () => {
       expect(order).toEqual(["next", "spawner"])
     }))
 
-  it.effect("returns immediately when a slot of the pool is free", () =>
+  it.effect("waits for a job that has begun when it is interrupted", () =>
     Effect.gen(function*() {
-      const pool = yield* makePool(2)
-      const fiber = yield* pool.run(pool.spawn(Effect.never))
-      expect(fiber.pollUnsafe()).toBeUndefined()
+      const { pool, stage } = yield* setUp(1)
+      const job = Effect.ensuring(stage.around("job", Effect.never), stage.gate("finalizer").await)
+      const spawner = yield* forkNow(pool.run(pool.spawn(job)))
+      yield* atRest
+      spawner.interruptUnsafe()
+      yield* atRest
+      expect([stage.events.at(-1), spawner.pollUnsafe()]).toEqual(["job is interrupted", undefined])
+      yield* stage.finish("finalizer")
+      yield* Fiber.await(spawner)
+      yield* expectWorking(pool)
     }))
-
-  it.effect.each([false, true])(
-    "interrupts the job and awaits it when it is interrupted, whether it had to wait for the loan or not: %s",
-    (hasWaited) =>
-      Effect.gen(function*() {
-        const { pool, stage } = yield* setUp(1)
-        yield* pool.run(Effect.gen(function*() {
-          if (hasWaited) yield* forkNow(pool.run(stage.job("other")))
-          const spawner = yield* forkNow(
-            pool.spawn(Effect.ensuring(stage.around("job", Effect.never), stage.gate("finalizer").await))
-          )
-          expect(yield* pool.waiting).toBe(hasWaited ? 1 : 0)
-          yield* stage.finish("other")
-          yield* until(() => stage.started.includes("job"))
-          spawner.interruptUnsafe()
-          yield* atRest
-          expect(stage.events.at(-1)).toBe("job is interrupted")
-          expect(spawner.pollUnsafe()).toBeUndefined()
-          yield* stage.finish("finalizer")
-          expect(Exit.hasInterrupts(yield* Fiber.await(spawner))).toBe(true)
-          expect(yield* counters(pool)).toEqual({ free: 0, running: 1, waiting: 0, borrowed: 0 })
-        }))
-        yield* expectWorking(pool)
-      })
-  )
 
   it.effect("does not fail with the job, whose failure shows where it is joined", () =>
     Effect.gen(function*() {
@@ -220,52 +170,6 @@ describe("spawn on a borrowed slot", () => {
       expect(exit).toEqual(Exit.fail("no"))
       yield* expectWorking(pool)
     }))
-})
-
-describe("a borrower that outlives its lender", () => {
-  it.effect("keeps the slot, also when it outlives all jobs around it, one after the other", () =>
-    Effect.gen(function*() {
-      const { pool, stage } = yield* setUp(1)
-      const seen: Array<number> = []
-      const look = Effect.map(pool.stats, ({ borrowed }) => seen.push(borrowed))
-      const deepest = Effect.andThen(detach(pool.run(stage.job("borrower"))), look)
-      yield* pool.run(Effect.andThen(pool.run(Effect.andThen(pool.run(deepest), look)), look))
-      expect(seen).toEqual([3, 2, 1])
-      expect(yield* counters(pool)).toEqual({ free: 0, running: 1, waiting: 0, borrowed: 0 })
-      const next = yield* forkNow(pool.run(Effect.void))
-      expect(yield* pool.waiting).toBe(1)
-      yield* stage.finish("borrower")
-      yield* Fiber.join(next)
-      yield* expectWorking(pool)
-    }))
-})
-
-describe("a job that waits for the slot of a job that has ended", () => {
-  /** Leaves a fiber that has borrowed the slot of the job around, and one that waits for it. */
-  const leaveTwo = (pool: GreenPool, stage: Stage) =>
-    Effect.andThen(detach(pool.run(stage.job("borrower"))), detach(pool.run(stage.job("waiter"))))
-
-  it.effect.each([[0, "the pool"], [1, "the next running job around it"], [3, "the next that still runs"]] as const)(
-    "where %i other jobs around it ended as well or are left, goes on waiting for the slot of %s",
-    ([depth]) =>
-      Effect.gen(function*() {
-        const { pool, stage } = yield* setUp(1)
-        const nested = (depth: number): Effect.Effect<unknown> =>
-          depth === 0 ? leaveTwo(pool, stage) : pool.run(Effect.suspend(() => nested(depth - 1)))
-        yield* pool.run(Effect.gen(function*() {
-          yield* nested(depth)
-          if (depth > 0) yield* stage.job("outer")
-        })).pipe(forkNow)
-        yield* atRest
-        expect(yield* counters(pool)).toEqual({ free: 0, running: 1, waiting: 1, borrowed: Math.min(depth, 1) })
-        yield* stage.finish("borrower")
-        yield* until(() => stage.started.includes("waiter"))
-        expect(yield* counters(pool)).toEqual({ free: 0, running: 1, waiting: 0, borrowed: Math.min(depth, 1) })
-        yield* stage.finishAll
-        yield* pool.waitall
-        yield* expectWorking(pool)
-      })
-  )
 })
 
 describe("a fiber that has outlived its job", () => {
@@ -381,30 +285,28 @@ describe("depth", () => {
     }))
 })
 
-describe("a nested caller whose job ends while it is on its way into the pool", () => {
-  it("borrows nothing of it: its slot has gone to the next in the queue", () => {
-    const operations = 40
-    for (let delay = 0; delay < operations; delay++) {
-      const world = new World()
-      const pool = world.pool(1)
-      const stage = new Stage()
-      let inside = 0
-      let most = 0
-      const alone = Effect.acquireUseRelease(
-        Effect.sync(() => most = Math.max(most, ++inside)),
-        () => Effect.andThen(Effect.yieldNow, Effect.yieldNow),
-        () => Effect.sync(() => inside--)
-      )
-      // Ends the job around it, and yields at some step on its way.
-      const caller = Effect.andThen(stage.finish("around"), later(delay, pool.run(alone)))
-      world.fork(pool.run(Effect.andThen(Effect.forkDetach(caller), stage.job("around"))), operations)
-      world.fork(pool.run(alone))
-      world.run()
-      expect(most).toBe(1)
-      world.get(expectWorking(pool))
-      world.close()
-    }
-  })
+it("a nested caller whose job ends while it is on its way into the pool borrows nothing of it", () => {
+  const operations = 40
+  for (let delay = 0; delay < operations; delay++) {
+    const world = new World()
+    const pool = world.pool(1)
+    const stage = new Stage()
+    let inside = 0
+    let most = 0
+    const alone = Effect.acquireUseRelease(
+      Effect.sync(() => most = Math.max(most, ++inside)),
+      () => Effect.andThen(Effect.yieldNow, Effect.yieldNow),
+      () => Effect.sync(() => inside--)
+    )
+    // Ends the job around it, and yields at some step on its way.
+    const caller = Effect.andThen(stage.finish("around"), later(delay, pool.run(alone)))
+    world.fork(pool.run(Effect.andThen(Effect.forkDetach(caller), stage.job("around"))), operations)
+    world.fork(pool.run(alone))
+    world.run()
+    expect(most).toBe(1)
+    world.get(expectWorking(pool))
+    world.close()
+  }
 })
 
 describe("a map that was begun outside and is read inside a job of a full pool", () => {
