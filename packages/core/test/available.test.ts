@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Option } from "effect"
 import { TestClock } from "effect/testing"
-import { counters, expectEmpty, expectWorking } from "./support/counters.ts"
+import { counters, expectWorking } from "./support/counters.ts"
 import { forkNow } from "./support/forkNow.ts"
 import { makePool } from "./support/makePool.ts"
 import { Stage } from "./support/stage.ts"
@@ -27,44 +27,35 @@ describe.each([0, 1, 3])("on a pool of size %i", (size) => {
     }))
 })
 
-describe("runIfAvailable", () => {
-  it.effect("fails as the job does, and gives the slot back when it is interrupted", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(1)
-      const stage = new Stage()
-      expect(yield* Effect.exit(pool.runIfAvailable(Effect.fail("no")))).toEqual(Exit.fail("no"))
-      const fiber = yield* forkNow(pool.runIfAvailable(stage.job("a")))
-      expect(yield* pool.running).toBe(1)
-      yield* Fiber.interrupt(fiber)
-      expect(stage.events).toEqual(["a starts", "a is interrupted"])
-      yield* expectWorking(pool)
-    }))
+it.effect("runIfAvailable fails as the job does, and gives the slot back when it is interrupted", () =>
+  Effect.gen(function*() {
+    const pool = yield* makePool(1)
+    const stage = new Stage()
+    expect(yield* Effect.exit(pool.runIfAvailable(Effect.fail("no")))).toEqual(Exit.fail("no"))
+    const fiber = yield* forkNow(pool.runIfAvailable(stage.job("a")))
+    yield* Fiber.interrupt(fiber)
+    expect(stage.events).toEqual(["a starts", "a is interrupted"])
+    yield* expectWorking(pool)
+  }))
 
+describe.each(["runIfAvailable", "spawnIfAvailable"] as const)("%s", (verb) => {
   it.effect("never borrows, and its own jobs lend as others do", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
-      const inside = Effect.all([
-        pool.runIfAvailable(Effect.void),
-        pool.spawnIfAvailable(Effect.void),
-        pool.run(Effect.succeed("borrowed"))
-      ])
-      expect(yield* pool.runIfAvailable(inside)).toEqual(Option.some([Option.none(), Option.none(), "borrowed"]))
-      yield* expectEmpty(pool)
+      let inside: unknown
+      const job = Effect.all([pool[verb](Effect.void), pool.run(Effect.succeed("borrowed"))])
+      yield* pool[verb](Effect.map(job, (seen) => inside = seen))
+      yield* pool.waitall
+      expect(inside).toEqual([Option.none(), "borrowed"])
     }))
-})
 
-const verbs = ["runIfAvailable", "spawnIfAvailable"] as const
-
-describe.each(verbs)("the key of %s", (verb) => {
-  it.effect("is charged for the slot", () =>
+  it.effect("charges its key for the slot", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(2)
       const stage = new Stage()
       yield* forkNow<unknown, never, never>(pool[verb](stage.job("a1"), { key: "a" }))
       yield* atRest
-      yield* forkNow(pool.run(stage.job("b1"), { key: "b" }))
-      yield* forkNow(pool.run(stage.job("a2"), { key: "a" }))
-      yield* forkNow(pool.run(stage.job("b2"), { key: "b" }))
+      for (const name of ["b1", "a2", "b2"]) yield* forkNow(pool.run(stage.job(name), { key: name[0] }))
       yield* TestClock.adjust(100)
       yield* stage.finish("a1")
       yield* atRest
