@@ -4,10 +4,9 @@
 import { describe, expect, it } from "@effect/vitest"
 import { allowanceOf } from "@greenpool/core/allowance"
 import { Effect, Fiber, Option, Stream } from "effect"
-import { GreenPile, GreenPool } from "../src/index.ts"
+import { GreenPool } from "../src/index.ts"
 import { CountedIterable } from "./support/counted-sources.ts"
-import { counters, expectWorking } from "./support/counters.ts"
-import { isInterrupted } from "./support/exits.ts"
+import { counters } from "./support/counters.ts"
 import { forkNow } from "./support/forkNow.ts"
 import { makePool } from "./support/makePool.ts"
 import { Stage } from "./support/stage.ts"
@@ -76,31 +75,6 @@ it.effect("the listener is called in the step in which a caller joins or leaves 
     allowance.onDemand(() => calls++)
     yield* forkNow(pool.run(Effect.never))
     expect([calls, seen]).toEqual([1, []])
-  }))
-
-it.effect("evict interrupts what holds a slot and awaits it, in maps and piles too; callers in the queue stay", () =>
-  Effect.gen(function*() {
-    const pool = yield* makePool(4)
-    const allowance = allowanceOf(pool)
-    const stage = new Stage()
-    const run = yield* forkNow(pool.run(stage.job("run")))
-    const spawned = yield* pool.spawn(stage.job("spawn"))
-    const pile = yield* GreenPile.make<string>(pool)
-    yield* pile.spawn(stage.job("pile"))
-    const map = yield* forkNow(Stream.runDrain(pool.imap(stage.job, ["map"])))
-    yield* atRest
-    const waiting = yield* forkNow(pool.run(Effect.succeed("served")))
-    allowance.allow(0)
-    yield* allowance.evict
-    const ended = ["map", "pile", "run", "spawn"].map((name) => `${name} is interrupted`)
-    expect(stage.events.slice(4).sort()).toEqual(ended)
-    for (const fiber of [run, spawned, map]) expect(isInterrupted(yield* Fiber.await<unknown, never>(fiber))).toBe(true)
-    expect([allowance.running(), allowance.waiting()]).toEqual([0, 1])
-    expect(waiting.pollUnsafe()).toBeUndefined()
-    allowance.allow(4)
-    expect(yield* Fiber.join(waiting)).toBe("served")
-    yield* allowance.evict
-    yield* expectWorking(pool)
   }))
 
 class Elsewhere extends GreenPool.Service<Elsewhere>()("test/Elsewhere", { size: 1 }) {}

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Option } from "effect"
+import { Effect, Fiber, Option } from "effect"
 import { TestClock } from "effect/testing"
 import { counters, expectWorking } from "./support/counters.ts"
 import { forkNow } from "./support/forkNow.ts"
@@ -27,28 +27,7 @@ describe.each([0, 1, 3])("on a pool of size %i", (size) => {
     }))
 })
 
-it.effect("runIfAvailable fails as the job does, and gives the slot back when it is interrupted", () =>
-  Effect.gen(function*() {
-    const pool = yield* makePool(1)
-    const stage = new Stage()
-    expect(yield* Effect.exit(pool.runIfAvailable(Effect.fail("no")))).toEqual(Exit.fail("no"))
-    const fiber = yield* forkNow(pool.runIfAvailable(stage.job("a")))
-    yield* Fiber.interrupt(fiber)
-    expect(stage.events).toEqual(["a starts", "a is interrupted"])
-    yield* expectWorking(pool)
-  }))
-
 describe.each(["runIfAvailable", "spawnIfAvailable"] as const)("%s", (verb) => {
-  it.effect("never borrows, and its own jobs lend as others do", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(1)
-      let inside: unknown
-      const job = Effect.all([pool[verb](Effect.void), pool.run(Effect.succeed("borrowed"))])
-      yield* pool[verb](Effect.map(job, (seen) => inside = seen))
-      yield* pool.waitall
-      expect(inside).toEqual([Option.none(), "borrowed"])
-    }))
-
   it.effect("charges its key for the slot", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(2)

@@ -137,23 +137,6 @@ describe("maxWait", () => {
       })
   )
 
-  it.effect("of a call is instead of the pool's, shorter or longer, in whichever order they came", () =>
-    Effect.gen(function*() {
-      const pool = yield* makeBounded({ size: 0, maxWait: 1000 })
-      const [long, unbounded, short] = yield* Effect.forEach(
-        ["1 minute", Infinity, 10] as const,
-        (maxWait) => forkNow(pool.run(Effect.void, { maxWait }))
-      )
-      yield* TestClock.adjust(10)
-      expect(short?.pollUnsafe()).toEqual(Exit.fail(timedOut(0, 2)))
-      yield* TestClock.adjust("59 seconds")
-      expect(long?.pollUnsafe()).toBeUndefined()
-      yield* TestClock.adjust("1 second")
-      expect(long?.pollUnsafe()).toEqual(Exit.fail(timedOut(0, 1)))
-      yield* TestClock.adjust("1 day")
-      expect(unbounded?.pollUnsafe()).toBeUndefined()
-    }))
-
   it.effect.each([0, -5])(
     "of %i ms in a call is a slot at once, its own or a borrowed one, or none",
     (maxWait) =>

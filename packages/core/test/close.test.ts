@@ -167,24 +167,6 @@ describe("closing from inside", () => {
       yield* expectEmpty(pool)
       yield* expectEmpty(other.pool)
     }))
-
-  it.effect("waits for the finalizers of all other jobs, also of those nested beside the closer", () =>
-    Effect.gen(function*() {
-      const { close, pool, stage } = yield* setUp(2)
-      const slow = Effect.ensuring(Effect.never, stage.job("finalizer"))
-      yield* pool.spawn(slow)
-      const caller = yield* forkNow(pool.run(Effect.gen(function*() {
-        yield* forkNow(pool.run(slow))
-        yield* Effect.yieldNow
-        yield* Effect.ensuring(close, Effect.sync(() => stage.note("closed")))
-      })))
-      yield* atRest
-      expect(stage.events).toEqual(["finalizer starts", "finalizer starts"])
-      yield* stage.finishAll
-      expect(isInterrupted(yield* Fiber.await(caller))).toBe(true)
-      expect(stage.events.slice(2)).toEqual(["finalizer ends", "finalizer ends", "closed"])
-      yield* expectEmpty(pool)
-    }))
 })
 
 describe.each(Object.entries({ ...calls, ...others }))("on a closed pool, %s", (_, call) => {

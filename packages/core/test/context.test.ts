@@ -92,20 +92,6 @@ it.effect("run gives its caller's fiber back the very context that it had", () =
   }))
 
 describe("a spawned job", () => {
-  it.effect("outlives its spawner, however that ends, and the scope around it", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(4)
-      const stage = new Stage()
-      for (const end of [Effect.void, Effect.fail("no"), Effect.die("bug"), Effect.interrupt]) {
-        const spawn = Effect.scoped(pool.spawnN(stage.job("job")))
-        yield* Fiber.await(yield* Effect.forkChild(Effect.andThen(spawn, end)))
-      }
-      yield* atRest
-      expect(stage.events).toEqual(["job starts", "job starts", "job starts", "job starts"])
-      yield* stage.finishAll
-      yield* pool.waitall
-    }))
-
   it.effect("is interruptible although it was spawned in an uninterruptible region, as a forked fiber is", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)

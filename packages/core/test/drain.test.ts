@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, Clock, Effect, Exit, Fiber, Option, Queue, Scope, Stream } from "effect"
+import { Cause, Clock, Effect, Exit, Fiber, Queue, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
-import { GreenPile, type UnboundedOptions } from "../src/index.ts"
+import type { UnboundedOptions } from "../src/index.ts"
 import { CountedIterable } from "./support/counted-sources.ts"
 import { expectEmpty } from "./support/counters.ts"
 import { isInterrupted } from "./support/exits.ts"
@@ -78,36 +78,6 @@ describe.each([1, 2, 10])("a pool of size %i that drains", (size) => {
 })
 
 describe("a pool that drains", () => {
-  it.effect("lets its jobs use it to any depth: nested jobs, maps, piles, and what is available", () =>
-    Effect.gen(function*() {
-      const { expectClosed, pool, stage, startClose } = yield* setUp({ size: 3 })
-      const joined = Effect.flatMap((fiber: Option.Option<Fiber.Fiber<string>>) => Fiber.join(Option.getOrThrow(fiber)))
-      const later = Effect.andThen(Effect.yieldNow, pool.run(Effect.succeed("run later")))
-      const job = Effect.scoped(Effect.gen(function*() {
-        yield* stage.gate("jobs").await
-        const pile = yield* Effect.orDie(GreenPile.make<string>(pool))
-        yield* pile.spawn(Effect.succeed("pile"))
-        return [
-          yield* pool.run(Effect.succeed("run")),
-          yield* Effect.flatMap(pool.spawn(Effect.succeed("spawn")), Fiber.join),
-          ...yield* Stream.runCollect(pool.imap((n) => Effect.succeed(`map ${n}`), [1, 2, 3])),
-          Option.getOrThrow(yield* pile.next),
-          yield* joined(pool.spawnIfAvailable(Effect.succeed("spawn if available"))),
-          // the fiber that is forked has outlived the inner job, but not the one around that
-          yield* joined(pool.runIfAvailable(Effect.forkDetach(later)))
-        ]
-      }))
-      const jobs = [yield* forkNow(pool.run(job)), yield* forkNow(pool.run(job))]
-      const closing = yield* startClose
-      yield* stage.finish("jobs")
-      for (const fiber of jobs) {
-        expect(yield* Fiber.join(fiber)).toEqual(
-          ["run", "spawn", "map 1", "map 2", "map 3", "pile", "spawn if available", "run later"]
-        )
-      }
-      yield* expectClosed(closing)
-    }))
-
   it.effect("has a map from outside finish all it has in hand, also what waits for its slot, pull no more, and end", () =>
     Effect.gen(function*() {
       const { expectClosed, pool, stage, startClose } = yield* setUp({ size: 4 })
@@ -153,21 +123,6 @@ describe("a pool that drains", () => {
       yield* atRest
       expect(stage.started).toEqual(["other"])
       yield* stage.finishAll
-      yield* expectClosed(closing)
-    }))
-
-  it.effect("ends waitall with interruption when its time is over, since it is not idle", () =>
-    Effect.gen(function*() {
-      const { expectClosed, pool, stage, startClose } = yield* setUp({ drainTimeout: 100 })
-      yield* pool.spawn(Effect.ensuring(Effect.never, stage.gate("finalizer").await))
-      const before = yield* forkNow(pool.waitall)
-      const closing = yield* startClose
-      const after = yield* forkNow(pool.waitall)
-      yield* TestClock.adjust(100)
-      yield* atRest
-      for (const waitall of [before, after]) expect(isInterrupted(waitall.pollUnsafe())).toBe(true)
-      expect(yield* pool.running).toBe(1)
-      yield* stage.finish("finalizer")
       yield* expectClosed(closing)
     }))
 

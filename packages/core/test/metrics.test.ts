@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Clock, Effect, Exit, Fiber, Metric, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
-import { GreenPile, GreenPool, type GreenPoolOptions, type PoolFull, type UnboundedOptions } from "../src/index.ts"
+import { GreenPool, type GreenPoolOptions, type UnboundedOptions } from "../src/index.ts"
 import { forkNow } from "./support/forkNow.ts"
 import { makeRegistry } from "./support/series.ts"
 import { atRest } from "./support/turns.ts"
@@ -113,36 +113,6 @@ describe("gauges", () => {
         expect([yield* size, yield* successes]).toEqual([5, 3])
       })
   )
-})
-
-describe.each([1, 3])("counters of a pool of size %i", (size) => {
-  it.effect("say how its jobs ended, whatever started them, and how many calls were rejected", () =>
-    Effect.gen(function*() {
-      const { counts, pool, runs, waits } = yield* makeMeasured({ size })
-      const boom = Effect.fail("no")
-      yield* pool.run(Effect.void)
-      yield* Effect.exit(pool.run(boom))
-      yield* Effect.exit(pool.run(Effect.die("bug")))
-      yield* Effect.exit(pool.run(Effect.interrupt))
-      yield* Fiber.await(yield* pool.spawn(boom))
-      yield* pool.spawnN(Effect.void)
-      yield* pool.run(pool.run(pool.spawn(Effect.void)))
-      yield* Stream.runDrain(pool.imapExit((i) => i % 2 === 0 ? Effect.void : boom, [1, 2, 3]))
-      yield* Effect.scoped(Effect.gen(function*() {
-        const pile = yield* GreenPile.make<void, PoolFull, PoolFull>(pool)
-        yield* pile.spawn(Effect.void)
-        yield* pile.next
-      }))
-      yield* pool.waitall
-      const fibers = yield* Effect.forEach(Array.from({ length: size }), () => forkNow(pool.run(Effect.never)))
-      yield* Effect.exit(pool.run(Effect.void, { maxWait: 0 }))
-      expect(yield* pool.runIfAvailable(Effect.void)).toMatchObject({ _tag: "None" })
-      yield* Fiber.interrupt(yield* forkNow(pool.run(Effect.void)))
-      yield* Fiber.interruptAll(fibers)
-      const { started } = yield* pool.stats
-      expect(yield* counts).toEqual([7, 5, 1 + size, 1])
-      expect([(yield* waits)?.count, (yield* runs)?.count]).toEqual([started, started])
-    }))
 })
 
 describe("histograms", () => {

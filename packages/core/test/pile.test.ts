@@ -1,8 +1,8 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Exit, type Fiber, Latch, Option, Scope, Stream } from "effect"
+import { Effect, Exit, Latch, Option, Scope, Stream } from "effect"
 import { toInternal } from "../src/GreenPool.ts"
-import { GreenPile, GreenPool, InvalidPoolSize } from "../src/index.ts"
-import { counters, expectEmpty } from "./support/counters.ts"
+import { GreenPile, InvalidPoolSize } from "../src/index.ts"
+import { expectEmpty } from "./support/counters.ts"
 import { isInterrupted } from "./support/exits.ts"
 import { forkNow } from "./support/forkNow.ts"
 import { MapJobs } from "./support/map-jobs.ts"
@@ -99,44 +99,6 @@ describe.each(openSizes)("a pile on a pool of size %i", (size) => {
       expect(world.get(pile.next)).toEqual(Option.none())
     }
   )
-
-  it("serves readers in the order in which they came, each with one result, as soon as it is there", () => {
-    const { jobs, pile, world } = setUp(size)
-    world.fork(spawnAll(pile, jobs, [0, 1, 2]))
-    const readers = upTo(5).map(() => world.fork(pile.next))
-    const exits = () => readers.map((reader) => reader.pollUnsafe())
-    jobs.finish(2, 1)
-    world.run()
-    expect(exits()).toEqual(upTo(5).map(() => undefined))
-    jobs.finish(0)
-    world.run()
-    const results = [...[0, 1, 2].map(Option.some), Option.none(), Option.none()]
-    expect(exits()).toEqual(results.map((result) => Exit.succeed(result)))
-  })
-
-  it("counts a spawn that waits as outstanding, until it is interrupted in the queue", () => {
-    const { jobs, makePile, pile, pool, world } = setUp(size)
-    world.get(spawnAll(makePile(), jobs, upTo(size)))
-    const only = world.fork(pile.spawn(jobs.job(9001)))
-    const early = world.fork(pile.next)
-    world.run()
-    only.interruptUnsafe()
-    world.run()
-    expect(early.pollUnsafe()).toEqual(Exit.succeed(Option.none()))
-    const feeders = [9000, 9001, 9002].map((item) => world.fork(pile.spawn(jobs.job(item))))
-    const readers = [0, 1, 2].map(() => world.fork(pile.next))
-    const exits = () => readers.map((reader) => reader.pollUnsafe())
-    world.run()
-    feeders[1]?.interruptUnsafe()
-    world.run()
-    expect([world.get(pool.waiting), ...exits()]).toEqual([2, undefined, undefined, undefined])
-    jobs.finish(9000, 9002, ...upTo(size))
-    world.run()
-    const results = [Option.some(9000), Option.some(9002), Option.none()]
-    expect(exits()).toEqual(results.map((result) => Exit.succeed(result)))
-    expect(jobs.started).not.toContain(9001)
-    world.get(expectEmpty(pool))
-  })
 })
 
 /** Calls of a pile that wait. */
@@ -176,29 +138,6 @@ describe("closing a pile", () => {
       }
     }
     expect(jobs.started).toEqual([0])
-    world.get(expectEmpty(pool))
-  })
-
-  it("by its scope interrupts its jobs and its callers in the queue, and nothing else", () => {
-    const { jobs, makePile, pile, pool, scope, world } = setUp(4)
-    const other = makePile()
-    world.get(pile.spawn(jobs.job(0)))
-    world.get(other.spawn(jobs.job(1)))
-    const others: Array<Fiber.Fiber<unknown, unknown>> = [
-      world.fork(pool.run(jobs.job(2))),
-      world.fork(Stream.runCollect(pool.imap(jobs.job, [3]))),
-      world.fork(pool.run(jobs.job(4)))
-    ]
-    const feeder = world.fork(pile.spawn(jobs.job(5)))
-    others.push(world.fork(pool.run(jobs.job(6))))
-    world.run()
-    world.get(Scope.close(scope, Exit.void))
-    expect([isInterrupted(feeder.pollUnsafe()), jobs.interrupted]).toEqual([true, [0]])
-    expect(world.get(counters(pool))).toEqual({ free: 0, running: 4, waiting: 1, borrowed: 0 })
-    jobs.finish(1, 2, 3, 4, 6)
-    expect(world.get(other.next)).toEqual(Option.some(1))
-    world.run()
-    expect(others.map((fiber) => fiber.pollUnsafe())).toEqual([2, [3], 4, 6].map((value) => Exit.succeed(value)))
     world.get(expectEmpty(pool))
   })
 
@@ -281,21 +220,6 @@ describe("GreenPile.make", () => {
         expect(error).toBeInstanceOf(InvalidPoolSize)
         expect(error.message).toContain("a non-negative safe integer")
       }
-    }))
-
-  it.effect("shares a pool with other piles: one budget, each its own order", () =>
-    Effect.gen(function*() {
-      const pool = yield* GreenPool.make({ size: 3 })
-      const jobs = new MapJobs()
-      const piles = yield* Effect.forEach(upTo(4), () => GreenPile.make<number, string>(pool))
-      for (const [index, pile] of piles.entries()) {
-        yield* forkNow(spawnAll(pile, jobs, upTo(10).map((item) => index * 10 + item)))
-      }
-      yield* until(() => jobs.running.length === 3)
-      jobs.finish(...upTo(40))
-      const results = yield* Effect.forEach(piles, (pile) => Stream.runCollect(pile.results))
-      expect(results.flat()).toEqual(upTo(40))
-      expect(jobs.most).toBe(3)
     }))
 
   it.effect("lets a job spawn into its own pile on a full pool: the inner job has ended when its spawn returns", () =>

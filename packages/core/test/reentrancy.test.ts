@@ -82,54 +82,9 @@ describe("lending", () => {
       const pool = yield* makePool(3)
       expect(yield* pool.run(pool.run(counters(pool)))).toEqual({ free: 1, running: 2, waiting: 0, borrowed: 0 })
     }))
-
-  it.effect("happens to one borrower at a time, in order of arrival", () =>
-    Effect.gen(function*() {
-      const { pool, stage } = yield* setUp(1)
-      const names = ["a", "b", "c", "d"]
-      const outer = yield* forkNow(
-        pool.run(Effect.forEach(names, (name) => pool.run(stage.job(name)), { concurrency: "unbounded" }))
-      )
-      for (const [index, name] of names.entries()) {
-        yield* atRest
-        expect(stage.started).toEqual(names.slice(0, index + 1))
-        expect(yield* counters(pool)).toEqual({ free: 0, running: 1, waiting: 3 - index, borrowed: 1 })
-        yield* stage.finish(name)
-      }
-      expect(yield* Fiber.join(outer)).toEqual(names)
-      yield* expectEmpty(pool)
-    }))
-
-  it.effect("overtakes the queue, as it uses no slot of the pool", () =>
-    Effect.gen(function*() {
-      const { pool, stage } = yield* setUp(1)
-      const nested = pool.run(stage.around("nested", Effect.void))
-      const outer = yield* forkNow(pool.run(Effect.andThen(stage.gate("outer").await, nested)))
-      const queued = yield* forkNow(pool.run(stage.around("queued", Effect.void)))
-      yield* stage.finish("outer")
-      yield* Fiber.joinAll([outer, queued])
-      expect(stage.started).toEqual(["nested", "queued"])
-    }))
-
-  it.effect("goes on at size 0", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(2)
-      const seen = yield* pool.run(Effect.andThen(pool.resize(0), pool.run(pool.run(counters(pool)))))
-      expect(seen).toEqual({ free: -1, running: 1, waiting: 0, borrowed: 2 })
-    }))
 })
 
 describe("spawn on a borrowed slot", () => {
-  it.effect("returns when the job has ended, its fiber done", () =>
-    Effect.gen(function*() {
-      const { pool, stage } = yield* setUp(1)
-      const outer = yield* forkNow(pool.run(Effect.map(pool.spawn(stage.job("nested")), (fiber) => fiber.pollUnsafe())))
-      yield* atRest
-      expect([stage.started, outer.pollUnsafe()]).toEqual([["nested"], undefined])
-      yield* stage.finish("nested")
-      expect(yield* Fiber.join(outer)).toEqual(Exit.succeed("nested"))
-    }))
-
   it.effect("returns after the next borrower has begun, which was in the queue before", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
@@ -144,66 +99,9 @@ describe("spawn on a borrowed slot", () => {
       }))
       expect(order).toEqual(["next", "spawner"])
     }))
-
-  it.effect("waits for a job that has begun when it is interrupted", () =>
-    Effect.gen(function*() {
-      const { pool, stage } = yield* setUp(1)
-      const job = Effect.ensuring(stage.around("job", Effect.never), stage.gate("finalizer").await)
-      const spawner = yield* forkNow(pool.run(pool.spawn(job)))
-      yield* atRest
-      spawner.interruptUnsafe()
-      yield* atRest
-      expect([stage.events.at(-1), spawner.pollUnsafe()]).toEqual(["job is interrupted", undefined])
-      yield* stage.finish("finalizer")
-      yield* Fiber.await(spawner)
-      yield* expectWorking(pool)
-    }))
-
-  it.effect("does not fail with the job, whose failure shows where it is joined", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(1)
-      const exit = yield* pool.run(Effect.gen(function*() {
-        const fiber = yield* pool.spawn(Effect.fail("no"))
-        yield* pool.spawnN(Effect.interrupt)
-        return yield* Effect.exit(Fiber.join(fiber))
-      }))
-      expect(exit).toEqual(Exit.fail("no"))
-      yield* expectWorking(pool)
-    }))
 })
 
 describe("a fiber that has outlived its job", () => {
-  it.effect("is outside, whether one job was around it or several: it waits in the queue and may use waitall", () =>
-    Effect.gen(function*() {
-      const { pool, stage } = yield* setUp(1)
-      const use = Effect.andThen(
-        stage.gate("jobs ended").await,
-        Effect.andThen(pool.run(stage.job("orphan's")), pool.waitall)
-      )
-      const orphans = [yield* pool.run(detach(use)), yield* pool.run(pool.run(pool.run(detach(use))))]
-      yield* pool.spawn(stage.job("holder"))
-      yield* stage.finish("jobs ended")
-      yield* atRest
-      expect(yield* counters(pool)).toEqual({ free: 0, running: 1, waiting: 2, borrowed: 0 })
-      yield* stage.finishAll
-      yield* Fiber.joinAll(orphans)
-      yield* expectEmpty(pool)
-    }))
-
-  it.effect("is inside the job around that one, if it still runs", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(1)
-      yield* pool.run(Effect.gen(function*() {
-        const gate = yield* Latch.make()
-        const orphan = yield* pool.run(
-          detach(Effect.andThen(gate.await, Effect.andThen(pool.run(counters(pool)), pool.waitall)))
-        )
-        yield* gate.open
-        expect(Exit.hasDies(yield* Fiber.await(orphan))).toBe(true)
-      }))
-      yield* expectEmpty(pool)
-    }))
-
   it.effect("is outside again after it has used the context of a job that runs", () =>
     Effect.gen(function*() {
       const { pool, stage } = yield* setUp(2)

@@ -3,7 +3,7 @@
  */
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Scope, Stream } from "effect"
-import { type GreenPool, PoolFull } from "../src/index.ts"
+import type { GreenPool } from "../src/index.ts"
 import { counters, expectConsistent, expectEmpty, expectWorking } from "./support/counters.ts"
 import { isInterrupted } from "./support/exits.ts"
 import { forkNow } from "./support/forkNow.ts"
@@ -36,21 +36,6 @@ describe.each([1, 3])("takeScoped on a pool of size %i", (size) => {
         expectConsistent(yield* pool.stats)
       }
       expect(yield* pool.stats).toMatchObject({ started: 3, succeeded: 1, failed: 1, interrupted: 1, running: 0 })
-    }))
-
-  it.effect("waits in the queue, first come, first served, with the options of any call", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(size)
-      const order: Array<string> = []
-      const holders = yield* Effect.forEach(Array.from({ length: size }), () => hold(pool))
-      const take = (name: string, options?: { readonly priority: number }) =>
-        Effect.scoped(Effect.andThen(pool.takeScoped(options), Effect.sync(() => order.push(name))))
-      const takers = [yield* forkNow(take("low")), yield* forkNow(take("high", { priority: 1 }))]
-      expect(yield* Effect.flip(Effect.scoped(pool.takeScoped({ maxWait: 0 })))).toBeInstanceOf(PoolFull)
-      for (const { close } of holders) yield* close()
-      yield* Fiber.joinAll(takers)
-      expect(order).toEqual(["high", "low"])
-      yield* expectWorking(pool)
     }))
 })
 
@@ -138,21 +123,6 @@ describe("a slot whose scope closes", () => {
       yield* expectWorking(pool)
     }))
 })
-
-it.effect("closing the pool interrupts what waits and runs within, takes slots back, and does not wait for scopes", () =>
-  Effect.gen(function*() {
-    const { close, pool } = yield* makeClosable({ size: 2 })
-    const holders = [yield* hold(pool), yield* hold(pool)] as const
-    const within = yield* forkNow(holders[0].slot.within(Effect.never))
-    const waiting = yield* forkNow(Effect.scoped(pool.takeScoped()))
-    yield* close
-    expect(yield* pool.stats).toMatchObject({ running: 0, waiting: 0, interrupted: 2 })
-    for (const fiber of [within, waiting, yield* forkNow(holders[0].slot.within(Effect.void))]) {
-      expect(isInterrupted(yield* Fiber.await<unknown, unknown>(fiber))).toBe(true)
-    }
-    for (const holder of holders) yield* holder.close()
-    expectConsistent(yield* pool.stats)
-  }))
 
 describe("interruption at every step", () => {
   const users: Record<string, (pool: GreenPool) => Effect.Effect<unknown>> = {
