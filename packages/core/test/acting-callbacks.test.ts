@@ -137,12 +137,6 @@ describe("what a callback throws", () => {
     throw new Error("bug")
   }
 
-  /** Has an observer of its fiber throw. */
-  const observed = Effect.withFiber((fiber) => {
-    fiber.addObserver(bug)
-    return Effect.void
-  })
-
   it.live("costs no other reader of changes a state", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
@@ -179,32 +173,6 @@ describe("what a callback throws", () => {
       }))
       expect(done).toBe(3)
       yield* expectWorking(pool)
-    }))
-
-  it.live.each([
-    { when: "in its first step", bad: observed },
-    { when: "later", bad: Effect.andThen(observed, Effect.sleep(1)) }
-  ])("in the fiber of an item, $when, leaves the map at work", ({ bad }) =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(2)
-      const job = (item: number) => Effect.as(item === 2 ? bad : Effect.void, item)
-      const read = yield* expectOneError(Stream.runCollect(pool.imap(job, [1, 2, 3, 4])))
-      expect(read).toEqual([1, 2, 3, 4])
-      yield* expectWorking(pool)
-    }))
-
-  it.live("while the pool closes leaves no job uninterrupted", () =>
-    Effect.gen(function*() {
-      const { close, pool } = yield* makeClosable({ size: 3 })
-      let interrupted = 0
-      const job = Effect.onInterrupt(Effect.never, () => Effect.sync(() => interrupted++))
-      yield* expectOneError(Effect.gen(function*() {
-        for (const first of [Effect.void, observed, Effect.void]) yield* pool.spawn(Effect.andThen(first, job))
-        yield* atRest
-        yield* close
-      }))
-      expect(interrupted).toBe(3)
-      yield* expectEmpty(pool)
     }))
 })
 

@@ -6,7 +6,6 @@ import { allowanceOf } from "@greenpool/core/allowance"
 import { Effect, Fiber, Option, Stream } from "effect"
 import { GreenPool } from "../src/index.ts"
 import { CountedIterable } from "./support/counted-sources.ts"
-import { counters } from "./support/counters.ts"
 import { forkNow } from "./support/forkNow.ts"
 import { makePool } from "./support/makePool.ts"
 import { Stage } from "./support/stage.ts"
@@ -14,23 +13,6 @@ import { atRest } from "./support/turns.ts"
 
 describe.each([0, 2, 10])("A pool of size 3 that may use %i slots", (allowed) => {
   const fit = Math.min(3, allowed)
-
-  it.effect("grants as many as fit both, and serves the queue in order when the allowance grows", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(3)
-      const allowance = allowanceOf(pool)
-      allowance.allow(allowed)
-      const stage = new Stage()
-      for (let i = 0; i < 5; i++) yield* forkNow(pool.run(stage.job(`${i}`)))
-      yield* atRest
-      expect([allowance.running(), allowance.waiting()]).toEqual([fit, 5 - fit])
-      allowance.allow(10)
-      expect([allowance.running(), allowance.waiting()]).toEqual([3, 2])
-      yield* atRest
-      expect(stage.started).toEqual(["0", "1", "2"])
-      expect(yield* pool.size).toBe(3)
-      expect(yield* counters(pool)).toEqual({ running: 3, free: 0, waiting: 2, borrowed: 0 })
-    }))
 
   it.effect("keeps the size of the pool for maps, and lends whatever the allowance is", () =>
     Effect.gen(function*() {

@@ -19,31 +19,9 @@ const timedOut = (size: number, waiting: number) =>
 
 const rejected = (pool: GreenPool<PoolFull>) => Effect.map(pool.stats, (stats) => stats.rejected)
 
-describe.each([0, 1, 3])("a queue of at most 2 at a pool of size %i", (size) => {
-  it.effect("rejects every caller that would make it longer, immediately, and keeps its order", () =>
-    Effect.gen(function*() {
-      const pool = yield* makeBounded({ size, maxWaiting: 2 })
-      const stage = new Stage()
-      for (let i = 0; i < size + 2; i++) yield* forkNow(pool.run(stage.job(`${i}`)))
-      const full = queueFull(size, 2)
-      expect(yield* Effect.flip(pool.run(stage.job("a")))).toEqual(full)
-      expect(yield* Effect.flip(pool.run(stage.job("a"), { maxWait: "1 hour" }))).toEqual(full)
-      expect(yield* Effect.flip(pool.spawnN(stage.job("c")))).toEqual(full)
-      expect(yield* rejected(pool)).toBe(3)
-      expect(yield* counters(pool)).toEqual({ free: 0, running: size, waiting: 2, borrowed: 0 })
-      yield* pool.resize(size + 1)
-      yield* forkNow(pool.run(stage.job("d")))
-      expect(yield* Effect.flip(pool.run(stage.job("e")))).toEqual(queueFull(size + 1, 2))
-      yield* stage.finishAll
-      yield* pool.resize(size + 2)
-      yield* pool.waitall
-      expect(stage.started).toEqual([...Array.from({ length: size + 2 }, (_, i) => `${i}`), "d"])
-      yield* expectEmpty(pool)
-    }))
-})
-
 describe("maxWaiting", () => {
   it.effect.each<readonly [string, GreenPoolOptions["maxWaiting"] & {}, ReadonlyArray<readonly [number, number]>]>([
+    ["lets in so many that wait", 2, [[0, 2], [1, 2], [3, 2]]],
     ["of 0 lets in only callers that get a slot immediately", 0, [[0, 0], [1, 0]]],
     ["as a function is asked for the size of the moment", (size) => 2 * size, [[0, 0], [1, 2], [2, 4]]],
     ["that is a fraction lets in no more than it allows", (size) => 1.5 * size, [[0, 0], [1, 1], [2, 3]]]

@@ -35,30 +35,6 @@ const expectRefused = (call: Effect.Effect<unknown, unknown>) =>
   Effect.map(Effect.exit(Effect.uninterruptible(call)), (exit) => expect(isInterrupted(exit)).toBe(true))
 
 describe.each([1, 2, 10])("a pool of size %i that drains", (size) => {
-  it.effect("lets all that runs and waits finish, and refuses what comes from outside", () =>
-    Effect.gen(function*() {
-      const { expectClosed, pool, stage, startClose } = yield* setUp({ size, drainTimeout: "1 day" })
-      const names = Array.from({ length: size + 3 }, (_, i) => `${i}`)
-      const fibers = yield* Effect.forEach(names, (name) => forkNow(pool.run(stage.job(name))))
-      const closing = yield* startClose
-      const refused: ReadonlyArray<Effect.Effect<unknown>> = [
-        pool.run(Effect.void),
-        pool.spawn(Effect.void),
-        pool.spawnN(Effect.void),
-        pool.runIfAvailable(Effect.void),
-        pool.spawnIfAvailable(Effect.void),
-        Stream.runDrain(pool.imap(() => Effect.void, [1]))
-      ]
-      for (const call of refused) yield* expectRefused(call)
-      yield* TestClock.adjust("1 hour")
-      expect(closing.pollUnsafe()).toBeUndefined()
-      for (const name of names) yield* stage.finish(name)
-      expect(yield* Effect.forEach(fibers, Fiber.join)).toEqual(names)
-      yield* expectClosed(closing)
-      expect(stage.started).toEqual(names)
-      yield* expectRefused(pool.waitall)
-    }))
-
   it.effect("interrupts what is left after drainTimeout", () =>
     Effect.gen(function*() {
       const { clock, expectClosed, pool, stage, startClose } = yield* setUp({ size, drainTimeout: "10 seconds" })

@@ -210,37 +210,25 @@ describe("what is recorded", () => {
       expect((yield* waits)?.count).toBe(4)
     }))
 
-  it.effect("has the attributes around the making of the pool, which make a series of their own", () =>
+  it.effect("has the attributes around the making of the pool, which make series of their own, but for the pool's", () =>
     Effect.gen(function*() {
       const registry = makeRegistry()
-      const around = [{ a: "b,c", "a,b": "c" }, { "a,b": "c", a: "b,c" }, { region: "us" }]
-      for (const attributes of around) {
+      const surroundings = [{ a: "b,c", "a,b": "c" }, { "a,b": "c", a: "b,c" }, { pool: "around", outcome: "around" }]
+      for (const around of surroundings) {
         const pool = yield* registry.provide(
-          Effect.provideService(GreenPool.make({ metrics: true }), Metric.CurrentMetricAttributes, attributes)
+          Effect.provideService(GreenPool.make({ metrics: true }), Metric.CurrentMetricAttributes, around)
         )
         yield* pool.run(Effect.void)
+        yield* Effect.exit(pool.run(Effect.fail("no")))
       }
       // The first two are the same, however they are written.
-      const successes = [...yield* registry.snapshot].filter(([name]) => name.includes("outcome=success"))
-      expect(successes.map(([, { state }]) => state)).toMatchObject([{ count: 2 }, { count: 1 }])
-      expect((yield* registry.observed("greenpool_run_seconds{pool=default,region=us}"))?.count).toBe(1)
-    }))
-
-  it.effect("has the pool and the outcome for attributes, whatever is around the making of the pool", () =>
-    Effect.gen(function*() {
-      const registry = makeRegistry()
-      const around = { pool: "around", outcome: "around" }
-      const make = (name: string) =>
-        registry.provide(
-          Effect.provideService(GreenPool.make({ name, metrics: true }), Metric.CurrentMetricAttributes, around)
-        )
-      const pool = yield* make("a")
-      yield* make("b")
-      yield* pool.run(Effect.void)
-      yield* Effect.exit(pool.run(Effect.fail("no")))
-      const ended = outcomes.map((outcome) => registry.figure(`greenpool_jobs_total{outcome=${outcome},pool=a}`))
-      expect(yield* Effect.all(ended)).toEqual([1, 1, 0, 0])
-      expect((yield* registry.snapshot).size).toBe(2 * names.length)
+      const series = yield* registry.snapshot
+      expect(series.size).toBe(2 * names.length)
+      for (const outcome of ["success", "failure"]) {
+        const found = [...series].filter(([name]) => name.includes(`outcome=${outcome}`))
+        expect(found.map(([, { state }]) => state)).toMatchObject([{ count: 2 }, { count: 1 }])
+        expect(found[1]?.[0]).toBe(`greenpool_jobs_total{outcome=${outcome},pool=default}`)
+      }
     }))
 })
 

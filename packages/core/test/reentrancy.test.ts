@@ -68,20 +68,6 @@ describe.each([1, 2, 3, 10, 1000])("a job of a full pool of size %i", (size) => 
       expect(result).toEqual(expected)
       yield* expectEmpty(other)
     }))
-
-  it.effect("lends its slot, which is not counted again", () =>
-    Effect.gen(function*() {
-      const seen = yield* inside((pool) => pool.run(pool.run(counters(pool))))
-      expect(seen).toEqual({ free: 0, running: size, waiting: 0, borrowed: 2 })
-    }))
-})
-
-describe("lending", () => {
-  it.effect("does not happen while a slot of the pool is free", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(3)
-      expect(yield* pool.run(pool.run(counters(pool)))).toEqual({ free: 1, running: 2, waiting: 0, borrowed: 0 })
-    }))
 })
 
 describe("spawn on a borrowed slot", () => {

@@ -39,18 +39,6 @@ describe.each([1, 3])("takeScoped on a pool of size %i", (size) => {
     }))
 })
 
-it.effect("a slot that a scope holds is lent to what runs within, and to nothing beside that", () =>
-  Effect.gen(function*() {
-    const { close, pool, slot } = yield* setUp
-    expect(yield* slot.within(slot.within(pool.run(Effect.succeed("borrowed"))))).toBe("borrowed")
-    const beside = yield* forkNow(pool.run(Effect.void))
-    yield* atRest
-    expect(beside.pollUnsafe()).toBeUndefined()
-    expect((yield* Effect.exit(slot.within(pool.waitall)))._tag).toBe("Failure")
-    yield* close()
-    yield* Fiber.join(beside)
-  }))
-
 it.effect("takeScoped at any depth of nested jobs takes no native stack", () =>
   Effect.gen(function*() {
     const pool = yield* makePool(1)
