@@ -2,7 +2,7 @@
  * What users' functions do inside the pool's steps: they act on the pool, throw, and keep what they were given.
  */
 import { describe, expect, it, vi } from "@effect/vitest"
-import { Clock, type Context, Deferred, Effect, Fiber, Option, Stream } from "effect"
+import { type Context, Deferred, Effect, Fiber, Option, Stream } from "effect"
 import { GreenPile, GreenPool } from "../src/index.ts"
 import { makeActingTracer } from "./support/acting-tracer.ts"
 import { expectEmpty, expectWorking } from "./support/counters.ts"
@@ -10,7 +10,6 @@ import { isInterrupted } from "./support/exits.ts"
 import { forkNow } from "./support/forkNow.ts"
 import { makeClosable, makePool } from "./support/makePool.ts"
 import { outside } from "./support/outside.ts"
-import { countSleepers } from "./support/sleepers.ts"
 import { Stage } from "./support/stage.ts"
 import { atRest } from "./support/turns.ts"
 
@@ -28,25 +27,6 @@ it.effect("the weight of a key is asked once when the key comes into use", () =>
     yield* pool.waitall
     yield* pool.run(Effect.void, { key: "a" })
     expect(asked).toEqual(["a", "b", "a"])
-    expect(yield* pool.keys).toEqual([])
-  }))
-
-it.effect("a bound may end all jobs with keys: what its caller is among the keys is looked up after that", () =>
-  Effect.gen(function*() {
-    const stage = new Stage()
-    const maxWaiting = () => {
-      stage.gate("keyed").openUnsafe()
-      return 10
-    }
-    const pool = yield* GreenPool.make({ size: 1, maxWaiting })
-    yield* forkNow(pool.run(stage.job("keyed"), { key: "a" }))
-    yield* forkNow(pool.run(stage.job("plain")))
-    yield* forkNow(pool.run(stage.job("last"), { key: "b" }))
-    yield* stage.finish("plain")
-    yield* atRest
-    expect(yield* pool.keys).toMatchObject([{ key: "b", running: 1, waiting: 0 }])
-    yield* stage.finish("last")
-    yield* pool.waitall
     expect(yield* pool.keys).toEqual([])
   }))
 
@@ -92,26 +72,6 @@ describe("a tracer", () => {
       expect(yield* pool.stats).toMatchObject({ waiting: 1, rejected: 1 })
     }))
 })
-
-it.effect("a clock may end the last job while a drain sets its timer, which is not left behind", () =>
-  Effect.gen(function*() {
-    const stage = new Stage()
-    const sleepers = yield* countSleepers
-    let isDraining = false
-    const monotonicTimeNanosUnsafe = () => {
-      if (isDraining) stage.gate("job").openUnsafe()
-      return sleepers.monotonicTimeNanosUnsafe()
-    }
-    const { close, pool } = yield* makeClosable({ size: 1, onClose: "drain", drainTimeout: 100 }).pipe(
-      Effect.provideService(Clock.Clock, { ...sleepers, monotonicTimeNanosUnsafe })
-    )
-    const job = yield* forkNow(pool.run(stage.job("job")))
-    isDraining = true
-    yield* close
-    expect(yield* Fiber.join(job)).toBe("job")
-    yield* atRest
-    expect(sleepers.sleepers).toBe(0)
-  }))
 
 describe("what a callback throws", () => {
   /** Runs an effect and 20 milliseconds, and expects that one error is thrown outside of it. */

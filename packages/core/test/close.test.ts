@@ -135,39 +135,37 @@ describe("closing a pool", () => {
     }))
 })
 
-describe("closing from inside", () => {
-  type Closing = (pool: GreenPool, close: Effect.Effect<void>, other: GreenPool) => Effect.Effect<unknown, unknown>
+type Closing = (pool: GreenPool, close: Effect.Effect<void>, other: GreenPool) => Effect.Effect<unknown, unknown>
 
-  it.effect.each<[string, Closing]>([
-    ["a run", (pool, close) => pool.run(close)],
-    ["a spawned job", (pool, close) => Effect.flatMap(pool.spawn(close), Fiber.join)],
-    [
-      "a spawned job's finalizer",
-      (pool, close) => Effect.flatMap(pool.spawn(Effect.ensuring(Effect.void, close)), Fiber.join)
-    ],
-    [
-      "jobs nested in each other, also in those of another pool",
-      (pool, close, other) => pool.run(other.run(pool.run(Effect.flatMap(pool.spawn(pool.run(close)), Fiber.join))))
-    ],
-    ["a fiber that a job forked", (pool, close) => pool.run(Effect.flatMap(Effect.forkDetach(close), Fiber.join))],
-    ["a job of a map", (pool, close) => Stream.runDrain(pool.imap(() => Effect.uninterruptible(close), [1, 2]))],
-    ["a job of a pile", (pool, close) =>
-      Effect.scoped(
-        Effect.flatMap(GreenPile.make<void>(pool), (pile) => Effect.andThen(pile.spawn(close), pile.next))
-      )]
-  ])("%s does not wait for the closer's own jobs", ([, closing]) =>
-    Effect.gen(function*() {
-      const { close, pool, stage } = yield* setUp(1)
-      const other = yield* setUp(1)
-      const noted = Effect.ensuring(close, Effect.sync(() => stage.note("closed")))
-      const caller = yield* forkNow(closing(pool, noted, other.pool))
-      yield* Fiber.await(caller)
-      yield* atRest
-      expect(stage.events).toEqual(["closed"])
-      yield* expectEmpty(pool)
-      yield* expectEmpty(other.pool)
-    }))
-})
+it.effect.each<[string, Closing]>([
+  ["a run", (pool, close) => pool.run(close)],
+  ["a spawned job", (pool, close) => Effect.flatMap(pool.spawn(close), Fiber.join)],
+  [
+    "a spawned job's finalizer",
+    (pool, close) => Effect.flatMap(pool.spawn(Effect.ensuring(Effect.void, close)), Fiber.join)
+  ],
+  [
+    "jobs nested in each other, also in those of another pool",
+    (pool, close, other) => pool.run(other.run(pool.run(Effect.flatMap(pool.spawn(pool.run(close)), Fiber.join))))
+  ],
+  ["a fiber that a job forked", (pool, close) => pool.run(Effect.flatMap(Effect.forkDetach(close), Fiber.join))],
+  ["a job of a map", (pool, close) => Stream.runDrain(pool.imap(() => Effect.uninterruptible(close), [1, 2]))],
+  ["a job of a pile", (pool, close) =>
+    Effect.scoped(
+      Effect.flatMap(GreenPile.make<void>(pool), (pile) => Effect.andThen(pile.spawn(close), pile.next))
+    )]
+])("closing from inside %s does not wait for the closer's own jobs", ([, closing]) =>
+  Effect.gen(function*() {
+    const { close, pool, stage } = yield* setUp(1)
+    const other = yield* setUp(1)
+    const noted = Effect.ensuring(close, Effect.sync(() => stage.note("closed")))
+    const caller = yield* forkNow(closing(pool, noted, other.pool))
+    yield* Fiber.await(caller)
+    yield* atRest
+    expect(stage.events).toEqual(["closed"])
+    yield* expectEmpty(pool)
+    yield* expectEmpty(other.pool)
+  }))
 
 describe.each(Object.entries({ ...calls, ...others }))("on a closed pool, %s", (_, call) => {
   it.effect("ends with interruption immediately, starts nothing, and is logged once, as the first caller's", () =>

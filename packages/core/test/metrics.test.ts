@@ -232,24 +232,24 @@ describe("what is recorded", () => {
     }))
 })
 
-describe("the gauges of adaptive pools", () => {
-  it.effect("end with the last adaptive pool of their name, but for the cuts", () =>
-    Effect.gen(function*() {
-      const registry = makeRegistry()
-      const make = (options: UnboundedOptions, scope: Scope.Scope) =>
-        GreenPool.make({ name: "p", metrics: true, ...options }).pipe(Scope.provide(scope), registry.provide)
-      const scopes = [yield* Scope.make(), yield* Scope.make(), yield* Scope.make()] as const
-      yield* make({ adaptive: true }, scopes[0])
-      yield* make({ adaptive: true }, scopes[1])
-      yield* make({}, scopes[2])
-      const names = Effect.map(registry.snapshot, (series) =>
-        [...series.keys()].filter((name) => /elasticity|goodput/.test(name)))
-      yield* Scope.close(scopes[0], Exit.void)
-      expect(yield* names).toHaveLength(2)
-      yield* Scope.close(scopes[1], Exit.void)
-      expect(yield* names).toEqual([])
-      const cuts = (yield* registry.snapshot).get("greenpool_cuts_total{pool=p}")
-      expect(cuts?.state).toEqual({ count: 0, incremental: true })
-      yield* Scope.close(scopes[2], Exit.void)
-    }))
-})
+it.effect("the gauges of adaptive pools end with the last of their name, but for the cuts", () =>
+  Effect.gen(function*() {
+    const registry = makeRegistry()
+    const make = (options: UnboundedOptions, scope: Scope.Scope) =>
+      GreenPool.make({ name: "p", metrics: true, ...options }).pipe(Scope.provide(scope), registry.provide)
+    const scopes = [yield* Scope.make(), yield* Scope.make(), yield* Scope.make()] as const
+    yield* make({ adaptive: true }, scopes[0])
+    yield* make({ adaptive: true }, scopes[1])
+    yield* make({}, scopes[2])
+    const names = Effect.map(
+      registry.snapshot,
+      (series) => [...series.keys()].filter((name) => /elasticity|goodput/.test(name))
+    )
+    yield* Scope.close(scopes[0], Exit.void)
+    expect(yield* names).toHaveLength(2)
+    yield* Scope.close(scopes[1], Exit.void)
+    expect(yield* names).toEqual([])
+    const cuts = (yield* registry.snapshot).get("greenpool_cuts_total{pool=p}")
+    expect(cuts?.state).toEqual({ count: 0, incremental: true })
+    yield* Scope.close(scopes[2], Exit.void)
+  }))

@@ -70,22 +70,20 @@ describe.each([1, 2, 3, 10, 1000])("a job of a full pool of size %i", (size) => 
     }))
 })
 
-describe("spawn on a borrowed slot", () => {
-  it.effect("returns after the next borrower has begun, which was in the queue before", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(1)
-      const gate = yield* Deferred.make<void>()
-      const order: Array<string> = []
-      const note = (what: string) => Effect.sync(() => order.push(what))
-      yield* pool.run(Effect.gen(function*() {
-        const spawner = yield* forkNow(Effect.andThen(pool.spawn(Deferred.await(gate)), note("spawner")))
-        const waiter = yield* forkNow(pool.run(note("next")))
-        yield* Deferred.succeed(gate, undefined)
-        yield* Fiber.awaitAll([spawner, waiter])
-      }))
-      expect(order).toEqual(["next", "spawner"])
+it.effect("spawn on a borrowed slot returns after the next borrower has begun, which was in the queue before", () =>
+  Effect.gen(function*() {
+    const pool = yield* makePool(1)
+    const gate = yield* Deferred.make<void>()
+    const order: Array<string> = []
+    const note = (what: string) => Effect.sync(() => order.push(what))
+    yield* pool.run(Effect.gen(function*() {
+      const spawner = yield* forkNow(Effect.andThen(pool.spawn(Deferred.await(gate)), note("spawner")))
+      const waiter = yield* forkNow(pool.run(note("next")))
+      yield* Deferred.succeed(gate, undefined)
+      yield* Fiber.awaitAll([spawner, waiter])
     }))
-})
+    expect(order).toEqual(["next", "spawner"])
+  }))
 
 describe("a fiber that has outlived its job", () => {
   it.effect("is outside again after it has used the context of a job that runs", () =>
@@ -142,32 +140,30 @@ describe("a fiber that has outlived its job", () => {
     }))
 })
 
-describe("depth", () => {
-  const depth = 15_000
+const depth = 15_000
 
-  type Nest = (pool: GreenPool, below: Effect.Effect<number>) => Effect.Effect<number>
+type Nest = (pool: GreenPool, below: Effect.Effect<number>) => Effect.Effect<number>
 
-  it.live.each<[string, size: number, Nest]>([
-    ["run inside run", 1, (pool, below) => pool.run(below)],
-    ["run in fibers that jobs fork", 1, (pool, below) => Effect.flatMap(Effect.forkChild(pool.run(below)), Fiber.join)],
-    ...[1, 3, depth * 2].map((size): [string, number, Nest] => [
-      `spawn inside spawn on a pool of size ${size}`,
-      size,
-      (pool, below) => Effect.flatMap(pool.spawn(below), Fiber.join)
-    ])
-  ])("is no limit for %s", ([, size, nest]) =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(size)
-      const nested = (level: number): Effect.Effect<number> =>
-        level === depth
-          ? Effect.succeed(0)
-          : Effect.map(nest(pool, Effect.suspend(() => nested(level + 1))), (count) => count + 1)
-      expect(yield* nested(0)).toBe(depth)
-      yield* pool.waitall
-      expect((yield* pool.stats).succeeded).toBe(depth)
-      yield* expectEmpty(pool)
-    }))
-})
+it.live.each<[string, size: number, Nest]>([
+  ["run inside run", 1, (pool, below) => pool.run(below)],
+  ["run in fibers that jobs fork", 1, (pool, below) => Effect.flatMap(Effect.forkChild(pool.run(below)), Fiber.join)],
+  ...[1, 3, depth * 2].map((size): [string, number, Nest] => [
+    `spawn inside spawn on a pool of size ${size}`,
+    size,
+    (pool, below) => Effect.flatMap(pool.spawn(below), Fiber.join)
+  ])
+])("depth is no limit for %s", ([, size, nest]) =>
+  Effect.gen(function*() {
+    const pool = yield* makePool(size)
+    const nested = (level: number): Effect.Effect<number> =>
+      level === depth
+        ? Effect.succeed(0)
+        : Effect.map(nest(pool, Effect.suspend(() => nested(level + 1))), (count) => count + 1)
+    expect(yield* nested(0)).toBe(depth)
+    yield* pool.waitall
+    expect((yield* pool.stats).succeeded).toBe(depth)
+    yield* expectEmpty(pool)
+  }))
 
 it("a nested caller whose job ends while it is on its way into the pool borrows nothing of it", () => {
   const operations = 40
