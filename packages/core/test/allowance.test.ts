@@ -1,7 +1,7 @@
 /**
  * Pools whose slots come from elsewhere: `@greenpool/core/allowance`.
  */
-import { describe, expect, it } from "@effect/vitest"
+import { expect, it } from "@effect/vitest"
 import { allowanceOf } from "@greenpool/core/allowance"
 import { Effect, Fiber, Option, Stream } from "effect"
 import { GreenPool } from "../src/index.ts"
@@ -11,10 +11,9 @@ import { makePool } from "./support/makePool.ts"
 import { Stage } from "./support/stage.ts"
 import { atRest } from "./support/turns.ts"
 
-describe.each([0, 2, 10])("A pool of size 3 that may use %i slots", (allowed) => {
-  const fit = Math.min(3, allowed)
-
-  it.effect("keeps the size of the pool for maps, and lends whatever the allowance is", () =>
+it.effect.each([0, 2, 10])(
+  "an allowance of %i leaves maps the size of their pool, and jobs their loans",
+  (allowed) =>
     Effect.gen(function*() {
       const pool = yield* makePool(3)
       const allowance = allowanceOf(pool)
@@ -26,12 +25,12 @@ describe.each([0, 2, 10])("A pool of size 3 that may use %i slots", (allowed) =>
       const map = yield* forkNow(Stream.runCollect(pool.imap(() => stage.gate("items").await, source)))
       yield* atRest
       // One that waits, beside those that run.
-      expect(source.taken).toBe(Math.min(3, fit + 1))
+      expect(source.taken).toBe(Math.min(3, allowed + 1))
       allowance.allow(3)
       yield* stage.finish("items")
       expect((yield* Fiber.join(map)).length).toBe(9)
-    }))
-})
+    })
+)
 
 it.effect("the listener is called in the step in which a caller joins or leaves the queue or a job ends, until there is another one", () =>
   Effect.gen(function*() {

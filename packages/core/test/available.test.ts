@@ -1,4 +1,4 @@
-import { describe, expect, it } from "@effect/vitest"
+import { expect, it } from "@effect/vitest"
 import { Effect, Fiber, Option } from "effect"
 import { TestClock } from "effect/testing"
 import { counters, expectWorking } from "./support/counters.ts"
@@ -7,8 +7,9 @@ import { makePool } from "./support/makePool.ts"
 import { Stage } from "./support/stage.ts"
 import { atRest } from "./support/turns.ts"
 
-describe.each([0, 1, 3])("on a pool of size %i", (size) => {
-  it.effect("runIfAvailable and spawnIfAvailable take a slot only if one is free", () =>
+it.effect.each([0, 1, 3])(
+  "what is available on a pool of size %i is a slot that is free",
+  (size) =>
     Effect.gen(function*() {
       const pool = yield* makePool(size)
       const stage = new Stage()
@@ -24,11 +25,12 @@ describe.each([0, 1, 3])("on a pool of size %i", (size) => {
       expect(stage.started).toEqual(fibers.map((_, i) => `${i}`))
       expect(yield* pool.stats).toMatchObject({ started: size, succeeded: size, rejected: 0 })
       yield* expectWorking(pool)
-    }))
-})
+    })
+)
 
-describe.each(["runIfAvailable", "spawnIfAvailable"] as const)("%s", (verb) => {
-  it.effect("charges its key for the slot", () =>
+it.effect.each(["runIfAvailable", "spawnIfAvailable"] as const)(
+  "%s charges its key for the slot",
+  (verb) =>
     Effect.gen(function*() {
       const pool = yield* makePool(2)
       const stage = new Stage()
@@ -42,5 +44,5 @@ describe.each(["runIfAvailable", "spawnIfAvailable"] as const)("%s", (verb) => {
       yield* stage.finishAll
       yield* pool.waitall
       yield* expectWorking(pool)
-    }))
-})
+    })
+)

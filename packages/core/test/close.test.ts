@@ -167,15 +167,22 @@ it.effect.each<[string, Closing]>([
     yield* expectEmpty(other.pool)
   }))
 
-describe.each(Object.entries({ ...calls, ...others }))("on a closed pool, %s", (_, call) => {
-  it.effect("ends with interruption immediately, starts nothing, and is logged once, as the first caller's", () =>
+it.effect.each(Object.entries({ ...calls, ...others }))(
+  "%s ends with interruption in the finalizers of a pool that closes, and then always: only that is logged, once",
+  ([, call]) =>
     Effect.gen(function*() {
       const { close, pile, pool, stage } = yield* setUp(2)
+      const refused = call(pool, pile, stage.job("job"))
+      let inFinalizer: Exit.Exit<unknown, unknown> | undefined
+      const finalizer = Effect.map(Effect.exit(refused), (exit) => inFinalizer = exit)
+      const log = makeLog()
+      yield* pool.spawn(Effect.ensuring(Effect.never, Effect.provide(finalizer, log.layer)))
       yield* pile.spawn(Effect.void)
       yield* atRest
       yield* close
+      expect([isInterrupted(inFinalizer), log.entries]).toEqual([true, []])
+      yield* expectEmpty(pool)
       const before = yield* pool.stats
-      const refused = call(pool, pile, stage.job("job"))
       const entries = yield* logged(
         Effect.gen(function*() {
           for (const effect of [refused, Effect.uninterruptible(refused)]) {
@@ -190,24 +197,8 @@ describe.each(Object.entries({ ...calls, ...others }))("on a closed pool, %s", (
       })])
       expect(stage.started).toEqual([])
       expect(yield* pool.stats).toEqual(before)
-    }))
-
-  it.effect("ends with interruption in the finalizers of jobs while it closes, and is not logged", () =>
-    Effect.gen(function*() {
-      const { close, pile, pool, stage } = yield* setUp(2)
-      const log = makeLog()
-      let exit: Exit.Exit<unknown, unknown> | undefined
-      const finalizer = Effect.map(Effect.exit(call(pool, pile, stage.job("job"))), (seen) => {
-        exit = seen
-      })
-      yield* pool.spawn(Effect.ensuring(Effect.never, Effect.provide(finalizer, log.layer)))
-      yield* atRest
-      yield* close
-      expect(isInterrupted(exit)).toBe(true)
-      expect([stage.started, log.entries]).toEqual([[], []])
-      yield* expectEmpty(pool)
-    }))
-})
+    })
+)
 
 describe("a close that meets a grant or a resize", () => {
   it.effect.each(["run", "spawn", "spawnN"])(

@@ -34,8 +34,9 @@ const setUp = (options: UnboundedOptions = {}) =>
 const expectRefused = (call: Effect.Effect<unknown, unknown>) =>
   Effect.map(Effect.exit(Effect.uninterruptible(call)), (exit) => expect(isInterrupted(exit)).toBe(true))
 
-describe.each([1, 2, 10])("a pool of size %i that drains", (size) => {
-  it.effect("interrupts what is left after drainTimeout", () =>
+it.effect.each([1, 2, 10])(
+  "a drain at size %i interrupts what is left after drainTimeout",
+  (size) =>
     Effect.gen(function*() {
       const { clock, expectClosed, pool, stage, startClose } = yield* setUp({ size, drainTimeout: "10 seconds" })
       yield* forkNow(pool.run(stage.job("quick")))
@@ -50,8 +51,8 @@ describe.each([1, 2, 10])("a pool of size %i that drains", (size) => {
       yield* TestClock.adjust("1 second")
       yield* expectClosed(closing)
       for (const fiber of fibers) expect(isInterrupted(yield* Fiber.await(fiber))).toBe(true)
-    }))
-})
+    })
+)
 
 describe("a pool that drains", () => {
   it.effect("has a map from outside finish all it has in hand, also what waits for its slot, pull no more, and end", () =>
@@ -117,8 +118,9 @@ describe("a pool that drains", () => {
     }))
 })
 
-describe.each([3, 4, 5, 6, 7])("a drain at any moment, when fibers yield every %i operations,", (operations) => {
-  it("ends a map from outside that waits for its source", () => {
+it.each([3, 4, 5, 6, 7])(
+  "a drain at any moment ends a map without an item, every %i operations",
+  (operations) => {
     for (let steps = 0; steps < 60; steps++) {
       const world = new World()
       const pool = world.pool(1, { onClose: "drain" })
@@ -131,5 +133,5 @@ describe.each([3, 4, 5, 6, 7])("a drain at any moment, when fibers yield every %
       expect({ steps, ended: isInterrupted(map.pollUnsafe()) }).toEqual({ steps, ended: true })
       expect(world.get(pool.running)).toBe(1)
     }
-  })
-})
+  }
+)
