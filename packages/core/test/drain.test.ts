@@ -118,20 +118,17 @@ describe("a pool that drains", () => {
     }))
 })
 
-it.each([3, 4, 5, 6, 7])(
-  "a drain at any moment ends a map without an item, every %i operations",
-  (operations) => {
-    for (let steps = 0; steps < 60; steps++) {
-      const world = new World()
-      const pool = world.pool(1, { onClose: "drain" })
-      world.get(pool.spawn(Effect.never))
-      const map = world.fork(Stream.runDrain(pool.imap(() => Effect.void, Stream.never)), operations)
-      for (let i = 0; i < steps; i++) world.step()
-      // outside of the world: at once
-      Effect.runFork(Scope.close(world.scope, Exit.void))
-      world.run()
-      expect({ steps, ended: isInterrupted(map.pollUnsafe()) }).toEqual({ steps, ended: true })
-      expect(world.get(pool.running)).toBe(1)
-    }
+it.each([3, 4, 5, 6, 7])("a drain at any moment ends a map without an item, every %i operations", (operations) => {
+  for (let steps = 0; steps < 60; steps++) {
+    const world = new World()
+    const pool = world.pool(1, { onClose: "drain" })
+    world.get(pool.spawn(Effect.never))
+    const map = world.fork(Stream.runDrain(pool.imap(() => Effect.void, Stream.never)), operations)
+    for (let i = 0; i < steps; i++) world.step()
+    // outside of the world: at once
+    Effect.runFork(Scope.close(world.scope, Exit.void))
+    world.run()
+    expect({ steps, ended: isInterrupted(map.pollUnsafe()) }).toEqual({ steps, ended: true })
+    expect(world.get(pool.running)).toBe(1)
   }
-)
+})

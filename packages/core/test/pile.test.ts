@@ -52,24 +52,21 @@ const readings: Record<string, (pile: Pile) => Exits> = {
 }
 
 describe.each(openSizes)("a pile on a pool of size %i", (size) => {
-  it.each(lengthsAround(size))(
-    "gives the results in order of spawn, however the jobs end, for %i jobs",
-    (length) => {
-      const { jobs, pile, pool, world } = setUp(size)
-      world.fork(spawnAll(pile, jobs, upTo(length)))
-      while (jobs.ended.length < length) {
-        world.run()
-        jobs.finish(jobs.last)
-        world.run()
-      }
-      for (const item of upTo(length)) expect(world.get(pile.next)).toEqual(Option.some(item))
-      expect(world.get(pile.next)).toEqual(Option.none())
-      expect(world.get(Stream.runCollect(pile.results))).toEqual([])
-      expect(world.get(Stream.runCollect(pile.exits))).toEqual([])
-      expect(jobs.most).toBe(Math.min(size, length))
-      world.get(expectEmpty(pool))
+  it.each(lengthsAround(size))("gives the results in order of spawn, however the jobs end, for %i jobs", (length) => {
+    const { jobs, pile, pool, world } = setUp(size)
+    world.fork(spawnAll(pile, jobs, upTo(length)))
+    while (jobs.ended.length < length) {
+      world.run()
+      jobs.finish(jobs.last)
+      world.run()
     }
-  )
+    for (const item of upTo(length)) expect(world.get(pile.next)).toEqual(Option.some(item))
+    expect(world.get(pile.next)).toEqual(Option.none())
+    expect(world.get(Stream.runCollect(pile.results))).toEqual([])
+    expect(world.get(Stream.runCollect(pile.exits))).toEqual([])
+    expect(jobs.most).toBe(Math.min(size, length))
+    world.get(expectEmpty(pool))
+  })
 
   it.each(Object.entries(readings))(
     "gives each exit once, in its place, and goes on with the following one, read by %s",
@@ -85,20 +82,17 @@ describe.each(openSizes)("a pile on a pool of size %i", (size) => {
     }
   )
 
-  it.each(["results", "exits"] as const)(
-    "takes one at a time with %s: stopping early leaves the rest",
-    (kind) => {
-      const { jobs, pile, world } = setUp(size)
-      world.fork(spawnAll(pile, jobs, upTo(5)))
-      jobs.finish(...upTo(5))
-      world.run()
-      world.get(Stream.runDrain(Stream.take<unknown, string, never>(pile[kind], 2)))
-      expect(world.get(pile.next)).toEqual(Option.some(2))
-      expect(world.get(Stream.runHead(Stream.chunks(pile.results)))).toEqual(Option.some([3]))
-      expect(world.get(pile.next)).toEqual(Option.some(4))
-      expect(world.get(pile.next)).toEqual(Option.none())
-    }
-  )
+  it.each(["results", "exits"] as const)("takes one at a time with %s: stopping early leaves the rest", (kind) => {
+    const { jobs, pile, world } = setUp(size)
+    world.fork(spawnAll(pile, jobs, upTo(5)))
+    jobs.finish(...upTo(5))
+    world.run()
+    world.get(Stream.runDrain(Stream.take<unknown, string, never>(pile[kind], 2)))
+    expect(world.get(pile.next)).toEqual(Option.some(2))
+    expect(world.get(Stream.runHead(Stream.chunks(pile.results)))).toEqual(Option.some([3]))
+    expect(world.get(pile.next)).toEqual(Option.some(4))
+    expect(world.get(pile.next)).toEqual(Option.none())
+  })
 })
 
 /** Calls of a pile that wait. */
