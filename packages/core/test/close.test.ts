@@ -9,7 +9,7 @@ import { logged, makeLog } from "./support/logged.ts"
 import { makeClosable } from "./support/makePool.ts"
 import { outside } from "./support/outside.ts"
 import { Stage } from "./support/stage.ts"
-import { atRest, until } from "./support/turns.ts"
+import { atRest } from "./support/turns.ts"
 import { World } from "./support/world.ts"
 
 /** A pool and what closes it, jobs by name, and a pile of the pool. */
@@ -75,34 +75,6 @@ describe("closing a pool", () => {
         yield* expectEmpty(pool)
       })
   )
-
-  it.effect("interrupts all that runs, the caller's fiber of run too, and waits for the finalizers in any order", () =>
-    Effect.gen(function*() {
-      const { close, pile, pool, stage } = yield* setUp(5)
-      const verbs = ["run", "spawn", "spawnN", "the spawn of a pile"]
-      const job = (verb: string) => Effect.ensuring(stage.around(verb, Effect.never), stage.gate(verb).await)
-      const [run] = yield* Effect.forEach(verbs, (verb) => {
-        const call = Effect.ignoreCause(calls[verb]!(pool, pile, job(verb)))
-        return forkNow(verb === "run" ? Effect.andThen(call, stage.job("what comes after")) : call)
-      })
-      const map = yield* forkNow(Stream.runDrain(pool.imap(() => job("imap"), [1])))
-      verbs.splice(2, 0, "imap")
-      yield* until(() => stage.started.length === 5)
-      const closing = yield* forkNow(close)
-      yield* atRest
-      expect(stage.events.slice(5).sort()).toEqual(verbs.map((verb) => `${verb} is interrupted`).sort())
-      for (const [index, verb] of verbs.entries()) {
-        expect([yield* pool.running, closing.pollUnsafe()]).toEqual([5 - index, undefined])
-        yield* stage.finish(verb)
-        yield* atRest
-      }
-      yield* Fiber.join(closing)
-      for (const caller of [run!, map]) expect(isInterrupted(yield* Fiber.await<unknown, unknown>(caller))).toBe(true)
-      expect(stage.started).toHaveLength(5)
-      yield* expectEmpty(pool)
-      expect([yield* pool.size, yield* pool.free, yield* pool.running, yield* pool.waiting]).toEqual([5, 5, 0, 0])
-      expect((yield* pool.stats).interrupted).toBe(5)
-    }))
 
   it.live.each<[string, (pool: GreenPool, inner: Effect.Effect<void>) => Effect.Effect<void>]>([
     ["run", (pool, inner) => pool.run(inner)],

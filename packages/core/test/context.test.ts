@@ -91,13 +91,11 @@ it.effect("run gives its caller's fiber back the very context that it had", () =
     }
   }))
 
-describe("a spawned job", () => {
-  it.effect("is interruptible although it was spawned in an uninterruptible region, as a forked fiber is", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(1)
-      const fiber = yield* Effect.uninterruptible(pool.spawn(Effect.never))
-      yield* atRest
-      yield* Fiber.interrupt(fiber)
-      expect(yield* pool.running).toBe(0)
-    }))
-})
+it.effect("a spawned job is interruptible although it was spawned in an uninterruptible region, as a forked fiber is", () =>
+  Effect.gen(function*() {
+    const pool = yield* makePool(1)
+    const fiber = yield* Effect.uninterruptible(pool.spawn(Effect.never))
+    yield* atRest
+    yield* Fiber.interrupt(fiber)
+    expect(yield* pool.running).toBe(0)
+  }))

@@ -215,15 +215,4 @@ describe("GreenPile.make", () => {
         expect(error.message).toContain("a non-negative safe integer")
       }
     }))
-
-  it.effect("lets a job spawn into its own pile on a full pool: the inner job has ended when its spawn returns", () =>
-    Effect.gen(function*() {
-      const pile = yield* GreenPile.make<string>(1)
-      const events: Array<string> = []
-      const note = (event: string) => Effect.sync(() => events.push(event))
-      const inner = Effect.andThen(Effect.yieldNow, note("inner ends"))
-      yield* pile.spawn(Effect.as(Effect.andThen(pile.spawn(Effect.as(inner, "inner")), note("returns")), "outer"))
-      expect(yield* Stream.runCollect(pile.results)).toEqual(["outer", "inner"])
-      expect(events).toEqual(["inner ends", "returns"])
-    }))
 })

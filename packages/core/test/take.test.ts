@@ -4,7 +4,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Scope, Stream } from "effect"
 import type { GreenPool } from "../src/index.ts"
-import { counters, expectConsistent, expectEmpty, expectWorking } from "./support/counters.ts"
+import { expectEmpty, expectWorking } from "./support/counters.ts"
 import { isInterrupted } from "./support/exits.ts"
 import { forkNow } from "./support/forkNow.ts"
 import { sweep } from "./support/interruption-sweep.ts"
@@ -23,20 +23,6 @@ const hold = (pool: GreenPool) =>
 const setUp = Effect.gen(function*() {
   const pool = yield* makePool(1)
   return { pool, ...yield* hold(pool) }
-})
-
-describe.each([1, 3])("takeScoped on a pool of size %i", (size) => {
-  it.effect("holds a slot until the scope closes, and is a job that ends as the scope does", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(size)
-      for (const exit of [Exit.void, Exit.fail("scope"), Exit.interrupt()]) {
-        const { close } = yield* hold(pool)
-        expect(yield* counters(pool)).toEqual({ running: 1, free: size - 1, waiting: 0, borrowed: 0 })
-        yield* close(exit)
-        expectConsistent(yield* pool.stats)
-      }
-      expect(yield* pool.stats).toMatchObject({ started: 3, succeeded: 1, failed: 1, interrupted: 1, running: 0 })
-    }))
 })
 
 it.effect("takeScoped at any depth of nested jobs takes no native stack", () =>
