@@ -37,30 +37,28 @@ describe("maxWaiting", () => {
       }
     }))
 
-  it.effect.each([0, 1])(
-    "as a function that frees a slot and then says %i lets its caller have that",
-    (bound) =>
+  const acts: Record<string, (pool: GreenPool<PoolFull>) => unknown> = {
+    "frees a slot": (pool) => outside.runSync(Effect.orDie(pool.resize(1))),
+    "lets another caller into the queue": (pool) => outside.fork(pool.run(Effect.never))
+  }
+
+  it.effect.each([
+    { act: "frees a slot", bound: 0, exit: Exit.void },
+    { act: "frees a slot", bound: 1, exit: Exit.void },
+    { act: "lets another caller into the queue", bound: 1, exit: Exit.fail(queueFull(0, 1)) }
+  ])(
+    "as a function that $act and then says $bound goes by what it has done",
+    ({ act, bound, exit }) =>
       Effect.gen(function*() {
+        let asked = 0
         const maxWaiting = () => {
-          outside.runSync(Effect.orDie(pool.resize(1)))
+          if (asked++ === 0) acts[act]!(pool)
           return bound
         }
         const pool: GreenPool<PoolFull> = yield* makeBounded({ size: 0, maxWaiting })
-        expect(yield* pool.run(Effect.succeed("served"))).toBe("served")
-        expect(yield* pool.stats).toMatchObject({ rejected: 0, waiting: 0, running: 0 })
+        expect(yield* Effect.exit(pool.run(Effect.void))).toEqual(exit)
       })
   )
-
-  it.effect("as a function that lets others into the queue counts them", () =>
-    Effect.gen(function*() {
-      let asked = 0
-      const maxWaiting = () => {
-        if (asked++ === 0) outside.fork(pool.run(Effect.never))
-        return 1
-      }
-      const pool: GreenPool<PoolFull> = yield* makeBounded({ size: 0, maxWaiting })
-      expect(yield* Effect.flip(pool.run(Effect.void))).toEqual(queueFull(0, 1))
-    }))
 
   it.effect("is a defect of the call when it comes out as no number of at least 0", () =>
     Effect.gen(function*() {
@@ -195,23 +193,17 @@ describe("a clock that is late already when a call begins to wait", () => {
     takeScoped: (pool) => pool.takeScoped()
   }
 
-  it.effect.each(Object.entries(waits))("rejects %s like one that comes later", ([, wait]) =>
-    Effect.gen(function*() {
-      const clock = yield* Clock.clockWith((clock) => Effect.succeed({ ...clock, sleep: () => Effect.void }))
-      const pool = yield* Effect.provideService(makeBounded({ size: 0, maxWait: 10 }), Clock.Clock, clock)
-      expect(yield* Effect.flip(wait(pool))).toEqual(timedOut(0, 0))
-    }))
-
   it.effect.each(Object.entries(waits))(
-    "or that throws leaves no job of %s in the queue",
+    "rejects %s like one that comes later, or is its defect",
     ([, wait]) =>
       Effect.gen(function*() {
-        const clock = yield* Clock.clockWith((clock) => Effect.succeed({ ...clock }))
+        const clock = yield* Clock.clockWith((clock) => Effect.succeed({ ...clock, sleep: () => Effect.void }))
         const pool = yield* Effect.provideService(makeBounded({ size: 0, maxWait: 10 }), Clock.Clock, clock)
+        expect(yield* Effect.flip(wait(pool))).toEqual(timedOut(0, 0))
         clock.sleep = () => {
           throw new Error("broken")
         }
-        expect(Exit.hasDies(yield* Effect.exit(wait(pool)))).toBe(true)
+        expect(defectOf(yield* Effect.exit(wait(pool)))).toEqual(new Error("broken"))
         yield* expectEmpty(pool)
       })
   )

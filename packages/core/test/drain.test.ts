@@ -12,14 +12,13 @@ import { Stage } from "./support/stage.ts"
 import { atRest } from "./support/turns.ts"
 import { World } from "./support/world.ts"
 
-/** A pool that drains, a start of its close and an end of that, and jobs by name. */
+/** A pool that drains, what closes it, and jobs by name. */
 const setUp = (options: UnboundedOptions = {}) =>
   Effect.gen(function*() {
     const clock = yield* countSleepers
     const { close, pool } = yield* makeClosable({ size: 1, onClose: "drain", ...options }).pipe(
       Effect.provideService(Clock.Clock, clock)
     )
-    const startClose = forkNow(close)
     /** The close ends, and leaves nothing behind. */
     const expectClosed = (closing: Fiber.Fiber<void>) =>
       Effect.gen(function*() {
@@ -28,7 +27,7 @@ const setUp = (options: UnboundedOptions = {}) =>
         expect(clock.sleepers).toBe(0)
         yield* expectEmpty(pool)
       })
-    return { pool, stage: new Stage(), clock, close, startClose, expectClosed }
+    return { pool, stage: new Stage(), clock, close, expectClosed }
   })
 
 const expectRefused = (call: Effect.Effect<unknown, unknown>) =>
@@ -38,11 +37,11 @@ it.effect.each([1, 2, 10])(
   "a drain at size %i interrupts what is left after drainTimeout",
   (size) =>
     Effect.gen(function*() {
-      const { clock, expectClosed, pool, stage, startClose } = yield* setUp({ size, drainTimeout: "10 seconds" })
+      const { clock, expectClosed, pool, stage, close } = yield* setUp({ size, drainTimeout: "10 seconds" })
       yield* forkNow(pool.run(stage.job("quick")))
       const names = Array.from({ length: size + 1 }, (_, i) => `${i}`)
       const fibers = yield* Effect.forEach(names, (name) => forkNow(pool.run(stage.job(name))))
-      const closing = yield* startClose
+      const closing = yield* forkNow(close)
       expect(clock.sleepers).toBe(1)
       yield* TestClock.adjust("9 seconds")
       yield* stage.finish("quick")
@@ -57,7 +56,7 @@ it.effect.each([1, 2, 10])(
 describe("a pool that drains", () => {
   it.effect("has a map from outside finish all it has in hand, also what waits for its slot, pull no more, and end", () =>
     Effect.gen(function*() {
-      const { expectClosed, pool, stage, startClose } = yield* setUp({ size: 4 })
+      const { expectClosed, pool, stage, close } = yield* setUp({ size: 4 })
       const source = new CountedIterable()
       const seen: Array<string> = []
       yield* forkNow(pool.run(stage.job("holder")))
@@ -66,7 +65,7 @@ describe("a pool that drains", () => {
         Stream.runForEach(pool.imap((n) => stage.job(`${n}`), source), (name) => Effect.sync(() => seen.push(name)))
       )
       yield* atRest
-      const closing = yield* startClose
+      const closing = yield* forkNow(close)
       for (const name of ["0", "1", "2"]) {
         yield* stage.finish(name)
         yield* atRest
@@ -85,7 +84,7 @@ describe("a pool that drains", () => {
 
   it.effect("opens the source of no map from outside, and takes nothing more for one that has outlived its job", () =>
     Effect.gen(function*() {
-      const { expectClosed, pool, stage, startClose } = yield* setUp({ size: 3 })
+      const { expectClosed, pool, stage, close } = yield* setUp({ size: 3 })
       const items = yield* Queue.unbounded<number>()
       const map = Stream.runDrain(pool.imap((item) => stage.job(`item ${item}`), Stream.fromQueue(items)))
       // It begins inside a job, and waits for its source when that has ended.
@@ -93,7 +92,7 @@ describe("a pool that drains", () => {
       yield* pool.spawn(stage.job("other"))
       const source = new CountedIterable()
       const unread = Stream.runDrain(pool.imap(() => Effect.void, source))
-      const closing = yield* startClose
+      const closing = yield* forkNow(close)
       yield* expectRefused(unread)
       expect([source.opened, source.taken]).toEqual([0, 0])
       yield* Queue.offer(items, 7)
