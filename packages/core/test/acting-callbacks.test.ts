@@ -134,6 +134,21 @@ describe("what a callback throws", () => {
       expect(done).toBe(3)
       yield* expectWorking(pool)
     }))
+
+  it.live.each([0, 1])(
+    "in the fiber of an item, %i ms before that ends, leaves the map at work",
+    (time) =>
+      Effect.gen(function*() {
+        const pool = yield* makePool(2)
+        const bad = Effect.withFiber((fiber) => {
+          fiber.addObserver(bug)
+          return time === 0 ? Effect.void : Effect.sleep(time)
+        })
+        const map = pool.imap((item) => Effect.as(item === 2 ? bad : Effect.void, item), [1, 2, 3, 4])
+        expect(yield* expectOneError(Stream.runCollect(map))).toEqual([1, 2, 3, 4])
+        yield* expectWorking(pool)
+      })
+  )
 })
 
 describe("a service that was built inside a job and provides its own context", () => {
