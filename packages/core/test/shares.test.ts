@@ -175,136 +175,24 @@ describe("keys", () => {
     }))
 })
 
-/** Keys by hand. Times are in any unit. */
-class Ledger {
-  readonly #shares = new Shares<object>(1)
-  readonly #queue: Array<Claim<object>> = []
-  readonly #weight: (key: string) => number
-
-  constructor(weight: (key: string) => number = () => 1) {
-    this.#weight = weight
-  }
-
-  /** A job gets a slot at once, and keeps it. */
-  hold(key: string): Claim<object> {
-    const claim = this.#claim(key)
-    this.#shares.grant(claim, 0)
-    return claim
-  }
-
-  /** A job gets a slot at once, and ends after that time. */
-  use(key: string, time: number): void {
-    this.end(this.hold(key), time)
-  }
-
-  end(claim: Claim<object>, time: number): void {
-    this.#shares.end(claim, time)
-  }
-
-  join(key: string): void {
-    const claim = this.#claim(key)
-    this.#queue.push(claim)
-    this.#shares.join(claim, 0)
-  }
-
-  /** The one that is next gets a slot, and keeps it: its key. */
-  next(): string | undefined {
-    const claim = this.#queue.find(({ job }) => job === this.#shares.first)
-    if (claim !== undefined) this.#shares.grant(claim, 0)
-    return claim?.flow.key
-  }
-
-  /** Callers of these keys join the queue in this order: the keys in the order of the grants. */
-  grants(keys: string): string {
-    for (const key of keys) this.join(key)
-    return [...keys].map(() => this.next()).join("")
-  }
-
-  /** How many keys are kept. */
-  get size(): number {
-    return this.#shares.size
-  }
-
-  #claim(key: string): Claim<object> {
-    return new Claim({}, key, this.#shares.weightOf(key) ?? this.#weight(key), 0)
-  }
-}
-
-describe("a key is charged", () => {
-  // Jobs that ended, then callers that join in this order and are granted in that one.
-  it.each<readonly [string, ReadonlyArray<readonly [string, number]>, string, string]>([
-    ["for what its jobs used, whatever was estimated", [["b", 150], ["a", 100]], "ba", "ab"],
-    ["by estimate at a grant: the mean of its own jobs", [["b", 210], ["c", 100], ["a", 10]], "caa", "aac"],
-    ["by estimate at its first grant: the mean of all jobs", [["b", 50], ["c", 200]], "aab", "aba"],
-    ["by an estimate that follows its jobs", [["a", 10], ["a", 90], ["b", 105]], "aab", "aba"],
-    ["in proportion to its weight", [["a", 100], ["H", 190]], "aH", "Ha"],
-    ["in proportion to its weight, by estimate too", [["a", 100], ["H", 60]], "aHHH", "HHHa"]
-  ])("%s", (_, used, joined, granted) => {
-    const ledger = new Ledger((key) => key === "H" ? 2 : 1)
-    for (const [key, time] of used) ledger.use(key, time)
-    expect(ledger.grants(joined)).toBe(granted)
-  })
-
-  it("when it comes late, as from there on, and is served next", () => {
-    const ledger = new Ledger()
-    ledger.use("c", 50)
-    ledger.use("b", 55)
-    expect(ledger.grants("c")).toBe("c")
-    expect(ledger.grants("baa")).toBe("aba")
-  })
-
-  it("when it used less than was estimated, without credit for the time that has passed for all", () => {
-    const ledger = new Ledger()
-    ledger.use("c", 100)
-    ledger.use("d", 90)
-    const first = ledger.hold("a")
-    ledger.join("a")
-    ledger.join("d")
-    expect(ledger.next()).toBe("d")
-    ledger.join("b")
-    ledger.end(first, 10)
-    expect([ledger.next(), ledger.next()]).toEqual(["b", "a"])
-  })
-
-  it("and kept without jobs until it has paid off", () => {
-    const ledger = new Ledger()
-    ledger.use("a", 10)
-    ledger.use("b", 20)
-    ledger.use("c", 10)
-    ledger.use("d", 0)
-    expect(ledger.size).toBe(3)
-    // a is served at 10: c has paid off, and so has a when its job has ended
-    ledger.use("a", 0)
-    expect(ledger.size).toBe(1)
-    ledger.use("b", 0)
-    expect(ledger.size).toBe(0)
-  })
-
-  it("the same as another, and then served in the order of their last service, though one was charged less", () => {
-    const ledger = new Ledger()
-    ledger.hold("c")
-    ledger.use("c", 0)
-    ledger.use("a", 5)
-    ledger.use("b", 5)
-    ledger.hold("c")
-    ledger.join("a")
-    ledger.join("b")
-    expect(ledger.next()).toBe("a")
-    ledger.join("c")
-    expect([ledger.next(), ledger.next()]).toEqual(["b", "c"])
-  })
-})
-
 describe("a weight", () => {
   it.each([0, 5])("that is next to nothing leaves the others their shares, after a job of %i ms", (time) => {
-    const ledger = new Ledger((key) => key === "rest" ? 1e-17 : 1)
-    const rest = ledger.hold("rest")
-    ledger.use("a", 10)
-    ledger.end(rest, time)
-    ledger.use("b", 50)
-    ledger.use("a", 100)
-    ledger.use("b", 10)
-    expect(ledger.grants("ab")).toBe("ba")
+    const shares = new Shares<string>(1)
+    const claimOf = (key: string) => new Claim(key, key, key === "rest" ? 1e-17 : 1, 0)
+    const use = (key: string, time: number) => {
+      const claim = claimOf(key)
+      shares.grant(claim, 0)
+      shares.end(claim, time)
+    }
+    const rest = claimOf("rest")
+    shares.grant(rest, 0)
+    use("a", 10)
+    shares.end(rest, time)
+    use("b", 50)
+    use("a", 100)
+    use("b", 10)
+    for (const key of ["a", "b"]) shares.join(claimOf(key), 0)
+    expect(shares.first).toBe("b")
   })
 
   const fail = () => {
