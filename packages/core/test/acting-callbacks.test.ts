@@ -2,7 +2,7 @@
  * What users' functions do inside the pool's steps: they act on the pool, throw, and keep what they were given.
  */
 import { describe, expect, it, vi } from "@effect/vitest"
-import { Clock, type Context, Deferred, Effect, Exit, Fiber, Option, Stream } from "effect"
+import { type Context, Deferred, Effect, Fiber, Option, Stream } from "effect"
 import { GreenPile, GreenPool } from "../src/index.ts"
 import { makeActingTracer } from "./support/acting-tracer.ts"
 import { expectEmpty, expectWorking } from "./support/counters.ts"
@@ -10,68 +10,25 @@ import { isInterrupted } from "./support/exits.ts"
 import { forkNow } from "./support/forkNow.ts"
 import { makeClosable, makePool } from "./support/makePool.ts"
 import { outside } from "./support/outside.ts"
-import { countSleepers } from "./support/sleepers.ts"
 import { Stage } from "./support/stage.ts"
 import { atRest } from "./support/turns.ts"
 
 const verbs = ["run", "spawn", "spawnN"] as const
 
-describe("the weight of a key", () => {
-  it.effect("is asked once when the key comes into use", () =>
-    Effect.gen(function*() {
-      const asked: Array<string> = []
-      const pool = yield* GreenPool.make({ size: 1, weight: (key) => asked.push(key) })
-      const gate = yield* Deferred.make<void>()
-      yield* forkNow(pool.run(Deferred.await(gate), { key: "a" }))
-      yield* forkNow(pool.run(Effect.void, { key: "a" }))
-      yield* forkNow(pool.run(Effect.void, { key: "b" }))
-      yield* forkNow(Stream.runDrain(pool.imap(() => Effect.void, [1, 2], { key: "b" })))
-      expect(asked).toEqual(["a", "b"])
-      yield* Deferred.succeed(gate, undefined)
-      yield* pool.waitall
-      yield* pool.run(Effect.void, { key: "a" })
-      expect(asked).toEqual(["a", "b", "a"])
-      expect(yield* pool.keys).toEqual([])
-    }))
-
-  it.effect("may leave the map that asks for it, which holds no slot then", () =>
-    Effect.gen(function*() {
-      let leave = () => {}
-      const weight = () => {
-        leave()
-        return 1
-      }
-      const pool = yield* GreenPool.make({ size: 1, weight })
-      const reader = yield* Effect.forkChild(Stream.runDrain(pool.imap(() => Effect.never, [1, 2], { key: "a" })))
-      leave = () => reader.interruptUnsafe()
-      yield* Fiber.await(reader)
-      yield* expectEmpty(pool)
-      leave = () => {}
-      yield* expectWorking(pool)
-    }))
-})
-
-describe("a bound", () => {
-  it.effect("may end all jobs with keys: what its caller is among the keys is looked up after that", () =>
-    Effect.gen(function*() {
-      const stage = new Stage()
-      const maxWaiting = () => {
-        stage.gate("keyed").openUnsafe()
-        return 10
-      }
-      const pool = yield* GreenPool.make({ size: 1, maxWaiting })
-      yield* forkNow(pool.run(stage.job("keyed"), { key: "a" }))
-      yield* forkNow(pool.run(stage.job("plain")))
-      yield* forkNow(pool.run(stage.job("last"), { key: "b" }))
-      yield* stage.finish("plain")
-      yield* atRest
-      expect((yield* pool.keys).map(({ key, running, waiting }) => ({ key, running, waiting })))
-        .toEqual([{ key: "b", running: 1, waiting: 0 }])
-      yield* stage.finish("last")
-      yield* pool.waitall
-      expect(yield* pool.keys).toEqual([])
-    }))
-})
+it.effect("the weight of a key is asked once when the key comes into use", () =>
+  Effect.gen(function*() {
+    const asked: Array<string> = []
+    const pool = yield* GreenPool.make({ size: 1, weight: (key) => asked.push(key) })
+    const stage = new Stage()
+    for (const key of ["a", "a", "b"]) yield* forkNow(pool.run(stage.job("job"), { key }))
+    yield* forkNow(Stream.runDrain(pool.imap(() => Effect.void, [1, 2], { key: "b" })))
+    expect(asked).toEqual(["a", "b"])
+    yield* stage.finishAll
+    yield* pool.waitall
+    yield* pool.run(Effect.void, { key: "a" })
+    expect(asked).toEqual(["a", "b", "a"])
+    expect(yield* pool.keys).toEqual([])
+  }))
 
 describe("a tracer", () => {
   it.effect("gets no call in before the queue while several slots are granted", () =>
@@ -95,16 +52,13 @@ describe("a tracer", () => {
     (verb) =>
       Effect.gen(function*() {
         const stage = new Stage()
-        const maxWaiting = () => {
-          stage.gate("holder").openUnsafe()
-          return 10
-        }
-        const { close, pool } = yield* makeClosable({ size: 1, tracing: true, maxWaiting })
-        yield* forkNow(pool.run(stage.job("holder")))
+        const { close, pool } = yield* makeClosable({ size: 0, tracing: true })
         const tracer = makeActingTracer({ onEnd: () => outside.fork(close) })
         const call: Effect.Effect<unknown> = Effect.uninterruptible(pool[verb](stage.job("job")))
-        expect(isInterrupted(yield* Fiber.await(yield* forkNow(Effect.withTracer(call, tracer))))).toBe(true)
-        expect(stage.started).toEqual(["holder"])
+        const caller = yield* forkNow(Effect.withTracer(call, tracer))
+        yield* Effect.ignoreCause(pool.resize(1))
+        expect(isInterrupted(yield* Fiber.await(caller))).toBe(true)
+        expect(stage.started).toEqual([])
         yield* expectEmpty(pool)
       })
   )
@@ -117,74 +71,31 @@ describe("a tracer", () => {
       expect(error).toMatchObject({ reason: "QueueFull", waiting: 1 })
       expect(yield* pool.stats).toMatchObject({ waiting: 1, rejected: 1 })
     }))
-
-  it.effect("may close the pool when a wait begins: its caller is interrupted", () =>
-    Effect.gen(function*() {
-      const { close, pool } = yield* makeClosable({ size: 0, tracing: true })
-      const tracer = makeActingTracer({ onBegin: () => outside.fork(close) })
-      expect(isInterrupted(yield* Effect.exit(Effect.withTracer(pool.run(Effect.void), tracer)))).toBe(true)
-      yield* expectEmpty(pool)
-    }))
-})
-
-describe("a clock", () => {
-  it.effect("may end the last job while a drain sets its timer, which is not left behind", () =>
-    Effect.gen(function*() {
-      const gate = yield* Deferred.make<void>()
-      const sleepers = yield* countSleepers
-      let isDraining = false
-      const clock: Clock.Clock = {
-        ...sleepers,
-        monotonicTimeNanosUnsafe: () => {
-          if (isDraining) Deferred.doneUnsafe(gate, Exit.void)
-          return sleepers.monotonicTimeNanosUnsafe()
-        }
-      }
-      const { close, pool } = yield* makeClosable({ size: 1, onClose: "drain", drainTimeout: 100 }).pipe(
-        Effect.provideService(Clock.Clock, clock)
-      )
-      const job = yield* forkNow(pool.run(Deferred.await(gate)))
-      isDraining = true
-      yield* close
-      expect(yield* Fiber.await(job)).toEqual(Exit.void)
-      yield* atRest
-      expect(sleepers.sleepers).toBe(0)
-    }))
 })
 
 describe("what a callback throws", () => {
   /** Runs an effect and 20 milliseconds, and expects that one error is thrown outside of it. */
   const expectOneError = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-    Effect.acquireUseRelease(
-      Effect.sync(() => {
-        const errors: Array<unknown> = []
-        const others = process.listeners("uncaughtException")
-        process.removeAllListeners("uncaughtException")
-        const onError = (error: unknown) => errors.push(error)
-        process.on("uncaughtException", onError)
-        return { errors, others, onError }
-      }),
-      ({ errors }) =>
-        Effect.tap(Effect.tap(effect, () => Effect.sleep(20)), () =>
-          Effect.sync(() => expect(errors).toEqual([new Error("bug")]))),
-      ({ onError, others }) =>
+    Effect.gen(function*() {
+      const errors: Array<unknown> = []
+      const onError = (error: unknown) => errors.push(error)
+      const others = process.listeners("uncaughtException")
+      process.removeAllListeners("uncaughtException").on("uncaughtException", onError)
+      yield* Effect.addFinalizer(() =>
         Effect.sync(() => {
           process.off("uncaughtException", onError)
-          for (const other of others) {
-            process.on("uncaughtException", other)
-          }
+          for (const other of others) process.on("uncaughtException", other)
         })
-    )
+      )
+      const result = yield* effect
+      yield* Effect.sleep(20)
+      expect(errors).toEqual([new Error("bug")])
+      return result
+    })
 
   const bug = () => {
     throw new Error("bug")
   }
-
-  /** Has an observer of its fiber throw. */
-  const observed = Effect.withFiber((fiber) => {
-    fiber.addObserver(bug)
-    return Effect.void
-  })
 
   it.live("costs no other reader of changes a state", () =>
     Effect.gen(function*() {
@@ -211,45 +122,33 @@ describe("what a callback throws", () => {
   it.live("costs no other caller its turn or its slot", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(2)
-      const gate = yield* Deferred.make<void>()
+      const stage = new Stage()
       let done = 0
       yield* expectOneError(Effect.gen(function*() {
-        outside.fork(pool.run(Deferred.await(gate)))
-        outside.fork(pool.run(Deferred.await(gate)))
+        for (let i = 0; i < 2; i++) outside.fork(pool.run(stage.job("holder")))
         outside.runCallback(pool.run(Effect.void), bug)
         for (let i = 0; i < 3; i++) outside.runCallback(pool.run(Effect.void), () => done++)
-        yield* Deferred.succeed(gate, undefined)
+        yield* stage.finishAll
         yield* pool.waitall
       }))
       expect(done).toBe(3)
       yield* expectWorking(pool)
     }))
 
-  it.live.each([
-    { when: "in its first step", bad: observed },
-    { when: "later", bad: Effect.andThen(observed, Effect.sleep(1)) }
-  ])("in the fiber of an item, $when, leaves the map at work", ({ bad }) =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(2)
-      const job = (item: number) => Effect.as(item === 2 ? bad : Effect.void, item)
-      const read = yield* expectOneError(Stream.runCollect(pool.imap(job, [1, 2, 3, 4])))
-      expect(read).toEqual([1, 2, 3, 4])
-      yield* expectWorking(pool)
-    }))
-
-  it.live("while the pool closes leaves no job uninterrupted", () =>
-    Effect.gen(function*() {
-      const { close, pool } = yield* makeClosable({ size: 3 })
-      let interrupted = 0
-      const job = Effect.onInterrupt(Effect.never, () => Effect.sync(() => interrupted++))
-      yield* expectOneError(Effect.gen(function*() {
-        for (const first of [Effect.void, observed, Effect.void]) yield* pool.spawn(Effect.andThen(first, job))
-        yield* atRest
-        yield* close
-      }))
-      expect(interrupted).toBe(3)
-      yield* expectEmpty(pool)
-    }))
+  it.live.each([0, 1])(
+    "in the fiber of an item, %i ms before that ends, leaves the map at work",
+    (time) =>
+      Effect.gen(function*() {
+        const pool = yield* makePool(2)
+        const bad = Effect.withFiber((fiber) => {
+          fiber.addObserver(bug)
+          return time === 0 ? Effect.void : Effect.sleep(time)
+        })
+        const map = pool.imap((item) => Effect.as(item === 2 ? bad : Effect.void, item), [1, 2, 3, 4])
+        expect(yield* expectOneError(Stream.runCollect(map))).toEqual([1, 2, 3, 4])
+        yield* expectWorking(pool)
+      })
+  )
 })
 
 describe("a service that was built inside a job and provides its own context", () => {
@@ -279,33 +178,30 @@ describe("a service that was built inside a job and provides its own context", (
   it.effect("is inside the job that uses it, not inside the one that is around the job that built it", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(2)
-      const [built, used] = [yield* Deferred.make<Context.Context<never>>(), yield* Deferred.make<void>()]
+      const stage = new Stage()
+      const built = yield* Deferred.make<Context.Context<never>>()
       const build = Effect.flatMap(pool.run(Effect.context<never>()), (context) => Deferred.succeed(built, context))
       // Once the pool is full, the slot of the outer one is lent.
-      const outer = Effect.all([build, Deferred.await(used), pool.run(Effect.never)])
-      yield* forkNow(pool.run(outer))
+      yield* forkNow(pool.run(Effect.all([build, stage.gate("used").await, pool.run(Effect.never)])))
       const lookup = Effect.provide(pool.run(Effect.succeed("found")), yield* Deferred.await(built))
-      const later = pool.run(Effect.andThen(Deferred.succeed(used, undefined), Effect.andThen(atRest, lookup)))
-      expect(yield* later).toBe("found")
+      expect(yield* pool.run(Effect.andThen(stage.finish("used"), Effect.andThen(atRest, lookup)))).toBe("found")
     }))
 })
 
-describe("two copies of the package", () => {
-  it.live("know nothing of each other's jobs", () =>
-    Effect.gen(function*() {
-      const copy = Effect.promise(() => {
-        vi.resetModules()
-        return import("../src/index.ts")
-      })
-      const [first, second] = [yield* copy, yield* copy]
-      expect(new Set([GreenPool, first.GreenPool, second.GreenPool]).size).toBe(3)
-      const one = yield* Effect.orDie(first.GreenPool.make({ size: 1 }))
-      const two = yield* Effect.orDie(second.GreenPool.make({ size: 0 }))
-      const inner = yield* forkNow(one.run(two.run(Effect.succeed("ran on a paused pool"))))
-      yield* atRest
-      expect(inner.pollUnsafe()).toBeUndefined()
-      yield* Fiber.interrupt(inner)
-      yield* one.run(two.waitall)
-      yield* expectEmpty(one)
-    }))
-})
+it.live("two copies of the package know nothing of each other's jobs", () =>
+  Effect.gen(function*() {
+    const copy = Effect.promise(() => {
+      vi.resetModules()
+      return import("../src/index.ts")
+    })
+    const [first, second] = [yield* copy, yield* copy]
+    expect(new Set([GreenPool, first.GreenPool, second.GreenPool]).size).toBe(3)
+    const one = yield* Effect.orDie(first.GreenPool.make({ size: 1 }))
+    const two = yield* Effect.orDie(second.GreenPool.make({ size: 0 }))
+    const inner = yield* forkNow(one.run(two.run(Effect.succeed("ran on a paused pool"))))
+    yield* atRest
+    expect(inner.pollUnsafe()).toBeUndefined()
+    yield* Fiber.interrupt(inner)
+    yield* one.run(two.waitall)
+    yield* expectEmpty(one)
+  }))

@@ -3,13 +3,14 @@
  */
 import { describe, expect, it } from "@effect/vitest"
 import { allowanceOf } from "@greenpool/core/allowance"
-import { Clock, Deferred, Duration, Effect, Exit, Fiber, Option, Stream } from "effect"
+import { Clock, Duration, Effect, Fiber, Option, Stream } from "effect"
 import { GreenPile, GreenPool, type GreenPoolOptions, type JobOptions } from "../src/index.ts"
 import { counters, expectEmpty, expectWorking } from "./support/counters.ts"
 import { defectOf, isInterrupted } from "./support/exits.ts"
 import { forkNow } from "./support/forkNow.ts"
-import { makeClosable } from "./support/makePool.ts"
+import { makeClosable, makePool } from "./support/makePool.ts"
 import { outside } from "./support/outside.ts"
+import { Stage } from "./support/stage.ts"
 import { atRest } from "./support/turns.ts"
 import { VirtualClock } from "./support/virtual-clock.ts"
 
@@ -38,46 +39,32 @@ class ActingClock extends VirtualClock {
 
 const verbs = ["run", "spawn", "spawnN", "runIfAvailable", "spawnIfAvailable"] as const
 
-describe("a function that closes the pool", () => {
-  const call = (pool: GreenPool, verb: typeof verbs[number]) => {
-    const job: (job: Effect.Effect<void>, options: JobOptions) => Effect.Effect<unknown, unknown> = pool[verb]
-    return Effect.exit(job(Effect.void, { key: "a" }))
-  }
-
-  it.effect.each(verbs)("as the weight: %s is interrupted, also on a free pool", (verb) =>
-    Effect.gen(function*() {
-      let onWeight = () => {}
-      const weight = () => {
-        onWeight()
-        return 1
-      }
-      const { close, pool } = yield* makeClosable({ size: 1, weight })
-      onWeight = () => outside.fork(close)
-      expect(isInterrupted(yield* call(pool, verb))).toBe(true)
-      yield* expectEmpty(pool)
-    }))
-
-  it.effect.each(
-    [0, 5].flatMap((bound) => (["interrupt", "drain"] as const).map((onClose) => ({ bound, onClose })))
-  )(
-    "as the bound of the queue: callers are interrupted, not rejected, if it is $bound, to $onClose",
-    (options) =>
-      Effect.gen(function*() {
-        for (const verb of ["run", "spawn", "spawnN"] as const) {
-          let onBound = () => {}
-          const maxWaiting = () => {
-            onBound()
-            return options.bound
-          }
-          const { close, pool } = yield* makeClosable({ size: 0, maxWaiting, onClose: options.onClose })
-          onBound = () => outside.fork(close)
-          expect(isInterrupted(yield* call(pool, verb))).toBe(true)
-          expect((yield* pool.stats).rejected).toBe(0)
-          yield* expectEmpty(pool)
-        }
-      })
+it.effect.each([
+  { what: "weight", answer: 1, size: 1, onClose: "interrupt", calls: verbs },
+  ...[0, 5].flatMap((answer) =>
+    (["interrupt", "drain"] as const).map((onClose) => (
+      { what: "maxWaiting", answer, size: 0, onClose, calls: verbs.slice(0, 3) }
+    ))
   )
-})
+])(
+  "a function that closes the pool, to $onClose, as its $what of $answer: callers are interrupted, not rejected",
+  ({ answer, calls, onClose, size, what }) =>
+    Effect.gen(function*() {
+      for (const verb of calls) {
+        let act: () => unknown = () => {}
+        const ask = () => {
+          act()
+          return answer
+        }
+        const { close, pool } = yield* makeClosable({ size, onClose, [what]: ask } as GreenPoolOptions)
+        act = () => outside.fork(close)
+        const call: (job: Effect.Effect<void>, options: JobOptions) => Effect.Effect<unknown, unknown> = pool[verb]
+        expect(isInterrupted(yield* Effect.exit(call(Effect.void, { key: "a" })))).toBe(true)
+        expect((yield* pool.stats).rejected).toBe(0)
+        yield* expectEmpty(pool)
+      }
+    })
+)
 
 describe("a clock", () => {
   const make = (options: GreenPoolOptions) =>
@@ -95,12 +82,12 @@ describe("a clock", () => {
         holder.interruptUnsafe()
         clock.now += 1000
       })
-      const gate = yield* Deferred.make<void>()
-      const caller = yield* forkNow(pool.run(Deferred.await(gate), { maxWait: "10 millis" }))
+      const stage = new Stage()
+      const caller = yield* forkNow(pool.run(stage.job("job"), { maxWait: "10 millis" }))
       yield* atRest
       expect(yield* counters(pool)).toEqual({ free: 0, running: 1, waiting: 0, borrowed: 0 })
-      yield* Deferred.succeed(gate, undefined)
-      expect(yield* Fiber.await(caller)).toEqual(Exit.void)
+      yield* stage.finishAll
+      expect(yield* Fiber.join(caller)).toBe("job")
       yield* expectWorking(pool)
     }))
 
@@ -115,10 +102,11 @@ describe("a clock", () => {
           holder.interruptUnsafe()
           throw new Error("no time")
         })
-        const job: Effect.Effect<unknown, unknown> = verb === "pile"
-          ? pile.spawn(Effect.never, { maxWait: "10 millis" })
-          : pool[verb](Effect.never, { maxWait: "10 millis" })
-        expect(defectOf(yield* Effect.exit(job))).toEqual(new Error("no time"))
+        const call: (job: Effect.Effect<never>, options: JobOptions) => Effect.Effect<unknown, unknown> =
+          verb === "pile"
+            ? pile.spawn
+            : pool[verb]
+        expect(defectOf(yield* Effect.exit(call(Effect.never, { maxWait: 10 })))).toEqual(new Error("no time"))
         yield* atRest
         expect(yield* pile.next).toEqual(Option.none())
         yield* expectWorking(pool)
@@ -150,17 +138,13 @@ describe("a clock", () => {
 it.effect("a map that was begun outside is refused inside a job if the clock closes the pool as it is read there", () =>
   Effect.gen(function*() {
     const clock = new ActingClock()
-    const { close, pool } = yield* Effect.provideService(
-      makeClosable({ size: 1, metrics: true }),
-      Clock.Clock,
-      clock
-    )
-    const gate = yield* Deferred.make<void>()
+    const { close, pool } = yield* Effect.provideService(makeClosable({ size: 1, metrics: true }), Clock.Clock, clock)
+    const stage = new Stage()
     const pull = yield* Stream.toPull(pool.imap(Effect.succeed, [1, 2]))
     const closeAtNextTime = Effect.sync(() => clock.actAt(1, () => outside.fork(close)))
-    const job = yield* forkNow(pool.run(Effect.andThen(Deferred.await(gate), Effect.andThen(closeAtNextTime, pull))))
+    const job = yield* forkNow(pool.run(Effect.all([stage.gate("read").await, closeAtNextTime, pull])))
     yield* Fiber.interrupt(yield* forkNow(pull))
-    yield* Deferred.succeed(gate, undefined)
+    yield* stage.finish("read")
     expect(isInterrupted(yield* Fiber.await(job))).toBe(true)
     yield* atRest
     yield* expectEmpty(pool)
@@ -168,16 +152,15 @@ it.effect("a map that was begun outside is refused inside a job if the clock clo
 
 it.effect("an item of a map that waits, and borrows a slot where it is read next, is told to the allowance", () =>
   Effect.gen(function*() {
-    const pool = yield* GreenPool.make({ size: 1 })
+    const pool = yield* makePool(1)
     const allowance = allowanceOf(pool)
-    const gate = yield* Deferred.make<void>()
+    const stage = new Stage()
     const pull = yield* Stream.toPull(pool.imap(() => Effect.never, [1]))
-    const reader = yield* forkNow(pool.run(Effect.andThen(Deferred.await(gate), pull)))
+    yield* forkNow(pool.run(Effect.andThen(stage.gate("read").await, pull)))
     yield* Fiber.interrupt(yield* forkNow(pull))
     const told: Array<number> = []
     allowance.onDemand(() => told.push(allowance.waiting()))
-    yield* Deferred.succeed(gate, undefined)
+    yield* stage.finish("read")
     yield* atRest
     expect(told).toEqual([0])
-    yield* Fiber.interrupt(reader)
-  }).pipe(Effect.scoped))
+  }))

@@ -1,14 +1,15 @@
-import { describe, expect, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Option } from "effect"
+import { expect, it } from "@effect/vitest"
+import { Effect, Fiber, Option } from "effect"
 import { TestClock } from "effect/testing"
-import { counters, expectEmpty, expectWorking } from "./support/counters.ts"
+import { counters, expectWorking } from "./support/counters.ts"
 import { forkNow } from "./support/forkNow.ts"
 import { makePool } from "./support/makePool.ts"
 import { Stage } from "./support/stage.ts"
 import { atRest } from "./support/turns.ts"
 
-describe.each([0, 1, 3])("on a pool of size %i", (size) => {
-  it.effect("runIfAvailable and spawnIfAvailable take a slot only if one is free", () =>
+it.effect.each([0, 1, 3])(
+  "what is available on a pool of size %i is a slot that is free",
+  (size) =>
     Effect.gen(function*() {
       const pool = yield* makePool(size)
       const stage = new Stage()
@@ -24,47 +25,18 @@ describe.each([0, 1, 3])("on a pool of size %i", (size) => {
       expect(stage.started).toEqual(fibers.map((_, i) => `${i}`))
       expect(yield* pool.stats).toMatchObject({ started: size, succeeded: size, rejected: 0 })
       yield* expectWorking(pool)
-    }))
-})
+    })
+)
 
-describe("runIfAvailable", () => {
-  it.effect("fails as the job does, and gives the slot back when it is interrupted", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(1)
-      const stage = new Stage()
-      expect(yield* Effect.exit(pool.runIfAvailable(Effect.fail("no")))).toEqual(Exit.fail("no"))
-      const fiber = yield* forkNow(pool.runIfAvailable(stage.job("a")))
-      expect(yield* pool.running).toBe(1)
-      yield* Fiber.interrupt(fiber)
-      expect(stage.events).toEqual(["a starts", "a is interrupted"])
-      yield* expectWorking(pool)
-    }))
-
-  it.effect("never borrows, and its own jobs lend as others do", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(1)
-      const inside = Effect.all([
-        pool.runIfAvailable(Effect.void),
-        pool.spawnIfAvailable(Effect.void),
-        pool.run(Effect.succeed("borrowed"))
-      ])
-      expect(yield* pool.runIfAvailable(inside)).toEqual(Option.some([Option.none(), Option.none(), "borrowed"]))
-      yield* expectEmpty(pool)
-    }))
-})
-
-const verbs = ["runIfAvailable", "spawnIfAvailable"] as const
-
-describe.each(verbs)("the key of %s", (verb) => {
-  it.effect("is charged for the slot", () =>
+it.effect.each(["runIfAvailable", "spawnIfAvailable"] as const)(
+  "%s charges its key for the slot",
+  (verb) =>
     Effect.gen(function*() {
       const pool = yield* makePool(2)
       const stage = new Stage()
       yield* forkNow<unknown, never, never>(pool[verb](stage.job("a1"), { key: "a" }))
       yield* atRest
-      yield* forkNow(pool.run(stage.job("b1"), { key: "b" }))
-      yield* forkNow(pool.run(stage.job("a2"), { key: "a" }))
-      yield* forkNow(pool.run(stage.job("b2"), { key: "b" }))
+      for (const name of ["b1", "a2", "b2"]) yield* forkNow(pool.run(stage.job(name), { key: name[0] }))
       yield* TestClock.adjust(100)
       yield* stage.finish("a1")
       yield* atRest
@@ -72,5 +44,5 @@ describe.each(verbs)("the key of %s", (verb) => {
       yield* stage.finishAll
       yield* pool.waitall
       yield* expectWorking(pool)
-    }))
-})
+    })
+)

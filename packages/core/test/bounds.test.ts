@@ -1,13 +1,13 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Clock, Effect, Exit, Fiber, Schema, type Scope, Stream } from "effect"
+import { Clock, Effect, Exit, Fiber, Schema, type Scope } from "effect"
 import { TestClock } from "effect/testing"
-import { GreenPile, GreenPool, type GreenPoolOptions, InvalidPoolSize, PoolFull } from "../src/index.ts"
+import { GreenPool, type GreenPoolOptions, InvalidPoolSize, PoolFull } from "../src/index.ts"
 import { counters, expectEmpty } from "./support/counters.ts"
 import { defectOf } from "./support/exits.ts"
 import { forkNow } from "./support/forkNow.ts"
+import { outside } from "./support/outside.ts"
 import { countSleepers } from "./support/sleepers.ts"
 import { Stage } from "./support/stage.ts"
-import { atRest } from "./support/turns.ts"
 import { makeWallClock } from "./support/wall-clock.ts"
 
 const makeBounded = (options: GreenPoolOptions) => Effect.orDie(GreenPool.make(options))
@@ -19,31 +19,9 @@ const timedOut = (size: number, waiting: number) =>
 
 const rejected = (pool: GreenPool<PoolFull>) => Effect.map(pool.stats, (stats) => stats.rejected)
 
-describe.each([0, 1, 3])("a queue of at most 2 at a pool of size %i", (size) => {
-  it.effect("rejects every caller that would make it longer, immediately, and keeps its order", () =>
-    Effect.gen(function*() {
-      const pool = yield* makeBounded({ size, maxWaiting: 2 })
-      const stage = new Stage()
-      for (let i = 0; i < size + 2; i++) yield* forkNow(pool.run(stage.job(`${i}`)))
-      const full = queueFull(size, 2)
-      expect(yield* Effect.flip(pool.run(stage.job("a")))).toEqual(full)
-      expect(yield* Effect.flip(pool.run(stage.job("a"), { maxWait: "1 hour" }))).toEqual(full)
-      expect(yield* Effect.flip(pool.spawnN(stage.job("c")))).toEqual(full)
-      expect(yield* rejected(pool)).toBe(3)
-      expect(yield* counters(pool)).toEqual({ free: 0, running: size, waiting: 2, borrowed: 0 })
-      yield* pool.resize(size + 1)
-      yield* forkNow(pool.run(stage.job("d")))
-      expect(yield* Effect.flip(pool.run(stage.job("e")))).toEqual(queueFull(size + 1, 2))
-      yield* stage.finishAll
-      yield* pool.resize(size + 2)
-      yield* pool.waitall
-      expect(stage.started).toEqual([...Array.from({ length: size + 2 }, (_, i) => `${i}`), "d"])
-      yield* expectEmpty(pool)
-    }))
-})
-
 describe("maxWaiting", () => {
   it.effect.each<readonly [string, GreenPoolOptions["maxWaiting"] & {}, ReadonlyArray<readonly [number, number]>]>([
+    ["lets in so many that wait", 2, [[0, 2], [1, 2], [3, 2]]],
     ["of 0 lets in only callers that get a slot immediately", 0, [[0, 0], [1, 0]]],
     ["as a function is asked for the size of the moment", (size) => 2 * size, [[0, 0], [1, 2], [2, 4]]],
     ["that is a fraction lets in no more than it allows", (size) => 1.5 * size, [[0, 0], [1, 1], [2, 3]]]
@@ -59,73 +37,28 @@ describe("maxWaiting", () => {
       }
     }))
 
-  it.effect("as a function that frees a slot leaves no caller in the queue beside it, and rejects none", () =>
-    Effect.gen(function*() {
-      const runSync = Effect.runSyncWith(yield* Effect.context<never>())
-      for (const bound of [0, 1]) {
-        const pool: GreenPool<PoolFull> = yield* makeBounded({
-          size: 1,
-          maxWaiting: () => {
-            runSync(Effect.orDie(pool.resize(2)))
-            return bound
-          }
-        })
-        const stage = new Stage()
-        yield* forkNow(pool.run(stage.job("a")))
-        yield* forkNow(pool.run(stage.job("b")))
-        expect(stage.started).toEqual(["a", "b"])
-        expect(yield* rejected(pool)).toBe(0)
-        yield* stage.finishAll
-        yield* pool.waitall
-        yield* expectEmpty(pool)
-      }
-    }))
+  const acts: Record<string, (pool: GreenPool<PoolFull>) => unknown> = {
+    "frees a slot": (pool) => outside.runSync(Effect.orDie(pool.resize(1))),
+    "lets another caller into the queue": (pool) => outside.fork(pool.run(Effect.never))
+  }
 
-  it.effect("as a function that lets others into the queue counts them", () =>
-    Effect.gen(function*() {
-      const runFork = Effect.runForkWith(yield* Effect.context<never>())
-      let asked = 0
-      const pool: GreenPool<PoolFull> = yield* makeBounded({
-        size: 0,
-        maxWaiting: () => {
-          if (asked++ === 0) runFork(pool.run(Effect.never))
-          return 1
+  it.effect.each([
+    { act: "frees a slot", bound: 0, exit: Exit.void },
+    { act: "frees a slot", bound: 1, exit: Exit.void },
+    { act: "lets another caller into the queue", bound: 1, exit: Exit.fail(queueFull(0, 1)) }
+  ])(
+    "as a function that $act and then says $bound goes by what it has done",
+    ({ act, bound, exit }) =>
+      Effect.gen(function*() {
+        let asked = 0
+        const maxWaiting = () => {
+          if (asked++ === 0) acts[act]!(pool)
+          return bound
         }
+        const pool: GreenPool<PoolFull> = yield* makeBounded({ size: 0, maxWaiting })
+        expect(yield* Effect.exit(pool.run(Effect.void))).toEqual(exit)
       })
-      expect(yield* Effect.flip(pool.run(Effect.void))).toEqual(queueFull(0, 1))
-    }))
-
-  it.effect("and maxWait never reject maps and nested callers, which count; the maxWait of a call does", () =>
-    Effect.gen(function*() {
-      const pool = yield* makeBounded({ size: 1, maxWaiting: 1, maxWait: 10 })
-      const stage = new Stage()
-      const outer = yield* forkNow(pool.run(Effect.gen(function*() {
-        yield* forkNow(pool.run(stage.job("borrower")))
-        const own = yield* forkNow(Effect.exit(pool.run(stage.job("own"), { maxWait: 5 })))
-        const nested = yield* forkNow(pool.run(stage.job("nested")))
-        return [yield* Fiber.join(own), yield* Fiber.join(nested)]
-      })))
-      const map = yield* forkNow(Stream.runCollect(pool.imap((name) => stage.job(name), ["item"])))
-      yield* atRest
-      expect(yield* counters(pool)).toEqual({ free: 0, running: 1, waiting: 3, borrowed: 1 })
-      expect(yield* Effect.flip(pool.run(Effect.void))).toEqual(queueFull(1, 3))
-      yield* TestClock.adjust("1 hour")
-      for (const name of ["borrower", "nested", "item"]) yield* stage.finish(name)
-      expect(yield* Fiber.join(outer)).toEqual([Exit.fail(timedOut(1, 2)), "nested"])
-      expect(yield* Fiber.join(map)).toEqual(["item"])
-      expect(yield* rejected(pool)).toBe(2)
-    }))
-
-  it.effect("rejects the spawn of a pile, which keeps nothing of it", () =>
-    Effect.gen(function*() {
-      const pool = yield* makeBounded({ size: 1, maxWaiting: 0 })
-      const pile = yield* GreenPile.make<string, never, PoolFull>(pool)
-      const stage = new Stage()
-      yield* pile.spawn(stage.job("a"))
-      expect(yield* Effect.flip(pile.spawn(stage.job("b")))).toEqual(queueFull(1, 0))
-      yield* stage.finish("a")
-      expect(yield* Stream.runCollect(pile.results)).toEqual(["a"])
-    }))
+  )
 
   it.effect("is a defect of the call when it comes out as no number of at least 0", () =>
     Effect.gen(function*() {
@@ -180,24 +113,6 @@ describe("maxWait", () => {
       })
   )
 
-  it.effect("of a call is instead of the pool's, shorter or longer, in whichever order they came", () =>
-    Effect.gen(function*() {
-      const pool = yield* makeBounded({ size: 1, maxWait: 1000 })
-      yield* forkNow(pool.run(Effect.never))
-      const long = yield* forkNow(pool.run(Effect.void, { maxWait: "1 minute" }))
-      const unbounded = yield* forkNow(pool.run(Effect.void, { maxWait: Infinity }))
-      const short = yield* forkNow(pool.run(Effect.void, { maxWait: 10 }))
-      yield* TestClock.adjust(10)
-      expect(short.pollUnsafe()).toEqual(Exit.fail(timedOut(1, 2)))
-      yield* TestClock.adjust("59 seconds")
-      expect(long.pollUnsafe()).toBeUndefined()
-      yield* TestClock.adjust("1 second")
-      expect(long.pollUnsafe()).toEqual(Exit.fail(timedOut(1, 1)))
-      yield* TestClock.adjust("1 day")
-      expect(unbounded.pollUnsafe()).toBeUndefined()
-      expect(yield* counters(pool)).toEqual({ free: 0, running: 1, waiting: 1, borrowed: 0 })
-    }))
-
   it.effect.each([0, -5])(
     "of %i ms in a call is a slot at once, its own or a borrowed one, or none",
     (maxWait) =>
@@ -210,31 +125,18 @@ describe("maxWait", () => {
       })
   )
 
-  it.effect("sleeps once for all that wait, and rejects them in the order in which they came", () =>
+  it.effect("sleeps once for all that wait, and rejects them in order, in uninterruptible regions too", () =>
     Effect.gen(function*() {
       const clock = yield* countSleepers
       const pool = yield* Effect.provideService(makeBounded({ size: 0, maxWait: 1000 }), Clock.Clock, clock)
       const left: Array<number> = []
       const numbers = Array.from({ length: 5000 }, (_, i) => i)
-      yield* Effect.forEach(
-        numbers,
-        (i) => forkNow(Effect.ensuring(Effect.ignore(pool.run(Effect.void)), Effect.sync(() => left.push(i))))
-      )
+      const call = Effect.ignore(Effect.uninterruptible(pool.run(Effect.void)))
+      for (const i of numbers) yield* forkNow(Effect.andThen(call, Effect.sync(() => left.push(i))))
       expect([clock.sleeps, clock.sleepers]).toEqual([1, 1])
       yield* TestClock.adjust(1000)
       expect(left).toEqual(numbers)
       expect([clock.sleepers, yield* rejected(pool)]).toEqual([0, 5000])
-      yield* expectEmpty(pool)
-    }))
-
-  it.effect("ends a wait in an uninterruptible region too, whose caller has lost nothing", () =>
-    Effect.gen(function*() {
-      const pool = yield* makeBounded({ size: 1, maxWait: 10 })
-      const first = yield* forkNow(pool.run(Effect.never))
-      const fiber = yield* forkNow(Effect.uninterruptible(Effect.exit(pool.run(Effect.void))))
-      yield* TestClock.adjust(10)
-      expect(yield* Fiber.join(fiber)).toEqual(Exit.fail(timedOut(1, 0)))
-      yield* Fiber.interrupt(first)
       yield* expectEmpty(pool)
     }))
 })
@@ -274,14 +176,14 @@ it("PoolFull survives JSON, and says what was full", () => {
   expect(decoded).toEqual(error)
 })
 
-it.effect("the common key takes no bounds", () =>
-  Effect.gen(function*() {
-    const wrong: ReadonlyArray<GreenPoolOptions> = [{ maxWaiting: 3 }, { maxWait: 3 }]
-    for (const options of wrong) {
+it.effect.each<GreenPoolOptions>([{ maxWaiting: 3 }, { maxWait: 3 }])(
+  "the common key takes no bounds: %j",
+  (options) =>
+    Effect.gen(function*() {
       const exit = yield* Effect.exit(Effect.provide(GreenPool.size, GreenPool.layer(options)))
       expect(defectOf(exit)).toBeInstanceOf(TypeError)
-    }
-  }))
+    })
+)
 
 describe("a clock that is late already when a call begins to wait", () => {
   const waits: Record<string, (pool: GreenPool<PoolFull>) => Effect.Effect<unknown, unknown, Scope.Scope>> = {
@@ -291,25 +193,17 @@ describe("a clock that is late already when a call begins to wait", () => {
     takeScoped: (pool) => pool.takeScoped()
   }
 
-  it.effect.each(Object.entries(waits))("rejects %s like one that comes later", ([, wait]) =>
-    Effect.gen(function*() {
-      const pool = yield* makeBounded({ size: 0, maxWait: 10 })
-      expect(yield* Effect.flip(wait(pool))).toEqual(timedOut(0, 0))
-    }).pipe(Effect.provideServiceEffect(
-      Clock.Clock,
-      Clock.clockWith((clock) => Effect.succeed({ ...clock, sleep: () => Effect.void }))
-    )))
-
   it.effect.each(Object.entries(waits))(
-    "or that throws leaves no job of %s in the queue",
+    "rejects %s like one that comes later, or is its defect",
     ([, wait]) =>
       Effect.gen(function*() {
-        const clock = yield* Clock.clockWith((clock) => Effect.succeed({ ...clock }))
+        const clock = yield* Clock.clockWith((clock) => Effect.succeed({ ...clock, sleep: () => Effect.void }))
         const pool = yield* Effect.provideService(makeBounded({ size: 0, maxWait: 10 }), Clock.Clock, clock)
+        expect(yield* Effect.flip(wait(pool))).toEqual(timedOut(0, 0))
         clock.sleep = () => {
           throw new Error("broken")
         }
-        expect(Exit.hasDies(yield* Effect.exit(wait(pool)))).toBe(true)
+        expect(defectOf(yield* Effect.exit(wait(pool)))).toEqual(new Error("broken"))
         yield* expectEmpty(pool)
       })
   )

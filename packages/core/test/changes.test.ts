@@ -1,10 +1,10 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Deferred, Effect, Equal, Exit, Fiber, Scope, Stream } from "effect"
+import { Effect, Equal, Exit, Fiber, Scope, Stream } from "effect"
 import { toInternal } from "../src/GreenPool.ts"
 import { GreenPool, type PoolFull, type PoolStats } from "../src/index.ts"
 import { expectConsistent } from "./support/counters.ts"
 import { forkNow } from "./support/forkNow.ts"
-import { makePool } from "./support/makePool.ts"
+import { makeClosable, makePool } from "./support/makePool.ts"
 import { Stage } from "./support/stage.ts"
 import { atRest, until } from "./support/turns.ts"
 import { World } from "./support/world.ts"
@@ -34,6 +34,7 @@ describe("changes", () => {
       expect(first).toEqual(yield* pool.stats)
       expect(first?.running).toBe(1)
     }).pipe(Effect.provide(GreenPool.layer({ size: 7 }))))
+
   it.effect("gives one state for all that happens in a turn, and none when nothing is left of it", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(10)
@@ -60,56 +61,55 @@ describe("changes", () => {
           turn++
           ticking = setImmediate(tick)
         })
-        const seen: Array<number> = []
-        const reader = yield* forkNow(Stream.runForEach(pool.changes, () => Effect.sync(() => seen.push(turn))))
-        // one that comes back in the middle of a turn
-        const seenLate: Array<number> = []
-        const late = yield* forkNow(Stream.runForEach(pool.changes, () => {
-          seenLate.push(turn)
-          return Effect.promise(() => Promise.resolve())
-        }))
-        // one that changes what it reads of
-        const seenOwn: Array<number> = []
-        const own = yield* forkNow(Stream.runForEach(pool.changes, ({ size }) => {
-          seenOwn.push(turn)
-          return pool.resize(7 - size)
-        }))
-        yield* Stream.runDrain(
-          pool.imapUnordered((i) => i % 3 === 0 ? Effect.promise(() => Promise.resolve()) : Effect.yieldNow, range(300))
-        )
-        yield* Fiber.interrupt(reader)
-        yield* Fiber.interrupt(late)
-        yield* Fiber.interrupt(own)
+        const follow = (then: (stats: PoolStats) => Effect.Effect<unknown, unknown>) =>
+          Effect.gen(function*() {
+            const turns: Array<number> = []
+            yield* forkNow(Stream.runForEach(pool.changes, (stats) => {
+              turns.push(turn)
+              return then(stats)
+            }))
+            return turns
+          })
+        const promise = Effect.promise(() => Promise.resolve())
+        const readers = [
+          yield* follow(() => Effect.void),
+          // one that comes back in the middle of a turn
+          yield* follow(() => promise),
+          // one that changes what it reads of
+          yield* follow(({ size }) => pool.resize(7 - size))
+        ]
+        yield* Stream.runDrain(pool.imapUnordered((i) => i % 3 === 0 ? promise : Effect.yieldNow, Stream.range(0, 299)))
         clearImmediate(ticking)
-        for (const turns of [seen, seenLate, seenOwn]) {
+        for (const turns of readers) {
           expect(turns.length).toBeGreaterThan(10)
           expect(new Set(turns).size).toBe(turns.length)
         }
       })
   )
 
-  it.effect("lets a slow reader skip to the newest state, and holds up no job", () =>
+  it.effect("lets a slow reader skip to the newest state, holds up no job, and asks the pool for nothing meanwhile", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       const seen: Array<number> = []
-      const gate = yield* Deferred.make<void>()
+      const stage = new Stage()
       yield* forkNow(Stream.runForEach(pool.changes, ({ started }) => {
         seen.push(started)
-        return Deferred.await(gate)
+        return stage.gate("reader").await
       }))
       for (let i = 0; i < 50; i++) {
         yield* pool.run(Effect.yieldNow)
         yield* atRest
       }
-      expect(seen).toEqual([0])
-      yield* Deferred.succeed(gate, undefined)
+      expect([...seen, isListening(pool)]).toEqual([0, false])
+      yield* stage.finish("reader")
       yield* atRest
-      expect(seen).toEqual([0, 50])
+      expect([...seen, isListening(pool)]).toEqual([0, 50, true])
     }))
 
-  it.effect("tells several readers, whenever they come and go", () =>
+  it.effect("tells several readers, whenever they come and go, and asks the pool for nothing when there is none", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
+      expect(isListening(pool)).toBe(false)
       const one = yield* read(pool)
       const other = yield* read(pool)
       yield* pool.resize(2)
@@ -123,28 +123,10 @@ describe("changes", () => {
       yield* atRest
       const sizes = [one, other, late].map(({ states }) => states.map(({ size }) => size))
       expect(sizes).toEqual([[1, 2], [1, 2, 3, 4], [3, 4]])
-    }))
-
-  it.effect("asks the pool for nothing while no reader waits for it", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(1)
-      expect(isListening(pool)).toBe(false)
-      const { fiber } = yield* read(pool)
-      expect(isListening(pool)).toBe(true)
-      yield* Fiber.interrupt(fiber)
-      expect(isListening(pool)).toBe(false)
-      const gate = yield* Deferred.make<void>()
-      yield* forkNow(
-        Stream.runForEach(Stream.take(pool.changes, 2), ({ size }) => size === 2 ? Deferred.await(gate) : Effect.void)
-      )
-      expect(isListening(pool)).toBe(true)
-      yield* pool.resize(2)
-      yield* atRest
+      yield* Fiber.interruptAll([other.fiber, late.fiber])
       expect(isListening(pool)).toBe(false)
     }))
 })
-
-const range = (length: number): Array<number> => Array.from({ length }, (_, index) => index)
 
 /** Things that happen to a full pool of size 1 with a caller in the queue. */
 const happenings: Record<string, (pool: GreenPool<PoolFull>, stage: Stage) => Effect.Effect<unknown, unknown>> = {
@@ -159,19 +141,18 @@ const happenings: Record<string, (pool: GreenPool<PoolFull>, stage: Stage) => Ef
     Effect.andThen(stage.finish("borrowing"), Effect.andThen(atRest, stage.finish("lending")))
 }
 
-describe.each(Object.entries(happenings))("changes tells of %s", (_, happening) => {
-  it.effect("soon, and rightly", () =>
+it.effect.each(Object.entries(happenings))(
+  "changes tells of %s, soon and rightly",
+  ([, happening]) =>
     Effect.gen(function*() {
       const pool = yield* makePool(3)
       const stage = new Stage()
       // three jobs that hold a slot each
       yield* forkNow(pool.run(stage.job("running")))
       yield* forkNow(pool.run(Effect.never))
-      yield* forkNow(pool.run(Effect.gen(function*() {
-        const borrower = Effect.andThen(stage.job("borrowing"), pool.run(Effect.never))
-        yield* Effect.forkDetach(borrower, { startImmediately: true })
-        yield* stage.job("lending")
-      })))
+      const borrower = Effect.andThen(stage.job("borrowing"), pool.run(Effect.never))
+      const lend = Effect.forkDetach(borrower, { startImmediately: true })
+      yield* forkNow(pool.run(Effect.andThen(lend, stage.job("lending"))))
       const waiting = yield* forkNow(pool.run(Effect.never))
       yield* forkNow(Effect.andThen(stage.job("waiting"), Fiber.interrupt(waiting)))
       const { states } = yield* read(pool)
@@ -181,18 +162,17 @@ describe.each(Object.entries(happenings))("changes tells of %s", (_, happening) 
       yield* atRest
       expect(states.at(-1)).toEqual(yield* pool.stats)
       states.forEach(expectConsistent)
-    }))
-})
+    })
+)
 
 describe("changes of a pool that closes", () => {
   it.effect("ends with the last state, once, and starts with it from then on", () =>
     Effect.gen(function*() {
       for (const callers of [0, 1, 3]) {
-        const scope = yield* Scope.make()
-        const pool = yield* Scope.provide(makePool(2), scope)
+        const { close, pool } = yield* makeClosable({ size: 2 })
         for (let i = 0; i < callers; i++) yield* forkNow(pool.run(Effect.ensuring(Effect.never, Effect.yieldNow)))
         const { fiber, states } = yield* read(pool)
-        yield* Scope.close(scope, Exit.void)
+        yield* close
         yield* Fiber.join(fiber)
         const last = yield* pool.stats
         expect(last).toMatchObject({ running: 0, waiting: 0, interrupted: Math.min(2, callers) })
@@ -204,16 +184,12 @@ describe("changes of a pool that closes", () => {
 
   it.effect("from inside ends when the job has ended that closed it", () =>
     Effect.gen(function*() {
-      const scope = yield* Scope.make()
-      const pool = yield* Scope.provide(makePool(1), scope)
-      const gate = yield* Deferred.make<void>()
-      yield* forkNow(
-        pool.run(Effect.uninterruptible(Effect.andThen(Scope.close(scope, Exit.void), Deferred.await(gate))))
-      )
+      const { close, pool } = yield* makeClosable({ size: 1 })
+      const stage = new Stage()
+      yield* forkNow(pool.run(Effect.uninterruptible(Effect.andThen(close, stage.job("closer")))))
       const { fiber, states } = yield* read(pool)
-      expect(states.at(-1)?.running).toBe(1)
-      expect(fiber.pollUnsafe()).toBeUndefined()
-      yield* Deferred.succeed(gate, undefined)
+      expect([states.at(-1)?.running, fiber.pollUnsafe()]).toEqual([1, undefined])
+      yield* stage.finish("closer")
       yield* Fiber.join(fiber)
       expect(states.at(-1)).toEqual(yield* pool.stats)
       expect(states.at(-1)?.running).toBe(0)

@@ -2,14 +2,14 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Latch, Scope, Stream } from "effect"
 import { GreenPile, type GreenPool } from "../src/index.ts"
 import { makeActingTracer } from "./support/acting-tracer.ts"
-import { counters, expectConsistent, expectEmpty } from "./support/counters.ts"
+import { counters, expectEmpty } from "./support/counters.ts"
 import { isInterrupted } from "./support/exits.ts"
 import { forkNow } from "./support/forkNow.ts"
 import { logged, makeLog } from "./support/logged.ts"
 import { makeClosable } from "./support/makePool.ts"
 import { outside } from "./support/outside.ts"
 import { Stage } from "./support/stage.ts"
-import { atRest, until } from "./support/turns.ts"
+import { atRest } from "./support/turns.ts"
 import { World } from "./support/world.ts"
 
 /** A pool and what closes it, jobs by name, and a pile of the pool. */
@@ -76,92 +76,6 @@ describe("closing a pool", () => {
       })
   )
 
-  it.effect("interrupts all that runs and waits for the finalizers, whichever ends first", () =>
-    Effect.gen(function*() {
-      const { close, pile, pool, stage } = yield* setUp(5)
-      const verbs = ["run", "spawn", "spawnN", "imap", "the spawn of a pile"]
-      const job = (verb: string) => Effect.ensuring(stage.around(verb, Effect.never), stage.gate(verb).await)
-      const map = Stream.runDrain(pool.imap(() => job("imap"), [1]))
-      const callers = yield* Effect.forEach(
-        verbs,
-        (verb) => forkNow<unknown, unknown, never>(verb === "imap" ? map : calls[verb]!(pool, pile, job(verb)))
-      )
-      yield* until(() => stage.started.length === 5)
-      const closing = yield* forkNow(close)
-      yield* atRest
-      expect(stage.events.slice(5).sort()).toEqual(verbs.map((verb) => `${verb} is interrupted`).sort())
-      for (const [index, verb] of verbs.entries()) {
-        expect([yield* pool.running, closing.pollUnsafe()]).toEqual([5 - index, undefined])
-        yield* stage.finish(verb)
-        yield* atRest
-      }
-      yield* Fiber.join(closing)
-      for (const caller of [callers[0]!, callers[3]!]) expect(isInterrupted(yield* Fiber.await(caller))).toBe(true)
-      yield* expectEmpty(pool)
-      expect((yield* pool.stats).interrupted).toBe(5)
-    }))
-
-  it.effect("interrupts the caller's fiber of run, not the job alone", () =>
-    Effect.gen(function*() {
-      const { close, pool, stage } = yield* setUp(1)
-      const caller = yield* forkNow(
-        Effect.andThen(Effect.ignoreCause(pool.run(Effect.never)), stage.job("what comes after"))
-      )
-      yield* close
-      expect(isInterrupted(yield* Fiber.await(caller))).toBe(true)
-      expect(stage.started).toEqual([])
-    }))
-
-  it.effect("interrupts nested jobs and those who wait for a loan", () =>
-    Effect.gen(function*() {
-      const { close, pool, stage } = yield* setUp(1)
-      const nested = ["borrower", "waiter"].map((name) => pool.run(stage.around(name, Effect.never)))
-      const outer = yield* forkNow(pool.run(Effect.all(nested, { concurrency: "unbounded" })))
-      yield* until(() => stage.started.length === 1)
-      yield* close
-      expect(isInterrupted(yield* Fiber.await(outer))).toBe(true)
-      expect(stage.events).toEqual(["borrower starts", "borrower is interrupted"])
-      yield* expectEmpty(pool)
-    }))
-
-  it.effect("interrupts a job that has a slot and has not started", () =>
-    Effect.gen(function*() {
-      const { close, pool, stage } = yield* setUp(1)
-      const fiber = yield* pool.spawn(stage.job("job"))
-      yield* close
-      expect(isInterrupted(fiber.pollUnsafe())).toBe(true)
-      expect(stage.started).toEqual([])
-    }))
-
-  it.effect("waits for jobs in uninterruptible regions", () =>
-    Effect.gen(function*() {
-      const { close, pool, stage } = yield* setUp(2)
-      const caller = yield* forkNow(Effect.uninterruptible(pool.run(stage.job("run"))))
-      yield* pool.spawn(Effect.uninterruptible(stage.job("spawn")))
-      yield* until(() => stage.started.length === 2)
-      const closing = yield* forkNow(close)
-      yield* atRest
-      expect(closing.pollUnsafe()).toBeUndefined()
-      yield* stage.finishAll
-      yield* Fiber.join(closing)
-      yield* Fiber.await(caller)
-      expect(stage.events).toEqual(["run starts", "spawn starts", "run ends", "spawn ends"])
-      yield* expectEmpty(pool)
-    }))
-
-  it.effect("leaves it its name and its counters", () =>
-    Effect.gen(function*() {
-      const { close, pool } = yield* makeClosable({ size: 2, name: "api" })
-      yield* pool.run(Effect.void)
-      yield* pool.spawn(Effect.never)
-      yield* close
-      expect(yield* counters(pool)).toEqual({ free: 2, running: 0, waiting: 0, borrowed: 0 })
-      expect([yield* pool.size, yield* pool.free, yield* pool.running, yield* pool.waiting]).toEqual([2, 2, 0, 0])
-      const stats = yield* pool.stats
-      expectConsistent(stats)
-      expect(stats).toMatchObject({ name: "api", succeeded: 1, interrupted: 1 })
-    }))
-
   it.live.each<[string, (pool: GreenPool, inner: Effect.Effect<void>) => Effect.Effect<void>]>([
     ["run", (pool, inner) => pool.run(inner)],
     ["spawn", (pool, inner) => Effect.flatMap(pool.spawn(inner), Fiber.join)]
@@ -193,67 +107,54 @@ describe("closing a pool", () => {
     }))
 })
 
-describe("closing from inside", () => {
-  type Closing = (pool: GreenPool, close: Effect.Effect<void>, other: GreenPool) => Effect.Effect<unknown, unknown>
+type Closing = (pool: GreenPool, close: Effect.Effect<void>, other: GreenPool) => Effect.Effect<unknown, unknown>
 
-  it.effect.each<[string, Closing]>([
-    ["a run", (pool, close) => pool.run(close)],
-    ["a spawned job", (pool, close) => Effect.flatMap(pool.spawn(close), Fiber.join)],
-    [
-      "a spawned job's finalizer",
-      (pool, close) => Effect.flatMap(pool.spawn(Effect.ensuring(Effect.void, close)), Fiber.join)
-    ],
-    [
-      "jobs nested in each other, also in those of another pool",
-      (pool, close, other) => pool.run(other.run(pool.run(Effect.flatMap(pool.spawn(pool.run(close)), Fiber.join))))
-    ],
-    ["a fiber that a job forked", (pool, close) => pool.run(Effect.flatMap(Effect.forkDetach(close), Fiber.join))],
-    ["a job of a map", (pool, close) => Stream.runDrain(pool.imap(() => Effect.uninterruptible(close), [1, 2]))],
-    ["a job of a pile", (pool, close) =>
-      Effect.scoped(
-        Effect.flatMap(GreenPile.make<void>(pool), (pile) => Effect.andThen(pile.spawn(close), pile.next))
-      )]
-  ])("%s does not wait for the closer's own jobs", ([, closing]) =>
-    Effect.gen(function*() {
-      const { close, pool, stage } = yield* setUp(1)
-      const other = yield* setUp(1)
-      const noted = Effect.ensuring(close, Effect.sync(() => stage.note("closed")))
-      const caller = yield* forkNow(closing(pool, noted, other.pool))
-      yield* Fiber.await(caller)
-      yield* atRest
-      expect(stage.events).toEqual(["closed"])
-      yield* expectEmpty(pool)
-      yield* expectEmpty(other.pool)
-    }))
+it.effect.each<[string, Closing]>([
+  ["a run", (pool, close) => pool.run(close)],
+  ["a spawned job", (pool, close) => Effect.flatMap(pool.spawn(close), Fiber.join)],
+  [
+    "a spawned job's finalizer",
+    (pool, close) => Effect.flatMap(pool.spawn(Effect.ensuring(Effect.void, close)), Fiber.join)
+  ],
+  [
+    "jobs nested in each other, also in those of another pool",
+    (pool, close, other) => pool.run(other.run(pool.run(Effect.flatMap(pool.spawn(pool.run(close)), Fiber.join))))
+  ],
+  ["a fiber that a job forked", (pool, close) => pool.run(Effect.flatMap(Effect.forkDetach(close), Fiber.join))],
+  ["a job of a map", (pool, close) => Stream.runDrain(pool.imap(() => Effect.uninterruptible(close), [1, 2]))],
+  ["a job of a pile", (pool, close) =>
+    Effect.scoped(
+      Effect.flatMap(GreenPile.make<void>(pool), (pile) => Effect.andThen(pile.spawn(close), pile.next))
+    )]
+])("closing from inside %s does not wait for the closer's own jobs", ([, closing]) =>
+  Effect.gen(function*() {
+    const { close, pool, stage } = yield* setUp(1)
+    const other = yield* setUp(1)
+    const noted = Effect.ensuring(close, Effect.sync(() => stage.note("closed")))
+    const caller = yield* forkNow(closing(pool, noted, other.pool))
+    yield* Fiber.await(caller)
+    yield* atRest
+    expect(stage.events).toEqual(["closed"])
+    yield* expectEmpty(pool)
+    yield* expectEmpty(other.pool)
+  }))
 
-  it.effect("waits for the finalizers of all other jobs, also of those nested beside the closer", () =>
-    Effect.gen(function*() {
-      const { close, pool, stage } = yield* setUp(2)
-      const slow = Effect.ensuring(Effect.never, stage.job("finalizer"))
-      yield* pool.spawn(slow)
-      const caller = yield* forkNow(pool.run(Effect.gen(function*() {
-        yield* forkNow(pool.run(slow))
-        yield* Effect.yieldNow
-        yield* Effect.ensuring(close, Effect.sync(() => stage.note("closed")))
-      })))
-      yield* atRest
-      expect(stage.events).toEqual(["finalizer starts", "finalizer starts"])
-      yield* stage.finishAll
-      expect(isInterrupted(yield* Fiber.await(caller))).toBe(true)
-      expect(stage.events.slice(2)).toEqual(["finalizer ends", "finalizer ends", "closed"])
-      yield* expectEmpty(pool)
-    }))
-})
-
-describe.each(Object.entries({ ...calls, ...others }))("on a closed pool, %s", (_, call) => {
-  it.effect("ends with interruption immediately, starts nothing, and is logged once, as the first caller's", () =>
+it.effect.each(Object.entries({ ...calls, ...others }))(
+  "%s ends with interruption in the finalizers of a pool that closes, and then always: only that is logged, once",
+  ([, call]) =>
     Effect.gen(function*() {
       const { close, pile, pool, stage } = yield* setUp(2)
+      const refused = call(pool, pile, stage.job("job"))
+      let inFinalizer: Exit.Exit<unknown, unknown> | undefined
+      const finalizer = Effect.map(Effect.exit(refused), (exit) => inFinalizer = exit)
+      const log = makeLog()
+      yield* pool.spawn(Effect.ensuring(Effect.never, Effect.provide(finalizer, log.layer)))
       yield* pile.spawn(Effect.void)
       yield* atRest
       yield* close
+      expect([isInterrupted(inFinalizer), log.entries]).toEqual([true, []])
+      yield* expectEmpty(pool)
       const before = yield* pool.stats
-      const refused = call(pool, pile, stage.job("job"))
       const entries = yield* logged(
         Effect.gen(function*() {
           for (const effect of [refused, Effect.uninterruptible(refused)]) {
@@ -268,33 +169,16 @@ describe.each(Object.entries({ ...calls, ...others }))("on a closed pool, %s", (
       })])
       expect(stage.started).toEqual([])
       expect(yield* pool.stats).toEqual(before)
-    }))
+    })
+)
 
-  it.effect("ends with interruption in the finalizers of jobs while it closes, and is not logged", () =>
-    Effect.gen(function*() {
-      const { close, pile, pool, stage } = yield* setUp(2)
-      const log = makeLog()
-      let exit: Exit.Exit<unknown, unknown> | undefined
-      const finalizer = Effect.map(Effect.exit(call(pool, pile, stage.job("job"))), (seen) => {
-        exit = seen
-      })
-      yield* pool.spawn(Effect.ensuring(Effect.never, Effect.provide(finalizer, log.layer)))
-      yield* atRest
-      yield* close
-      expect(isInterrupted(exit)).toBe(true)
-      expect([stage.started, log.entries]).toEqual([[], []])
-      yield* expectEmpty(pool)
-    }))
-})
-
-describe("a caller in an uninterruptible region when the pool closes", () => {
+describe("a close that meets a grant or a resize", () => {
   it.effect.each(["run", "spawn", "spawnN"])(
-    "that has just been granted a slot does not start its job: %s",
+    "starts no job of %s, granted a slot in an uninterruptible region",
     (verb) =>
       Effect.gen(function*() {
         const { close, pile, pool, stage } = yield* setUp(1)
-        const holder = yield* pool.spawn(Effect.never)
-        yield* atRest
+        const holder = yield* pool.spawn(stage.job("holder"))
         const waiter = yield* forkNow(Effect.uninterruptible(calls[verb]!(pool, pile, stage.job("job"))))
         holder.interruptUnsafe()
         expect(yield* counters(pool)).toMatchObject({ running: 1, waiting: 0 })
@@ -302,52 +186,54 @@ describe("a caller in an uninterruptible region when the pool closes", () => {
         yield* stage.finishAll
         yield* Fiber.await(waiter)
         yield* Fiber.join(closing)
-        expect(stage.started).toEqual([])
+        // Neither had begun.
+        expect([isInterrupted(holder.pollUnsafe()), stage.started]).toEqual([true, []])
       })
   )
-})
 
-describe("a resize that meets the close", () => {
-  it("at any moment changes nothing once the pool has closed", () => {
-    const ends = new Set<boolean>()
+  /** Closes a pool of size 1 after so many steps: what `look` says then, and in the end. */
+  const closeAfter = <A>(
+    steps: number,
+    start: (world: World, pool: GreenPool) => { readonly look: () => A; readonly check?: (atClose: A) => void }
+  ): A => {
+    const world = new World()
+    const { check, look } = start(world, world.pool(1))
+    for (let step = 0; step < steps; step++) world.step()
+    world.fork(Scope.close(world.scope, Exit.void))
+    const atClose = look()
+    world.run()
+    expect(look()).toBe(atClose)
+    check?.(atClose)
+    return atClose
+  }
+
+  it("changes no size once the pool has closed", () => {
+    const sizes = new Set<number>()
     for (let operations = 3; operations <= 12; operations++) {
       for (let steps = 0; steps < 12; steps++) {
-        const world = new World()
-        const pool = world.pool(1)
-        const resize = world.fork(Effect.orDie(pool.resize(2)), operations)
-        for (let step = 0; step < steps; step++) world.step()
-        const isOver = resize.pollUnsafe() !== undefined
-        world.fork(Scope.close(world.scope, Exit.void))
-        const atClose = Effect.runSync(pool.size)
-        world.run()
-        const exit = resize.pollUnsafe()
-        expect(Effect.runSync(pool.size)).toBe(atClose)
-        expect(exit !== undefined && Exit.isSuccess(exit)).toBe(atClose === 2)
-        ends.add(isOver)
+        sizes.add(closeAfter(steps, (world, pool) => {
+          const resize = world.fork(Effect.orDie(pool.resize(2)), operations)
+          return {
+            look: () => Effect.runSync(pool.size),
+            check: (size) => expect(resize.pollUnsafe()?._tag).toBe(size === 2 ? "Success" : "Failure")
+          }
+        }))
       }
     }
-    expect(ends).toEqual(new Set([true, false]))
+    expect(sizes).toEqual(new Set([1, 2]))
   })
-})
 
-describe("a map whose item has just got its slot", () => {
-  it("does not start it when the pool has closed", () => {
+  it("starts no item of a map once the pool has closed", () => {
     const starts = new Set<number>()
     for (let steps = 0; steps < 12; steps++) {
-      const world = new World()
-      const pool = world.pool(1)
-      const stage = new Stage()
-      world.fork(pool.run(stage.gate("holder").await))
-      world.fork(Stream.runDrain(pool.imap(stage.job, ["item"])))
-      world.run()
-      world.fork(stage.finish("holder"))
-      for (let step = 0; step < steps; step++) world.step()
-      const atClose = stage.started.length
-      world.fork(Scope.close(world.scope, Exit.void))
-      world.run()
-      expect(stage.started).toHaveLength(atClose)
-      starts.add(atClose)
-      world.get(expectEmpty(pool))
+      starts.add(closeAfter(steps, (world, pool) => {
+        const stage = new Stage()
+        world.fork(pool.run(stage.gate("holder").await))
+        world.fork(Stream.runDrain(pool.imap(stage.job, ["item"])))
+        world.run()
+        world.fork(stage.finish("holder"))
+        return { look: () => stage.started.length, check: () => world.get(expectEmpty(pool)) }
+      }))
     }
     expect(starts).toEqual(new Set([0, 1]))
   })

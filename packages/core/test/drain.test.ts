@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, Clock, Deferred, Effect, Exit, Fiber, Option, Queue, Scope, Stream } from "effect"
+import { Cause, Clock, Effect, Exit, Fiber, Queue, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
-import { GreenPile, type UnboundedOptions } from "../src/index.ts"
+import type { UnboundedOptions } from "../src/index.ts"
 import { CountedIterable } from "./support/counted-sources.ts"
 import { expectEmpty } from "./support/counters.ts"
 import { isInterrupted } from "./support/exits.ts"
@@ -14,101 +14,49 @@ import { World } from "./support/world.ts"
 
 /** A pool that drains, what closes it, and jobs by name. */
 const setUp = (options: UnboundedOptions = {}) =>
-  Effect.map(
-    makeClosable({ size: 1, onClose: "drain", ...options }),
-    ({ close, pool }) => ({ close, pool, stage: new Stage() })
-  )
+  Effect.gen(function*() {
+    const clock = yield* countSleepers
+    const { close, pool } = yield* makeClosable({ size: 1, onClose: "drain", ...options }).pipe(
+      Effect.provideService(Clock.Clock, clock)
+    )
+    /** The close ends, and leaves nothing behind. */
+    const expectClosed = (closing: Fiber.Fiber<void>) =>
+      Effect.gen(function*() {
+        yield* Fiber.join(closing)
+        yield* atRest
+        expect(clock.sleepers).toBe(0)
+        yield* expectEmpty(pool)
+      })
+    return { pool, stage: new Stage(), clock, close, expectClosed }
+  })
 
 const expectRefused = (call: Effect.Effect<unknown, unknown>) =>
   Effect.map(Effect.exit(Effect.uninterruptible(call)), (exit) => expect(isInterrupted(exit)).toBe(true))
 
-describe.each([1, 2, 10])("a pool of size %i that drains", (size) => {
-  it.effect("lets all that runs and waits finish, and refuses what comes from outside", () =>
+it.effect.each([1, 2, 10])(
+  "a drain at size %i interrupts what is left after drainTimeout",
+  (size) =>
     Effect.gen(function*() {
-      const { close, pool, stage } = yield* setUp({ size })
-      const names = Array.from({ length: size + 3 }, (_, i) => `${i}`)
-      const fibers = yield* Effect.forEach(names, (name) => forkNow(pool.run(stage.job(name))))
-      const closing = yield* forkNow(close)
-      yield* atRest
-      const refused: ReadonlyArray<Effect.Effect<unknown>> = [
-        pool.run(Effect.void),
-        pool.spawn(Effect.void),
-        pool.spawnN(Effect.void),
-        pool.runIfAvailable(Effect.void),
-        pool.spawnIfAvailable(Effect.void),
-        Stream.runDrain(pool.imap(() => Effect.void, [1]))
-      ]
-      for (const call of refused) yield* expectRefused(call)
-      yield* TestClock.adjust("1 hour")
-      expect(closing.pollUnsafe()).toBeUndefined()
-      for (const name of names) yield* stage.finish(name)
-      expect(yield* Effect.forEach(fibers, Fiber.join)).toEqual(names)
-      yield* Fiber.join(closing)
-      expect(stage.started).toEqual(names)
-      yield* expectRefused(pool.waitall)
-      yield* expectEmpty(pool)
-    }))
-
-  it.effect("interrupts what is left after drainTimeout", () =>
-    Effect.gen(function*() {
-      const { close, pool, stage } = yield* setUp({ size, drainTimeout: "10 seconds" })
+      const { clock, expectClosed, pool, stage, close } = yield* setUp({ size, drainTimeout: "10 seconds" })
       yield* forkNow(pool.run(stage.job("quick")))
       const names = Array.from({ length: size + 1 }, (_, i) => `${i}`)
       const fibers = yield* Effect.forEach(names, (name) => forkNow(pool.run(stage.job(name))))
       const closing = yield* forkNow(close)
+      expect(clock.sleepers).toBe(1)
       yield* TestClock.adjust("9 seconds")
       yield* stage.finish("quick")
       yield* atRest
       expect(closing.pollUnsafe()).toBeUndefined()
       yield* TestClock.adjust("1 second")
-      yield* Fiber.join(closing)
+      yield* expectClosed(closing)
       for (const fiber of fibers) expect(isInterrupted(yield* Fiber.await(fiber))).toBe(true)
-      yield* expectEmpty(pool)
-    }))
-})
+    })
+)
 
 describe("a pool that drains", () => {
-  it.effect("is closed immediately when nothing runs and nobody waits", () =>
-    Effect.gen(function*() {
-      const { close, pool } = yield* setUp()
-      yield* close
-      yield* expectRefused(pool.resize(3))
-    }))
-
-  it.effect("lets its jobs use it to any depth: nested jobs, maps, piles, and what is available", () =>
-    Effect.gen(function*() {
-      const { close, pool, stage } = yield* setUp({ size: 3 })
-      const joined = Effect.flatMap((fiber: Option.Option<Fiber.Fiber<string>>) => Fiber.join(Option.getOrThrow(fiber)))
-      const later = Effect.andThen(Effect.yieldNow, pool.run(Effect.succeed("run later")))
-      const job = Effect.scoped(Effect.gen(function*() {
-        yield* stage.gate("jobs").await
-        const pile = yield* Effect.orDie(GreenPile.make<string>(pool))
-        yield* pile.spawn(Effect.succeed("pile"))
-        return [
-          yield* pool.run(Effect.succeed("run")),
-          yield* Effect.flatMap(pool.spawn(Effect.succeed("spawn")), Fiber.join),
-          ...yield* Stream.runCollect(pool.imap((n) => Effect.succeed(`map ${n}`), [1, 2, 3])),
-          Option.getOrThrow(yield* pile.next),
-          yield* joined(pool.spawnIfAvailable(Effect.succeed("spawn if available"))),
-          // the fiber that is forked has outlived the inner job, but not the one around that
-          yield* joined(pool.runIfAvailable(Effect.forkDetach(later)))
-        ]
-      }))
-      const jobs = [yield* forkNow(pool.run(job)), yield* forkNow(pool.run(job))]
-      const closing = yield* forkNow(close)
-      yield* stage.finish("jobs")
-      for (const fiber of jobs) {
-        expect(yield* Fiber.join(fiber)).toEqual(
-          ["run", "spawn", "map 1", "map 2", "map 3", "pile", "spawn if available", "run later"]
-        )
-      }
-      yield* Fiber.join(closing)
-      yield* expectEmpty(pool)
-    }))
-
   it.effect("has a map from outside finish all it has in hand, also what waits for its slot, pull no more, and end", () =>
     Effect.gen(function*() {
-      const { close, pool, stage } = yield* setUp({ size: 4 })
+      const { expectClosed, pool, stage, close } = yield* setUp({ size: 4 })
       const source = new CountedIterable()
       const seen: Array<string> = []
       yield* forkNow(pool.run(stage.job("holder")))
@@ -131,148 +79,55 @@ describe("a pool that drains", () => {
       expect(yield* Fiber.join(ending)).toEqual(["a"])
       expect(closing.pollUnsafe()).toBeUndefined()
       yield* stage.finish("holder")
-      yield* Fiber.join(closing)
-      yield* expectEmpty(pool)
+      yield* expectClosed(closing)
     }))
 
-  it.effect("ends a map from outside that waits for its source, and opens the source of no other", () =>
+  it.effect("opens the source of no map from outside, and takes nothing more for one that has outlived its job", () =>
     Effect.gen(function*() {
-      const { close, pool, stage } = yield* setUp()
-      const map = yield* forkNow(Stream.runDrain(pool.imap(() => Effect.void, Stream.never)))
-      yield* forkNow(pool.run(stage.job("holder")))
-      const source = new CountedIterable()
-      const unread = Stream.runDrain(pool.imap(() => Effect.void, source))
-      const closing = yield* forkNow(close)
-      expect(isInterrupted(yield* Fiber.await(map))).toBe(true)
-      yield* expectRefused(unread)
-      expect([source.opened, source.taken]).toEqual([0, 0])
-      yield* stage.finish("holder")
-      yield* Fiber.join(closing)
-    }))
-
-  it.effect("lets a map from inside wait for its source", () =>
-    Effect.gen(function*() {
-      const { close, pool } = yield* setUp()
-      const item = yield* Deferred.make<string>()
-      const map = pool.imap(Effect.succeed, Stream.fromEffect(Deferred.await(item)))
-      const fiber = yield* forkNow(pool.run(Stream.runCollect(map)))
-      yield* atRest
-      const closing = yield* forkNow(close)
-      yield* atRest
-      yield* Deferred.succeed(item, "late")
-      expect(yield* Fiber.join(fiber)).toEqual(["late"])
-      yield* Fiber.join(closing)
-      yield* expectEmpty(pool)
-    }))
-
-  it.effect("takes nothing more for a map that has outlived its job", () =>
-    Effect.gen(function*() {
-      const { close, pool, stage } = yield* setUp({ size: 3 })
+      const { expectClosed, pool, stage, close } = yield* setUp({ size: 3 })
       const items = yield* Queue.unbounded<number>()
       const map = Stream.runDrain(pool.imap((item) => stage.job(`item ${item}`), Stream.fromQueue(items)))
       // It begins inside a job, and waits for its source when that has ended.
       yield* pool.run(Effect.andThen(Effect.forkDetach(map, { startImmediately: true }), atRest))
       yield* pool.spawn(stage.job("other"))
+      const source = new CountedIterable()
+      const unread = Stream.runDrain(pool.imap(() => Effect.void, source))
       const closing = yield* forkNow(close)
+      yield* expectRefused(unread)
+      expect([source.opened, source.taken]).toEqual([0, 0])
       yield* Queue.offer(items, 7)
       yield* atRest
       expect(stage.started).toEqual(["other"])
       yield* stage.finishAll
-      yield* Fiber.join(closing)
+      yield* expectClosed(closing)
     }))
 
-  it.effect("lets next, waitall and resize work until the end", () =>
+  it.effect.each([
+    { how: "from inside one of its jobs", options: {}, isInside: true },
+    { how: "with no time to drain", options: { drainTimeout: 0 }, isInside: false },
+    { how: "and is told to interrupt", options: { onClose: "interrupt", drainTimeout: 10 } as const, isInside: false }
+  ])("interrupts immediately when it is closed $how", ({ isInside, options }) =>
     Effect.gen(function*() {
-      const { close, pool, stage } = yield* setUp({ size: 0 })
-      const pile = yield* Effect.orDie(GreenPile.make<string>(pool))
-      yield* forkNow(pile.spawn(stage.job("a")))
-      yield* forkNow(pile.spawn(stage.job("b")))
-      const closing = yield* forkNow(close)
-      const waitall = yield* forkNow(pool.waitall)
-      yield* expectRefused(pile.spawn(Effect.succeed("c")))
-      const next = yield* forkNow(pile.next)
-      yield* TestClock.adjust("1 day")
-      expect(closing.pollUnsafe()).toBeUndefined()
-      yield* pool.resize(1)
-      yield* stage.finish("a")
-      expect(yield* Fiber.join(next)).toEqual(Option.some("a"))
-      expect(closing.pollUnsafe()).toBeUndefined()
-      yield* stage.finish("b")
-      yield* Fiber.join(waitall)
-      yield* Fiber.join(closing)
-      yield* expectRefused(pile.next)
-    }))
-
-  it.effect("ends waitall with interruption when its time is over, since it is not idle", () =>
-    Effect.gen(function*() {
-      const { close, pool, stage } = yield* setUp({ drainTimeout: 100 })
-      yield* pool.spawn(Effect.ensuring(Effect.never, stage.gate("finalizer").await))
-      const before = yield* forkNow(pool.waitall)
-      const closing = yield* forkNow(close)
-      const after = yield* forkNow(pool.waitall)
-      yield* TestClock.adjust(100)
-      yield* atRest
-      for (const waitall of [before, after]) expect(isInterrupted(waitall.pollUnsafe())).toBe(true)
-      expect(yield* pool.running).toBe(1)
-      yield* stage.finish("finalizer")
-      yield* Fiber.join(closing)
-      yield* expectEmpty(pool)
-    }))
-
-  it.effect.each([true, false])(
-    "leaves no timer behind, whether its time is over or its jobs: %s",
-    (isOver) =>
-      Effect.gen(function*() {
-        const clock = yield* countSleepers
-        const { close, pool, stage } = yield* setUp({ drainTimeout: "1 second" }).pipe(
-          Effect.provideService(Clock.Clock, clock)
-        )
-        yield* forkNow(pool.run(stage.job("a")))
-        const closing = yield* forkNow(close)
-        expect(clock.sleepers).toBe(1)
-        yield* isOver ? TestClock.adjust("1 second") : stage.finish("a")
-        yield* Fiber.join(closing)
-        yield* atRest
-        expect(clock.sleepers).toBe(0)
-      })
-  )
-
-  it.effect("interrupts immediately when it is closed from inside one of its jobs", () =>
-    Effect.gen(function*() {
-      const { close, pool, stage } = yield* setUp({ size: 2 })
+      const { clock, close, pool, stage } = yield* setUp({ size: 2, ...options })
       yield* forkNow(pool.run(stage.job("other")))
-      yield* Fiber.await(yield* forkNow(pool.run(Effect.andThen(close, Effect.never))))
-      expect(stage.events.slice(0, 2)).toEqual(["other starts", "other is interrupted"])
+      yield* isInside ? Fiber.await(yield* forkNow(pool.run(Effect.andThen(close, Effect.never)))) : close
+      expect(stage.events).toEqual(["other starts", "other is interrupted"])
+      expect(clock.sleeps).toBe(0)
       yield* expectRefused(pool.run(Effect.void))
     }))
-
-  it.effect.each([{ drainTimeout: 0 }, { onClose: "interrupt", drainTimeout: 10 } as const])(
-    "interrupts immediately when it has no time to drain: %o",
-    (options) =>
-      Effect.gen(function*() {
-        const clock = yield* countSleepers
-        const { close, pool } = yield* Effect.provideService(setUp(options), Clock.Clock, clock)
-        const fiber = yield* forkNow(pool.run(Effect.never))
-        yield* close
-        expect(isInterrupted(yield* Fiber.await(fiber))).toBe(true)
-        expect(clock.sleeps).toBe(0)
-      })
-  )
 })
 
-describe.each([3, 4, 5, 6, 7])("a drain at any moment, when fibers yield every %i operations,", (operations) => {
-  it("ends a map from outside that waits for its source", () => {
-    for (let steps = 0; steps < 60; steps++) {
-      const world = new World()
-      const pool = world.pool(1, { onClose: "drain" })
-      world.get(pool.spawn(Effect.never))
-      const map = world.fork(Stream.runDrain(pool.imap(() => Effect.void, Stream.never)), operations)
-      for (let i = 0; i < steps; i++) world.step()
-      // outside of the world: at once
-      Effect.runFork(Scope.close(world.scope, Exit.void))
-      world.run()
-      expect({ steps, ended: isInterrupted(map.pollUnsafe()) }).toEqual({ steps, ended: true })
-      expect(world.get(pool.running)).toBe(1)
-    }
-  })
+it.each([3, 4, 5, 6, 7])("a drain at any moment ends a map without an item, every %i operations", (operations) => {
+  for (let steps = 0; steps < 60; steps++) {
+    const world = new World()
+    const pool = world.pool(1, { onClose: "drain" })
+    world.get(pool.spawn(Effect.never))
+    const map = world.fork(Stream.runDrain(pool.imap(() => Effect.void, Stream.never)), operations)
+    for (let i = 0; i < steps; i++) world.step()
+    // outside of the world: at once
+    Effect.runFork(Scope.close(world.scope, Exit.void))
+    world.run()
+    expect({ steps, ended: isInterrupted(map.pollUnsafe()) }).toEqual({ steps, ended: true })
+    expect(world.get(pool.running)).toBe(1)
+  }
 })

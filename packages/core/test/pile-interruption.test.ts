@@ -14,13 +14,11 @@ type Pile = GreenPile<number, number>
 
 const total = 4
 
-/** What the job `item` comes to: one of them fails. */
-const outcome = (item: number): string => item === 2 ? "failure 2" : `success ${item}`
-
-const outcomes = Array.from({ length: total }, (_, item) => outcome(item))
-
+/** Jobs of some length, of which one fails. */
 const job = (item: number): Effect.Effect<number, number> =>
   Effect.andThen(turns((item * 2) % 3), item === 2 ? Effect.fail(item) : Effect.succeed(item))
+
+const outcomes = Array.from({ length: total }, (_, item) => item === 2 ? "failure 2" : `success ${item}`)
 
 const describeExit = (exit: Exit.Exit<number, number>): string =>
   Exit.match(exit, {
@@ -29,7 +27,7 @@ const describeExit = (exit: Exit.Exit<number, number>): string =>
   })
 
 const makePile = (world: World, pool: GreenPool, scope: Scope.Scope = world.scope): Pile =>
-  world.get(Effect.orDie(Effect.provideService(GreenPile.make<number, number>(pool), Scope.Scope, scope)))
+  world.get(Effect.orDie(Scope.provide(GreenPile.make<number, number>(pool), scope)))
 
 const spawnAll = (pile: Pile, spawned: Array<number> = []): Effect.Effect<void> =>
   Effect.suspend(() => {
@@ -56,74 +54,76 @@ const readAll = (pile: Pile, received: Array<string>): Effect.Effect<void> =>
     }
   }))
 
-/** Reads the exits of all that is outstanding. */
-const rest = (world: World, pile: Pile): Array<string> => world.get(Stream.runCollect(pile.exits)).map(describeExit)
+/** Sweeps a fiber that uses a pile. `check` is told what can be read of the pile in the end. */
+const sweepPile = (
+  size: number,
+  start: (pile: Pile, world: World, pool: GreenPool) => {
+    readonly victim: Effect.Effect<unknown, unknown>
+    readonly after?: Effect.Effect<unknown>
+    readonly check: (left: Array<string>, over: boolean) => void
+  }
+): void =>
+  sweep((world, operations) => {
+    const pool = world.pool(size)
+    const pile = makePile(world, pool)
+    const { after = Effect.void, check, victim } = start(pile, world, pool)
+    const fiber = world.fork(victim, operations)
+    world.fork(after)
+    return {
+      victim: fiber,
+      pool,
+      check(over) {
+        world.get(expectEmpty(pool))
+        check(world.get(Stream.runCollect(pile.exits)).map(describeExit), over)
+      }
+    }
+  })
 
 describe("an interruption at any point of a reader", () => {
-  it.each([1, 2])(
-    "of next loses no result and gives none twice, and the next reader gets the rest in order, on a pool of size %i",
-    (size) =>
-      sweep((world, operations) => {
-        const pool = world.pool(size)
-        const pile = makePile(world, pool)
+  it.each([
+    { size: 1, hasOthers: false },
+    { size: 2, hasOthers: false },
+    { size: 2, hasOthers: true }
+  ])(
+    "of next loses no result, and gives none twice or out of order: %j",
+    ({ hasOthers, size }) =>
+      sweepPile(size, (pile, world) => {
         world.fork(spawnAll(pile))
+        const others: Array<string> = []
         const received: Array<string> = []
-        const victim = world.fork(readAll(pile, received), operations)
+        const other = hasOthers ? readAll(pile, others) : Effect.void
+        world.fork(other)
         return {
-          victim,
-          pool,
-          check(over) {
-            world.get(expectEmpty(pool))
-            expect(over ? received : outcomes).toEqual(outcomes)
-            expect([...received, ...rest(world, pile)]).toEqual(outcomes)
+          victim: readAll(pile, received),
+          after: other,
+          check(left, over) {
+            expect(over && !hasOthers ? received : outcomes).toEqual(outcomes)
+            expect(received).toEqual(received.toSorted((a, b) => outcomes.indexOf(a) - outcomes.indexOf(b)))
+            const all = [...received, ...others, ...left]
+            expect(hasOthers ? all.toSorted() : all).toEqual(hasOthers ? outcomes.toSorted() : outcomes)
           }
         }
       })
   )
 
-  it("of next among others that wait loses no result and gives none twice", () =>
-    sweep((world, operations) => {
-      const pool = world.pool(2)
-      const pile = makePile(world, pool)
-      world.fork(spawnAll(pile))
-      const others: Array<string> = []
-      const received: Array<string> = []
-      world.fork(readAll(pile, others))
-      const victim = world.fork(readAll(pile, received), operations)
-      world.fork(readAll(pile, others))
-      return {
-        victim,
-        pool,
-        check() {
-          expect(received).toEqual(received.toSorted((a, b) => outcomes.indexOf(a) - outcomes.indexOf(b)))
-          expect([...received, ...others, ...rest(world, pile)].toSorted()).toEqual(outcomes.toSorted())
-        }
-      }
-    }))
+  const streams = {
+    exits: (pile: Pile) => pile.exits,
+    results: (pile: Pile) =>
+      Stream.catch(Stream.map(pile.results, Exit.succeed), (item) => Stream.make(Exit.fail(item)))
+  }
 
   it.each(["results", "exits"] as const)(
     "of %s gives no result twice or out of order, and leaves the next reader all but the one in hand",
     (kind) =>
-      sweep((world, operations) => {
-        const pool = world.pool(2)
-        const pile = makePile(world, pool)
+      sweepPile(2, (pile, world) => {
         world.fork(spawnAll(pile))
         const received: Array<string> = []
-        const note = (result: Exit.Exit<number, number>) => Effect.sync(() => void received.push(describeExit(result)))
-        const victim = world.fork(
-          kind === "exits"
-            ? Stream.runForEach(pile.exits, note)
-            : Effect.catch(
-              Stream.runForEach(pile.results, (item) => note(Exit.succeed(item))),
-              (item) => note(Exit.fail(item))
-            ),
-          operations
-        )
         return {
-          victim,
-          pool,
-          check() {
-            const left = rest(world, pile)
+          victim: Stream.runForEach(
+            streams[kind](pile),
+            (exit) => Effect.sync(() => received.push(describeExit(exit)))
+          ),
+          check(left) {
             expect(outcomes.slice(0, received.length)).toEqual(received)
             expect(outcomes.slice(total - left.length)).toEqual(left)
             expect(received.length + left.length).toBeOneOf([total - 1, total])
@@ -132,9 +132,8 @@ describe("an interruption at any point of a reader", () => {
       })
   )
 
-  /** Of two readers one is interrupted when the first job has ended, or both in some order when all have. */
   it.each([{ order: [0] }, { order: [0, 1] }, { order: [1, 0] }])(
-    "that was given its result leaves it: %j",
+    "that was given its result leaves it: of two, $order, when the first job has ended, or both when all have",
     ({ order }) => {
       const isOne = order.length === 1
       for (let operations = 3; operations <= 12; operations++) {
@@ -142,9 +141,7 @@ describe("an interruption at any point of a reader", () => {
           const world = new World()
           const pile = makePile(world, world.pool(3))
           const [first, others] = [Latch.makeUnsafe(), Latch.makeUnsafe()]
-          for (const item of [0, 1, 3]) {
-            world.get(pile.spawn(Effect.andThen((item === 0 ? first : others).await, Effect.succeed(item))))
-          }
+          for (const item of [0, 1, 3]) world.get(pile.spawn(Effect.as((item === 0 ? first : others).await, item)))
           const readers = [world.fork(pile.next, operations), world.fork(pile.next, operations)]
           world.run()
           first.openUnsafe()
@@ -153,10 +150,8 @@ describe("an interruption at any point of a reader", () => {
           for (const index of order) readers[index]?.interruptUnsafe()
           world.run()
           const received = () =>
-            readers.flatMap((reader) => {
-              const exit = reader.pollUnsafe()
-              return exit?._tag === "Success" ? Option.toArray(exit.value) : []
-            })
+            readers.map((reader) => reader.pollUnsafe())
+              .flatMap((exit) => exit?._tag === "Success" ? Option.toArray(exit.value) : [])
           expect(isOne ? received() : [0]).toEqual([0])
           others.openUnsafe()
           world.run()
@@ -168,38 +163,30 @@ describe("an interruption at any point of a reader", () => {
   )
 })
 
-describe("an interruption at any point of a feeder", () => {
-  it.each([
-    { size: 1, taken: 1, isNested: false },
-    { size: 10, taken: 0, isNested: false },
-    { size: 1, taken: 0, isNested: true },
-    { size: 2, taken: 0, isNested: true }
-  ])(
-    "keeps the jobs that it spawned and drops the one that waits or borrows: %j",
-    ({ isNested, size, taken }) =>
-      sweep((world, operations) => {
-        const pool = world.pool(size)
-        for (let job = 0; job < taken; job++) world.fork(pool.run(turns(4)))
-        const pile = makePile(world, pool)
-        const spawned: Array<number> = []
-        const feed = spawnAll(pile, spawned)
-        const victim = world.fork(isNested ? pool.run(feed) : feed, operations)
-        return {
-          victim,
-          pool,
-          check(over) {
-            world.get(expectEmpty(pool))
-            const received = rest(world, pile)
-            const known = isNested ? spawned.length : received.length
-            expect(received.slice(0, known)).toEqual(outcomes.slice(0, known))
-            expect(over ? received : outcomes).toEqual(outcomes)
-            // The job of the one `spawn` that was interrupted may have started, or not; on a loan it was interrupted, too.
-            expect(received.length).toBeOneOf([spawned.length, spawned.length + 1])
-          }
+it.each([
+  { size: 1, taken: 1, isNested: false },
+  { size: 10, taken: 0, isNested: false },
+  { size: 1, taken: 0, isNested: true },
+  { size: 2, taken: 0, isNested: true }
+])(
+  "an interruption at any point of a feeder keeps the jobs that it spawned and drops the one that waits or borrows: %j",
+  ({ isNested, size, taken }) =>
+    sweepPile(size, (pile, world, pool) => {
+      for (let job = 0; job < taken; job++) world.fork(pool.run(turns(4)))
+      const spawned: Array<number> = []
+      const feed = spawnAll(pile, spawned)
+      return {
+        victim: isNested ? pool.run(feed) : feed,
+        check(received, over) {
+          const known = isNested ? spawned.length : received.length
+          expect(received.slice(0, known)).toEqual(outcomes.slice(0, known))
+          expect(over ? received : outcomes).toEqual(outcomes)
+          // The job of the one `spawn` that was interrupted may have started, or not; on a loan it was interrupted, too.
+          expect(received.length).toBeOneOf([spawned.length, spawned.length + 1])
         }
-      })
-  )
-})
+      }
+    })
+)
 
 it("an interruption at any point of making a pile leaves none behind in the pool that it shares", () => {
   sweep((world, operations) => {

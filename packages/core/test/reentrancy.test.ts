@@ -5,7 +5,7 @@ import { counters, expectEmpty, expectWorking } from "./support/counters.ts"
 import { forkNow } from "./support/forkNow.ts"
 import { makePool } from "./support/makePool.ts"
 import { Stage } from "./support/stage.ts"
-import { atRest, later, until } from "./support/turns.ts"
+import { atRest, later } from "./support/turns.ts"
 import { World } from "./support/world.ts"
 
 /** A pool, and jobs by name. */
@@ -68,238 +68,24 @@ describe.each([1, 2, 3, 10, 1000])("a job of a full pool of size %i", (size) => 
       expect(result).toEqual(expected)
       yield* expectEmpty(other)
     }))
-
-  it.effect("lends its slot, which is not counted again", () =>
-    Effect.gen(function*() {
-      const seen = yield* inside((pool) => pool.run(pool.run(counters(pool))))
-      expect(seen).toEqual({ free: 0, running: size, waiting: 0, borrowed: 2 })
-    }))
 })
 
-describe("lending", () => {
-  it.effect("does not happen while a slot of the pool is free", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(3)
-      expect(yield* pool.run(pool.run(counters(pool)))).toEqual({ free: 1, running: 2, waiting: 0, borrowed: 0 })
+it.effect("spawn on a borrowed slot returns after the next borrower has begun, which was in the queue before", () =>
+  Effect.gen(function*() {
+    const pool = yield* makePool(1)
+    const gate = yield* Deferred.make<void>()
+    const order: Array<string> = []
+    const note = (what: string) => Effect.sync(() => order.push(what))
+    yield* pool.run(Effect.gen(function*() {
+      const spawner = yield* forkNow(Effect.andThen(pool.spawn(Deferred.await(gate)), note("spawner")))
+      const waiter = yield* forkNow(pool.run(note("next")))
+      yield* Deferred.succeed(gate, undefined)
+      yield* Fiber.awaitAll([spawner, waiter])
     }))
-
-  it.effect("happens to one borrower at a time, in order of arrival", () =>
-    Effect.gen(function*() {
-      const { pool, stage } = yield* setUp(1)
-      const names = ["a", "b", "c", "d"]
-      const outer = yield* forkNow(
-        pool.run(Effect.forEach(names, (name) => pool.run(stage.job(name)), { concurrency: "unbounded" }))
-      )
-      for (const [index, name] of names.entries()) {
-        yield* atRest
-        expect(stage.started).toEqual(names.slice(0, index + 1))
-        expect(yield* counters(pool)).toEqual({ free: 0, running: 1, waiting: 3 - index, borrowed: 1 })
-        yield* stage.finish(name)
-      }
-      expect(yield* Fiber.join(outer)).toEqual(names)
-      yield* expectEmpty(pool)
-    }))
-
-  it.effect("happens to jobs at any depth inside, when a slot comes back", () =>
-    Effect.gen(function*() {
-      const { pool, stage } = yield* setUp(2)
-      const leaves = Effect.forEach(["a", "b", "c"], (name) => pool.run(stage.job(name)), { concurrency: "unbounded" })
-      const outer = yield* forkNow(pool.run(pool.run(leaves)))
-      yield* atRest
-      expect(stage.started).toEqual(["a", "b"])
-      // It has borrowed from the outer job, around the inner one that "c" is inside of.
-      yield* stage.finish("b")
-      yield* atRest
-      expect(stage.started).toEqual(["a", "b", "c"])
-      yield* stage.finishAll
-      yield* Fiber.join(outer)
-      yield* expectWorking(pool)
-    }))
-
-  it.effect("overtakes the queue, as it uses no slot of the pool", () =>
-    Effect.gen(function*() {
-      const { pool, stage } = yield* setUp(1)
-      const nested = pool.run(stage.around("nested", Effect.void))
-      const outer = yield* forkNow(pool.run(Effect.andThen(stage.gate("outer").await, nested)))
-      const queued = yield* forkNow(pool.run(stage.around("queued", Effect.void)))
-      yield* stage.finish("outer")
-      yield* Fiber.joinAll([outer, queued])
-      expect(stage.started).toEqual(["nested", "queued"])
-    }))
-
-  it.effect("goes on at size 0", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(2)
-      const seen = yield* pool.run(Effect.andThen(pool.resize(0), pool.run(pool.run(counters(pool)))))
-      expect(seen).toEqual({ free: -1, running: 1, waiting: 0, borrowed: 2 })
-    }))
-
-  it.effect("ends with the interruption of the borrower, whose finalizers keep the loan", () =>
-    Effect.gen(function*() {
-      const { pool, stage } = yield* setUp(1)
-      yield* pool.run(Effect.gen(function*() {
-        const nested = yield* forkNow(pool.run(Effect.ensuring(Effect.never, stage.job("finalizer"))))
-        nested.interruptUnsafe()
-        const next = yield* forkNow(pool.run(stage.around("next", Effect.void)))
-        yield* atRest
-        expect(stage.started).toEqual(["finalizer"])
-        expect(yield* counters(pool)).toEqual({ free: 0, running: 1, waiting: 1, borrowed: 1 })
-        yield* stage.finish("finalizer")
-        yield* Fiber.join(next)
-      }))
-      yield* expectWorking(pool)
-    }))
-})
-
-describe("spawn on a borrowed slot", () => {
-  it.effect("returns when the job has ended, its fiber done", () =>
-    Effect.gen(function*() {
-      const { pool, stage } = yield* setUp(1)
-      const outer = yield* forkNow(pool.run(Effect.map(pool.spawn(stage.job("nested")), (fiber) => fiber.pollUnsafe())))
-      yield* atRest
-      expect([stage.started, outer.pollUnsafe()]).toEqual([["nested"], undefined])
-      yield* stage.finish("nested")
-      expect(yield* Fiber.join(outer)).toEqual(Exit.succeed("nested"))
-    }))
-
-  it.effect("returns after the next borrower has begun, which was in the queue before", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(1)
-      const gate = yield* Deferred.make<void>()
-      const order: Array<string> = []
-      const note = (what: string) => Effect.sync(() => order.push(what))
-      yield* pool.run(Effect.gen(function*() {
-        const spawner = yield* forkNow(Effect.andThen(pool.spawn(Deferred.await(gate)), note("spawner")))
-        const waiter = yield* forkNow(pool.run(note("next")))
-        yield* Deferred.succeed(gate, undefined)
-        yield* Fiber.awaitAll([spawner, waiter])
-      }))
-      expect(order).toEqual(["next", "spawner"])
-    }))
-
-  it.effect("returns immediately when a slot of the pool is free", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(2)
-      const fiber = yield* pool.run(pool.spawn(Effect.never))
-      expect(fiber.pollUnsafe()).toBeUndefined()
-    }))
-
-  it.effect.each([false, true])(
-    "interrupts the job and awaits it when it is interrupted, whether it had to wait for the loan or not: %s",
-    (hasWaited) =>
-      Effect.gen(function*() {
-        const { pool, stage } = yield* setUp(1)
-        yield* pool.run(Effect.gen(function*() {
-          if (hasWaited) yield* forkNow(pool.run(stage.job("other")))
-          const spawner = yield* forkNow(
-            pool.spawn(Effect.ensuring(stage.around("job", Effect.never), stage.gate("finalizer").await))
-          )
-          expect(yield* pool.waiting).toBe(hasWaited ? 1 : 0)
-          yield* stage.finish("other")
-          yield* until(() => stage.started.includes("job"))
-          spawner.interruptUnsafe()
-          yield* atRest
-          expect(stage.events.at(-1)).toBe("job is interrupted")
-          expect(spawner.pollUnsafe()).toBeUndefined()
-          yield* stage.finish("finalizer")
-          expect(Exit.hasInterrupts(yield* Fiber.await(spawner))).toBe(true)
-          expect(yield* counters(pool)).toEqual({ free: 0, running: 1, waiting: 0, borrowed: 0 })
-        }))
-        yield* expectWorking(pool)
-      })
-  )
-
-  it.effect("does not fail with the job, whose failure shows where it is joined", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(1)
-      const exit = yield* pool.run(Effect.gen(function*() {
-        const fiber = yield* pool.spawn(Effect.fail("no"))
-        yield* pool.spawnN(Effect.interrupt)
-        return yield* Effect.exit(Fiber.join(fiber))
-      }))
-      expect(exit).toEqual(Exit.fail("no"))
-      yield* expectWorking(pool)
-    }))
-})
-
-describe("a borrower that outlives its lender", () => {
-  it.effect("keeps the slot, also when it outlives all jobs around it, one after the other", () =>
-    Effect.gen(function*() {
-      const { pool, stage } = yield* setUp(1)
-      const seen: Array<number> = []
-      const look = Effect.map(pool.stats, ({ borrowed }) => seen.push(borrowed))
-      const deepest = Effect.andThen(detach(pool.run(stage.job("borrower"))), look)
-      yield* pool.run(Effect.andThen(pool.run(Effect.andThen(pool.run(deepest), look)), look))
-      expect(seen).toEqual([3, 2, 1])
-      expect(yield* counters(pool)).toEqual({ free: 0, running: 1, waiting: 0, borrowed: 0 })
-      const next = yield* forkNow(pool.run(Effect.void))
-      expect(yield* pool.waiting).toBe(1)
-      yield* stage.finish("borrower")
-      yield* Fiber.join(next)
-      yield* expectWorking(pool)
-    }))
-})
-
-describe("a job that waits for the slot of a job that has ended", () => {
-  /** Leaves a fiber that has borrowed the slot of the job around, and one that waits for it. */
-  const leaveTwo = (pool: GreenPool, stage: Stage) =>
-    Effect.andThen(detach(pool.run(stage.job("borrower"))), detach(pool.run(stage.job("waiter"))))
-
-  it.effect.each([[0, "the pool"], [1, "the next running job around it"], [3, "the next that still runs"]] as const)(
-    "where %i other jobs around it ended as well or are left, goes on waiting for the slot of %s",
-    ([depth]) =>
-      Effect.gen(function*() {
-        const { pool, stage } = yield* setUp(1)
-        const nested = (depth: number): Effect.Effect<unknown> =>
-          depth === 0 ? leaveTwo(pool, stage) : pool.run(Effect.suspend(() => nested(depth - 1)))
-        yield* pool.run(Effect.gen(function*() {
-          yield* nested(depth)
-          if (depth > 0) yield* stage.job("outer")
-        })).pipe(forkNow)
-        yield* atRest
-        expect(yield* counters(pool)).toEqual({ free: 0, running: 1, waiting: 1, borrowed: Math.min(depth, 1) })
-        yield* stage.finish("borrower")
-        yield* until(() => stage.started.includes("waiter"))
-        expect(yield* counters(pool)).toEqual({ free: 0, running: 1, waiting: 0, borrowed: Math.min(depth, 1) })
-        yield* stage.finishAll
-        yield* pool.waitall
-        yield* expectWorking(pool)
-      })
-  )
-})
+    expect(order).toEqual(["next", "spawner"])
+  }))
 
 describe("a fiber that has outlived its job", () => {
-  it.effect("is outside, whether one job was around it or several: it waits in the queue and may use waitall", () =>
-    Effect.gen(function*() {
-      const { pool, stage } = yield* setUp(1)
-      const use = Effect.andThen(
-        stage.gate("jobs ended").await,
-        Effect.andThen(pool.run(stage.job("orphan's")), pool.waitall)
-      )
-      const orphans = [yield* pool.run(detach(use)), yield* pool.run(pool.run(pool.run(detach(use))))]
-      yield* pool.spawn(stage.job("holder"))
-      yield* stage.finish("jobs ended")
-      yield* atRest
-      expect(yield* counters(pool)).toEqual({ free: 0, running: 1, waiting: 2, borrowed: 0 })
-      yield* stage.finishAll
-      yield* Fiber.joinAll(orphans)
-      yield* expectEmpty(pool)
-    }))
-
-  it.effect("is inside the job around that one, if it still runs", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(1)
-      yield* pool.run(Effect.gen(function*() {
-        const gate = yield* Latch.make()
-        const orphan = yield* pool.run(
-          detach(Effect.andThen(gate.await, Effect.andThen(pool.run(counters(pool)), pool.waitall)))
-        )
-        yield* gate.open
-        expect(Exit.hasDies(yield* Fiber.await(orphan))).toBe(true)
-      }))
-      yield* expectEmpty(pool)
-    }))
-
   it.effect("is outside again after it has used the context of a job that runs", () =>
     Effect.gen(function*() {
       const { pool, stage } = yield* setUp(2)
@@ -354,57 +140,53 @@ describe("a fiber that has outlived its job", () => {
     }))
 })
 
-describe("depth", () => {
-  const depth = 15_000
+const depth = 15_000
 
-  type Nest = (pool: GreenPool, below: Effect.Effect<number>) => Effect.Effect<number>
+type Nest = (pool: GreenPool, below: Effect.Effect<number>) => Effect.Effect<number>
 
-  it.live.each<[string, size: number, Nest]>([
-    ["run inside run", 1, (pool, below) => pool.run(below)],
-    ["run in fibers that jobs fork", 1, (pool, below) => Effect.flatMap(Effect.forkChild(pool.run(below)), Fiber.join)],
-    ...[1, 3, depth * 2].map((size): [string, number, Nest] => [
-      `spawn inside spawn on a pool of size ${size}`,
-      size,
-      (pool, below) => Effect.flatMap(pool.spawn(below), Fiber.join)
-    ])
-  ])("is no limit for %s", ([, size, nest]) =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(size)
-      const nested = (level: number): Effect.Effect<number> =>
-        level === depth
-          ? Effect.succeed(0)
-          : Effect.map(nest(pool, Effect.suspend(() => nested(level + 1))), (count) => count + 1)
-      expect(yield* nested(0)).toBe(depth)
-      yield* pool.waitall
-      expect((yield* pool.stats).succeeded).toBe(depth)
-      yield* expectEmpty(pool)
-    }))
-})
+it.live.each<[string, size: number, Nest]>([
+  ["run inside run", 1, (pool, below) => pool.run(below)],
+  ["run in fibers that jobs fork", 1, (pool, below) => Effect.flatMap(Effect.forkChild(pool.run(below)), Fiber.join)],
+  ...[1, 3, depth * 2].map((size): [string, number, Nest] => [
+    `spawn inside spawn on a pool of size ${size}`,
+    size,
+    (pool, below) => Effect.flatMap(pool.spawn(below), Fiber.join)
+  ])
+])("depth is no limit for %s", ([, size, nest]) =>
+  Effect.gen(function*() {
+    const pool = yield* makePool(size)
+    const nested = (level: number): Effect.Effect<number> =>
+      level === depth
+        ? Effect.succeed(0)
+        : Effect.map(nest(pool, Effect.suspend(() => nested(level + 1))), (count) => count + 1)
+    expect(yield* nested(0)).toBe(depth)
+    yield* pool.waitall
+    expect((yield* pool.stats).succeeded).toBe(depth)
+    yield* expectEmpty(pool)
+  }))
 
-describe("a nested caller whose job ends while it is on its way into the pool", () => {
-  it("borrows nothing of it: its slot has gone to the next in the queue", () => {
-    const operations = 40
-    for (let delay = 0; delay < operations; delay++) {
-      const world = new World()
-      const pool = world.pool(1)
-      const stage = new Stage()
-      let inside = 0
-      let most = 0
-      const alone = Effect.acquireUseRelease(
-        Effect.sync(() => most = Math.max(most, ++inside)),
-        () => Effect.andThen(Effect.yieldNow, Effect.yieldNow),
-        () => Effect.sync(() => inside--)
-      )
-      // Ends the job around it, and yields at some step on its way.
-      const caller = Effect.andThen(stage.finish("around"), later(delay, pool.run(alone)))
-      world.fork(pool.run(Effect.andThen(Effect.forkDetach(caller), stage.job("around"))), operations)
-      world.fork(pool.run(alone))
-      world.run()
-      expect(most).toBe(1)
-      world.get(expectWorking(pool))
-      world.close()
-    }
-  })
+it("a nested caller whose job ends while it is on its way into the pool borrows nothing of it", () => {
+  const operations = 40
+  for (let delay = 0; delay < operations; delay++) {
+    const world = new World()
+    const pool = world.pool(1)
+    const stage = new Stage()
+    let inside = 0
+    let most = 0
+    const alone = Effect.acquireUseRelease(
+      Effect.sync(() => most = Math.max(most, ++inside)),
+      () => Effect.andThen(Effect.yieldNow, Effect.yieldNow),
+      () => Effect.sync(() => inside--)
+    )
+    // Ends the job around it, and yields at some step on its way.
+    const caller = Effect.andThen(stage.finish("around"), later(delay, pool.run(alone)))
+    world.fork(pool.run(Effect.andThen(Effect.forkDetach(caller), stage.job("around"))), operations)
+    world.fork(pool.run(alone))
+    world.run()
+    expect(most).toBe(1)
+    world.get(expectWorking(pool))
+    world.close()
+  }
 })
 
 describe("a map that was begun outside and is read inside a job of a full pool", () => {
