@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Context, Effect, Fiber, Stream } from "effect"
+import { Context, Effect, Fiber, Latch, Stream } from "effect"
 import { GreenPile, type GreenPool } from "../src/index.ts"
 import { expectWorking } from "./support/counters.ts"
 import { forkNow } from "./support/forkNow.ts"
@@ -149,5 +149,31 @@ describe("the heap does not grow with", () => {
         yield* growth.step
       }
       growth.expectLessThan(30)
+    }))
+})
+
+describe("a result that waits to be read keeps", () => {
+  it.live("no effect of a pile", () =>
+    Effect.gen(function*() {
+      const pile = yield* GreenPile.make<void>(1)
+      const effects = new Mortals()
+      for (let i = 0; i < 20; i++) yield* pile.spawn(effects.note(Effect.sync(() => {})))
+      yield* effects.expectGone(20)
+      for (let i = 0; i < 20; i++) yield* pile.next
+    }))
+
+  it.live.each(verbs)("no item of %s", (verb) =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(1)
+      const items = new Mortals()
+      const source = function*() {
+        for (let i = 0; i < 20; i++) yield items.make()
+      }
+      const read = yield* Latch.make()
+      const stream = mapOf(pool, verb)(() => Effect.yieldNow, source(), { window: 20 })
+      const reader = yield* Effect.forkChild(Stream.runForEach(stream, () => read.await))
+      yield* items.expectGone(20)
+      yield* read.open
+      yield* Fiber.join(reader)
     }))
 })

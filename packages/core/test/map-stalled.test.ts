@@ -93,6 +93,14 @@ describe("a map is counted as one that would use more slots", () => {
     expect(stalled()).toBe(0)
   })
 
+  it("where a job has ended within its concurrency, whose result keeps a window full that grows with the pool", () => {
+    const { jobs, reader, stalled, world } = openMap(many, { concurrency: 2, window: (size) => size })
+    reader.pull()
+    jobs.finish(1)
+    world.run()
+    expect(stalled()).toBe(1)
+  })
+
   it("not after its pool has closed", () => {
     const { reader, stalled, world } = openMap(many)
     reader.pull()

@@ -1,10 +1,12 @@
 /**
  * What a map does between the steps of its jobs: when it starts the next one, and what becomes of one that hasn't begun.
  */
-import { Effect, Exit, type Fiber, Scope } from "effect"
+import { Effect, Exit, Fiber, Scope, Stream } from "effect"
 import { describe, expect, it } from "vitest"
+import { forkNow } from "./support/forkNow.ts"
 import { MapJobs } from "./support/map-jobs.ts"
 import { Reader } from "./support/reader.ts"
+import { Stage } from "./support/stage.ts"
 import { World } from "./support/world.ts"
 
 const many = [0, 1, 2, 3]
@@ -20,6 +22,25 @@ it("A job that ends makes room for the next before its result is read, in a wind
   world.run()
   expect(reader.values).toEqual([0])
   expect(jobs.started).toEqual([0, 1, 2])
+})
+
+it("An item that waits inside a job keeps its place before others when its reader comes again", () => {
+  const world = new World()
+  const pool = world.pool(1)
+  const stage = new Stage()
+  const job = Effect.gen(function*() {
+    yield* forkNow(pool.run(stage.job("borrower")))
+    const pull = yield* Stream.toPull(pool.imap(stage.job, ["item"]))
+    const reader = yield* forkNow(pull)
+    yield* forkNow(pool.run(stage.job("other")))
+    yield* Fiber.interrupt(reader)
+    yield* forkNow(pull)
+    yield* stage.finish("borrower")
+    yield* Effect.never
+  })
+  world.fork(pool.run(Effect.scoped(job)))
+  world.run()
+  expect(stage.started).toEqual(["borrower", "item"])
 })
 
 describe("a pool that closes", () => {

@@ -100,14 +100,14 @@ class Window implements JobGroup {
   /** The context of the reader's fiber when it began: that of the source and of all jobs. */
   private readonly context: Context.Context<never>
   /** The job around the reader at its last pull. */
-  private around: JobRef | undefined
+  private around: JobRef | undefined = undefined
   /** The job that the worker is inside. */
   private workerAround: JobRef | undefined
   /** The scope of the sources. */
   private readonly scope = Scope.makeUnsafe()
   private cursor: Cursor | undefined = undefined
-  /** Whether the worker pulls the source, or is about to. */
-  private isPulling = false
+  /** Whether the worker opens or pulls the source, or is about to. */
+  private isPulling = true
   /** How the source ended. */
   private sourceExit: Exit.Exit<void, unknown> | undefined = undefined
   /** The first failure of a job, where that ends the map. */
@@ -149,7 +149,7 @@ class Window implements JobGroup {
     this.mode = mode
     this.limits = limits
     this.context = reader.context
-    this.around = this.workerAround = pool.jobAround(reader)?.ref
+    this.workerAround = pool.jobAround(reader)?.ref
     pool.groups.add(this)
     // A stream may be a map in turn: a chain of them is opened turn by turn, which takes no native stack.
     if (sources.some(Stream.isStream)) this.scheduleFill()
@@ -157,6 +157,7 @@ class Window implements JobGroup {
       Effect.suspend(() => this.isFillDue ? this.turn : Effect.void).pipe(
         Effect.andThen(Effect.exit(open(sources, this.scope))),
         Effect.flatMap((opened) => {
+          this.isPulling = false
           if (opened._tag === "Success") this.cursor = opened.value
           else this.sourceExit = Exit.asVoid(opened)
           return this.work
@@ -181,10 +182,8 @@ class Window implements JobGroup {
       this.fill(reader)
       return Effect.succeed(chunk)
     }
-    if (this.isDrained) this.mapExit ??= Exit.interrupt()
-    const last = this.results.next ?? (this.inFlight === 0 ? this.sourceExit : undefined)
-    if (last !== undefined) this.mapExit ??= Exit.asVoid(last)
-    if (this.mapExit !== undefined) return this.finish(this.mapExit)
+    const last = this.mapExit ?? this.results.next ?? this.emptyExit
+    if (last !== undefined) return this.finish(this.mapExit = Exit.asVoid(last))
     return Effect.callback((resume) => {
       if (this.isReady) resume(this.pull)
       else this.resumeReader = resume
@@ -271,12 +270,12 @@ class Window implements JobGroup {
     this.fill(worker)
     // It may have stopped since the pull became due, or the pool may have begun to drain.
     if (this.isRefused) this.isPulling = false
-    if (!this.isPulling || this.cursor === undefined) return Effect.flatMap(this.turn, () => this.work)
+    if (!this.isPulling) return Effect.flatMap(this.turn, () => this.work)
     if (this.workerAround !== this.around) {
       this.workerAround = this.around
       worker.setContext(this.pool.contextIn(this.around, this.context))
     }
-    return Effect.flatMap(Effect.exit(this.cursor.fetch), (exit) => {
+    return Effect.flatMap(Effect.exit(this.cursor!.fetch), (exit) => {
       this.isPulling = false
       if (exit._tag === "Failure") this.sourceExit = exit
       return this.work
@@ -323,9 +322,8 @@ class Window implements JobGroup {
 
   /** Whether the map may take an item, if its window has room for it. */
   private get mayTake(): boolean {
-    return this.cursor !== undefined && !this.isRefused && this.sourceExit === undefined &&
-      this.unlaunched === undefined &&
-      !this.isPulling && this.active < this.limits.concurrency
+    return !this.isPulling && !this.isRefused && this.sourceExit === undefined && this.unlaunched === undefined &&
+      this.active < this.limits.concurrency
   }
 
   /**
@@ -353,14 +351,15 @@ class Window implements JobGroup {
     return this.state !== "reading" || this.pool.gate.refuses(this)
   }
 
-  /** Whether the map, which the pool refuses, has nothing in flight any more. */
-  private get isDrained(): boolean {
-    return this.pool.gate.refuses(this) && this.inFlight === 0 && this.sourceExit === undefined
+  /** How a map with nothing in flight ends, if it does: as its source has, or because its pool drains. */
+  private get emptyExit(): Exit.Exit<void, unknown> | undefined {
+    if (this.inFlight > 0) return undefined
+    return this.sourceExit ?? (this.pool.gate.refuses(this) ? Exit.interrupt() : undefined)
   }
 
   private takeItem(): unknown {
     try {
-      return this.cursor?.take()
+      return this.cursor!.take()
     } catch (defect) {
       this.sourceExit = Exit.die(defect)
       return End
@@ -432,8 +431,8 @@ class Window implements JobGroup {
 
   /** Whether `pull` would not have to wait. */
   private get isReady(): boolean {
-    return this.pool.gate.isShut || this.mapExit !== undefined || this.isDrained || this.results.next !== undefined ||
-      (this.sourceExit !== undefined && this.inFlight === 0)
+    return this.pool.gate.isShut || this.mapExit !== undefined || this.results.next !== undefined ||
+      this.emptyExit !== undefined
   }
 
   /** The map ends this way, after the results that are ready. */
@@ -462,7 +461,6 @@ class Window implements JobGroup {
     this.state = "stopped"
     this.countStalled()
     const { unlaunched } = this
-    this.unlaunched = undefined
     if (unlaunched?.state === "waiting") this.pool.slots.cancel(unlaunched)
     else if (unlaunched?.state === "holding") this.pool.slots.end(unlaunched, Exit.interrupt())
   }

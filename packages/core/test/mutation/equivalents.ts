@@ -32,9 +32,13 @@ export const explained: ReadonlyArray<Explained> = [
       "internal/slots.ts Slots askUser: false becomes true",
       "internal/slots.ts Slots lenderFor: around.waitingInside?.first !== undefined becomes false",
       "internal/timers.ts Timers cancel: this.timers.first === undefined becomes true",
+      "internal/map-limits.ts MapLimits constructor: key === undefined && priority === undefined becomes false",
       "internal/map.ts Window scheduleFill: this.isFillDue becomes false",
       "internal/map.ts Window scheduleFill: return becomes nothing",
+      "internal/map.ts Window constructor: this.workerAround = pool.jobAround(reader)?.ref becomes nothing",
       "internal/map.ts Window work: this.workerAround !== this.around becomes true",
+      "internal/map.ts Window work: this.workerAround = this.around becomes nothing",
+      "internal/map.ts Window wakeReader: this.resumeReader = undefined becomes nothing",
       "internal/map.ts Window fill: this.isReady becomes true",
       "internal/map.ts Window canTake: !this.limits.isComputed || this.mayTake becomes this.mayTake",
       "internal/map.ts Window pullSource: filler !== this.worker becomes true",
@@ -119,7 +123,6 @@ export const explained: ReadonlyArray<Explained> = [
       "internal/slots.ts Slots takeIfAvailable: claim !== undefined becomes true",
       "internal/slots.ts Slots join: claim !== undefined becomes true",
       "internal/slots.ts Slots cancel: job.claim !== undefined becomes true",
-      "internal/map.ts Window work: !this.isPulling || this.cursor === undefined becomes !this.isPulling",
       "internal/tasks.ts Tasks run: next < tasks.length becomes next <= tasks.length"
     ]
   },

@@ -125,12 +125,12 @@ export class Examiner {
     return process.tests.length === 0 ? "the modules do not load" : this.#found(file, runs)
   }
 
-  /** The tests that run anything in the file; all that run something, if the file is run at no other time than loading. */
+  /** The tests that run anything in the file; all, if the file is run at no other time than loading. */
   #ofFile(file: string, tests: ReadonlyArray<Passed>): ReadonlyArray<Passed> {
     const ofFile = this.#bench.mutants.filter((other) => other.file === file)
     const numbers = new Set(ofFile.map(({ number }) => number))
     const near = tests.filter(({ reached }) => reached.some((number) => numbers.has(number)))
-    return near.length > 0 ? near : tests.filter(({ reached }) => reached.length > 0)
+    return near.length > 0 ? near : tests
   }
 
   /** The quickest first, and earlier those that have found faults of the file. */
