@@ -36,7 +36,7 @@ it("An item that waits inside a job keeps its place before others when its reade
     yield* Fiber.interrupt(reader)
     yield* forkNow(pull)
     yield* stage.finish("borrower")
-    yield* Effect.never
+    return yield* Effect.never
   })
   world.fork(pool.run(Effect.scoped(job)))
   world.run()
