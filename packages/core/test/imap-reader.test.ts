@@ -3,35 +3,104 @@
  */
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, type Fiber, Stream } from "effect"
+import type { Source } from "../src/index.ts"
 import { CountedIterable } from "./support/counted-sources.ts"
 import { expectEmpty } from "./support/counters.ts"
 import { MapJobs } from "./support/map-jobs.ts"
 import { upTo } from "./support/sizes.ts"
 import { World } from "./support/world.ts"
 
-/** Calls `onStep` in the step that makes the next item, and counts the steps that go on. */
-class Source extends CountedIterable {
-  most = 0
-  private asked = 0
-  private readonly onStep: (item: number) => void
+/** Does something in the step that makes the next item. */
+class ActingIterable extends CountedIterable {
+  readonly act: (item: number) => void
 
-  constructor(onStep: (item: number) => void) {
+  constructor(act: (item: number) => void) {
     super()
-    this.onStep = onStep
+    this.act = act
   }
 
   protected override step(): IteratorResult<number, undefined> {
-    const step = super.step()
-    this.most = Math.max(this.most, ++this.asked)
-    this.onStep(this.taken - 1)
-    this.asked--
-    return step
+    this.act(this.taken)
+    return super.step()
+  }
+}
+
+it.each(["a stream", "an iterator"])(
+  "%s that has the reader go on within its own step is asked for one thing at a time",
+  (kind) => {
+    const world = new World()
+    const pool = world.pool(1)
+    const onward = Deferred.makeUnsafe<void>()
+    let asked = 0
+    let most = 0
+    let items = 0
+    const ask = (item: number) => {
+      most = Math.max(most, ++asked)
+      if (item === 2) Deferred.doneUnsafe(onward, Exit.void)
+    }
+    const item = Effect.suspend(() => {
+      ask(items)
+      return Effect.ensuring(Effect.as(Effect.yieldNow, items++), Effect.sync(() => asked--))
+    })
+    const iterator = new ActingIterable((item) => {
+      ask(item)
+      asked--
+    })
+    const map = pool.imap(Effect.succeed, kind === "a stream" ? Stream.fromEffectRepeat(item) : iterator)
+    const values: Array<number> = []
+    world.fork(
+      Stream.runForEach(Stream.take(map, 5), (value) => {
+        values.push(value)
+        // After the first, the reader goes on when the source says so.
+        return value === 0 ? Deferred.await(onward) : Effect.void
+      })
+    )
+    world.run()
+    world.get(pool.resize(3))
+    expect(values).toEqual(upTo(5))
+    expect(most).toBe(1)
+    world.get(expectEmpty(pool))
+  }
+)
+
+describe("a source that has the reader leave within its own step", () => {
+  /** A map whose reader leaves when one of its sources says so; then the pool grows, and no job of it may run. */
+  const leave = (sourcesOf: (leave: () => void) => ReadonlyArray<Source<number>>) => {
+    const world = new World()
+    const pool = world.pool(1)
+    const jobs = new MapJobs()
+    const [first, ...others] = sourcesOf(() => reader.interruptUnsafe())
+    const reader: Fiber.Fiber<void, unknown> = world.fork(Stream.runDrain(pool.imap(jobs.job, first!, ...others)))
+    world.run()
+    world.get(pool.resize(3))
+    expect(reader.pollUnsafe()).toBeDefined()
+    expect(jobs.running).toEqual([])
+    world.get(expectEmpty(pool))
   }
 
-  /** The same as a stream, each of whose steps takes a turn. */
-  readonly stream = Stream.fromEffectRepeat(Effect.suspend(() => {
-    this.most = Math.max(this.most, ++this.asked)
-    this.onStep(this.taken)
-    return Effect.ensuring(Effect.as(Effect.yieldNow, this.taken++), Effect.sync(() => this.asked--))
-  }))
-}
+  it.each([1, 2])("is the last of %i to be asked, and has no job for that item, which would keep its slot", (count) => {
+    let sources: ReadonlyArray<CountedIterable> = []
+    leave((leave) => {
+      const first = new ActingIterable((item) => item === 1 && leave())
+      return sources = [first, new CountedIterable()].slice(0, count)
+    })
+    expect(sources.map(({ closed, taken }) => ({ closed, taken }))).toEqual(
+      [{ closed: 1, taken: 2 }, { closed: 1, taken: 1 }].slice(0, count)
+    )
+  })
+
+  it("is interrupted, if it is a stream, and awaited", () => {
+    let items = 0
+    let asked = 0
+    leave((leave) => {
+      const item = Effect.suspend(() => {
+        asked++
+        if (items++ === 0) return Effect.succeed(0)
+        leave()
+        return Effect.never
+      })
+      return [Stream.fromEffectRepeat(Effect.ensuring(item, Effect.sync(() => asked--)))]
+    })
+    expect({ items, asked }).toEqual({ items: 2, asked: 0 })
+  })
+})
