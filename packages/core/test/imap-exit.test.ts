@@ -8,16 +8,17 @@ import { openSizes, upTo } from "./support/sizes.ts"
 import { turns } from "./support/turns.ts"
 
 describe.each(openSizes)("imapExit on a pool of size %i", (size) => {
-  it("emits failures, defects and interruptions in the order of the items, and goes on after them", () => {
+  it("emits failures, defects and interruptions in the order of the items, also what its function throws, and goes on", () => {
     const { pool, world } = readMap(size)
     const exits = [Exit.succeed("done"), Exit.fail("failed"), Exit.die("bug"), Exit.interrupt(1)]
-    const source = new CountedIterable(4 * size)
-    const reader = new Reader(
-      world,
-      pool.imapExit((item) => Effect.andThen(turns(1 + item % 3), exits[item % 4]!), source)
-    )
+    const job = (item: number) => {
+      if (item % 8 === 2) throw "bug"
+      return Effect.andThen(turns(1 + item % 3), exits[item % 4]!)
+    }
+    const source = new CountedIterable(8 * size)
+    const reader = new Reader(world, pool.imapExit(job, source))
     reader.readAll()
-    expect(reader.values).toEqual(upTo(4 * size).map((item) => exits[item % 4]))
+    expect(reader.values).toEqual(upTo(8 * size).map((item) => exits[item % 4]))
     expect(reader.exit).toEqual(Exit.void)
     expect({ ends: source.ends, closed: source.closed }).toEqual({ ends: 1, closed: 0 })
     world.get(expectEmpty(pool))

@@ -58,29 +58,6 @@ describe.each(openSizes)("a failing item on a pool of size %i", (size) => {
   })
 })
 
-describe.each(verbs)("an item of %s", (verb) => {
-  it.each<[string, unknown, () => Effect.Effect<number>]>([
-    ["whose function throws is a defect", boom, () => {
-      throw boom
-    }],
-    ["that is interrupted from inside is an interruption", "interrupted", () => Effect.interrupt]
-  ])("%s in its place, after the results before it", (_, ending, job) => {
-    const { pool, world } = readMap(2)
-    const source = new CountedIterable(3)
-    const reader = new Reader<unknown, unknown>(
-      world,
-      mapOf(pool, verb)((item) => item === 1 ? job() : Effect.succeed(item), source)
-    )
-    reader.readAll()
-    const exits = reader.values.map((value) => Exit.isExit(value) ? value : Exit.succeed(value))
-    expect([...exits, reader.exit].map(endingOf)).toEqual(
-      [Exit.succeed(0), ending, ...(verb === "imapExit" ? [Exit.succeed(2), Exit.void] : [])]
-    )
-    expect(source.closed).toBe(verb === "imapExit" ? 0 : 1)
-    world.get(expectEmpty(pool))
-  })
-})
-
 class ThrowingIterable extends CountedIterable {
   protected override step(): IteratorResult<number, undefined> {
     const step = super.step()

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Fiber, Option, Stream } from "effect"
+import { Effect, Fiber, Stream } from "effect"
 import { GreenPile, type GreenPool } from "../src/index.ts"
 import { expectEmpty } from "./support/counters.ts"
 import { upTo } from "./support/sizes.ts"
@@ -63,19 +63,6 @@ describe.each([1, 2, 3].flatMap((size) => verbs.map((verb) => ({ size, verb })))
     })
   }
 )
-
-it("a nested pile's failing job fails where it is read, not where it is spawned", () => {
-  const world = new World()
-  const pool = world.pool(1)
-  const job = Effect.scoped(Effect.gen(function*() {
-    const pile = yield* GreenPile.make<number, string>(pool)
-    yield* pile.spawn(Effect.fail("first"))
-    yield* pile.spawn(Effect.succeed(2))
-    return [yield* Effect.flip(pile.next), yield* pile.next, yield* pile.next]
-  }))
-  expect(world.get(pool.run(job))).toEqual(["first", Option.some(2), Option.none()])
-  world.get(expectEmpty(pool))
-})
 
 it.each<[string, (pool: GreenPool, below: Sum) => Sum]>([
   ["maps in jobs of maps", (pool, below) => mapOn(pool, "imap")(below, 1)],

@@ -1,10 +1,8 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Stream } from "effect"
 import type { Source } from "../src/index.ts"
-import { makeStorage, runWith } from "./support/async-storage.ts"
 import { countedSources } from "./support/counted-sources.ts"
 import { counters, expectEmpty } from "./support/counters.ts"
-import { isInterrupted } from "./support/exits.ts"
 import { FiberCounter } from "./support/fiber-counter.ts"
 import { makePool } from "./support/makePool.ts"
 import { readMap } from "./support/map-reading.ts"
@@ -61,23 +59,6 @@ describe.each(verbs.flatMap((verb) => openSizes.map((size) => ({ size, verb })))
 )
 
 describe.each(openSizes)("imap on a pool of size %i", (size) => {
-  it("goes on behind a slow head up to the window, which grows with the pool, then emits all that is ready", () => {
-    const { jobs, pool, reader, source, world } = readMap(size)
-    reader.pull()
-    jobs.finish(...upTo(size).slice(1))
-    world.run()
-    expect(reader.values).toEqual([])
-    expect(jobs.running).toEqual([0])
-    expect(source.taken).toBe(size)
-    world.get(pool.resize(size + 2))
-    world.run()
-    expect(jobs.running).toEqual([0, size, size + 1])
-    jobs.finish(0)
-    world.run()
-    expect(reader.chunks).toEqual([upTo(size)])
-    expect(source.taken).toBe(2 * size + 2)
-  })
-
   it("ends immediately for an empty source, a stream too, alone and among others, while the pool is full", () => {
     const { pool, world } = readMap(size)
     for (const _ of upTo(size)) world.fork(pool.run(Effect.never))
@@ -89,57 +70,18 @@ describe.each(openSizes)("imap on a pool of size %i", (size) => {
       expect(world.get(pool.waiting)).toBe(0)
     }
   })
-
-  it("stops when the pool is paused and goes on when it is resized", () => {
-    const { jobs, pool, reader, source, world } = readMap(size, { length: 3 * size })
-    reader.pull()
-    world.get(pool.resize(0))
-    jobs.finish(...upTo(3 * size))
-    reader.readAll()
-    expect(reader.values).toEqual(upTo(size))
-    expect(source.taken).toBe(size + 1)
-    expect(world.get(pool.waiting)).toBe(1)
-    world.get(pool.resize(size))
-    reader.readAll()
-    expect(reader.values).toEqual(upTo(3 * size))
-    expect(reader.exit).toEqual(Exit.void)
-  })
 })
 
-describe.each(verbs.flatMap((verb) => sizes.map((size) => ({ size, verb }))))(
-  "$verb of an input on a pool of size $size",
+it.each(verbs.flatMap((verb) => sizes.map((size) => ({ size, verb }))))(
+  "$verb takes nothing before it is read, also when the pool is resized to $size, and then max(1, size) items",
   ({ size, verb }) => {
-    it("takes nothing before it is read, also when the pool is resized, and then max(1, size) items", () => {
-      const { pool, reader, source, world } = readMap(size + 1, { verb })
-      world.get(pool.resize(size))
-      world.run()
-      expect(source.taken).toBe(0)
-      reader.pull()
-      expect(source.taken).toBe(windowOf(size))
-      expect([world.get(pool.running), world.get(pool.waiting)]).toEqual([size, size === 0 ? 1 : 0])
-    })
-
-    it.each([false, true])(
-      "ends with interruption, jobs and all, when the pool closes, also at the next read of a reader that is away: %s",
-      (isAway) => {
-        const { jobs, pool, reader, source, world } = readMap(size, { verb })
-        reader.pull()
-        if (isAway) {
-          world.get(pool.resize(size + 1))
-          jobs.finish(0)
-          world.run()
-        }
-        const { running } = jobs
-        const { taken } = source
-        world.close()
-        reader.pull()
-        expect(isInterrupted(reader.exit)).toBe(true)
-        expect(reader.values).toHaveLength(isAway ? 1 : 0)
-        expect(jobs.interrupted).toEqual(running)
-        reader.leave()
-        expect({ taken: source.taken, closed: source.closed }).toEqual({ taken, closed: 1 })
-      }
-    )
+    const { pool, reader, source, world } = readMap(size + 1, { verb })
+    world.get(pool.resize(size))
+    world.run()
+    expect(source.taken).toBe(0)
+    reader.pull()
+    expect(source.taken).toBe(windowOf(size))
+    expect([world.get(pool.running), world.get(pool.waiting)]).toEqual([size, size === 0 ? 1 : 0])
   }
 )
 
@@ -198,28 +140,4 @@ describe("a map", () => {
     world.run()
     expect(order).toEqual(["a0", "b0", "run", "spawn", "a1", "b1", "a2"])
   })
-
-  it.live("has the asynchronous storage of its reader in every job and in the source, also after waiting", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(1)
-      const storage = yield* makeStorage<string>()
-      const seen: Array<string> = []
-      const source = function*() {
-        for (const item of upTo(5)) {
-          seen.push(`${storage.getStore()} takes ${item}`)
-          yield item
-        }
-      }
-      const job = (item: number) =>
-        Effect.promise(() => Promise.resolve(seen.push(`${storage.getStore()} runs ${item}`)))
-      const tenants = ["a", "b", "c"]
-      const read = (tenant: string) =>
-        Effect.promise(() => runWith(storage, tenant, Stream.runDrain(pool.imap(job, source()))))
-      yield* Effect.all(tenants.map(read), { concurrency: "unbounded" })
-      expect(seen.toSorted()).toEqual(
-        tenants.flatMap((tenant) =>
-          ["runs", "takes"].flatMap((does) => upTo(5).map((item) => `${tenant} ${does} ${item}`))
-        )
-      )
-    }))
 })

@@ -107,7 +107,7 @@ describe.each(verbs)("the source of %s that is left is told", (verb) => {
     ["interruption when the pool closes, and that is read", "interrupted", (map) => {
       readFirst(map)
       map.world.close()
-      map.read()
+      expect(map.read()).toBe("interrupted")
     }],
     ["its own failure, where that was not read", "the source", ({ jobs, read }) => {
       jobs.finish(...upTo(5))
