@@ -3,7 +3,7 @@ import { Deferred, Effect, Exit, Fiber, Latch, Stream } from "effect"
 import { SourceError } from "../src/index.ts"
 import { CountedAsyncIterable, CountedIterable, countedSources, CountedStream } from "./support/counted-sources.ts"
 import { expectEmpty } from "./support/counters.ts"
-import { defectOf, isInterrupted } from "./support/exits.ts"
+import { isInterrupted } from "./support/exits.ts"
 import { makePool } from "./support/makePool.ts"
 import { MapJobs } from "./support/map-jobs.ts"
 import { readMap } from "./support/map-reading.ts"
@@ -14,10 +14,6 @@ import { atRest, until } from "./support/turns.ts"
 import { emitted, mapOf, verbs } from "./support/verbs.ts"
 
 const boom = new Error("boom")
-
-/** The exit, or what was thrown, or that it was interrupted. */
-const endingOf = (exit: Exit.Exit<unknown, unknown> | undefined): unknown =>
-  isInterrupted(exit) ? "interrupted" : defectOf(exit) ?? exit
 
 describe.each(openSizes)("a failing item on a pool of size %i", (size) => {
   it.each(countedSources)(
@@ -145,7 +141,8 @@ describe.each(openSizes)("the end of a map on a pool of size %i", (size) => {
       expect([fiber.pollUnsafe(), world.get(pool.running), closed]).toEqual([undefined, size, 0])
       finalizing.openUnsafe()
       world.run()
-      expect(endingOf(fiber.pollUnsafe())).toEqual(ending)
+      const exit = fiber.pollUnsafe()
+      expect(isInterrupted(exit) ? "interrupted" : exit).toEqual(ending)
       expect(closed).toBe(1)
       world.get(expectEmpty(pool))
     }
