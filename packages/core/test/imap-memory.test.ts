@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Scope, Stream } from "effect"
+import { Effect, Fiber, Stream } from "effect"
 import { GreenPile, type GreenPool } from "../src/index.ts"
 import { FiberCounter } from "./support/fiber-counter.ts"
 import { collectGarbage, Growth, Mortals } from "./support/heap.ts"
@@ -58,7 +58,10 @@ describe("a pool that lives on", () => {
         yield* Stream.runDrain(pool.imap(() => Effect.void, upTo(10)))
         yield* Stream.runDrain(Stream.take(pool.imap(() => Effect.void, upTo(10)), 2))
         yield* Effect.flip(Stream.runDrain(map))
-        yield* Effect.scoped(Effect.flatMap(GreenPile.make<void>(pool), (pile) => pile.spawn(Effect.never)))
+        yield* Effect.scoped(Effect.flatMap(
+          GreenPile.make<unknown>(pool),
+          (pile) => Effect.andThen(pile.spawn(Effect.sync(() => upTo(200))), pile.spawn(Effect.never))
+        ))
         yield* growth.step
       }
       // less than a hundred bytes each
@@ -79,25 +82,13 @@ describe("a pool that lives on", () => {
         world.run()
         return over
       }
-      for (let operations = 3; operations <= 44; operations++) {
-        for (let after = 0; !interrupt(3 + operations % 14, after); after++);
+      for (let round = 0; round < 3; round++) {
+        for (let operations = 3; operations <= 16; operations++) {
+          for (let after = 0; !interrupt(operations, after); after++);
+        }
       }
       yield* functions.expectGone(300, 5)
       expect(world.get(pool.running)).toBe(0)
-    }))
-
-  it.live("keeps nothing of piles that were closed", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(2)
-      const results = new Mortals()
-      for (let round = 0; round < 20; round++) {
-        const scope = yield* Scope.make()
-        const pile = yield* Scope.provide(GreenPile.make<object>(pool), scope)
-        yield* pile.spawn(Effect.sync(results.make))
-        yield* pool.waitall
-        yield* Scope.close(scope, Exit.void)
-      }
-      yield* results.expectGone(20, 3)
     }))
 })
 
