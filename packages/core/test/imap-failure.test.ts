@@ -1,11 +1,9 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Latch, Stream } from "effect"
-import { SourceError } from "../src/index.ts"
 import { CountedAsyncIterable, CountedIterable, countedSources, CountedStream } from "./support/counted-sources.ts"
 import { expectEmpty } from "./support/counters.ts"
 import { isInterrupted } from "./support/exits.ts"
 import { makePool } from "./support/makePool.ts"
-import { MapJobs } from "./support/map-jobs.ts"
 import { readMap } from "./support/map-reading.ts"
 import { Reader } from "./support/reader.ts"
 import { openSizes, upTo } from "./support/sizes.ts"
@@ -100,27 +98,6 @@ describe.each(openSizes)("the end of a map on a pool of size %i", (size) => {
     }
   )
 
-  it.each(verbs.flatMap((verb) => countedSources.map((from) => ({ verb, from, kind: from.kind }))))(
-    "by taking one result of $verb interrupts what is in flight and closes $kind once",
-    ({ from, verb }) => {
-      const { jobs, pool, world } = readMap(size)
-      const { counts, source } = from.make()
-      const first = verb === "imapUnordered" ? size - 1 : 0
-      const fiber = world.fork(Stream.runCollect(Stream.take(mapOf(pool, verb)(jobs.job, source), 1)))
-      world.run()
-      jobs.finish(first)
-      world.run()
-      expect(fiber.pollUnsafe()).toEqual(Exit.succeed([emitted(verb)(first)]))
-      expect(jobs.running).toEqual([])
-      expect(jobs.interrupted).toEqual(jobs.started.filter((item) => item !== first))
-      expect(counts.closed).toBe(1)
-      world.get(pool.resize(size + 5))
-      world.run()
-      expect(counts.taken).toBeLessThanOrEqual(size + 1)
-      world.get(expectEmpty(pool))
-    }
-  )
-
   it.each([["imap", "interrupted"], ["imap", Exit.fail("failed")], ["imapUnordered", Exit.fail("failed")]] as const)(
     "awaits the finalizers of what is in flight, then closes the source, which is being pulled: %s, %o",
     (verb, ending) => {
@@ -167,7 +144,11 @@ describe("an async iterable", () => {
   const never = () => new Promise<never>(() => {})
 
   /** So many items; then `next()` does what `after` does, and a close does what `close` does. */
-  const asyncSource = (length: number, after: () => Promise<never>, close: () => Promise<void> = async () => {}) => {
+  const asyncSource = (
+    length: number,
+    after: () => Promise<IteratorResult<number>>,
+    close: () => Promise<void> = async () => {}
+  ) => {
     const counts = new CountedAsyncIterable(length)
     const items = counts[Symbol.asyncIterator]()
     const iterator: AsyncIterator<number> = {
@@ -222,45 +203,32 @@ describe("an async iterable", () => {
       yield* expectEmpty(pool)
     }))
 
-  it.effect.each<[string, unknown, () => Promise<never>]>([
-    ["rejects", boom, () => Promise.reject(boom)],
-    ["rejects with nothing", undefined, () => Promise.reject()],
-    ["throws", boom, () => {
+  const failure = (cause: unknown) => Exit.fail(expect.objectContaining({ _tag: "SourceError", cause }))
+
+  it.effect.each<[string, Exit.Exit<void, unknown>, () => Promise<IteratorResult<number>>]>([
+    ["ends", Exit.void, () => Promise.resolve({ done: true, value: undefined })],
+    ["rejects: with a SourceError of that", failure(boom), () => Promise.reject(boom)],
+    ["rejects with nothing: with a SourceError", failure(undefined), () => Promise.reject()],
+    ["throws: with a SourceError of that", failure(boom), () => {
       throw boom
     }]
   ])(
-    "whose next() %s ends the map with a SourceError of that, after all results before, unclosed",
-    ([, cause, fail]) =>
+    "ends the map after all results before, and is not closed, when its next() %s",
+    ([, exit, end]) =>
       Effect.gen(function*() {
         const pool = yield* makePool(3)
-        const { counts, source } = asyncSource(2, fail)
+        const { counts, source } = asyncSource(2, end)
         const results: Array<number> = []
         const map = pool.imap((item: number) => Effect.as(Effect.yieldNow, item), source)
-        const error = yield* Effect.flip(Stream.runForEach(map, (item) => Effect.sync(() => results.push(item))))
+        expect(yield* Effect.exit(Stream.runForEach(map, (item) => Effect.sync(() => results.push(item))))).toEqual(
+          exit
+        )
         expect(results).toEqual([0, 1])
-        expect(error).toBeInstanceOf(SourceError)
-        expect(error.cause).toBe(cause)
         // As in a `for` loop.
         expect(counts.closed).toBe(0)
         yield* expectEmpty(pool)
       })
   )
-
-  it.effect("is pulled one at a time, within the window, and not closed after its end", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(3)
-      const jobs = new MapJobs()
-      const source = new CountedAsyncIterable(4)
-      const reading = yield* Effect.forkChild(Stream.runCollect(pool.imap(jobs.job, source)))
-      yield* until(() => jobs.started.length === 3)
-      expect(source.taken).toBe(3)
-      jobs.finish(0)
-      yield* until(() => jobs.started.length === 4)
-      expect(source.taken).toBe(4)
-      jobs.finish(1, 2, 3)
-      expect(yield* Fiber.join(reading)).toEqual(upTo(4))
-      expect([source.ends, source.closed]).toEqual([1, 0])
-    }))
 })
 
 describe("a map that stops", () => {

@@ -12,18 +12,15 @@ import { World } from "./support/world.ts"
 
 /** Does something in the step that makes the next item. */
 class ActingIterable extends CountedIterable {
-  readonly act: (item: number) => void
-
-  constructor(act: (item: number) => void) {
-    super()
-    this.act = act
-  }
+  act: (item: number) => void = () => {}
 
   protected override step(): IteratorResult<number, undefined> {
     this.act(this.taken)
     return super.step()
   }
 }
+
+const acting = (act: (item: number) => void) => Object.assign(new ActingIterable(), { act })
 
 it.each(["a stream", "an iterator"])(
   "%s that has the reader go on within its own step is asked for one thing at a time",
@@ -42,7 +39,7 @@ it.each(["a stream", "an iterator"])(
       ask(items)
       return Effect.ensuring(Effect.as(Effect.yieldNow, items++), Effect.sync(() => asked--))
     })
-    const iterator = new ActingIterable((item) => {
+    const iterator = acting((item) => {
       ask(item)
       asked--
     })
@@ -81,7 +78,7 @@ describe("a source that has the reader leave within its own step", () => {
   it.each([1, 2])("is the last of %i to be asked, and has no job for that item, which would keep its slot", (count) => {
     let sources: ReadonlyArray<CountedIterable> = []
     leave((leave) => {
-      const first = new ActingIterable((item) => item === 1 && leave())
+      const first = acting((item) => item === 1 && leave())
       return sources = [first, new CountedIterable()].slice(0, count)
     })
     expect(sources.map(({ closed, taken }) => ({ closed, taken }))).toEqual(

@@ -124,16 +124,4 @@ describe("a pool that closes", () => {
     world.get(stage.finish("source"))
     expect(stage.started).toEqual(["first"])
   })
-
-  it("inside the first step of an item of a map whose reader is away interrupts that", () => {
-    const { pool, read, world } = setUp()
-    const stage = new Stage()
-    const closing = Effect.sync(() => world.fork(Scope.close(world.scope, Exit.void)))
-    const job = (item: number) => item < 2 ? Effect.void : Effect.andThen(closing, stage.job("closer"))
-    read(pool.imap(job, [0, 1, 2]), undefined, once)
-    world.run()
-    // At its next operation, as any job that closes its pool.
-    expect(stage.events).toEqual([])
-    expect(world.get(pool.stats)).toMatchObject({ running: 0, succeeded: 2, interrupted: 1 })
-  })
 })

@@ -85,6 +85,7 @@ describe.each(verbs)("the source of %s that is left is told", (verb) => {
     ["success at its end", "success", ({ jobs, read }) => {
       jobs.finish(...upTo(5))
       while (read() !== "done");
+      expect(read()).toBe("done")
     }],
     ["success when its reader stops early, which interrupts jobs", "success", (map) => readFirst(map)],
     ["the failure of a job, which ends the map", "failed 0", ({ jobs, read }) => {
@@ -156,56 +157,32 @@ describe("what a window throws", () => {
   })
 })
 
-/** A map that is left while its source is in the first step, or waits for the next. */
-const readAndLeave = (source: Stream.Stream<void>) => {
+it("a reader that comes after the end finds nothing of what it has left", () => {
+  const map = openMap()
+  readFirst(map)
+  map.jobs.finish(1)
+  map.world.run()
+  map.close(Exit.void)
+  expect(map.read()).toBe("interrupted")
+})
+
+it("a source is closed after the step that it is in, and the reader ends after that", () => {
   const world = new World()
   const scope = Scope.makeUnsafe()
+  const events: Array<string> = []
+  const note = (event: string) => Effect.andThen(Effect.yieldNow, Effect.sync(() => events.push(event)))
+  const ready = Latch.makeUnsafe()
+  const step = Effect.uninterruptible(Effect.andThen(ready.await, note("its step ends")))
+  const source = Stream.unwrap(
+    Effect.as(Effect.acquireRelease(Effect.void, () => note("it closes")), Stream.fromEffect(step))
+  )
   const map = world.pool(2).imap(() => Effect.void, source)
   const reader = world.fork(Effect.flatten(Effect.provideService(Stream.toPull(map), Scope.Scope, scope)))
+  reader.addObserver((exit) => events.push(`its reader ends: ${wordOf(exit)}`))
   world.run()
   world.fork(Scope.close(scope, Exit.void))
   world.run()
-  return { world, reader }
-}
-
-describe("a reader that comes after the end", () => {
-  it("finds the end again", () => {
-    const map = openMap()
-    map.jobs.finish(...upTo(5))
-    while (map.read() !== "done");
-    expect(map.read()).toBe("done")
-  })
-
-  it("finds nothing of what it has left", () => {
-    const map = openMap()
-    readFirst(map)
-    map.jobs.finish(1)
-    map.world.run()
-    map.close(Exit.void)
-    expect(map.read()).toBe("interrupted")
-  })
-
-  it("waits until the source of a map that is left has closed", () => {
-    const closed = Latch.makeUnsafe()
-    const { reader, world } = readAndLeave(
-      Stream.unwrap(Effect.as(Effect.acquireRelease(Effect.void, () => closed.await), Stream.never))
-    )
-    expect(reader.pollUnsafe()).toBe(undefined)
-    closed.openUnsafe()
-    world.run()
-    expect(wordOf(reader.pollUnsafe())).toBe("interrupted")
-  })
-})
-
-it("A source is closed after the step that it is in", () => {
-  const events: Array<string> = []
-  const ready = Latch.makeUnsafe()
-  const note = (event: string) => Effect.sync(() => void events.push(event))
-  const step = Effect.uninterruptible(Effect.andThen(ready.await, note("its step ends")))
-  const { world } = readAndLeave(
-    Stream.unwrap(Effect.as(Effect.acquireRelease(Effect.void, () => note("it closes")), Stream.fromEffect(step)))
-  )
   ready.openUnsafe()
   world.run()
-  expect(events).toEqual(["its step ends", "it closes"])
+  expect(events).toEqual(["its step ends", "it closes", "its reader ends: interrupted"])
 })

@@ -11,7 +11,6 @@ import { until } from "./support/turns.ts"
 const kinds: Record<string, () => Source<number, SourceError>> = {
   "an array": () => upTo(3),
   "a set": () => new Set(upTo(3)),
-  "the keys of a map": () => new Map(upTo(3).map((item) => [item, item])).keys(),
   "a typed array": () => Uint8Array.from(upTo(3)),
   *"a generator"() {
     yield* upTo(3)
@@ -158,21 +157,6 @@ describe("SourceError", () => {
       const decoded = yield* Schema.decodeUnknownEffect(json)(JSON.parse(JSON.stringify(encoded)))
       expect(decoded).toBeInstanceOf(SourceError)
       expect(decoded.message).toBe("The async source failed: no line")
-    }))
-
-  it.effect("is the failure of a readable stream of Node that breaks, after all it gave", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(2)
-      const boom = new Error("broken pipe")
-      const readable = new Readable({
-        objectMode: true,
-        read() {
-          this.push(1)
-          this.destroy(boom)
-        }
-      })
-      const error = yield* Effect.flip(Stream.runDrain(pool.imap(Effect.succeed, readable)))
-      expect(error.cause).toBe(boom)
     }))
 
   it.effect("does not come of leaving a readable stream of Node, which is destroyed", () =>
