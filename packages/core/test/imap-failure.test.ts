@@ -60,30 +60,13 @@ class ThrowingIterable extends CountedIterable {
   }
 }
 
-/** Sources that fail after their last item. */
-const failing = [
-  {
-    kind: "a stream that fails",
-    make: (length: number) => {
-      const counts = new CountedStream(length)
-      return { counts, source: Stream.concat(counts.stream, Stream.fail("source")), exit: Exit.fail("source") }
-    }
-  },
-  {
-    kind: "an iterator that throws",
-    make: (length: number) => {
-      const counts = new ThrowingIterable(length)
-      return { counts, source: counts, exit: Exit.die(boom) }
-    }
-  }
-]
-
 describe.each(openSizes)("the end of a map on a pool of size %i", (size) => {
-  it.each(verbs.flatMap((verb) => failing.map(({ kind, make }) => ({ verb, kind, make }))))(
-    "with $kind comes for $verb after the results of all items before, and closes nothing",
-    ({ make, verb }) => {
+  it.each(verbs.flatMap((verb) => [true, false].map((throws) => ({ verb, throws }))))(
+    "comes for $verb after the results of all items before the source has failed, which closes nothing: $throws",
+    ({ throws, verb }) => {
       const { jobs, pool, world } = readMap(size + 1)
-      const { counts, exit, source } = make(size)
+      const [iterable, stream] = [new ThrowingIterable(size), new CountedStream(size)]
+      const source = throws ? iterable : Stream.concat(stream.stream, Stream.fail("source"))
       const reader = new Reader<unknown, string>(world, mapOf(pool, verb)(jobs.job, source))
       reader.pull()
       expect(jobs.started).toEqual(upTo(size))
@@ -91,9 +74,10 @@ describe.each(openSizes)("the end of a map on a pool of size %i", (size) => {
       jobs.finish(...upTo(size))
       reader.readAll()
       expect(reader.values).toEqual(upTo(size).map(emitted(verb)))
-      expect(reader.exit).toEqual(exit)
+      expect(reader.exit).toEqual(throws ? Exit.die(boom) : Exit.fail("source"))
       // As in a `for` loop, an iterator that has thrown is not closed, and not asked again.
-      expect({ ends: counts.ends, closed: counts.closed }).toEqual({ ends: 1, closed: 0 })
+      const { closed, ends } = throws ? iterable : stream
+      expect({ ends, closed }).toEqual({ ends: 1, closed: 0 })
       world.get(expectEmpty(pool))
     }
   )
@@ -126,19 +110,17 @@ describe.each(openSizes)("the end of a map on a pool of size %i", (size) => {
   )
 })
 
-describe("several sources", () => {
-  it.each([[2, [1, 1, 1]], [9, [1, 0, 1]]])(
-    "are closed once each, but for one that has ended, if at most %i results are taken",
-    (most, closed) => {
-      const { pool, world } = readMap(2)
-      const sources = [new CountedIterable(), new CountedIterable(3), new CountedStream()] as const
-      const mapped = pool.imap((a, b, c) => Effect.succeed(a + b + c), sources[0], sources[1], sources[2].stream)
-      expect(world.get(Stream.runCollect(Stream.take(mapped, most)))).toEqual([0, 3, 6].slice(0, most))
-      expect(sources.map((source) => source.closed)).toEqual(closed)
-      expect(sources[1].ends).toBe(1 - closed[1]!)
-    }
-  )
-})
+it.each([[2, [1, 1, 1]], [9, [1, 0, 1]]])(
+  "several sources are closed once each, but for one that has ended, if at most %i results are taken",
+  (most, closed) => {
+    const { pool, world } = readMap(2)
+    const sources = [new CountedIterable(), new CountedIterable(3), new CountedStream()] as const
+    const mapped = pool.imap((a, b, c) => Effect.succeed(a + b + c), sources[0], sources[1], sources[2].stream)
+    expect(world.get(Stream.runCollect(Stream.take(mapped, most)))).toEqual([0, 3, 6].slice(0, most))
+    expect(sources.map((source) => source.closed)).toEqual(closed)
+    expect(sources[1].ends).toBe(1 - closed[1]!)
+  }
+)
 
 describe("an async iterable", () => {
   const never = () => new Promise<never>(() => {})
@@ -213,16 +195,15 @@ describe("an async iterable", () => {
       throw boom
     }]
   ])(
-    "ends the map after all results before, and is not closed, when its next() %s",
+    "is not closed, and ends the map after its results, when its next() %s",
     ([, exit, end]) =>
       Effect.gen(function*() {
         const pool = yield* makePool(3)
         const { counts, source } = asyncSource(2, end)
         const results: Array<number> = []
         const map = pool.imap((item: number) => Effect.as(Effect.yieldNow, item), source)
-        expect(yield* Effect.exit(Stream.runForEach(map, (item) => Effect.sync(() => results.push(item))))).toEqual(
-          exit
-        )
+        const read = Stream.runForEach(map, (item) => Effect.sync(() => results.push(item)))
+        expect(yield* Effect.exit(read)).toEqual(exit)
         expect(results).toEqual([0, 1])
         // As in a `for` loop.
         expect(counts.closed).toBe(0)
@@ -232,31 +213,29 @@ describe("an async iterable", () => {
 })
 
 describe("a map that stops", () => {
+  const setUp = Effect.gen(function*() {
+    const failure = yield* Deferred.make<never, string>()
+    return { pool: yield* makePool(3), failure, fail: () => Deferred.doneUnsafe(failure, Exit.fail("failed")) }
+  })
+
   it.effect("after a read has made it pull its source doesn't pull it any more", () =>
     Effect.gen(function*() {
-      const pool = yield* makePool(2)
-      const failure = yield* Deferred.make<never, string>()
-      const failedAtPull: Array<number> = []
-      const next = Effect.map(pool.stats, ({ failed }) => failedAtPull.push(failed))
-      const map = pool.imap(
-        (item: number) => item === 2 ? Deferred.await(failure) : Effect.succeed(item),
-        Stream.fromEffectRepeat(next)
-      )
-      const fail = Effect.sync(() => Deferred.doneUnsafe(failure, Exit.fail("failed")))
-      expect(yield* Effect.exit(Stream.runForEach(map, () => Effect.andThen(fail, atRest)))).toEqual(
-        Exit.fail("failed")
-      )
-      expect(failedAtPull).toEqual([0, 0])
+      const { fail, failure, pool } = yield* setUp
+      const source = new CountedStream()
+      const job = (item: number) => item === 1 ? Deferred.await(failure) : Effect.succeed(item)
+      const map = pool.imap(job, source.stream, { window: 2 })
+      const read = Stream.runForEach(map, () => Effect.andThen(Effect.sync(fail), atRest))
+      expect(yield* Effect.exit(read)).toEqual(Exit.fail("failed"))
+      expect(source.taken).toBe(2)
     }))
 
   it.effect("inside its own window takes no further item", () =>
     Effect.gen(function*() {
-      const pool = yield* makePool(3)
-      const failure = yield* Deferred.make<never, string>()
+      const { fail, failure, pool } = yield* setUp
       const source = new CountedIterable()
       let asked = 0
       const window = () => {
-        if (++asked === 3) Deferred.doneUnsafe(failure, Exit.fail("failed"))
+        if (++asked === 3) fail()
         return 3
       }
       const job = (item: number) => item === 0 ? Deferred.await(failure) : Effect.never

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "@effect/vitest"
+import { expect, it } from "@effect/vitest"
 import { Effect, Fiber, Stream } from "effect"
 import { GreenPile, type GreenPool } from "../src/index.ts"
 import { FiberCounter } from "./support/fiber-counter.ts"
@@ -47,53 +47,51 @@ it.live.each(Object.entries(ways))("the heap is flat over very many items of %s"
     growth.expectLessThan(8)
   }))
 
-describe("a pool that lives on", () => {
-  it.live("keeps nothing of maps and piles that are over, however they ended", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(2)
-      const rounds = 1500
-      const growth = new Growth(rounds)
-      const map = pool.imap((item) => item === 3 ? Effect.fail("failed") : Effect.void, upTo(10))
-      for (let round = 0; round < rounds; round++) {
-        yield* Stream.runDrain(pool.imap(() => Effect.void, upTo(10)))
-        yield* Stream.runDrain(Stream.take(pool.imap(() => Effect.void, upTo(10)), 2))
-        yield* Effect.flip(Stream.runDrain(map))
-        yield* Effect.scoped(Effect.flatMap(
-          GreenPile.make<unknown>(pool),
-          (pile) => Effect.andThen(pile.spawn(Effect.sync(() => upTo(200))), pile.spawn(Effect.never))
-        ))
-        yield* growth.step
-      }
-      // less than a hundred bytes each
-      growth.expectLessThan(400)
-    }))
+it.live("a pool that lives on keeps nothing of maps and piles that are over, however they ended", () =>
+  Effect.gen(function*() {
+    const pool = yield* makePool(2)
+    const rounds = 1500
+    const growth = new Growth(rounds)
+    const map = pool.imap((item) => item === 3 ? Effect.fail("failed") : Effect.void, upTo(10))
+    for (let round = 0; round < rounds; round++) {
+      yield* Stream.runDrain(pool.imap(() => Effect.void, upTo(10)))
+      yield* Stream.runDrain(Stream.take(pool.imap(() => Effect.void, upTo(10)), 2))
+      yield* Effect.flip(Stream.runDrain(map))
+      yield* Effect.scoped(Effect.flatMap(
+        GreenPile.make<unknown>(pool),
+        (pile) => Effect.andThen(pile.spawn(Effect.sync(() => upTo(200))), pile.spawn(Effect.never))
+      ))
+      yield* growth.step
+    }
+    // less than a hundred bytes each
+    growth.expectLessThan(400)
+  }))
 
-  it.live("keeps nothing of maps that were interrupted, at any point of their way", () =>
-    Effect.gen(function*() {
-      const world = new World()
-      const pool = world.pool(2)
-      const functions = new Mortals()
-      const interrupt = (operations: number, after: number): boolean => {
-        const f = functions.note((item: number) => turns(item + after % 2))
-        const fiber = world.fork(Stream.runDrain(pool.imap(f, [0, 1, 2])), operations)
-        for (let turn = 0; turn < after; turn++) world.step()
-        const over = fiber.pollUnsafe() !== undefined
-        fiber.interruptUnsafe()
-        world.run()
-        return over
+it.live("a pool that lives on keeps nothing of maps that were interrupted, at any point of their way", () =>
+  Effect.gen(function*() {
+    const world = new World()
+    const pool = world.pool(2)
+    const functions = new Mortals()
+    const interrupt = (operations: number, after: number): boolean => {
+      const f = functions.note((item: number) => turns(item + after % 2))
+      const fiber = world.fork(Stream.runDrain(pool.imap(f, [0, 1, 2])), operations)
+      for (let turn = 0; turn < after; turn++) world.step()
+      const over = fiber.pollUnsafe() !== undefined
+      fiber.interruptUnsafe()
+      world.run()
+      return over
+    }
+    for (let round = 0; round < 3; round++) {
+      for (let operations = 3; operations <= 16; operations++) {
+        for (let after = 0; !interrupt(operations, after); after++);
       }
-      for (let round = 0; round < 3; round++) {
-        for (let operations = 3; operations <= 16; operations++) {
-          for (let after = 0; !interrupt(operations, after); after++);
-        }
-      }
-      yield* functions.expectGone(300, 5)
-      expect(world.get(pool.running)).toBe(0)
-    }))
-})
+    }
+    yield* functions.expectGone(300, 5)
+    expect(world.get(pool.running)).toBe(0)
+  }))
 
 it.live.each(verbs)(
-  "behind a slow reader %s keeps a window of results, and lets go of what was read",
+  "%s behind a slow reader keeps no more than a window of results",
   (verb) =>
     Effect.gen(function*() {
       const pool = yield* makePool(10)
@@ -112,11 +110,15 @@ it.live.each(verbs)(
 )
 
 it.effect.each(verbs)(
-  "a map that is over leaves no fiber of %s behind, however it ended",
+  "%s makes fibers for jobs that are not over already, and leaves none behind",
   (verb) =>
     Effect.gen(function*() {
       const pool = yield* makePool(2)
       const counter = new FiberCounter()
+      const over = mapOf(pool, verb)((item: number) => Effect.succeed(item), upTo(100))
+      expect(yield* Fiber.join(yield* counter.fork(Stream.runCount(over)))).toBe(100)
+      // the reader's and the worker's
+      expect(counter.started).toBe(2)
       const mapped = mapOf(pool, verb)((item: number) => item < 4 ? Effect.yieldNow : Effect.never, upTo(5))
       for (const stream of [Stream.take(mapped, 4), Stream.take(mapped, 2), mapped]) {
         const fiber = yield* counter.fork(Stream.runDrain(stream))
@@ -125,7 +127,7 @@ it.effect.each(verbs)(
         yield* atRest
         expect(counter.alive).toBe(0)
       }
-      // the reader's, the worker's and those of two jobs
+      // and those of two jobs
       expect(counter.most).toBe(4)
     })
 )

@@ -1,14 +1,12 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Stream } from "effect"
+import { Deferred, Effect, Exit, Stream } from "effect"
 import type { Source } from "../src/index.ts"
 import { countedSources } from "./support/counted-sources.ts"
 import { counters, expectEmpty } from "./support/counters.ts"
-import { FiberCounter } from "./support/fiber-counter.ts"
-import { makePool } from "./support/makePool.ts"
 import { readMap } from "./support/map-reading.ts"
 import { Reader } from "./support/reader.ts"
 import { lengthsAround, openSizes, sizes, upTo, windowOf } from "./support/sizes.ts"
-import { emitted, mapOf, verbs } from "./support/verbs.ts"
+import { emitted, verbs } from "./support/verbs.ts"
 
 describe.each(verbs.flatMap((verb) => openSizes.map((size) => ({ size, verb }))))(
   "$verb on a pool of size $size",
@@ -100,33 +98,6 @@ describe("a map", () => {
     Deferred.doneUnsafe(end, Exit.void)
     world.run()
     expect(reader.exit).toEqual(Exit.void)
-  })
-
-  it.effect.each(verbs)("of items that are over already makes no fiber for them: %s", (verb) =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(2)
-      const counter = new FiberCounter()
-      const mapped = mapOf(pool, verb)((item: number) => Effect.succeed(item), upTo(100))
-      expect(yield* Fiber.join(yield* counter.fork(Stream.runCount(mapped)))).toBe(100)
-      // the reader's and the worker's
-      expect(counter.started).toBe(2)
-    }))
-
-  it("pulls a stream chunk by chunk, and only when the window has room for more", () => {
-    const { jobs, pool, world } = readMap(2)
-    let chunks = 0
-    const count = <A>(chunk: A): A => {
-      chunks++
-      return chunk
-    }
-    const source = Stream.range(0, 8).pipe(Stream.rechunk(3), Stream.mapArray(count))
-    const reader = new Reader(world, pool.imap(jobs.job, source))
-    for (const [item, pulled] of [1, 1, 2].entries()) {
-      reader.pull()
-      expect({ started: jobs.started, chunks }).toEqual({ started: upTo(item + 2), chunks: pulled })
-      jobs.finish(item)
-      world.run()
-    }
   })
 
   it("gives its freed slot to the queue before it takes its next, and shares that with another map item by item", () => {

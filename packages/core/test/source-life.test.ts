@@ -2,14 +2,14 @@
  * The life of a map's source: the fiber it is pulled in, and what comes of the failure of its close.
  */
 import { describe, expect, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber, Queue, Stream } from "effect"
+import { Effect, Fiber, Queue, Stream } from "effect"
 import type { Source } from "../src/index.ts"
 import { expectEmpty } from "./support/counters.ts"
 import { isInterrupted } from "./support/exits.ts"
-import { forkNow } from "./support/forkNow.ts"
 import { makePool } from "./support/makePool.ts"
 import { upTo } from "./support/sizes.ts"
 import { turns } from "./support/turns.ts"
+import { World } from "./support/world.ts"
 
 describe("a failure is kept where the close of the source fails as well, and comes first", () => {
   const closing = (what: string) => Stream.make(2, 3).pipe(Stream.ensuring(Effect.die(what)))
@@ -82,33 +82,24 @@ describe("all pulls of a source run in one fiber, which lives as long as the map
 })
 
 describe("the fiber that fills the window", () => {
-  it.effect("ends the map with interruption when `f` interrupts it after a wait", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(1)
-      const gate = yield* Deferred.make<void>()
-      yield* pool.spawn(Deferred.await(gate))
-      const job = (n: number) => {
-        if (n === 1) Fiber.getCurrent()!.interruptUnsafe()
-        return Effect.as(Effect.yieldNow, n)
-      }
-      const reader = yield* forkNow(Stream.runCollect(pool.imap(job, [1, 2, 3])))
-      const other = yield* forkNow(pool.run(Effect.yieldNow))
-      yield* Deferred.succeed(gate, undefined)
-      yield* Fiber.join(other)
-      expect(isInterrupted(yield* Fiber.await(reader))).toBe(true)
-      yield* expectEmpty(pool)
-    }))
+  const interrupt = () => Fiber.getCurrent()?.interruptUnsafe()
 
-  it.effect("ends the map with interruption when the source interrupts it", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(2)
-      const source = Stream.fromEffectRepeat(Effect.withFiber((fiber) => {
-        fiber.interruptUnsafe()
-        return Effect.succeed(1)
-      }))
-      expect(isInterrupted(yield* Effect.exit(Stream.runDrain(pool.imap(() => Effect.never, source))))).toBe(true)
-      yield* expectEmpty(pool)
-    }))
+  it.each<[string, Source<void>, () => Effect.Effect<void>]>([
+    ["`f`, after a wait", [undefined], () => {
+      interrupt()
+      return Effect.yieldNow
+    }],
+    ["the source", Stream.fromEffectRepeat(Effect.sync(interrupt)), () => Effect.never]
+  ])("ends the map with interruption when it is interrupted by %s", (_, source, job) => {
+    const world = new World()
+    const pool = world.pool(1)
+    const holder = world.fork(pool.run(Effect.never))
+    const reader = world.fork(Stream.runDrain(pool.imap(job, source)))
+    holder.interruptUnsafe()
+    world.run()
+    expect(isInterrupted(reader.pollUnsafe())).toBe(true)
+    world.get(expectEmpty(pool))
+  })
 
   const jobs = [Effect.succeed, (n: number) => Effect.sync(() => n), (n: number) => Effect.as(Effect.void, n)]
 
