@@ -48,7 +48,9 @@ describe("a heap", () => {
             remove(member)
           } else if (op === "remove again") {
             const left = pick(gone, which)
-            if (left !== undefined) heap.remove(left)
+            if (left === undefined) continue
+            heap.remove(left)
+            heap.moved(left)
           } else if (member !== undefined) {
             member.value = value
             heap.moved(member)

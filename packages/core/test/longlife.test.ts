@@ -1,10 +1,12 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Context, Effect, Fiber, Latch, Stream } from "effect"
+import { Context, Effect, Exit, Fiber, Latch, Scope, Stream } from "effect"
 import { GreenPile, type GreenPool } from "../src/index.ts"
 import { expectWorking } from "./support/counters.ts"
+import { isInterrupted } from "./support/exits.ts"
 import { forkNow } from "./support/forkNow.ts"
 import { Growth, Mortals } from "./support/heap.ts"
 import { makePool } from "./support/makePool.ts"
+import { upTo } from "./support/sizes.ts"
 import { turns } from "./support/turns.ts"
 import { mapOf, verbs } from "./support/verbs.ts"
 
@@ -175,5 +177,19 @@ describe("a result that waits to be read keeps", () => {
       yield* items.expectGone(20)
       yield* read.open
       yield* Fiber.join(reader)
+    }))
+
+  it.live.each(verbs)("nothing of %s that was left, while its reader keeps the pull", (verb) =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(20)
+      const results = new Mortals()
+      const scope = yield* Scope.make()
+      const job = () => Effect.andThen(Effect.yieldNow, Effect.sync(results.make))
+      const pull = yield* Scope.provide(Stream.toPull(mapOf(pool, verb)(job, upTo(40))), scope)
+      yield* apart(pull)
+      yield* turns(3)
+      yield* Scope.close(scope, Exit.void)
+      yield* results.expectGone(40)
+      expect(isInterrupted(yield* Effect.exit(pull))).toBe(true)
     }))
 })

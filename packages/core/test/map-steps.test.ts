@@ -3,6 +3,7 @@
  */
 import { Effect, Exit, Fiber, Scope, Stream } from "effect"
 import { describe, expect, it } from "vitest"
+import { isInterrupted } from "./support/exits.ts"
 import { forkNow } from "./support/forkNow.ts"
 import { MapJobs } from "./support/map-jobs.ts"
 import { Reader } from "./support/reader.ts"
@@ -53,6 +54,17 @@ describe("a pool that closes", () => {
     }, many)
     new Reader(world, map).pull()
     expect(closing?.pollUnsafe()).toEqual(Exit.void)
+  })
+
+  it("inside the function of a map interrupts the reader, whose earlier job goes on", () => {
+    const world = new World()
+    const map = world.pool(2).imap((item) => {
+      if (item === 1) world.fork(Scope.close(world.scope, Exit.void))
+      return Effect.uninterruptible(Effect.never)
+    }, many)
+    const reader = new Reader(world, map)
+    reader.pull()
+    expect(isInterrupted(reader.exit)).toBe(true)
   })
 
   it("before the item that has just got its slot has begun, doesn't call the function with it", () => {

@@ -74,8 +74,8 @@ describe("metrics", () => {
       for (const histogram of [yield* waits, yield* runs]) {
         expect(histogram).toMatchObject({ count: 0, sum: 0 })
         const boundaries = histogram?.buckets.map(([boundary]) => boundary) ?? []
-        expect([boundaries[0], ...boundaries.slice(-2)]).toEqual([0.001, 300, Infinity])
-        expect(boundaries).toEqual(boundaries.toSorted((a, b) => a - b))
+        const upTo300 = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300]
+        expect(boundaries).toEqual([...upTo300, Infinity])
       }
     }))
 })
@@ -301,19 +301,23 @@ describe("what is recorded", () => {
 })
 
 describe("the gauges of adaptive pools", () => {
-  it.effect("end with the last adaptive pool of their name", () =>
+  it.effect("end with the last adaptive pool of their name, but for the cuts", () =>
     Effect.gen(function*() {
       const registry = makeRegistry()
       const make = (options: UnboundedOptions, scope: Scope.Scope) =>
         GreenPool.make({ name: "p", metrics: true, ...options }).pipe(Scope.provide(scope), registry.provide)
-      const [first, second] = [yield* Scope.make(), yield* Scope.make()]
-      yield* make({ adaptive: true }, first)
-      yield* make({}, second)
+      const scopes = [yield* Scope.make(), yield* Scope.make(), yield* Scope.make()] as const
+      yield* make({ adaptive: true }, scopes[0])
+      yield* make({ adaptive: true }, scopes[1])
+      yield* make({}, scopes[2])
       const names = Effect.map(registry.snapshot, (series) =>
         [...series.keys()].filter((name) => /elasticity|goodput/.test(name)))
-      expect(yield* names).not.toEqual([])
-      yield* Scope.close(first, Exit.void)
+      yield* Scope.close(scopes[0], Exit.void)
+      expect(yield* names).toHaveLength(2)
+      yield* Scope.close(scopes[1], Exit.void)
       expect(yield* names).toEqual([])
-      yield* Scope.close(second, Exit.void)
+      const cuts = (yield* registry.snapshot).get("greenpool_cuts_total{pool=p}")
+      expect(cuts?.state).toEqual({ count: 0, incremental: true })
+      yield* Scope.close(scopes[2], Exit.void)
     }))
 })

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Latch, Stream } from "effect"
+import { type Context, Deferred, Effect, Exit, Fiber, Latch, Stream } from "effect"
 import { GreenPile, type GreenPool } from "../src/index.ts"
 import { counters, expectEmpty, expectWorking } from "./support/counters.ts"
 import { forkNow } from "./support/forkNow.ts"
@@ -298,6 +298,25 @@ describe("a fiber that has outlived its job", () => {
         expect(Exit.hasDies(yield* Fiber.await(orphan))).toBe(true)
       }))
       yield* expectEmpty(pool)
+    }))
+
+  it.effect("is outside again after it has used the context of a job that runs", () =>
+    Effect.gen(function*() {
+      const { pool, stage } = yield* setUp(2)
+      const inside = yield* Deferred.make<Context.Context<never>>()
+      const tell = Effect.flatMap(Effect.context<never>(), (context) => Deferred.succeed(inside, context))
+      yield* pool.spawn(Effect.andThen(tell, stage.job("holder")))
+      const orphan = yield* pool.run(detach(Effect.gen(function*() {
+        yield* stage.gate("job ended").await
+        yield* pool.run(Effect.void)
+        yield* Effect.provideContext(pool.run(Effect.void), yield* Deferred.await(inside))
+        yield* pool.waitall
+      })))
+      yield* stage.finish("job ended")
+      yield* atRest
+      expect(orphan.pollUnsafe()).toBeUndefined()
+      yield* stage.finish("holder")
+      yield* Fiber.join(orphan)
     }))
 
   it.live("uses the pool at no cost that grows with the jobs that run", () =>

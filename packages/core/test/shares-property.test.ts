@@ -2,6 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import { Claim, Shares } from "../src/internal/shares.ts"
 import { Random } from "./model/random.ts"
+import { SharesByDefinition } from "./support/shares-by-definition.ts"
 
 /** Slots, and jobs that end by themselves when their time has come. */
 class Town {
@@ -85,6 +86,70 @@ describe.each([1, 3, 10])("keys that always have callers in the queue for %i slo
       { seed: size, numRuns: 8 }
     )
   })
+})
+
+it("keys, weights and priorities are served as they are defined, callers that leave and new keys among them", () => {
+  const weights = [0.5, 1, 2, 4]
+  for (let seed = 0; seed < 300; seed++) {
+    const random = new Random(seed)
+    const boost = random.below(2)
+    const [shares, defined] = [new Shares<number>(boost), new SharesByDefinition(boost)]
+    const claims: Array<Claim<number>> = []
+    const [waiting, running] = [new Set<number>(), new Set<number>()]
+    const oneOf = (ids: Set<number>) => [...ids][random.below(ids.size)]!
+    const slots = 1 + random.below(4)
+    const unit = 2 ** -random.below(6)
+    let now = 0
+    const grant = (id: number) => {
+      running.add(id)
+      shares.grant(claims[id]!, now)
+    }
+    const steps = {
+      enter: () => {
+        const id = claims.length
+        const key = [undefined, "a", "b", "c", `new ${id}`][random.below(5)]
+        const weight = key === undefined ? 1 : weights[key.charCodeAt(0) % 4]!
+        const priority = random.below(3)
+        claims.push(new Claim(id, key, weight, priority))
+        const waits = waiting.size > 0 || running.size === slots
+        defined.enter(id, key, weight, priority, now, waits)
+        if (!waits) return grant(id)
+        waiting.add(id)
+        shares.join(claims[id]!, now)
+      },
+      leave: () => {
+        if (waiting.size === 0) return
+        const id = oneOf(waiting)
+        waiting.delete(id)
+        defined.leave(id)
+        shares.leave(claims[id]!)
+      },
+      end: () => {
+        if (running.size === 0) return
+        const ended = oneOf(running)
+        running.delete(ended)
+        defined.end(ended, now)
+        shares.end(claims[ended]!, now)
+        const id = shares.first
+        if (id === undefined) return
+        waiting.delete(id)
+        defined.grant(id, now)
+        grant(id)
+      }
+    }
+    for (let step = 0; step < 200; step++) {
+      now += random.below(20) * unit
+      steps[(["enter", "enter", "end", "end", "leave"] as const)[random.below(waiting.size > 8 ? 5 : 4)]!]()
+      expect(shares.first).toBe(defined.first)
+      expect(shares.size).toBe(defined.keys.size)
+    }
+    const inUse = [...defined.keys].filter(([, { running, waiting }]) => running.length + waiting.length > 0)
+    const stats = inUse.map(([key, { running, waiting, weight }]) => {
+      const own = { weight, running: running.length, waiting: waiting.length }
+      return [key, key === undefined ? own : { key, ...own }] as const
+    })
+    expect(new Map(shares.stats.map((stats) => [stats.key, { ...stats }]))).toStrictEqual(new Map(stats))
+  }
 })
 
 describe("a key that has used more than its share", () => {

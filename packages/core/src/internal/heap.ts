@@ -45,7 +45,7 @@ export class Heap<T extends HeapNode> {
     member.index = -1
   }
 
-  /** Restores the order after that of a member has changed. */
+  /** Restores the order after that of a member has changed; does nothing with one in no heap. */
   moved(member: T): void {
     this.rise(member)
     this.sink(member)

@@ -86,7 +86,7 @@ export class Meter {
     if (named === undefined) meters.set(registry, named = new Map())
     // Other surrounding attributes make other series. The attributes that a series sets itself win over those.
     const { outcome: _outcome, pool: _pool, ...around } = Context.get(context, Metric.CurrentMetricAttributes)
-    const key = JSON.stringify([pool, ...Object.entries(around).sort(([a], [b]) => a < b ? -1 : 1)])
+    const key = JSON.stringify([pool, ...Object.keys(around).sort().map((name) => [name, around[name]])])
     let meter = named.get(key)
     if (meter === undefined) {
       const own = Context.make(Metric.MetricRegistry, registry).pipe(
@@ -114,7 +114,7 @@ export class Meter {
     if (pool.adaptation !== undefined) this.openAdaptive(attributes)
     for (const [outcome, figure] of Object.entries(figures)) {
       const description = "Jobs that ended and callers that were rejected"
-      const counter = { description, attributes: { ...attributes, outcome }, incremental: true }
+      const counter = { description, attributes: { ...attributes, outcome } }
       this.register(Metric.counter("greenpool_jobs_total", counter), () => ({
         count: this.outcomes[figure],
         incremental: true
@@ -141,8 +141,8 @@ export class Meter {
         return { value: figure === "elasticity" ? sum(values) / values.length : sum(values) }
       })
     )
-    const counter = { description: "Cuts of the size for an overload", attributes, incremental: true }
-    this.register(Metric.counter("greenpool_cuts_total", counter), () => ({
+    const description = "Cuts of the size for an overload"
+    this.register(Metric.counter("greenpool_cuts_total", { description, attributes }), () => ({
       count: this.cuts + sum(figures("cuts")),
       incremental: true
     }))

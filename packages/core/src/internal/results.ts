@@ -41,13 +41,8 @@ export class Results {
     return chunk
   }
 
-  /** Drops all, so that what outlives their jobs doesn't keep them. */
+  /** Drops all. */
   clear(): void {
-    for (let result = this.first; result !== undefined;) {
-      const { after } = result
-      result.exit = result.after = undefined
-      result = after
-    }
     this.first = this.last = undefined
   }
 }

@@ -93,7 +93,6 @@ export abstract class CallerJob<A, E, R> extends EffectJob<A, E | PoolFull, R> i
 
   /** The fiber leaves the job, which may still hold a slot. */
   protected leaveFiber(): void {
-    this.resume = undefined
     if (this.outer !== undefined) {
       this.fiber.setContext(this.outer)
       this.pool.leaves(this.fiber, this)

@@ -15,14 +15,11 @@ import { KeyStats } from "../KeyStats.ts"
 import { Heap, type HeapNode } from "./heap.ts"
 import { LinkedList, Node } from "./linked-list.ts"
 
-/** A node in the list of a flow's waiting jobs, in the order in which they came. */
-class Arrival extends Node {
-  /** Counts all arrivals. */
-  number = 0
-}
-
-/** What a job is to a pool with keys or priorities: its position within its key, then what its slot is charged to. */
-export class Claim<T> implements HeapNode {
+/**
+ * What a job is to a pool with keys or priorities: its position within its key, then what its slot is charged to. While
+ * the job waits, it is a node of its flow's list of arrivals.
+ */
+export class Claim<T> extends Node implements HeapNode {
   readonly job: T
   readonly key: string | undefined
   /** The weight of the key, should it come into use by this job. */
@@ -34,11 +31,13 @@ export class Claim<T> implements HeapNode {
   flow!: Flow<T>
   /** Lower is served first. */
   score = 0
-  readonly arrival = new Arrival()
+  /** When it joined the queue, as a number of arrivals. */
+  joined = 0
   private grantedAt = 0
   private estimate = 0
 
   constructor(job: T, key: string | undefined, weight: number, priority: number) {
+    super()
     this.job = job
     this.key = key
     this.weight = weight
@@ -63,7 +62,7 @@ export class Claim<T> implements HeapNode {
 }
 
 const isBefore = <T>(a: Claim<T>, b: Claim<T>): boolean =>
-  a.score < b.score || (a.score === b.score && a.arrival.number < b.arrival.number)
+  a.score < b.score || (a.score === b.score && a.joined < b.joined)
 
 /** One key. */
 class Flow<T> implements HeapNode {
@@ -81,7 +80,7 @@ class Flow<T> implements HeapNode {
   /** The moving average of its job times. */
   mean: number | undefined = undefined
   readonly waiting = new Heap<Claim<T>>(isBefore)
-  readonly arrivals = new LinkedList<Arrival>()
+  readonly arrivals = new LinkedList<Claim<T>>()
 
   constructor(key: string | undefined, weight: number) {
     this.key = key
@@ -90,7 +89,7 @@ class Flow<T> implements HeapNode {
 
   /** When the first of its waiting jobs came, as a number of arrivals. Only while one waits. */
   get joined(): number {
-    return (this.arrivals.first as Arrival).number
+    return (this.arrivals.first as Claim<T>).joined
   }
 
   /** Whether it has a job, in the queue or running. */
@@ -155,10 +154,10 @@ export class Shares<T> {
   join(claim: Claim<T>, joined: number): void {
     const flow = this.open(claim)
     claim.score = joined * this.boost - claim.priority
-    claim.arrival.number = ++this.arrivals
+    claim.joined = ++this.arrivals
     const isFirst = flow.waiting.first === undefined
     flow.waiting.push(claim)
-    flow.arrivals.push(claim.arrival)
+    flow.arrivals.push(claim)
     if (!isFirst) return
     flow.startTag = Math.max(this.virtualTime, flow.finishTag)
     this.backlogged.push(flow)
@@ -169,7 +168,7 @@ export class Shares<T> {
     const { flow } = claim
     this.drop(claim)
     // Among equal flows it is ranked by its first arrival, which may be another one now.
-    if (flow.waiting.first !== undefined) this.backlogged.moved(flow)
+    this.backlogged.moved(flow)
     this.forgetIfPaid(flow)
   }
 
@@ -178,7 +177,7 @@ export class Shares<T> {
     const isWaiting = claim.index !== -1
     const flow = isWaiting ? claim.flow : this.open(claim)
     flow.finishTag = isWaiting ? flow.startTag : Math.max(this.virtualTime, flow.finishTag)
-    if (isWaiting) this.drop(claim)
+    this.drop(claim)
     this.advance(flow.finishTag)
     flow.served = ++this.grants
     claim.charge(now, flow.mean ?? this.mean ?? 0)
@@ -224,17 +223,16 @@ export class Shares<T> {
     return flow
   }
 
-  /** Takes the claim out of its flow's waiting jobs. */
+  /** Takes the claim out of its flow's waiting jobs, if it is there. */
   private drop(claim: Claim<T>): void {
     const { flow } = claim
     flow.waiting.remove(claim)
-    claim.arrival.leave()
+    claim.leave()
     if (flow.waiting.first === undefined) this.backlogged.remove(flow)
   }
 
-  /** Ranks the flow anew after its finish tag has changed. */
+  /** Ranks the flow anew, if it is backlogged, after its finish tag has changed. */
   private update(flow: Flow<T>): void {
-    if (flow.waiting.first === undefined) return
     flow.startTag = Math.max(this.virtualTime, flow.finishTag)
     this.backlogged.moved(flow)
   }

@@ -24,8 +24,8 @@ const heap = faultsOf("internal/heap.ts", ["heap", "shares", "priority"], [
 const shares = faultsOf("internal/shares.ts", ["shares", "shares-property", "priority"], [
   {
     name: "a key came when the next of its callers did",
-    find: "    return (this.arrivals.first as Arrival).number\n",
-    replace: "    return (this.waiting.first as Claim).arrival.number\n",
+    find: "    return (this.arrivals.first as Claim<T>).joined\n",
+    replace: "    return (this.waiting.first as Claim<T>).joined\n",
     tests: ["shares"]
   },
   {
@@ -77,8 +77,8 @@ const shares = faultsOf("internal/shares.ts", ["shares", "shares-property", "pri
   },
   {
     name: "within a key the last goes first",
-    find: "a.arrival.number < b.arrival.number",
-    replace: "a.arrival.number > b.arrival.number"
+    find: "(a.score === b.score && a.joined < b.joined)",
+    replace: "(a.score === b.score && a.joined > b.joined)"
   },
   {
     name: "of equal keys the one served last goes first",
@@ -93,8 +93,8 @@ const shares = faultsOf("internal/shares.ts", ["shares", "shares-property", "pri
   },
   {
     name: "of keys that were never served the last goes first",
-    find: "a.joined < b.joined",
-    replace: "a.joined > b.joined",
+    find: "(a.served === b.served && a.joined < b.joined)",
+    replace: "(a.served === b.served && a.joined > b.joined)",
     tests: ["shares"]
   },
   {
