@@ -56,18 +56,16 @@ describe.each(verbs.flatMap((verb) => openSizes.map((size) => ({ size, verb })))
   }
 )
 
-describe.each(openSizes)("imap on a pool of size %i", (size) => {
-  it("ends immediately for an empty source, a stream too, alone and among others, while the pool is full", () => {
-    const { pool, world } = readMap(size)
-    for (const _ of upTo(size)) world.fork(pool.run(Effect.never))
-    const cases: ReadonlyArray<ReadonlyArray<Source<number>>> = [[[]], [Stream.empty], [[1, 2], [], [3]]]
-    for (const sources of cases) {
-      const reader = new Reader(world, pool.imap(() => Effect.void, ...sources))
-      reader.pull()
-      expect({ exit: reader.exit, values: reader.values }).toEqual({ exit: Exit.void, values: [] })
-      expect(world.get(pool.waiting)).toBe(0)
-    }
-  })
+it.each(openSizes)("imap on a pool of size %i that is full ends immediately if one of its sources is empty", (size) => {
+  const { pool, world } = readMap(size)
+  for (const _ of upTo(size)) world.fork(pool.run(Effect.never))
+  const cases: ReadonlyArray<ReadonlyArray<Source<number>>> = [[[]], [Stream.empty], [[1, 2], [], [3]]]
+  for (const sources of cases) {
+    const reader = new Reader(world, pool.imap(() => Effect.void, ...sources))
+    reader.pull()
+    expect({ exit: reader.exit, values: reader.values }).toEqual({ exit: Exit.void, values: [] })
+    expect(world.get(pool.waiting)).toBe(0)
+  }
 })
 
 it.each(verbs.flatMap((verb) => sizes.map((size) => ({ size, verb }))))(
@@ -83,32 +81,30 @@ it.each(verbs.flatMap((verb) => sizes.map((size) => ({ size, verb }))))(
   }
 )
 
-describe("a map", () => {
-  it("holds no slot and no place in the queue while its source is idle, and ends when the source tells the end", () => {
-    const { jobs, pool, world } = readMap(1)
-    const end = Deferred.makeUnsafe<void>()
-    const source = Stream.concat(Stream.make(0), Stream.drain(Stream.fromEffect(Deferred.await(end))))
-    const reader = new Reader(world, pool.imap(jobs.job, source))
-    jobs.finish(0)
-    reader.readAll()
-    expect(reader.values).toEqual([0])
-    expect(reader.isWaiting).toBe(true)
-    expect(world.get(counters(pool))).toEqual({ free: 1, running: 0, waiting: 0, borrowed: 0 })
-    world.get(pool.waitall)
-    Deferred.doneUnsafe(end, Exit.void)
-    world.run()
-    expect(reader.exit).toEqual(Exit.void)
-  })
+it("a map holds no slot and no place in the queue while its source is idle, and ends when the source tells the end", () => {
+  const { jobs, pool, world } = readMap(1)
+  const end = Deferred.makeUnsafe<void>()
+  const source = Stream.concat(Stream.make(0), Stream.drain(Stream.fromEffect(Deferred.await(end))))
+  const reader = new Reader(world, pool.imap(jobs.job, source))
+  jobs.finish(0)
+  reader.readAll()
+  expect(reader.values).toEqual([0])
+  expect(reader.isWaiting).toBe(true)
+  expect(world.get(counters(pool))).toEqual({ free: 1, running: 0, waiting: 0, borrowed: 0 })
+  world.get(pool.waitall)
+  Deferred.doneUnsafe(end, Exit.void)
+  world.run()
+  expect(reader.exit).toEqual(Exit.void)
+})
 
-  it("gives its freed slot to the queue before it takes its next, and shares that with another map item by item", () => {
-    const { pool, world } = readMap(1)
-    const order: Array<string> = []
-    const job = (item: string) => Effect.andThen(Effect.sync(() => order.push(item)), Effect.yieldNow)
-    world.fork(Stream.runDrain(pool.imap(job, ["a0", "a1", "a2"])))
-    world.fork(Stream.runDrain(pool.imap(job, ["b0", "b1"])))
-    world.fork(pool.run(job("run")))
-    world.fork(pool.spawn(job("spawn")))
-    world.run()
-    expect(order).toEqual(["a0", "b0", "run", "spawn", "a1", "b1", "a2"])
-  })
+it("a map gives its freed slot to the queue before it takes its next, and shares that with another map item by item", () => {
+  const { pool, world } = readMap(1)
+  const order: Array<string> = []
+  const job = (item: string) => Effect.andThen(Effect.sync(() => order.push(item)), Effect.yieldNow)
+  world.fork(Stream.runDrain(pool.imap(job, ["a0", "a1", "a2"])))
+  world.fork(Stream.runDrain(pool.imap(job, ["b0", "b1"])))
+  world.fork(pool.run(job("run")))
+  world.fork(pool.spawn(job("spawn")))
+  world.run()
+  expect(order).toEqual(["a0", "b0", "run", "spawn", "a1", "b1", "a2"])
 })
