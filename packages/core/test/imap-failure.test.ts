@@ -60,9 +60,9 @@ class ThrowingIterable extends CountedIterable {
   }
 }
 
-describe.each(openSizes)("the end of a map on a pool of size %i", (size) => {
+describe.each(openSizes)("a map on a pool of size %i", (size) => {
   it.each(verbs.flatMap((verb) => [true, false].map((throws) => ({ verb, throws }))))(
-    "comes for $verb after the results of all items before the source has failed, which closes nothing: $throws",
+    "of $verb ends after all results before the failure of its source, which is not closed; it throws: $throws",
     ({ throws, verb }) => {
       const { jobs, pool, world } = readMap(size + 1)
       const [iterable, stream] = [new ThrowingIterable(size), new CountedStream(size)]

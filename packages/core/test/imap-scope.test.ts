@@ -69,12 +69,13 @@ describe.each(verbs)("%s", (verb) => {
   it.each(countedSources)("of $kind whose scope closes at any point leaves nothing behind", ({ make }) => {
     for (let after = 0, over = false; !over; after++) {
       const { close, expectOver, pool, read, world } = setUp()
-      const { counts, source } = make()
+      // It ends before the last job does.
+      const { counts, source } = make(5)
       const reader = read(mapOf(pool, verb)((item) => item < 4 ? Effect.succeed(item) : Effect.never, source), 3)
       for (let step = 0; step < after; step++) over ||= !world.step()
       world.get(close)
       expect(isInterrupted(reader.pollUnsafe())).toBe(true)
-      expect(counts.closed).toBe(counts.opened)
+      expect(counts.closed + counts.ends).toBe(counts.opened)
       expectOver()
     }
   })

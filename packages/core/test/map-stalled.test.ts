@@ -66,7 +66,10 @@ it.each<[string, stalled: 0 | 1, (map: Map) => void, Source<number>?, MapOptions
   }],
   ["not while it is bounded by a window that is a number", 0, pull, many, { window: 2 }],
   ["not while it is bounded by its concurrency", 0, pull, many, { concurrency: 2 }],
-  ["nor by that in a window that grows", 0, pull, many, { concurrency: 2, window: (size) => size }],
+  ["not while it is bounded by its concurrency in a window that grows", 0, pull, many, {
+    concurrency: 2,
+    window: (size) => size
+  }],
   ["not while its source has nothing ready", 0, pull, Stream.concat(Stream.make(0), Stream.never)],
   ["not after its source has ended", 0, pull, [0]],
   ["not after its pool has closed", 0, ({ reader, world }) => {
