@@ -3,59 +3,50 @@
  */
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, type Fiber, Stream } from "effect"
+import type { Source } from "../src/index.ts"
+import { CountedIterable } from "./support/counted-sources.ts"
 import { expectEmpty } from "./support/counters.ts"
+import { MapJobs } from "./support/map-jobs.ts"
 import { upTo } from "./support/sizes.ts"
 import { World } from "./support/world.ts"
 
-/** Numbers without end; `onNext` is called in the step that makes the next one, `onReturn` when they are left. */
-const counting = (onNext: (item: number) => void, onReturn: () => void = () => {}): Iterable<number> => ({
-  [Symbol.iterator]() {
-    let items = 0
-    return {
-      next() {
-        const value = items++
-        onNext(value)
-        return { done: false, value }
-      },
-      return() {
-        onReturn()
-        return { done: true, value: undefined }
-      }
-    }
+/** Does something in the step that makes the next item. */
+class ActingIterable extends CountedIterable {
+  act: (item: number) => void = () => {}
+
+  protected override step(): IteratorResult<number, undefined> {
+    this.act(this.taken)
+    return super.step()
   }
-})
+}
 
-type Numbers = Iterable<number> | Stream.Stream<number>
+const acting = (act: (item: number) => void) => Object.assign(new ActingIterable(), { act })
 
-describe("a source that has the reader go on within its own step is asked for one thing at a time", () => {
-  /** Of a source that calls `goOn` at its third item, and says how often it was asked inside of that. */
-  it.each<[string, (note: (difference: number) => void, goOn: (item: number) => void) => Numbers]>([
-    ["a stream", (note, goOn) => {
-      let items = 0
-      const item = Effect.suspend(() => {
-        note(1)
-        goOn(items)
-        return Effect.as(Effect.yieldNow, items++)
-      })
-      return Stream.fromEffectRepeat(Effect.ensuring(item, Effect.sync(() => note(-1))))
-    }],
-    ["an iterator", (note, goOn) =>
-      counting((item) => {
-        note(1)
-        goOn(item)
-        note(-1)
-      })]
-  ])("%s", (_, sourceOf) => {
+it.each(["a stream", "an iterator"])(
+  "%s that has the reader go on within its own step is asked for one thing at a time",
+  (kind) => {
     const world = new World()
     const pool = world.pool(1)
     const onward = Deferred.makeUnsafe<void>()
-    const values: Array<number> = []
     let asked = 0
     let most = 0
-    const note = (difference: number) => most = Math.max(most, asked += difference)
-    const source = sourceOf(note, (item) => item === 2 && Deferred.doneUnsafe(onward, Exit.void))
+    let items = 0
+    const ask = (item: number) => {
+      most = Math.max(most, ++asked)
+      if (item === 2) Deferred.doneUnsafe(onward, Exit.void)
+    }
+    const item = Effect.suspend(() => {
+      ask(items)
+      return Effect.ensuring(Effect.as(Effect.yieldNow, items++), Effect.sync(() => asked--))
+    })
+    const iterator = acting((item) => {
+      ask(item)
+      asked--
+    })
+    const map = pool.imap(Effect.succeed, kind === "a stream" ? Stream.fromEffectRepeat(item) : iterator)
+    const values: Array<number> = []
     world.fork(
-      Stream.runForEach(Stream.take(pool.imap(Effect.succeed, source), 5), (value) => {
+      Stream.runForEach(Stream.take(map, 5), (value) => {
         values.push(value)
         // After the first, the reader goes on when the source says so.
         return value === 0 ? Deferred.await(onward) : Effect.void
@@ -66,49 +57,33 @@ describe("a source that has the reader go on within its own step is asked for on
     expect(values).toEqual(upTo(5))
     expect(most).toBe(1)
     world.get(expectEmpty(pool))
-  })
-})
+  }
+)
 
 describe("a source that has the reader leave within its own step", () => {
   /** A map whose reader leaves when one of its sources says so; then the pool grows, and no job of it may run. */
-  const leave = (sourcesOf: (leave: () => void) => ReadonlyArray<Numbers>) => {
+  const leave = (sourcesOf: (leave: () => void) => ReadonlyArray<Source<number>>) => {
     const world = new World()
     const pool = world.pool(1)
-    const running = new Set<number>()
-    const job = (item: number) =>
-      Effect.suspend(() => {
-        running.add(item)
-        return Effect.ensuring(Effect.never, Effect.sync(() => running.delete(item)))
-      })
+    const jobs = new MapJobs()
     const [first, ...others] = sourcesOf(() => reader.interruptUnsafe())
-    const reader: Fiber.Fiber<void> = world.fork(Stream.runDrain(pool.imap(job, first!, ...others)))
+    const reader: Fiber.Fiber<void, unknown> = world.fork(Stream.runDrain(pool.imap(jobs.job, first!, ...others)))
     world.run()
     world.get(pool.resize(3))
     expect(reader.pollUnsafe()).toBeDefined()
-    expect([...running]).toEqual([])
+    expect(jobs.running).toEqual([])
     world.get(expectEmpty(pool))
   }
 
-  it("has no job for the item of that step, which would keep its slot for ever, and is closed", () => {
-    const events: Array<string> = []
-    leave((leave) => [
-      counting((item) => {
-        if (item === 1) leave()
-        events.push(`item ${item}`)
-      }, () => events.push("closed"))
-    ])
-    expect(events).toEqual(["item 0", "item 1", "closed"])
-  })
-
-  it("is the last of those that it is zipped with to be asked", () => {
-    const events: Array<string> = []
-    const source = (name: string, onNext: (item: number) => void) =>
-      counting((item) => {
-        events.push(`${name} ${item}`)
-        onNext(item)
-      }, () => events.push(`${name} closed`))
-    leave((leave) => [source("a", (item) => item === 1 && leave()), source("b", () => {})])
-    expect(events).toEqual(["a 0", "b 0", "a 1", "b closed", "a closed"])
+  it.each([1, 2])("is the last of %i to be asked, and has no job for that item, which would keep its slot", (count) => {
+    let sources: ReadonlyArray<CountedIterable> = []
+    leave((leave) => {
+      const first = acting((item) => item === 1 && leave())
+      return sources = [first, new CountedIterable()].slice(0, count)
+    })
+    expect(sources.map(({ closed, taken }) => ({ closed, taken }))).toEqual(
+      [{ closed: 1, taken: 2 }, { closed: 1, taken: 1 }].slice(0, count)
+    )
   })
 
   it("is interrupted, if it is a stream, and awaited", () => {

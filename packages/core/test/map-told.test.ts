@@ -3,9 +3,10 @@
  */
 import { Cause, Effect, Exit, Fiber, Latch, Pull, Scope, Stream } from "effect"
 import { describe, expect, it } from "vitest"
-import type { GreenPool } from "../src/index.ts"
-import type { MapOptions } from "../src/MapOptions.ts"
+import type { GreenPoolOptions, MapOptions } from "../src/index.ts"
 import { MapJobs } from "./support/map-jobs.ts"
+import { upTo } from "./support/sizes.ts"
+import { mapOf, type Verb, verbs } from "./support/verbs.ts"
 import { World } from "./support/world.ts"
 
 /** How something ended, in a word. */
@@ -15,22 +16,31 @@ const wordOf = (exit: Exit.Exit<unknown, unknown> | undefined): string => {
   return Cause.hasInterruptsOnly(exit.cause) ? "interrupted" : String(Cause.squash(exit.cause))
 }
 
-/** A map over numbers, and what its source is told; read by pulls of the test's. */
-const openMap = (options?: MapOptions, tail: Stream.Stream<number, string> = Stream.empty) => {
+type Numbers = Stream.Stream<number, string>
+
+interface Setup {
+  readonly verb?: Verb
+  readonly options?: MapOptions
+  readonly onClose?: GreenPoolOptions["onClose"]
+  /** What the source goes on with after its items. */
+  readonly tail?: Numbers
+  readonly zipped?: Numbers
+}
+
+/** A map over the numbers from 0 to 4, and what their source is told; read by pulls of the test's. */
+const openMap = ({ onClose, options, tail = Stream.empty, verb = "imap", zipped }: Setup = {}) => {
   const world = new World()
-  const pool: GreenPool = world.pool(2, { onClose: "drain" })
+  const pool = world.pool(2, { onClose })
   const jobs = new MapJobs()
   const scope = Scope.makeUnsafe()
-  const seen = { taken: 0, told: "nothing" }
+  const seen = { taken: 0, told: new Array<string>() }
   const source = Stream.unwrap(Effect.as(
-    Effect.acquireRelease(Effect.void, (_, exit) => Effect.sync(() => void (seen.told = wordOf(exit)))),
-    Stream.concat(
-      Stream.tap(Stream.rechunk(Stream.range(0, 4), 1), () => Effect.sync(() => seen.taken++)),
-      tail
-    )
+    Effect.acquireRelease(Effect.void, (_, exit) => Effect.sync(() => seen.told.push(wordOf(exit)))),
+    Stream.concat(Stream.tap(Stream.rechunk(Stream.range(0, 4), 1), () => Effect.sync(() => seen.taken++)), tail)
   ))
-  const map = pool.imap(jobs.job, source, options)
-  const pull = world.get(Effect.provideService(Stream.toPull(map), Scope.Scope, scope))
+  const map = mapOf(pool, verb)
+  const stream = zipped === undefined ? map(jobs.job, source, options) : map(jobs.job, source, zipped)
+  const pull = world.get(Effect.provideService(Stream.toPull(stream), Scope.Scope, scope))
   /** The next chunk, or how the map ended. */
   const read = (): ReadonlyArray<number> | string => {
     const fiber = world.fork(Pull.catchDone(pull, () => Effect.succeed("done")))
@@ -39,168 +49,140 @@ const openMap = (options?: MapOptions, tail: Stream.Stream<number, string> = Str
     return exit?._tag === "Success" ? exit.value : wordOf(exit)
   }
   const close = (exit: Exit.Exit<unknown, unknown>) => world.get(Scope.close(scope, exit))
-  return { world, pool, jobs, scope, seen, read, close }
+  return { world, pool, jobs, seen, read, close }
 }
 
 type Map = ReturnType<typeof openMap>
 
-/** The window is one item first, and throws when it is asked again after `after`. */
-const throwing = (act: () => void = () => {}) => {
-  const window = { after: false, times: 0, size: () => 1 }
-  window.size = () => {
-    if (!window.after) return 1
-    if (++window.times > 1) return 4
-    act()
+/** Reads the first result; then the jobs of these items fail. */
+const readFirst = ({ jobs, read, world }: Map, ...failing: ReadonlyArray<number>) => {
+  jobs.finish(0)
+  expect(read()).toHaveLength(1)
+  failing.forEach((item) => jobs.fail(item))
+  world.run()
+}
+
+/** A map whose first item has been read, and whose window, of one item, throws when it is asked again. */
+const openThrowing = (onThrow: () => void = () => {}) => {
+  let isDue = false
+  let thrown = 0
+  const window = () => {
+    if (!isDue) return 1
+    if (++thrown > 1) return 4
+    onThrow()
     throw "the window"
   }
-  return window
-}
-
-/** Reads the first item, and has the window throw when it is asked again. Tells what was taken by then. */
-const throwNow = (map: Map, window: { after: boolean }) => {
-  map.jobs.finish(0)
-  expect(map.read()).toEqual([0])
-  window.after = true
+  const map = openMap({ options: { window }, onClose: "drain" })
+  readFirst(map)
+  isDue = true
   map.jobs.finish(1)
   map.world.get(map.pool.resize(3))
-  return { taken: map.seen.taken }
+  return map
 }
 
-describe("the source of a map that is left is told", () => {
-  const failed = Exit.fail("the reader")
-  const cases: ReadonlyArray<readonly [string, string, (map: Map) => void, Exit.Exit<void, string>]> = [
-    ["success", "success", ({ read }) => read(), Exit.void],
-    ["the failure of the reader", "the reader", ({ read }) => read(), failed],
-    ["the failure of the reader, whatever the jobs did", "the reader", ({ jobs, read, world }) => {
+describe.each(verbs)("the source of %s that is left is told", (verb) => {
+  it.each<[string, string, (map: Map) => void, Setup?]>([
+    ["success at its end", "success", ({ jobs, read }) => {
+      jobs.finish(...upTo(5))
+      while (read() !== "done");
+      expect(read()).toBe("done")
+    }],
+    ["success when its reader stops early, which interrupts jobs", "success", (map) => readFirst(map)],
+    ["the failure of a job, which ends the map", "failed 0", ({ jobs, read }) => {
+      jobs.fail(0)
       read()
-      jobs.fail(1)
-      world.run()
-    }, failed]
-  ]
-
-  it.each(cases)("%s", (_, told, act, exit) => {
-    const map = openMap()
+    }],
+    ["the first failure of a job, where none was read", "failed 2", (map) => readFirst(map, 2, 1)],
+    ["the failure of the reader, whatever the jobs did", "the reader", (map) => {
+      readFirst(map, 1)
+      map.close(Exit.fail("the reader"))
+    }],
+    ["the interruption of the reader", "interrupted", ({ close, read }) => {
+      read()
+      close(Exit.interrupt())
+    }],
+    ["interruption when the pool closes", "interrupted", (map) => {
+      readFirst(map)
+      map.world.close()
+    }],
+    ["interruption when the pool closes, and that is read", "interrupted", (map) => {
+      readFirst(map)
+      map.world.close()
+      expect(map.read()).toBe("interrupted")
+    }],
+    ["its own failure, where that was not read", "the source", ({ jobs, read }) => {
+      jobs.finish(...upTo(5))
+      expect(read()).toHaveLength(5)
+    }, { options: { window: 8 }, tail: Stream.fail("the source") }],
+    ["the failure of another that it is zipped with", "the other", (map) => {
+      readFirst(map)
+      expect(map.read()).toBe("the other")
+    }, { zipped: Stream.concat(Stream.make(1), Stream.fail("the other")) }]
+  ])("%s", (_, told, act, setup) => {
+    const map = openMap({ ...setup, verb })
     act(map)
-    map.close(exit)
-    expect(map.seen.told).toBe(told)
-  })
-
-  it("the first failure of a job, where none was read", () => {
-    const map = openMap()
-    map.jobs.finish(0)
-    expect(map.read()).toEqual([0])
-    map.jobs.fail(2)
-    map.jobs.fail(1)
-    map.world.run()
     map.close(Exit.void)
-    expect(map.seen.told).toBe("failed 2")
-  })
-
-  it("its own failure, where that was not read", () => {
-    const map = openMap({ window: 8 }, Stream.fail("the source"))
-    map.jobs.finish(0, 1, 2, 3, 4)
-    expect(map.read()).toEqual([0, 1, 2, 3, 4])
-    map.close(Exit.void)
-    expect(map.seen.told).toBe("the source")
-  })
-
-  it("what its window threw, where that was not read", () => {
-    const window = throwing()
-    const map = openMap({ window: window.size })
-    throwNow(map, window)
-    map.close(Exit.void)
-    expect(map.seen.told).toBe("the window")
+    // The failures of jobs end no map of exits.
+    expect(map.seen.told).toEqual([verb === "imapExit" && told.startsWith("failed") ? "success" : told])
   })
 })
 
 describe("what a window throws", () => {
-  it("ends the map before it takes another item, once", () => {
-    const window = throwing()
-    const map = openMap({ window: window.size })
-    const { taken } = throwNow(map, window)
-    map.world.get(map.pool.resize(4))
-    map.world.run()
+  it.each<[string, (map: Map) => void, (() => void)?]>([
+    ["before it takes another item, once", ({ pool, world }) => world.get(pool.resize(4))],
+    ["whatever happens to its fiber then", () => {}, () => Fiber.getCurrent()?.interruptUnsafe()],
+    ["although the pool drains", ({ pool, world }) => {
+      world.fork(pool.run(Effect.never))
+      world.fork(Scope.close(world.scope, Exit.void))
+      world.run()
+    }]
+  ])("ends the map %s", (_, act, onThrow) => {
+    const map = openThrowing(onThrow)
+    const { taken } = map.seen
+    act(map)
     expect(map.seen.taken).toBe(taken)
     expect([map.read(), map.read(), map.read()]).toEqual([[1], "the window", "the window"])
   })
 
-  it("ends the map, whatever happens to its fiber then", () => {
-    const window = throwing(() => Fiber.getCurrent()?.interruptUnsafe())
-    const map = openMap({ window: window.size })
-    throwNow(map, window)
-    expect([map.read(), map.read()]).toEqual([[1], "the window"])
-  })
-
-  it("is read although the pool drains", () => {
-    const window = throwing()
-    const map = openMap({ window: window.size })
-    throwNow(map, window)
-    map.world.fork(map.pool.run(Effect.never))
-    map.world.fork(Scope.close(map.world.scope, Exit.void))
-    map.world.run()
-    expect([map.read(), map.read()]).toEqual([[1], "the window"])
+  it("is told to the source, where it was not read", () => {
+    const map = openThrowing()
+    map.close(Exit.void)
+    expect(map.seen.told).toEqual(["the window"])
   })
 
   it("lets it pull no source", () => {
-    const map = openMap({ window: () => 0 })
+    const map = openMap({ options: { window: () => 0 } })
     expect(map.read()).toContain("Invalid window 0")
     expect(map.seen.taken).toBe(0)
   })
 })
 
-describe("a reader that comes after the end", () => {
-  it("finds the end again", () => {
-    const map = openMap()
-    map.jobs.finish(0, 1, 2, 3, 4)
-    while (map.read() !== "done");
-    expect(map.read()).toBe("done")
-  })
-
-  it("finds nothing of what it has left", () => {
-    const map = openMap()
-    map.jobs.finish(0)
-    expect(map.read()).toEqual([0])
-    map.jobs.finish(1)
-    map.world.run()
-    map.close(Exit.void)
-    expect(map.read()).toBe("interrupted")
-  })
-
-  it("waits until the source of a map that is left has closed", () => {
-    const world = new World()
-    const pool = world.pool(2)
-    const scope = Scope.makeUnsafe()
-    const closed = Latch.makeUnsafe()
-    const source = Stream.unwrap(Effect.as(Effect.acquireRelease(Effect.void, () => closed.await), Stream.never))
-    const map = pool.imap(() => Effect.never, source)
-    const reader = world.fork(Effect.flatten(Effect.provideService(Stream.toPull(map), Scope.Scope, scope)))
-    world.run()
-    world.fork(Scope.close(scope, Exit.void))
-    world.run()
-    expect(reader.pollUnsafe()).toBe(undefined)
-    closed.openUnsafe()
-    world.run()
-    expect(wordOf(reader.pollUnsafe())).toBe("interrupted")
-  })
+it("a reader that comes after the end finds nothing of what it has left", () => {
+  const map = openMap()
+  readFirst(map)
+  map.jobs.finish(1)
+  map.world.run()
+  map.close(Exit.void)
+  expect(map.read()).toBe("interrupted")
 })
 
-it("A source is closed after the step that it is in", () => {
+it("a source is closed after the step that it is in, and the reader ends after that", () => {
   const world = new World()
-  const pool = world.pool(2)
   const scope = Scope.makeUnsafe()
   const events: Array<string> = []
+  const note = (event: string) => Effect.andThen(Effect.yieldNow, Effect.sync(() => events.push(event)))
   const ready = Latch.makeUnsafe()
-  const note = (event: string) => Effect.sync(() => void events.push(event))
   const step = Effect.uninterruptible(Effect.andThen(ready.await, note("its step ends")))
   const source = Stream.unwrap(
     Effect.as(Effect.acquireRelease(Effect.void, () => note("it closes")), Stream.fromEffect(step))
   )
-  const map = pool.imap(() => Effect.void, source)
-  world.fork(Effect.flatten(Effect.provideService(Stream.toPull(map), Scope.Scope, scope)))
+  const map = world.pool(2).imap(() => Effect.void, source)
+  const reader = world.fork(Effect.flatten(Effect.provideService(Stream.toPull(map), Scope.Scope, scope)))
+  reader.addObserver((exit) => events.push(`its reader ends: ${wordOf(exit)}`))
   world.run()
   world.fork(Scope.close(scope, Exit.void))
   world.run()
   ready.openUnsafe()
   world.run()
-  expect(events).toEqual(["its step ends", "it closes"])
+  expect(events).toEqual(["its step ends", "it closes", "its reader ends: interrupted"])
 })
