@@ -16,7 +16,6 @@ const left = {
 
 /** Words in the titles of tests that need what browsers lack: `process` and the modules of Node. */
 const beyondBrowsers = [
-  "asynchronous storage",
   "asynchronous context",
   "unhandled rejection",
   "nobody hears of it",

@@ -283,7 +283,7 @@ const map = faultsOf(
       name: "a function that throws breaks the map",
       find: "      return Effect.die(defect)\n",
       replace: "      throw defect\n",
-      tests: ["imap-failure"]
+      tests: ["imap-exit"]
     },
     {
       name: "results after a failure are taken",
