@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Latch, Stream } from "effect"
+import { Deferred, Effect, Exit, Fiber, Latch, Scope, Stream } from "effect"
 import { CountedAsyncIterable, CountedIterable, countedSources, CountedStream } from "./support/counted-sources.ts"
 import { expectEmpty } from "./support/counters.ts"
 import { isInterrupted } from "./support/exits.ts"
@@ -164,6 +164,21 @@ describe("an async iterable", () => {
       expect(stage.events.slice(1)).toEqual(
         ["leaving starts", "item is interrupted", "close", "closed", "leaving ends"]
       )
+    }))
+
+  it.effect("is closed, and that is awaited, also if nothing of it was read", () =>
+    Effect.gen(function*() {
+      const pool = yield* makePool(1)
+      const { promise, resolve } = Promise.withResolvers<void>()
+      const { source } = asyncSource(1, never, () => promise)
+      const scope = yield* Scope.make()
+      yield* Effect.asVoid(Scope.provide(Stream.toPull(pool.imap(Effect.succeed, source)), scope))
+      yield* atRest
+      const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void))
+      yield* atRest
+      expect(closing.pollUnsafe()).toBeUndefined()
+      resolve()
+      yield* Fiber.join(closing)
     }))
 
   it.effect("is told to close but not awaited while its next() is pending: if it fails to, nobody hears of it", () =>

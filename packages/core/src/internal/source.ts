@@ -101,7 +101,7 @@ const openAsyncIterator = (source: AsyncIterable<unknown>, scope: Scope.Scope): 
       take() {
         const taken = item
         item = Empty
-        return taken === Empty && ended ? End : taken
+        return ended ? End : taken
       },
       fetch: Effect.tryPromise({ try: fetch, catch: (cause) => new SourceError({ cause }) })
     }

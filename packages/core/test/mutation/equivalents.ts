@@ -77,6 +77,7 @@ export const explained: ReadonlyArray<Explained> = [
       "internal/slots.ts Job firstArrival: 0 becomes 1",
       "internal/slots.ts Slots arrivals: 0 becomes 1",
       "internal/timers.ts Timers count: 0 becomes 1",
+      "internal/source.ts openStream: 0 becomes 1",
       "internal/shares.ts Claim joined: 0 becomes 1",
       "internal/shares.ts Claim score: 0 becomes 1",
       "internal/shares.ts Claim grantedAt: 0 becomes 1",
