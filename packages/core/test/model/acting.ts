@@ -300,5 +300,9 @@ class ActingProgram {
   }
 }
 
-/** Runs the program of this seed. Says what is wrong in the end. */
-export const actOut = (seed: number): ReadonlyArray<string> => new ActingProgram(seed).run()
+/** Runs the program of this seed. Says what is wrong in the end, if anything is. */
+export const actOut = (seed: number): string | undefined => {
+  const problems = new ActingProgram(seed).run()
+  if (problems.length === 0) return undefined
+  return [...problems, `Replay: node packages/core/test/model/fuzz.ts --acting --seed ${seed} --minutes 0`].join("\n")
+}
