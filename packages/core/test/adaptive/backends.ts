@@ -62,15 +62,10 @@ export const workers = (options: WorkersOptions): Make<Workers> => (simulation, 
   const { failures = 0, mean = 1, network = 0, overloads = 0, queue = Infinity, service, timeout } = options
   let { workers } = options
   let busy = 0
-  let waiting: Array<() => void> = []
-  let head = 0
+  const waiting: Array<() => void> = []
   const serve = () => {
-    while (busy < workers && head < waiting.length) {
-      const done = waiting[head++]!
-      if (head > 1000 && head * 2 > waiting.length) {
-        waiting = waiting.slice(head)
-        head = 0
-      }
+    while (busy < workers && waiting.length > 0) {
+      const done = waiting.shift()!
       busy++
       simulation.after(backend.mean * service(random), () => {
         busy--
@@ -91,13 +86,12 @@ export const workers = (options: WorkersOptions): Make<Workers> => (simulation, 
       const outcome = chance < failures ? "failure" : chance < failures + overloads ? "overload" : "ok"
       let isOver = false
       const end = (outcome: Outcome) => {
-        if (isOver) return
+        if (!isOver) done(outcome)
         isOver = true
-        done(outcome)
       }
       if (timeout !== undefined) simulation.after(timeout, () => end("overload"))
       simulation.after(backend.network / 2, () => {
-        if (busy >= workers && waiting.length - head >= queue) {
+        if (busy >= workers && waiting.length >= queue) {
           simulation.after(refusal + backend.network / 2, () => end("overload"))
         } else {
           waiting.push(() => end(outcome))

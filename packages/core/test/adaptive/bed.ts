@@ -1,7 +1,7 @@
 /**
  * The test bed: a pool, a source and a simulated backend, and what came of it, phase by phase.
  */
-import { Effect, type Exit, Scope } from "effect"
+import { Effect, Exit, Scope } from "effect"
 import { type AdaptiveOptions, GreenPool, type GreenPoolOptions, type Verdict } from "../../src/index.ts"
 import type { Backend, Outcome } from "./backends.ts"
 import { type Random, randomOf, Simulation } from "./simulation.ts"
@@ -74,14 +74,13 @@ export const run = <B extends Backend>(
   const simulation = new Simulation()
   const backend = scenario.backend(simulation, random)
   const scope = Scope.makeUnsafe()
-  let counts = { successes: 0, errors: 0, busy: 0 }
+  const none = { successes: 0, errors: 0, busy: 0 }
+  let counts = { ...none }
   const pools = Array.from({ length: scenario.pools ?? 1 }, () => {
     const options: Omit<GreenPoolOptions, "maxWaiting" | "maxWait"> = sizing === "adaptive"
       ? { size: start, adaptive: { max, classify, ...scenario.adaptive } }
       : { size: "fixed" in sizing ? sizing.fixed : start }
-    const pool = Effect.runSync(
-      GreenPool.make(options).pipe(Effect.provideService(Scope.Scope, scope), Effect.provide(simulation.context))
-    )
+    const pool = Effect.runSync(GreenPool.make(options).pipe(Scope.provide(scope), Effect.provide(simulation.context)))
     const sizer = typeof sizing === "object" && "make" in sizing ? sizing.make() : undefined
     let inFlight = 0
     const job = Effect.callback<void, "overload" | "failure">((resume) => {
@@ -95,9 +94,8 @@ export const run = <B extends Backend>(
         } else {
           counts.errors++
         }
-        if (sizer !== undefined) {
-          Effect.runSync(Effect.orDie(pool.resize(sizer(simulation.now, latency, inFlight, outcome))))
-        }
+        const size = sizer?.(simulation.now, latency, inFlight, outcome)
+        if (size !== undefined) Effect.runSync(Effect.orDie(pool.resize(size)))
         inFlight--
         resume(outcome === "ok" ? Effect.void : Effect.fail(outcome))
       })
@@ -115,7 +113,7 @@ export const run = <B extends Backend>(
     phases.push(steps)
     let jobs = 0
     for (let i = 1; began + i * step <= end + 1e-9 && jobs < most; i++) {
-      counts = { successes: 0, errors: 0, busy: 0 }
+      counts = { ...none }
       simulation.runUntil(began + i * step)
       jobs += counts.successes + counts.errors
       const sizes = pools.map((pool) => Effect.runSync(pool.size))
@@ -126,11 +124,8 @@ export const run = <B extends Backend>(
 }
 
 const classify = (exit: Exit.Exit<unknown, unknown>): Verdict => {
-  if (exit._tag === "Success") {
-    // what imapUnordered is given
-    const value = exit.value as Exit.Exit<unknown, unknown> | undefined
-    return value === undefined ? "ok" : classify(value)
-  }
+  // With an exit as its value: what imapUnordered is given.
+  if (exit._tag === "Success") return Exit.isExit(exit.value) ? classify(exit.value) : "ok"
   const reason = exit.cause.reasons[0]
   return reason?._tag === "Fail" && reason.error === "overload" ? "overload" : "ignore"
 }

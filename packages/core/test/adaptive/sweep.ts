@@ -4,7 +4,7 @@
  */
 import { writeFileSync } from "node:fs"
 import type { Backend } from "./backends.ts"
-import { type Figures, figures, max, run, type Scenario, type Step } from "./bed.ts"
+import { type Figures, figures, max, run, type Scenario } from "./bed.ts"
 import { scenarios } from "./scenarios.ts"
 
 const sizes = (
@@ -22,36 +22,22 @@ const only = (scenario: Scenario, i: number, seconds: number): Scenario => ({
   }]
 })
 
-const measure = (scenario: Scenario, size: number, unit: number): Figures => {
-  const steps: Array<Step> = []
-  for (const seed of [101, 102]) {
-    // without the time in which the queues fill
-    steps.push(...run(scenario, seed, { fixed: size }, unit)[0]!.slice(50))
-  }
-  return figures(steps, unit)
-}
+/** Without the time in which the queues fill. */
+const measure = (scenario: Scenario, fixed: number, unit: number): Figures =>
+  figures([101, 102].flatMap((seed) => run(scenario, seed, { fixed }, unit)[0]!.slice(50)), unit)
 
-const round = (value: number): number => Number(value.toPrecision(4))
-
-const sweeps: Record<string, ReadonlyArray<readonly [size: number, goodput: number, latency: number, errors: number]>> =
-  {}
+const lines: Array<string> = []
 for (const { scenario, unit } of scenarios) {
-  if ((scenario.pools ?? 1) > 1) continue
   scenario.phases.forEach(({ name, seconds }, i) => {
-    const rows: Array<readonly [number, number, number, number]> = []
+    const rows: Array<string> = []
     for (const size of sizes) {
       const { errors, goodput, latency } = measure(only(scenario, i, Math.min(seconds, 400 * unit)), size, unit)
-      rows.push([size, round(goodput), round(latency), round(errors)])
+      rows.push(`    [${[size, goodput, latency, errors].map((figure) => Number(figure.toPrecision(4))).join(", ")}]`)
       // From here on nearly all calls are refused.
       if (errors > 0.4) break
     }
-    sweeps[`${scenario.name}: ${name}`] = rows
+    lines.push(`  ${JSON.stringify(`${scenario.name}: ${name}`)}: [\n${rows.join(",\n")}\n  ]`)
     console.log(`${scenario.name}: ${name}`)
   })
 }
-const lines = Object.entries(sweeps).map(([name, rows]) =>
-  `  ${JSON.stringify(name)}: [\n${
-    rows.map((row) => `    ${JSON.stringify(row).replaceAll(",", ", ")}`).join(",\n")
-  }\n  ]`
-)
 writeFileSync(new URL("sweeps.json", import.meta.url), `{\n${lines.join(",\n")}\n}\n`)

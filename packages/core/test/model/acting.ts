@@ -22,6 +22,7 @@ import { toInternal } from "../../src/GreenPool.ts"
 import { GreenPile, GreenPool, type JobOptions, type Verdict } from "../../src/index.ts"
 import { VirtualClock } from "../support/virtual-clock.ts"
 import { World } from "../support/world.ts"
+import { given } from "./program.ts"
 import { Random } from "./random.ts"
 
 /** What a callback throws. */
@@ -49,7 +50,7 @@ class ActingProgram {
     const clock = this.#clock = this.#actingClock()
     this.#context = Context.make(Clock.Clock, clock).pipe(
       Context.add(Tracer.Tracer, this.#tracer()),
-      Context.add(Logger.CurrentLoggers, new Set([Logger.make(() => this.#act("throws"))]))
+      Context.add(Logger.CurrentLoggers, new Set([Logger.make(this.#mayThrow)]))
     )
     const make = GreenPool.make({
       size: 1 + this.#below(3),
@@ -58,11 +59,11 @@ class ActingProgram {
       slowWait: 1 + this.#below(3),
       adaptive: this.#below(2) === 0 && { max: 3 + this.#below(20), classify: () => this.#verdict() },
       maxWaiting: () => {
-        this.#act("throws")
+        this.#mayThrow()
         return 1 + this.#below(20)
       },
       weight: () => {
-        this.#act("throws")
+        this.#mayThrow()
         return 1 + this.#below(3)
       },
       onClose: this.#below(4) === 0 ? "drain" : "interrupt",
@@ -84,7 +85,7 @@ class ActingProgram {
     this.#budget = 0
     if (!this.#isClosed) this.#fork("resize", this.#pool.resize(3))
     for (let round = 0; round < 40; round++) {
-      for (const gate of this.#gates.splice(0)) this.#survive(() => Deferred.doneUnsafe(gate, Exit.void))
+      this.#survive(() => this.#open(this.#gates.splice(0)))
       this.#survive(() => this.#clock.advance(1))
       this.#settle()
     }
@@ -92,23 +93,24 @@ class ActingProgram {
   }
 
   #problems(): ReadonlyArray<string> {
-    const { semaphore } = toInternal(this.#pool).slots
+    const queued = toInternal(this.#pool).slots.semaphore.toArray().length
     const stats = Effect.runSync(this.#pool.stats)
     const { borrowed, failed, interrupted, running, started, succeeded, waiting } = stats
-    const problems: Array<string> = []
-    if (semaphore.toArray().length !== waiting) problems.push(`${semaphore.toArray().length} are in the queue`)
-    if (running + waiting + borrowed > 0) problems.push("it is not at rest")
-    if (started !== succeeded + failed + interrupted + running + borrowed) problems.push("the counters do not add up")
-    if (Effect.runSync(this.#pool.keys).length > 0) problems.push("it keeps keys")
-    const waitingCallers = this.#callers.flatMap(([kind, fiber]) => fiber.pollUnsafe() === undefined ? [kind] : [])
-    if (waitingCallers.length > 0) problems.push(`these have not ended: ${waitingCallers.join(", ")}`)
-    if (this.#clock.sleeping > 0) problems.push("somebody sleeps")
-    return problems.map((problem) => `${problem} (${this.#isClosed ? "closed" : "open"}, ${JSON.stringify(stats)})`)
+    const left = this.#callers.flatMap(([kind, fiber]) => fiber.pollUnsafe() === undefined ? [kind] : [])
+    const state = `(${this.#isClosed ? "closed" : "open"}, ${JSON.stringify(stats)})`
+    return Object.entries({
+      [`${queued} are in the queue`]: queued !== waiting,
+      "it is not at rest": running + waiting + borrowed > 0,
+      "the counters do not add up": started !== succeeded + failed + interrupted + running + borrowed,
+      "it keeps keys": Effect.runSync(this.#pool.keys).length > 0,
+      [`these have not ended: ${left.join(", ")}`]: left.length > 0,
+      "somebody sleeps": this.#clock.sleeping > 0
+    }).flatMap(([problem, isSo]) => isSo ? [`${problem} ${state}`] : [])
   }
 
   /** In the end, no job pauses the pool any more. */
   #verdict(): Verdict {
-    this.#act("throws")
+    this.#mayThrow()
     const mayPause = this.#budget > 0 && this.#below(4) === 0
     return mayPause ? { retryAfter: this.#below(4) } : this.#random.pick(["ok", "overload", "ignore"])
   }
@@ -128,21 +130,24 @@ class ActingProgram {
     }
   }
 
-  /** Runs until nothing is left to do. */
+  /** Runs until nothing is left to do: after what was thrown, with the next task. */
   #settle(): void {
-    while (!this.#survive(() => this.#world.run())) {
-      // It goes on with the next task.
-    }
+    if (!this.#survive(() => this.#world.run())) this.#settle()
   }
 
-  /** What a callback does: mostly nothing, else one of the actions; where it may, it throws now and then. */
-  #act(ending?: "throws"): void {
-    if (this.#depth >= MaxDepth || this.#budget <= 0 || this.#below(4) !== 0) return
+  /** What a callback does: mostly nothing, else one of the actions. */
+  readonly #act = (): boolean => {
+    if (this.#depth >= MaxDepth || this.#budget <= 0 || this.#below(4) !== 0) return false
     this.#budget--
     this.#depth++
     this.#survive(() => this.#action())
     this.#depth--
-    if (ending === "throws" && this.#below(6) === 0) throw new Bug()
+    return true
+  }
+
+  /** The same, and then it throws now and then. */
+  readonly #mayThrow = (): void => {
+    if (this.#act() && this.#below(6) === 0) throw new Bug()
   }
 
   #action(): void {
@@ -159,10 +164,7 @@ class ActingProgram {
       () => this.#fork("waitall", pool.waitall),
       () => this.#fork("resize", pool.resize(this.#below(4))),
       () => this.#callers[this.#below(Math.max(1, this.#callers.length))]?.[1].interruptUnsafe(),
-      () => {
-        const [gate] = this.#gates.splice(this.#below(Math.max(1, this.#gates.length)), 1)
-        if (gate !== undefined) Deferred.doneUnsafe(gate, Exit.void)
-      },
+      () => this.#open(this.#gates.splice(this.#below(Math.max(1, this.#gates.length)), 1)),
       () => {
         if (this.#isClosed || this.#below(6) !== 0) return
         this.#isClosed = true
@@ -172,10 +174,19 @@ class ActingProgram {
     actions[this.#below(actions.length)]?.()
   }
 
+  #open(gates: ReadonlyArray<Deferred.Deferred<void>>): void {
+    for (const gate of gates) Deferred.doneUnsafe(gate, Exit.void)
+  }
+
   #fork(kind: string, effect: Effect.Effect<unknown, unknown>): void {
     const fiber = this.#world.fork(Effect.provideContext(effect, this.#context))
     this.#callers.push([kind, fiber])
-    if (fiber.pollUnsafe() === undefined) fiber.addObserver(() => this.#act("throws"))
+    if (fiber.pollUnsafe() === undefined) fiber.addObserver(this.#mayThrow)
+  }
+
+  /** The value, once in so many times. */
+  #once<A>(times: number, value: () => A): A | undefined {
+    return this.#below(times) === 0 ? value() : undefined
   }
 
   #key(): { readonly key: string } {
@@ -183,24 +194,19 @@ class ActingProgram {
   }
 
   #options(): JobOptions {
-    return {
-      ...this.#below(2) === 0 ? {} : this.#key(),
-      ...this.#below(3) === 0 ? { priority: this.#below(3) } : {},
-      ...this.#below(3) === 0 ? { maxWait: 1 + this.#below(3) } : {}
-    }
+    return given({
+      key: this.#below(2) === 0 ? undefined : this.#key().key,
+      priority: this.#once(3, () => this.#below(3)),
+      maxWait: this.#once(3, () => 1 + this.#below(3))
+    })
   }
 
   #body(): Effect.Effect<void> {
-    return Effect.suspend(() => {
+    return Effect.withFiber((fiber) => {
       const which = this.#below(4)
       if (which === 0) return Effect.void
-      if (which === 1) return Effect.yieldNow
-      if (which === 2) {
-        return Effect.withFiber((fiber) => {
-          fiber.addObserver(() => this.#act("throws"))
-          return Effect.yieldNow
-        })
-      }
+      if (which === 2) fiber.addObserver(this.#mayThrow)
+      if (which < 3) return Effect.yieldNow
       const gate = Deferred.makeUnsafe<void>()
       this.#gates.push(gate)
       return Deferred.await(gate)
@@ -222,36 +228,30 @@ class ActingProgram {
   }
 
   #map(): Effect.Effect<unknown, unknown> {
-    const act = (): void => this.#act("throws")
-    const count = this.#below(5)
-    const iterable = {
-      *[Symbol.iterator]() {
-        for (let item = 0; item < count; item++) {
-          act()
-          yield item
-        }
+    const act = this.#mayThrow
+    const numbers = function*(count: number) {
+      for (let item = 0; item < count; item++) {
+        act()
+        yield item
       }
     }
+    const count = this.#below(5)
     const verb = this.#random.pick(["imap", "imapUnordered", "imapExit", "imapExitUnordered"] as const)
-    const source: Iterable<number> | Stream.Stream<number> = this.#below(3) === 0 ? this.#items() : iterable
     const stream = (this.#pool[verb] as GreenPool["imap"])(
       () => {
         act()
         return this.#nested(this.#below(2))
       },
-      source as Iterable<number>,
-      {
-        ...this.#below(3) === 0 ? this.#key() : {},
-        ...this.#below(3) === 0 ? { concurrency: 1 + this.#below(2) } : {},
-        ...this.#below(3) === 0
-          ? {
-            window: (size: number) => {
-              act()
-              return size + 1
-            }
-          }
-          : {}
-      }
+      // Of either kind.
+      (this.#below(3) === 0 ? this.#items() : numbers(count)) as Stream.Stream<number>,
+      given({
+        key: this.#once(3, () => this.#key().key),
+        concurrency: this.#once(3, () => 1 + this.#below(2)),
+        window: this.#once(3, () => (size: number) => {
+          act()
+          return size + 1
+        })
+      })
     )
     return this.#below(4) === 0 ? Stream.runHead(stream) : Stream.runDrain(stream)
   }
@@ -267,7 +267,7 @@ class ActingProgram {
   }
 
   #actingClock(): VirtualClock {
-    const act = (): void => this.#act()
+    const act = (): void => void this.#act()
     return new class extends VirtualClock {
       override monotonicTimeNanosUnsafe(): bigint {
         act()
@@ -284,21 +284,24 @@ class ActingProgram {
   }
 
   #tracer(): Tracer.Tracer {
+    const act = this.#mayThrow
     return Tracer.make({
       span: (options) => {
-        this.#act("throws")
-        const span = new Tracer.NativeSpan(options)
-        const end = span.end.bind(span)
-        return Object.assign(span, {
-          end: (time: bigint, exit: Exit.Exit<unknown, unknown>) => {
-            end(time, exit)
-            this.#act("throws")
+        act()
+        return new class extends Tracer.NativeSpan {
+          override end(time: bigint, exit: Exit.Exit<unknown, unknown>): void {
+            super.end(time, exit)
+            act()
           }
-        })
+        }(options)
       }
     })
   }
 }
 
-/** Runs the program of this seed. Says what is wrong in the end. */
-export const actOut = (seed: number): ReadonlyArray<string> => new ActingProgram(seed).run()
+/** Runs the program of this seed. Says what is wrong in the end, if anything is. */
+export const actOut = (seed: number): string | undefined => {
+  const problems = new ActingProgram(seed).run()
+  if (problems.length === 0) return undefined
+  return [...problems, `Replay: node packages/core/test/model/fuzz.ts --acting --seed ${seed} --minutes 0`].join("\n")
+}

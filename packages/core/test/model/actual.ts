@@ -20,45 +20,45 @@ import {
 } from "effect"
 import { allowanceOf } from "../../src/allowance.ts"
 import { toInternal } from "../../src/GreenPool.ts"
-import {
-  GreenPile,
-  GreenPool,
-  type GreenPoolOptions,
-  type JobOptions,
-  type PoolStats,
-  type Verdict
-} from "../../src/index.ts"
+import { GreenPile, GreenPool, type GreenPoolOptions, type PoolStats, type Verdict } from "../../src/index.ts"
 import type { Job } from "../../src/internal/slots.ts"
 import { mismeasured, observed, openSpans } from "../support/observation.ts"
 import { makeTracer } from "../support/spans.ts"
 import { VirtualClock } from "../support/virtual-clock.ts"
 import { Board } from "./board.ts"
-import { end, type Named, showCause, showExit } from "./exits.ts"
-import { type Ask, type Body, itemOf, type Order, type Program, type Rules, type Step } from "./program.ts"
+import { end, type Named, showCause, showExit, showValue } from "./exits.ts"
+import {
+  type Body,
+  type End,
+  given,
+  itemOf,
+  type Order,
+  type OrderOf,
+  type Program,
+  type Rules,
+  type Step
+} from "./program.ts"
 import { Random } from "./random.ts"
 import type { Simulation } from "./scheduler.ts"
 import { type Feeds, openSource } from "./source.ts"
 
-interface OpenPool {
-  readonly pool: GreenPool
-  readonly close: Effect.Effect<void>
-}
+const finite = (number: number): number | undefined => number === Infinity ? undefined : number
 
-/** As a user writes them: what there is not is not there. */
-const optionsOf = ({ drain, maxWait, maxWaiting }: Rules): GreenPoolOptions => ({
-  ...(maxWaiting === Infinity ? {} : { maxWaiting }),
-  ...(maxWait === Infinity ? {} : { maxWait }),
-  ...(drain === 0 ? {} : { onClose: "drain", ...(drain === Infinity ? {} : { drainTimeout: drain }) })
-})
-
-const askOf = ({ ask }: { readonly ask?: Ask }): JobOptions => ask ?? {}
+const optionsOf = ({ drain, maxWait, maxWaiting }: Rules): GreenPoolOptions =>
+  given({
+    maxWaiting: finite(maxWaiting),
+    maxWait: finite(maxWait),
+    onClose: drain === 0 ? undefined : "drain",
+    drainTimeout: drain === 0 ? undefined : finite(drain)
+  })
 
 type Chunk = readonly [unknown, ...ReadonlyArray<unknown>]
 
 export class Actual {
   readonly board = new Board()
   readonly simulation: Simulation
-  readonly pools: ReadonlyArray<OpenPool>
+  readonly pools: ReadonlyArray<GreenPool>
+  readonly #scopes: ReadonlyArray<Scope.Closeable>
   readonly clock = new VirtualClock()
   /** How many slots of a pool may be in use, where that has been said. */
   readonly allowances = new Map<number, number>()
@@ -69,16 +69,15 @@ export class Actual {
   readonly #gates = new Map<string, (order: Order) => void>()
   readonly #feeds = new Map() as Feeds
   readonly #pulls = new Map<string, Pull.Pull<Chunk, unknown>>()
-  readonly #pilePools = new Map<string, GreenPool>()
   /** The library's own notion of the jobs that have started. */
   readonly #jobs = new Map<Job, string>()
-  readonly #piles = new Map<string, GreenPile<string, Named>>()
+  readonly #piles = new Map<string, { readonly pile: GreenPile<string, Named>; readonly pool: GreenPool | undefined }>()
   /** Of each pool, its size after each end of a job. They differ from each other where it is adaptive. */
   readonly sizesAfter: ReadonlyArray<Array<number>>
   /** The largest size that each adaptive pool has had since this was last set: it may go up and down in one turn. */
   readonly largest: Array<number>
-  /** Whether the pools are made visible: those of every other program, to see that it changes nothing. */
   readonly #isAdaptive: boolean
+  /** Whether the pools are made visible: those of every other program, to see that it changes nothing. */
   readonly #isObserved: boolean
   readonly #tracer = makeTracer()
   readonly #registry: Metric.MetricRegistry = new Map()
@@ -103,8 +102,8 @@ export class Actual {
     )
     this.sizesAfter = sizes.map(() => [])
     this.largest = sizes.map(() => 0)
+    this.#scopes = sizes.map(() => Scope.makeUnsafe())
     this.pools = sizes.map((size, index) => {
-      const scope = Scope.makeUnsafe()
       const options: GreenPoolOptions = {
         size,
         name: String(index),
@@ -113,14 +112,21 @@ export class Actual {
         ...this.#isObserved ? observed : {}
       }
       // What the calls of a bounded pool may fail with is none of the program's concern.
-      const make = GreenPool.make(options).pipe(Scope.provide(scope)) as Effect.Effect<GreenPool, unknown>
+      const make = GreenPool.make(options).pipe(Scope.provide(this.#scopes[index]!)) as Effect.Effect<
+        GreenPool,
+        unknown
+      >
       // At once; but `runSync` would give the pool another scheduler.
       simulation.hold(1000)
       const exit = Effect.runForkWith(this.#context)(make).pollUnsafe()
       if (exit?._tag !== "Success") throw new Error("a pool is made at once")
       this.#noteSizes(index, exit.value)
-      if (this.#isObserved) Effect.runForkWith(this.#context)(this.#read(exit.value))
-      return { pool: exit.value, close: Scope.close(scope, Exit.void) }
+      const read = Stream.runForEach(
+        exit.value.changes,
+        (stats) => Effect.sync(() => this.#seen.set(stats.name, stats))
+      )
+      if (this.#isObserved) Effect.runForkWith(this.#context)(read)
+      return exit.value
     })
   }
 
@@ -129,7 +135,7 @@ export class Actual {
     if (verdicts === undefined) return {}
     const random = new Random(verdicts)
     const classify = (): Verdict => {
-      if (random.below(2) === 0) toInternal(this.pools[index]!.pool).ledger.adaptation?.resized(1 + random.below(4))
+      if (random.below(2) === 0) toInternal(this.pools[index]!).ledger.adaptation?.resized(1 + random.below(4))
       return random.pick(["ok", "overload", "ignore"])
     }
     return { adaptive: { max: 4 + random.below(5), classify } }
@@ -154,7 +160,7 @@ export class Actual {
   }
 
   get stats(): ReadonlyArray<PoolStats> {
-    return this.pools.map(({ pool }) => Effect.runSync(pool.stats))
+    return this.pools.map((pool) => Effect.runSync(pool.stats))
   }
 
   /** What metrics and spans say otherwise than the counters, when everybody has been sent home. */
@@ -169,13 +175,9 @@ export class Actual {
     ]
   }
 
-  #read(pool: GreenPool): Effect.Effect<void> {
-    return Stream.runForEach(pool.changes, (stats) => Effect.sync(() => this.#seen.set(stats.name, stats)))
-  }
-
   /** How many keys each pool keeps. */
   get keys(): ReadonlyArray<number> {
-    return this.pools.map(({ pool }) => toInternal(pool).slots.shares?.size ?? 0)
+    return this.pools.map((pool) => toInternal(pool).slots.shares?.size ?? 0)
   }
 
   /** Who has borrowed whose slot: what no counter shows, and what decides who gets a slot next. */
@@ -186,10 +188,6 @@ export class Actual {
       else if (job.lender !== undefined) loans.push(`${actor} from ${this.#jobs.get(job.lender)}`)
     }
     return loans.sort()
-  }
-
-  waiting(pool: number): number {
-    return Effect.runSync(this.pools[pool]!.pool.waiting)
   }
 
   /** Sets off one step. What comes of it comes when the simulation runs. */
@@ -254,8 +252,8 @@ export class Actual {
   }
 
   /** Carries out orders until the one to end. An interruption ends a body at once; a finalizer goes on. */
-  #orders(actor: string, status: "idle" | "finalizing"): Effect.Effect<"succeed" | "fail" | "die" | "interrupt"> {
-    const next: Effect.Effect<"succeed" | "fail" | "die" | "interrupt"> = Effect.suspend(() => {
+  #orders(actor: string, status: "idle" | "finalizing"): Effect.Effect<End> {
+    const next: Effect.Effect<End> = Effect.suspend(() => {
       this.simulation.hold(2)
       this.board.set(actor, status)
       return Effect.callback<Order>((resume) => {
@@ -264,74 +262,52 @@ export class Actual {
     }).pipe(Effect.flatMap((order) => {
       if (order.op === "end") return Effect.succeed(order.how)
       this.board.set(actor, order.op)
+      const goOn = (text: string): Effect.Effect<End> => {
+        this.board.note(actor, `${order.op}: ${text}`)
+        return next
+      }
       return Effect.matchCauseEffect(this.#carryOut(actor, order), {
         onFailure: (cause) => {
           const exit = showCause(cause)
-          if (exit === "interrupted" && status === "idle") return Effect.interrupt
-          this.board.note(actor, `${order.op}: ${exit}`)
-          return next
+          return exit === "interrupted" && status === "idle" ? Effect.interrupt : goOn(exit)
         },
-        onSuccess: (value) => {
-          this.board.note(actor, `${order.op}: ${showExit(Exit.succeed(value))}`)
-          return next
-        }
+        onSuccess: (value) => goOn(showValue(value))
       })
     }))
     return next
   }
 
-  #carryOut(actor: string, order: Exclude<Order, { readonly op: "end" }>): Effect.Effect<unknown, unknown> {
+  #carryOut(actor: string, order: Exclude<Order, OrderOf<"end">>): Effect.Effect<unknown, unknown> {
+    // An order without a pool doesn't look at it.
+    const pool = this.pools["pool" in order ? order.pool ?? 0 : 0]!
     switch (order.op) {
       case "run":
-        return this.#over(
-          order.body,
-          this.#pool(order).run(
-            this.#frame(order.body, `run of pool ${order.pool}`, this.#pool(order)),
-            askOf(order)
-          )
-        )
+        return this.#over(order.body, pool.run(this.#frame(order.body, `run of pool ${order.pool}`, pool), order.ask))
       case "runStream": {
-        const frame = this.#over(order.body, this.#frame(order.body, `runStream ${order.body.id}`, this.#pool(order)))
+        const frame = this.#over(order.body, this.#frame(order.body, `runStream ${order.body.id}`, pool))
         // On the way from the body to the reader an interruption may take the place of a failure.
-        return Effect.map(
-          Stream.runCollect(this.#pool(order).runStream(Stream.fromEffect(frame), askOf(order))),
-          String
-        )
+        return Effect.map(Stream.runCollect(pool.runStream(Stream.fromEffect(frame), order.ask)), String)
       }
       case "takeScoped": {
-        const frame = this.#frame(
-          order.body,
-          `takeScoped ${order.body.id}`,
-          order.within ? this.#pool(order) : undefined
-        )
-        return this.#over(
-          order.body,
-          Effect.scoped(Effect.flatMap(
-            this.#pool(order).takeScoped(askOf(order)),
-            (slot) => order.within ? slot.within(frame) : frame
-          ))
-        )
+        const { ask, body, within } = order
+        const frame = this.#frame(body, `takeScoped ${body.id}`, within ? pool : undefined)
+        const use = Effect.flatMap(pool.takeScoped(ask), (slot) => within ? slot.within(frame) : frame)
+        return this.#over(body, Effect.scoped(use))
       }
       case "runIfAvailable": {
-        const frame = this.#frame(order.body, `run of pool ${order.pool}`, this.#pool(order))
-        return this.#over(
-          order.body,
-          Effect.map(this.#pool(order).runIfAvailable(frame, askOf(order)), Option.getOrElse(() => "none"))
-        )
+        const frame = this.#frame(order.body, `run of pool ${order.pool}`, pool)
+        return this.#over(order.body, Effect.map(pool.runIfAvailable(frame, order.ask), Option.getOrElse(() => "none")))
       }
       case "spawnIfAvailable": {
-        const job = this.#spawned(order.body, `spawnIfAvailable of pool ${order.pool}`, this.#pool(order))
+        const job = this.#spawned(order.body, `spawnIfAvailable of pool ${order.pool}`, pool)
         return Effect.map(
-          this.#pool(order).spawnIfAvailable(job, askOf(order)),
+          pool.spawnIfAvailable(job, order.ask),
           Option.match({ onNone: () => "none", onSome: () => "done" })
         )
       }
       case "spawn":
       case "spawnN":
-        return this.#pool(order)[order.op](
-          this.#spawned(order.body, `${order.op} of pool ${order.pool}`, this.#pool(order)),
-          askOf(order)
-        )
+        return pool[order.op](this.#spawned(order.body, `${order.op} of pool ${order.pool}`, pool), order.ask)
       case "fork":
         return Effect.forkChild(this.#base(order.body))
       case "detach":
@@ -341,20 +317,20 @@ export class Actual {
         return Effect.map(Fiber.await(fiber), (exit) => `saw ${showExit(exit)}`)
       }
       case "waitall":
-        return this.#pool(order).waitall
+        return pool.waitall
       case "resize":
-        return this.#pool(order).resize(order.size)
+        return pool.resize(order.size)
       case "allow":
         return Effect.sync(() => {
           this.allowances.set(order.pool, order.slots)
-          allowanceOf(this.#pool(order)).allow(order.slots)
+          allowanceOf(pool).allow(order.slots)
         })
       case "evict":
-        return allowanceOf(this.#pool(order)).evict
+        return allowanceOf(pool).evict
       case "close":
-        return this.pools[order.pool]!.close
+        return Scope.close(this.#scopes[order.pool]!, Exit.void)
       case "map":
-        return this.#map(order)
+        return this.#map(order, pool)
       case "pull":
         return Effect.matchCauseEffect(this.#pulls.get(actor)!, {
           onFailure: (cause) => {
@@ -362,43 +338,30 @@ export class Actual {
             if (isDone || showCause(cause) !== "interrupted") this.board.exhausted.add(actor)
             return isDone ? Effect.succeed("end") : Effect.failCause(cause)
           },
-          onSuccess: (chunk) =>
-            Effect.succeed(`gave ${chunk.map((result) => Exit.isExit(result) ? showExit(result) : result).join(", ")}`)
+          onSuccess: (chunk) => Effect.succeed(`gave ${chunk.map(showValue).join(", ")}`)
         })
-      case "pile":
-        return this.#over(
-          order.body,
-          Effect.scoped(Effect.flatMap(
-            GreenPile.make<string, Named>(order.pool === undefined ? order.size : this.pools[order.pool]!.pool),
-            (pile) => {
-              this.#piles.set(order.body.id, pile)
-              if (order.pool !== undefined) this.#pilePools.set(order.body.id, this.pools[order.pool]!.pool)
-              return this.#frame(order.body)
-            }
-          ))
-        )
-      case "pileSpawn":
-        return this.#piles.get(order.pile)!.spawn(
-          this.#spawned(order.body, `spawn of pile ${order.pile}`, this.#pilePools.get(order.pile)),
-          askOf(order)
-        )
+      case "pile": {
+        const { body, size } = order
+        const shared = order.pool === undefined ? undefined : pool
+        const use = Effect.flatMap(GreenPile.make<string, Named>(shared ?? size), (pile) => {
+          this.#piles.set(body.id, { pile, pool: shared })
+          return this.#frame(body)
+        })
+        return this.#over(body, Effect.scoped(use))
+      }
+      case "pileSpawn": {
+        const { pile, pool } = this.#piles.get(order.pile)!
+        return pile.spawn(this.#spawned(order.body, `spawn of pile ${order.pile}`, pool), order.ask)
+      }
       case "next":
-        return Effect.map(this.#piles.get(order.pile)!.next, Option.getOrElse(() => "none"))
+        return Effect.map(this.#piles.get(order.pile)!.pile.next, Option.getOrElse(() => "none"))
       case "results":
-        return Stream.runForEach(
-          this.#piles.get(order.pile)!.results,
-          (result) => Effect.sync(() => this.board.note(actor, `results gave ${result}`))
-        )
-      case "exits":
-        return Stream.runForEach(
-          this.#piles.get(order.pile)!.exits,
-          (exit) => Effect.sync(() => this.board.note(actor, `exits gave ${showExit(exit)}`))
-        )
+      case "exits": {
+        const results: Stream.Stream<unknown, Named> = this.#piles.get(order.pile)!.pile[order.op]
+        const note = (result: unknown) => this.board.note(actor, `${order.op} gave ${showValue(result)}`)
+        return Stream.runForEach(results, (result) => Effect.sync(() => note(result)))
+      }
     }
-  }
-
-  #pool(order: { readonly pool: number }): GreenPool {
-    return this.pools[order.pool]!.pool
   }
 
   /** A job in a fiber of its own. */
@@ -414,33 +377,30 @@ export class Actual {
     return Effect.onExit(effect, (exit) => Effect.sync(() => this.board.over(body.id, showExit(exit))))
   }
 
-  #map(order: Extract<Order, { readonly op: "map" }>): Effect.Effect<string, unknown> {
-    const { body, source, verb } = order
+  #map({ body, source, verb }: OrderOf<"map">, pool: GreenPool): Effect.Effect<string, unknown> {
+    this.simulation.hasPromises ||= source.kind === "async"
     const kind = `item of ${body.id}`
-    const items = openSource(this.board, body.id, source, this.#feeds)
-    const job = (index: number) => {
+    const job = (index: number): Effect.Effect<string, Named> => {
       const item = itemOf(body.id, source, index)
       // The first operation of its fiber is the map's own, and one step with the first of the job.
       this.simulation.hold(2)
-      if (item.kind !== "throw") return this.#spawned(item, kind, this.#pool(order))
+      if (item.kind !== "throw") return this.#spawned(item, kind, pool)
       this.board.enter(kind, item.id)
       this.board.set(item.id, `over: die ${item.id}`)
       return end(item.id, item.kind)
     }
-    const pool = this.#pool(order)
-    const second = source.second === undefined ? undefined : Array.from({ length: source.second }, () => "second")
-    const zipped = (index: number, other: string) => other === "second" ? job(index) : Effect.die(other)
-    const stream: Stream.Stream<string | Exit.Exit<string, Named>, unknown> = verb === "imapExit"
-      ? second === undefined ? pool.imapExit(job, items) : pool.imapExit(zipped, items, second)
-      : second === undefined
-      ? pool[verb](job, items)
-      : pool[verb](zipped, items, second)
-    return this.#over(
-      body,
-      Effect.scoped(Effect.flatMap(Stream.toPull(stream), (pull) => {
-        this.#pulls.set(body.id, pull)
-        return this.#frame(body)
-      }))
+    const items = openSource(this.board, body.id, source, this.#feeds)
+    const seconds = source.second === undefined ? [] : [new Array<string>(source.second).fill("second")]
+    const second = seconds.length === 0 ? undefined : "second"
+    const stream: Stream.Stream<unknown, unknown> = (pool[verb] as (...args: ReadonlyArray<unknown>) => any)(
+      (index: number, other?: string) => other === second ? job(index) : Effect.die(other),
+      items,
+      ...seconds
     )
+    const use = Effect.flatMap(Stream.toPull(stream), (pull) => {
+      this.#pulls.set(body.id, pull)
+      return this.#frame(body)
+    })
+    return this.#over(body, Effect.scoped(use))
   }
 }

@@ -1,7 +1,7 @@
 /**
  * How actors end, in words.
  */
-import { Cause, Effect, type Exit } from "effect"
+import { type Cause, Effect, Exit } from "effect"
 import { PoolFull } from "../../src/index.ts"
 import type { Body } from "./program.ts"
 
@@ -30,27 +30,28 @@ export const end = (actor: string, how: Body["kind"]): Effect.Effect<string, Nam
   }
 }
 
-export const showExit = (exit: Exit.Exit<unknown, unknown>): string =>
-  exit._tag === "Success" ? typeof exit.value === "string" ? exit.value : "done" : showCause(exit.cause)
+/** What an effect has succeeded with: the end of an actor, or an exit that is a value. */
+export const showValue = (value: unknown): string =>
+  Exit.isExit(value) ? showExit(value) : typeof value === "string" ? value : "done"
 
-export const showCause = (cause: Cause.Cause<unknown>): string => {
-  const reasons = cause.reasons.flatMap((reason) =>
-    Cause.isFailReason(reason)
+export const showExit = (exit: Exit.Exit<unknown, unknown>): string =>
+  exit._tag === "Success" ? showValue(exit.value) : showCause(exit.cause)
+
+export const showCause = ({ reasons }: Cause.Cause<unknown>): string => {
+  const shown = reasons.flatMap((reason) =>
+    reason._tag === "Fail"
       ? [`fail ${showError(reason.error)}`]
-      : Cause.isDieReason(reason)
+      : reason._tag === "Die"
       ? [`die ${showError(reason.defect)}`]
       : []
   )
-  return reasons.length === 0 ? "interrupted" : reasons.join(" and ")
+  return shown.join(" and ") || "interrupted"
 }
 
 const showError = (error: unknown): string => {
   if (error instanceof Named) return error.actor
   if (error instanceof PoolFull) return error.reason
   if (!(error instanceof Error)) return String(error)
-  return error.cause instanceof Named
-    ? error.cause.actor
-    : error.message.startsWith("waitall")
-    ? "waitall"
-    : error.message
+  if (error.cause instanceof Named) return error.cause.actor
+  return error.message.startsWith("waitall") ? "waitall" : error.message
 }

@@ -4,7 +4,7 @@
 import type { Board } from "./board.ts"
 import { block, type Fiber, Interrupted, Raise, type Runtime, type Steps, uninterruptible } from "./fibers.ts"
 import { innermost, Job, outcomeOf, type Pool, stopAll } from "./model.ts"
-import { type Body, type Feed, itemOf, type MapVerb, type SourceSpec } from "./program.ts"
+import { type Body, type Feed, itemOf, type OrderOf } from "./program.ts"
 
 interface Item {
   readonly job: Job
@@ -18,8 +18,7 @@ export class MapModel {
   readonly #pool: Pool
   readonly #outer: Job | undefined
   readonly #id: string
-  readonly #verb: MapVerb
-  readonly #source: SourceSpec
+  readonly #order: OrderOf<"map">
   readonly #launch: (job: Job, body: Body) => Fiber
   readonly #onResize = () => this.#fillSoon()
   readonly #onClose = () => {
@@ -52,18 +51,15 @@ export class MapModel {
     runtime: Runtime,
     pool: Pool,
     outer: Job | undefined,
-    id: string,
-    verb: MapVerb,
-    source: SourceSpec,
+    order: OrderOf<"map">,
     launch: (job: Job, body: Body) => Fiber
   ) {
     this.#board = board
     this.#runtime = runtime
     this.#pool = pool
     this.#outer = outer
-    this.#id = id
-    this.#verb = verb
-    this.#source = source
+    this.#id = order.body.id
+    this.#order = order
     this.#launch = launch
     this.#closed = this.#isRefused = pool.refuses(outer)
     if (!this.#isRefused) this.#sourceIs("open")
@@ -116,7 +112,7 @@ export class MapModel {
   feed(feed: Feed): void {
     this.#fetching = false
     if (feed.op === "items") {
-      this.#delivered = this.#source.kind === "async" ? 1 : feed.count
+      this.#delivered = this.#order.source.kind === "async" ? 1 : feed.count
       this.#sourceIs("open")
     } else {
       this.#sourceEnded = true
@@ -151,7 +147,7 @@ export class MapModel {
       const job = new Job(`item of ${this.#id}`, body.id, this.#outer)
       const item: Item = { job, body, exit: undefined }
       this.#jobs.push(job)
-      if (this.#verb !== "imapUnordered") this.#next.push(item)
+      if (this.#order.verb !== "imapUnordered") this.#next.push(item)
       job.onStop = () => this.#pool.end(job, "interrupted")
       this.#pool.enter(job)
       if (job.state === "running") {
@@ -166,11 +162,11 @@ export class MapModel {
 
   /** The next item, or else the source is asked for more or has ended. */
   #take(): Body | undefined {
-    const { bodies, kind, second, throws } = this.#source
+    const { bodies, kind, second, throws } = this.#order.source
     const there = kind === "iterator" ? Math.min(bodies.length, second ?? Infinity) - this.#taken : this.#delivered
     if (there > 0) {
       this.#delivered--
-      return itemOf(this.#id, this.#source, this.#count())
+      return itemOf(this.#id, this.#order.source, this.#count())
     }
     if (kind !== "iterator") {
       this.#fetching = true
@@ -189,7 +185,7 @@ export class MapModel {
 
   #count(): number {
     this.#taken++
-    if (this.#source.kind === "iterator") this.#board.set(`${this.#id} taken`, String(this.#taken))
+    if (this.#order.source.kind === "iterator") this.#board.set(`${this.#id} taken`, String(this.#taken))
     return this.#taken - 1
   }
 
@@ -202,8 +198,8 @@ export class MapModel {
     fiber.observe((exit) => {
       this.#pool.end(item.job, outcomeOf(exit))
       item.exit = exit
-      if (this.#verb === "imapUnordered") this.#next.push(item)
-      if (!exit.startsWith("succeed") && this.#verb !== "imapExit") this.#stop()
+      if (this.#order.verb === "imapUnordered") this.#next.push(item)
+      if (!exit.startsWith("succeed") && this.#order.verb !== "imapExit") this.#stop()
       this.#wakeConsumerIfReady()
     })
   }
@@ -212,7 +208,7 @@ export class MapModel {
     const chunk: Array<string> = []
     for (;;) {
       const exit = this.#next[0]?.exit
-      if (exit === undefined || (this.#verb !== "imapExit" && !exit.startsWith("succeed"))) return chunk
+      if (exit === undefined || (this.#order.verb !== "imapExit" && !exit.startsWith("succeed"))) return chunk
       chunk.push(exit)
       this.#next.shift()
       this.#inHand--

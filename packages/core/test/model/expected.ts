@@ -17,11 +17,8 @@ import {
   type Steps,
   uninterruptible
 } from "./fibers.ts"
-import { type Counters, innermost, Job, outcomeOf, Pool, stopAll } from "./model.ts"
-import type { Ask, Body, Order, Program, Rules, Step } from "./program.ts"
-
-/** An order whose body runs in the fiber of the actor, with a slot. */
-type InCaller = Extract<Order, { readonly op: "run" | "runStream" | "runIfAvailable" } | { readonly op: "takeScoped" }>
+import { innermost, Job, outcomeOf, Pool, stopAll } from "./model.ts"
+import { type Body, noRules, type Order, type OrderOf, type Program, type Step } from "./program.ts"
 
 /** The innermost job of each pool around an actor. */
 type Jobs = ReadonlyMap<Pool, Job>
@@ -48,7 +45,7 @@ export class Expected {
     for (const [index, pool] of this.pools.entries()) pool.sizeAfter = (end) => sizesAfter[index]?.[end]
   }
 
-  get counters(): ReadonlyArray<Counters> {
+  get stats(): ReadonlyArray<Pool["counters"]> {
     return this.pools.map((pool) => pool.counters)
   }
 
@@ -60,7 +57,7 @@ export class Expected {
     ).sort()
   }
 
-  #pool(size: number, name: string, rules: Rules = { maxWaiting: Infinity, maxWait: Infinity, drain: 0 }): Pool {
+  #pool(size: number, name: string, rules = noRules): Pool {
     return new Pool(name, size, rules, (job) => this.board.enter(job.kind, job.actor))
   }
 
@@ -73,10 +70,7 @@ export class Expected {
     } else if ("feed" in step) {
       this.#maps.get(step.feed)!.feed(step.with)
     } else {
-      if (step.isNew) {
-        const body: Body = { id: step.to, kind: "gate", stubborn: false }
-        this.#fork(new Map(), body).begin()
-      }
+      if (step.isNew) this.#fork(new Map(), { id: step.to, kind: "gate", stubborn: false }).begin()
       this.board.set(step.to, "ordered")
       this.#gates.get(step.to)!(step.order)
     }
@@ -124,24 +118,24 @@ export class Expected {
     }
   }
 
-  *#carryOut(self: Fiber, jobs: Jobs, actor: string, order: Exclude<Order, { readonly op: "end" }>): Steps<string> {
+  *#carryOut(self: Fiber, jobs: Jobs, actor: string, order: Exclude<Order, OrderOf<"end">>): Steps<string> {
+    // An order without a pool doesn't look at it.
+    const pool = this.pools["pool" in order ? order.pool ?? 0 : 0]!
     switch (order.op) {
       case "run":
       case "runStream":
       case "runIfAvailable":
       case "takeScoped":
-        return yield* this.#run(self, jobs, this.pools[order.pool]!, order)
+        return yield* this.#run(self, jobs, pool, order)
       case "spawn":
       case "spawnN":
-      case "spawnIfAvailable": {
-        const kind = `${order.op} of pool ${order.pool}`
-        return yield* this.#spawn(self, jobs, this.pools[order.pool]!, order.body, kind, order.ask)
-      }
-      case "fork": {
-        const fiber = this.#fork(jobs, order.body).beginSoon()
-        self.children.add(fiber)
+      case "spawnIfAvailable":
+        return yield* this.#spawn(self, jobs, pool, order)
+      case "pileSpawn":
+        return yield* this.#spawn(self, jobs, this.#piles.get(order.pile)!.pool, order)
+      case "fork":
+        self.children.add(this.#fork(jobs, order.body).beginSoon())
         return "done"
-      }
       case "detach":
         this.#fork(jobs, order.body).beginSoon()
         return "done"
@@ -150,46 +144,36 @@ export class Expected {
         return yield* block<string>((resume) => fiber.observe((exit) => resume(`saw ${exit}`)))
       }
       case "waitall":
-        return yield* this.#waitall(jobs, this.pools[order.pool]!)
-      case "resize": {
-        const pool = this.pools[order.pool]!
+        return yield* this.#waitall(jobs, pool)
+      case "resize":
         if (pool.closed) throw Interrupted
         pool.resize(order.size)
         return "done"
-      }
       case "allow":
-        this.pools[order.pool]!.allow(order.slots)
+        pool.allow(order.slots)
         return "done"
-      case "evict": {
-        const pool = this.pools[order.pool]!
+      case "evict":
         yield* stopAll(this.runtime, [...pool.jobs], jobs.get(pool))
         return "done"
-      }
       case "close":
-        yield* uninterruptible(self, this.#close(jobs, this.pools[order.pool]!))
+        yield* uninterruptible(self, this.#close(jobs, pool))
         return "done"
       case "map":
-        return yield* this.#map(self, jobs, order)
+        return yield* this.#map(self, jobs, pool, order)
       case "pull":
         return yield* this.#maps.get(actor)!.pull(self)
       case "pile":
         return yield* this.#pile(self, jobs, order)
-      case "pileSpawn": {
-        const pile = this.#piles.get(order.pile)!
-        return yield* this.#spawn(self, jobs, pile.pool, order.body, `spawn of pile ${order.pile}`, order.ask, pile)
-      }
       case "next": {
         const exit = yield* this.#piles.get(order.pile)!.take()
-        if (exit === "none" || exit.startsWith("succeed")) return exit
-        throw new Raise(exit)
+        return exit === "none" ? exit : resume(exit)
       }
       case "results":
       case "exits":
         for (;;) {
           const exit = yield* this.#piles.get(order.pile)!.take()
           if (exit === "none") return "done"
-          if (order.op === "results" && !exit.startsWith("succeed")) throw new Raise(exit)
-          this.board.note(actor, `${order.op} gave ${exit}`)
+          this.board.note(actor, `${order.op} gave ${order.op === "results" ? resume(exit) : exit}`)
         }
     }
   }
@@ -207,14 +191,14 @@ export class Expected {
       else if (job.state === "running") pool.end(job, "interrupted")
       throw raised
     }
-    if (job.isOver) throw job.refusal === undefined ? Interrupted : new Raise(job.refusal)
+    if (job.isOver) throw job.refusal ?? Interrupted
   }
 
   *#run(
     self: Fiber,
     jobs: Jobs,
     pool: Pool,
-    order: InCaller
+    order: OrderOf<"run" | "runStream" | "runIfAvailable" | "takeScoped">
   ): Steps<string> {
     if (pool.refuses(jobs.get(pool))) throw Interrupted
     const { ask, body, op } = order
@@ -230,9 +214,7 @@ export class Expected {
       if (isInside) self.interrupt()
       else pool.end(job, "interrupted")
     }
-    if (op === "runIfAvailable" && !pool.enterIfAvailable(job)) return "none"
-    const refusal = op === "runIfAvailable" ? undefined : pool.tryToEnter(job)
-    if (refusal !== undefined) throw new Raise(refusal)
+    if (!pool.tryToEnter(job, op === "runIfAvailable")) return "none"
     yield* this.#wait(pool, job)
     const exit = yield* exitOf(this.#frame(self, isInside ? new Map(jobs).set(pool, job) : jobs, body))
     if (job.state === "running") pool.end(job, isKept && isStopped ? "interrupted" : outcomeOf(exit))
@@ -241,15 +223,20 @@ export class Expected {
     return resume(op === "runStream" && isStopped && exit.startsWith("succeed") ? Interrupted.text : exit)
   }
 
-  *#spawn(self: Fiber, jobs: Jobs, pool: Pool, body: Body, kind: string, ask?: Ask, pile?: Pile): Steps<string> {
+  *#spawn(
+    self: Fiber,
+    jobs: Jobs,
+    pool: Pool,
+    order: OrderOf<"spawn" | "spawnN" | "spawnIfAvailable" | "pileSpawn">
+  ): Steps<string> {
+    const { ask, body, op } = order
+    const pile = op === "pileSpawn" ? this.#piles.get(order.pile)! : undefined
     if (pool.refuses(jobs.get(pool)) || pile?.closed === true) throw Interrupted
+    const kind = op === "pileSpawn" ? `spawn of pile ${order.pile}` : `${op} of pool ${pool.name}`
     const job = new Job(kind, body.id, jobs.get(pool), ask)
     // Until there is a fiber, to stop the job is to end it.
     job.onStop = () => pool.end(job, "interrupted")
-    const ifAvailable = kind.startsWith("spawnIfAvailable")
-    if (ifAvailable && !pool.enterIfAvailable(job)) return "none"
-    const refusal = ifAvailable ? undefined : pool.tryToEnter(job)
-    if (refusal !== undefined) throw new Raise(refusal)
+    if (!pool.tryToEnter(job, op === "spawnIfAvailable")) return "none"
     const entry = pile?.add(job)
     try {
       yield* this.#wait(pool, job)
@@ -263,15 +250,15 @@ export class Expected {
       pool.end(job, outcomeOf(exit))
       if (entry !== undefined) entry.exit = exit
       pile?.deliver()
-      if (kind.startsWith("spawnN") && outcomeOf(exit) === "failed") this.board.note("log", `${pool.name}: ${exit}`)
+      if (op === "spawnN" && outcomeOf(exit) === "failed") this.board.note("log", `${pool.name}: ${exit}`)
     })
     if (job.lender === undefined) return "done"
-    const ended = block<string>((resume) => fiber.observe(resume))
+    const ended = (): Steps<string> => block((resume) => fiber.observe(resume))
     try {
-      yield* ended
+      yield* ended()
     } catch (raised) {
       fiber.interrupt()
-      yield* uninterruptible(self, block<string>((resume) => fiber.observe(resume)))
+      yield* uninterruptible(self, ended())
       throw raised
     }
     return "done"
@@ -316,21 +303,19 @@ export class Expected {
     if (ownsPool) yield* this.#close(jobs, pile.pool)
   }
 
-  *#map(self: Fiber, jobs: Jobs, order: Extract<Order, { readonly op: "map" }>): Steps<string> {
-    const pool = this.pools[order.pool]!
-    const { body, source, verb } = order
+  *#map(self: Fiber, jobs: Jobs, pool: Pool, order: OrderOf<"map">): Steps<string> {
     const launch = (job: Job, item: Body) => this.#fork(new Map(jobs).set(pool, job), item)
-    const map = new MapModel(this.board, this.runtime, pool, jobs.get(pool), body.id, verb, source, launch)
-    this.#maps.set(body.id, map)
-    return yield* this.#scoped(self, jobs, body, map.close())
+    const map = new MapModel(this.board, this.runtime, pool, jobs.get(pool), order, launch)
+    this.#maps.set(order.body.id, map)
+    return yield* this.#scoped(self, jobs, order.body, map.close())
   }
 
-  *#pile(self: Fiber, jobs: Jobs, order: Extract<Order, { readonly op: "pile" }>): Steps<string> {
-    const pool = order.pool === undefined ? this.#pool(order.size, "pile") : this.pools[order.pool]!
-    if (order.pool === undefined) this.#pilePools.push(pool)
+  *#pile(self: Fiber, jobs: Jobs, { body, pool: shared, size }: OrderOf<"pile">): Steps<string> {
+    const pool = shared === undefined ? this.#pool(size, "pile") : this.pools[shared]!
+    if (shared === undefined) this.#pilePools.push(pool)
     const pile = new Pile(this.runtime, pool)
-    this.#piles.set(order.body.id, pile)
-    return yield* this.#scoped(self, jobs, order.body, this.#closePile(jobs, pile, order.pool === undefined))
+    this.#piles.set(body.id, pile)
+    return yield* this.#scoped(self, jobs, body, this.#closePile(jobs, pile, shared === undefined))
   }
 
   /** An actor with a scope of its own, in the fiber of the one around it. */

@@ -6,9 +6,9 @@
 import { parseArgs } from "node:util"
 import { actOut } from "./acting.ts"
 import { prove, Schedules } from "./proof.ts"
-import type { Tally } from "./side-by-side.ts"
+import { Tally } from "./run.ts"
 
-const { values } = parseArgs({
+const { values: options } = parseArgs({
   options: {
     minutes: { type: "string", default: "1" },
     seed: { type: "string", default: String(Date.now() % 1_000_000_000) },
@@ -18,44 +18,26 @@ const { values } = parseArgs({
   }
 })
 
-const BatchSize = 500
-
-const tally: Tally = { programs: 0, steps: 0, reordered: 0, orders: 0 }
+const tally = new Tally()
 const start = performance.now()
-const end = start + Number(values.minutes) * 60_000
-
-const progress = (): string => {
-  const seconds = (performance.now() - start) / 1000
-  return `${tally.programs / Schedules} programs x ${Schedules} schedules, ${tally.steps} steps, ` +
-    `${Math.round(tally.steps / seconds)} steps/s, ${tally.orders} orders tried for ${tally.reordered} steps, ${
-      Math.round(seconds)
-    } s`
-}
-
-const check = async (seed: number, path?: string): Promise<void> => {
-  const { admission } = values
-  const problem = await prove({ seed, programs: BatchSize, admission, ...(path === undefined ? {} : { path }) }, tally)
-  if (problem === undefined) return
-  console.error(problem)
-  process.exit(1)
-}
-
-if (values.acting) {
-  const first = Number(values.seed)
-  let seed = first
-  for (; performance.now() < end; seed++) {
-    const problems = actOut(seed)
-    if (problems.length === 0) continue
-    console.error([...problems, `Replay: node packages/core/test/model/fuzz.ts --acting --seed ${seed}`].join("\n"))
+const check = options.acting
+  ? actOut
+  : (seed: number) => prove({ seed, programs: 500, path: options.path, admission: options.admission }, tally)
+let seed = Number(options.seed)
+do {
+  const problem = await check(seed)
+  if (problem !== undefined) {
+    console.error(problem)
     process.exit(1)
   }
-  console.log(`seeds ${first} to ${seed - 1}: nothing is wrong`)
-} else if (values.path !== undefined) {
-  await check(Number(values.seed), values.path)
-  console.log("nothing is wrong with that program any more")
-} else {
-  for (let seed = Number(values.seed); performance.now() < end; seed++) {
-    await check(seed)
-    console.log(`seed ${seed}: ${progress()}`)
+  const seconds = (performance.now() - start) / 1000
+  if (!options.acting) {
+    console.log(
+      `seed ${seed}: ${tally.programs / Schedules} programs x ${Schedules} schedules, ${tally.steps} steps, ` +
+        `${Math.round(tally.steps / seconds)} steps/s, ${tally.orders} orders tried for ${tally.reordered} steps, ` +
+        `${Math.round(seconds)} s`
+    )
   }
-}
+  seed++
+} while (options.path === undefined && performance.now() < start + Number(options.minutes) * 60_000)
+console.log(`seeds ${options.seed} to ${seed - 1}: nothing is wrong`)

@@ -2,11 +2,10 @@
  * The pool as the contract describes it, and nothing else: plain, sequential, slow.
  *
  * One rule serves everybody (`serve`): free slots go to the queue from its head; then, again from its head, whoever is
- * inside running jobs borrows the slot of the innermost of them that nobody has borrowed. With keys, free slots go to the key that was served
- * least recently, where the time stands still. All else is bookkeeping.
+ * inside running jobs borrows the slot of the innermost of them that nobody has borrowed. With keys, free slots go to
+ * the key that was served least recently, where the time stands still. All else is bookkeeping.
  */
-
-import { block, type Runtime, type Steps } from "./fibers.ts"
+import { block, Raise, type Runtime, type Steps } from "./fibers.ts"
 import type { Ask, Rules } from "./program.ts"
 
 /** How a job ended. */
@@ -27,7 +26,7 @@ export class Job {
   /** When it has waited long enough. */
   deadline = Infinity
   /** Why it was rejected. */
-  refusal: string | undefined = undefined
+  refusal: Raise | undefined = undefined
   state: "new" | "waiting" | "running" | "over" = "new"
   lender: Job | undefined = undefined
   borrower: Job | undefined = undefined
@@ -77,18 +76,12 @@ export const innermost = (job: Job | undefined): Job | undefined =>
   job === undefined || job.state !== "over" ? job : innermost(job.outer)
 
 /** The counters of a pool. */
-export interface Counters {
-  readonly size: number
-  readonly running: number
-  readonly free: number
-  readonly waiting: number
-  readonly borrowed: number
-  readonly started: number
-  readonly succeeded: number
-  readonly failed: number
-  readonly interrupted: number
-  readonly rejected: number
-}
+export const counters = [
+  ...["size", "running", "free", "waiting", "borrowed"] as const,
+  ...["started", "succeeded", "failed", "interrupted", "rejected"] as const
+] as const
+
+type Counters = Readonly<Record<(typeof counters)[number], number>>
 
 export class Pool {
   readonly name: string
@@ -160,25 +153,19 @@ export class Pool {
     this.serve()
   }
 
-  /** As `enter`, unless the job would have to wait and is not allowed to. */
-  tryToEnter(job: Job): string | undefined {
+  /** As `enter`, but raises a refusal if the job would have to wait and must not. `ifAvailable`: whether a slot is free. */
+  tryToEnter(job: Job, ifAvailable: boolean): boolean {
     this.rank(job)
-    const lender = job.around
+    if (ifAvailable && !this.isFree) return false
     if (!this.isFree && job.lendable === undefined) {
-      const maxWait = job.ask.maxWait ?? (lender === undefined ? this.rules.maxWait : Infinity)
-      if (maxWait === 0) return this.reject("WaitTimeout")
-      if (lender === undefined && this.line.length >= this.rules.maxWaiting) return this.reject("QueueFull")
+      const isOutside = job.around === undefined
+      const maxWait = job.ask.maxWait ?? (isOutside ? this.rules.maxWait : Infinity)
+      if (maxWait === 0) throw this.reject("WaitTimeout")
+      if (isOutside && this.line.length >= this.rules.maxWaiting) throw this.reject("QueueFull")
       job.deadline = this.now + maxWait
     }
     this.enter(job)
-    return undefined
-  }
-
-  /** As `enter`, but only if a slot is free. */
-  enterIfAvailable(job: Job): boolean {
-    this.rank(job)
-    if (this.isFree) this.enter(job)
-    return job.state === "running"
+    return !ifAvailable || job.state === "running"
   }
 
   get isFree(): boolean {
@@ -196,9 +183,9 @@ export class Pool {
     for (const [call, at] of Array.from(this.onTime)) if (at <= this.now) call()
   }
 
-  private reject(reason: string): string {
+  private reject(reason: string): Raise {
     this.rejected++
-    return `fail ${reason}`
+    return new Raise(`fail ${reason}`)
   }
 
   private rank({ ask }: Job): void {
@@ -215,9 +202,8 @@ export class Pool {
   /** A key with nobody in the queue and no slot is forgotten; an idle pool has none. */
   private forget(): void {
     for (const [name, key] of this.keys) {
-      const isUsed = this.line.some(({ ask }) => ask.key === name) ||
-        [...this.jobs].some(({ charged }) => charged === key)
-      if (!isUsed) this.keys.delete(name)
+      const isWaiting = this.line.some(({ ask }) => ask.key === name)
+      if (!isWaiting && ![...this.jobs].some(({ charged }) => charged === key)) this.keys.delete(name)
     }
     if (this.idle) this.ranked = false
   }
@@ -321,21 +307,20 @@ export class Pool {
 
 /** Interrupts these jobs, in any order, and waits for their end, except for that of those around the caller. */
 export function* stopAll(runtime: Runtime, jobs: ReadonlyArray<Job>, caller: Job | undefined): Steps<void> {
-  const around = new Set<Job>()
-  for (let job = innermost(caller); job !== undefined; job = job.around) around.add(job)
   const running = jobs.filter((job) => job.state === "running")
-  for (const job of [...running].toReversed()) {
+  for (const job of running.toReversed()) {
     runtime.soon(() => {
       if (job.state === "running") job.onStop()
     })
   }
-  const awaited = running.filter((job) => !around.has(job))
-  let left = awaited.length
+  const awaited = new Set(running)
+  for (let job = innermost(caller); job !== undefined; job = job.around) awaited.delete(job)
   yield* block<void>((wake) => {
-    if (left === 0) wake()
+    if (awaited.size === 0) wake()
     for (const job of awaited) {
       job.whenOver.push(() => {
-        if (--left === 0) wake()
+        awaited.delete(job)
+        if (awaited.size === 0) wake()
       })
     }
   })

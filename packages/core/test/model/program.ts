@@ -3,21 +3,23 @@
  *
  * An actor is a piece of an Effect that waits for orders: the body of a job, a fiber that a job forked, or a caller
  * from outside. A command is a few small numbers, so that it shrinks well; which actor and which pool they mean is
- * settled only when its turn comes (`Cast.order`), by what is there then.
+ * settled only when its turn comes (`Cast.step`), by what is there then.
  */
+import { absurd } from "effect/Function"
+import { map } from "effect/UndefinedOr"
 import * as fc from "fast-check"
 import type { Board } from "./board.ts"
+
+export type End = "succeed" | "fail" | "die" | "interrupt"
 
 /** What an actor is made of. */
 export interface Body {
   readonly id: string
   /** Waits for orders, or ends by itself. `throw` is for items of maps: `f` throws. */
-  readonly kind: "gate" | "succeed" | "fail" | "die" | "interrupt" | "throw"
+  readonly kind: "gate" | "throw" | End
   /** Its finalizer waits for orders too. */
   readonly stubborn: boolean
 }
-
-export type MapVerb = "imap" | "imapUnordered" | "imapExit"
 
 /** What a map reads: an iterator that is there at once, or a stream or async iterable that commands feed. */
 export interface SourceSpec {
@@ -29,7 +31,7 @@ export interface SourceSpec {
   readonly second: number | undefined
 }
 
-/** What a pool does beside giving slots. Times are in milliseconds. */
+/** What a pool does in addition to granting slots. Times are in milliseconds. */
 export interface Rules {
   readonly maxWaiting: number
   readonly maxWait: number
@@ -39,52 +41,45 @@ export interface Rules {
   readonly verdicts?: number
 }
 
-/** What a caller asks for, beside a slot. */
+export const noRules: Rules = { maxWaiting: Infinity, maxWait: Infinity, drain: 0 }
+
+/** What a caller asks for, in addition to a slot. */
 export interface Ask {
   readonly key?: string
   readonly priority?: number
   readonly maxWait?: number
 }
 
+interface Job {
+  readonly pool: number
+  readonly body: Body
+  readonly ask: Ask
+}
+
 export type Order =
-  | { readonly op: "end"; readonly how: "succeed" | "fail" | "die" | "interrupt" }
-  | {
-    readonly op: "run" | "runStream" | "runIfAvailable"
-    readonly pool: number
-    readonly body: Body
-    readonly ask?: Ask
-  }
-  | {
-    readonly op: "spawn" | "spawnN" | "spawnIfAvailable"
-    readonly pool: number
-    readonly body: Body
-    readonly ask?: Ask
-  }
+  | { readonly op: "end"; readonly how: End }
+  /** Jobs in the fiber of their caller. */
+  | (Job & { readonly op: "run" | "runStream" | "runIfAvailable" })
   /** Takes a slot, and keeps it while the body runs: within the slot or beside it. */
-  | {
-    readonly op: "takeScoped"
-    readonly pool: number
-    readonly body: Body
-    readonly within: boolean
-    readonly ask?: Ask
-  }
+  | (Job & { readonly op: "takeScoped"; readonly within: boolean })
+  | (Job & { readonly op: "spawn" | "spawnN" | "spawnIfAvailable" })
   | { readonly op: "fork" | "detach"; readonly body: Body }
   | { readonly op: "join"; readonly fiber: string }
-  | { readonly op: "waitall"; readonly pool: number }
+  | { readonly op: "waitall" | "close" | "evict"; readonly pool: number }
   | { readonly op: "resize"; readonly pool: number; readonly size: number }
   | { readonly op: "allow"; readonly pool: number; readonly slots: number }
-  | { readonly op: "close" | "evict"; readonly pool: number }
   | { readonly op: "pile"; readonly pool: number | undefined; readonly size: number; readonly body: Body }
-  | { readonly op: "pileSpawn"; readonly pile: string; readonly body: Body; readonly ask?: Ask }
+  | (Omit<Job, "pool"> & { readonly op: "pileSpawn"; readonly pile: string })
   | { readonly op: "next" | "results" | "exits"; readonly pile: string }
-  | {
+  | (Omit<Job, "ask"> & {
     readonly op: "map"
-    readonly pool: number
-    readonly verb: MapVerb
+    readonly verb: "imap" | "imapUnordered" | "imapExit"
     readonly source: SourceSpec
-    readonly body: Body
-  }
+  })
   | { readonly op: "pull" }
+
+/** The order of this name. */
+export type OrderOf<Op extends Order["op"]> = Extract<Order, { readonly op: Op }>
 
 /** What happens to the sources of maps. */
 export type Feed = { readonly op: "items"; readonly count: number } | { readonly op: "end" } | { readonly op: "fail" }
@@ -95,6 +90,8 @@ export type Step =
   | { readonly interrupt: string }
   | { readonly feed: string; readonly with: Feed }
   | { readonly tick: number }
+
+type Verb = Order["op"] | "interrupt" | "feed" | "tick"
 
 /** One step of a program, as it is generated. */
 export interface Command {
@@ -107,7 +104,7 @@ export interface Command {
 
 export interface Program {
   readonly sizes: ReadonlyArray<number>
-  /** Of each pool; none where there are no bounds and a close interrupts. */
+  /** Of each pool. */
   readonly rules: ReadonlyArray<Rules>
   /** What callers may ask for, where they may. */
   readonly asks: "nothing" | "keys" | "times"
@@ -116,178 +113,88 @@ export interface Program {
   readonly commands: ReadonlyArray<Command>
 }
 
-/** How often each verb comes up: what is rare among everything is at home in a theme of its own. */
-const themes = {
-  everything: {
-    end: 6,
-    run: 6,
-    spawn: 6,
-    spawnN: 2,
-    fork: 2,
-    detach: 2,
-    join: 1,
-    interrupt: 5,
-    resize: 4,
-    map: 4,
-    pull: 7,
-    feed: 4,
-    pile: 2,
-    pileSpawn: 5,
-    next: 3,
-    results: 1,
-    exits: 1,
-    waitall: 1,
-    close: 1,
-    runStream: 2,
-    takeScoped: 3,
-    runIfAvailable: 0,
-    spawnIfAvailable: 0,
-    allow: 0,
-    evict: 0,
-    tick: 0
-  },
-  nesting: {
-    end: 16,
-    run: 12,
-    runStream: 2,
-    takeScoped: 3,
-    spawn: 12,
-    detach: 10,
-    fork: 3,
-    interrupt: 6,
-    resize: 4,
-    map: 2,
-    pull: 4,
-    waitall: 1,
-    close: 1
-  },
-  lending: { end: 10, run: 12, takeScoped: 2, detach: 12, spawn: 4, interrupt: 3, resize: 1 },
-  idling: { end: 8, run: 8, spawn: 4, waitall: 8, interrupt: 8, resize: 10, close: 1 },
-  maps: { end: 16, pull: 16, map: 8, feed: 8, run: 6, interrupt: 6, resize: 8, detach: 2, close: 1 },
-  piles: {
-    end: 12,
-    pileSpawn: 16,
-    next: 8,
-    results: 2,
-    exits: 2,
-    pile: 4,
-    interrupt: 8,
-    run: 4,
-    detach: 2,
-    resize: 6,
-    close: 1
-  },
-  elsewhere: {
-    end: 12,
-    run: 10,
-    spawn: 8,
-    spawnN: 2,
-    detach: 6,
-    runIfAvailable: 2,
-    spawnIfAvailable: 2,
-    interrupt: 4,
-    resize: 3,
-    allow: 10,
-    evict: 3,
-    map: 4,
-    pull: 7,
-    feed: 2,
-    pile: 1,
-    pileSpawn: 4,
-    next: 2,
-    waitall: 2,
-    close: 1
-  },
-  admission: {
-    end: 14,
-    run: 14,
-    spawn: 8,
-    spawnN: 2,
-    detach: 4,
-    runIfAvailable: 3,
-    spawnIfAvailable: 3,
-    runStream: 2,
-    takeScoped: 3,
-    interrupt: 4,
-    resize: 4,
-    map: 3,
-    pull: 5,
-    feed: 1,
-    pile: 2,
-    pileSpawn: 5,
-    next: 3,
-    waitall: 1,
-    close: 2,
-    tick: 0
-  }
-} satisfies Record<string, Partial<Record<string, number>>>
+/** Each verb as often as it comes up: what is rare among everything is at home in a theme of its own. */
+const theme = (weights: string): ReadonlyArray<Verb> =>
+  weights.split(", ").flatMap((entry) => {
+    const [verb, weight] = entry.split(" ")
+    return new Array<Verb>(Number(weight)).fill(verb as Verb)
+  })
 
-type Verb = keyof typeof themes.everything
+const everything = theme(
+  "end 6, run 6, spawn 6, spawnN 2, fork 2, detach 2, join 1, interrupt 5, resize 4, map 4, pull 7, feed 4, pile 2, " +
+    "pileSpawn 5, next 3, results 1, exits 1, waitall 1, close 1, runStream 2, takeScoped 3"
+)
+const nesting = theme(
+  "end 16, run 12, runStream 2, takeScoped 3, spawn 12, detach 10, fork 3, interrupt 6, resize 4, map 2, pull 4, " +
+    "waitall 1, close 1"
+)
+const lending = theme("end 10, run 12, takeScoped 2, detach 12, spawn 4, interrupt 3, resize 1")
+const idling = theme("end 8, run 8, spawn 4, waitall 8, interrupt 8, resize 10, close 1")
+const maps = theme("end 16, pull 16, map 8, feed 8, run 6, interrupt 6, resize 8, detach 2, close 1")
+const piles = theme(
+  "end 12, pileSpawn 16, next 8, results 2, exits 2, pile 4, interrupt 8, run 4, detach 2, resize 6, close 1"
+)
+const elsewhere = theme(
+  "end 12, run 10, spawn 8, spawnN 2, detach 6, runIfAvailable 2, spawnIfAvailable 2, interrupt 4, resize 3, " +
+    "allow 10, evict 3, map 4, pull 7, feed 2, pile 1, pileSpawn 4, next 2, waitall 2, close 1"
+)
+const admission = "end 14, run 14, spawn 8, spawnN 2, detach 4, runIfAvailable 3, spawnIfAvailable 3, runStream 2, " +
+  "takeScoped 3, interrupt 4, resize 4, map 3, pull 5, feed 1, pile 2, pileSpawn 5, next 3, waitall 1, close 2"
 
+/** Programs over this many pools at most, of these sizes. */
 const programOf = (
-  sizes: fc.Arbitrary<ReadonlyArray<number>>,
-  weights: Partial<Record<Verb, number>>,
+  pools: number,
+  sizes: ReadonlyArray<number>,
+  verbs: ReadonlyArray<Verb>,
   maxLength: number
 ): fc.Arbitrary<Program> => {
-  const verbs = (Object.keys(weights) as Array<Verb>).flatMap((verb) => new Array<Verb>(weights[verb] ?? 0).fill(verb))
-  const command = fc.record({
-    verb: fc.constantFrom(...verbs),
-    who: fc.nat(99),
-    x: fc.nat(99),
-    y: fc.nat(99),
-    z: fc.nat(99)
-  })
-  return fc.record({ sizes, eldestFirst: fc.boolean(), commands: fc.array(command, { maxLength, size: "max" }) })
-    .map((program) => ({ ...program, rules: program.sizes.map(() => noRules), asks: "nothing" }))
-}
-
-const noRules: Rules = { maxWaiting: Infinity, maxWait: Infinity, drain: 0 }
-
-/** Programs over pools with bounds, keys and priorities, or times, that drain or not. */
-export const admissionPrograms = (maxLength: number): fc.Arbitrary<Program> => {
-  const rules = (times: ReadonlyArray<number>): fc.Arbitrary<Rules> =>
-    fc.record({
-      maxWaiting: fc.constantFrom(Infinity, Infinity, 0, 1, 2),
-      maxWait: fc.constantFrom(Infinity, ...times),
-      drain: fc.constantFrom(Infinity, 0, ...times)
-    })
-  const of = (asks: "keys" | "times", times: ReadonlyArray<number>, ticks: number) =>
-    fc.record({
-      program: programOf(sizesOf([1, 1, 2, 3, 0], 2), { ...themes.admission, tick: ticks }, maxLength),
-      rules: fc.tuple(rules(times), rules(times))
-    }).map(({ program, rules }): Program => ({ ...program, rules: rules.slice(0, program.sizes.length), asks }))
-  // Where the time stands still, all that keys have used is nothing: they take turns.
-  return fc.oneof(of("keys", [], 0), of("times", [0, 10, 20, 20], 10))
+  const number = fc.nat(99)
+  const command = fc.record({ verb: fc.constantFrom(...verbs), who: number, x: number, y: number, z: number })
+  return fc.record({
+    sizes: fc.array(fc.constantFrom(...sizes), { minLength: 1, maxLength: pools }),
+    eldestFirst: fc.boolean(),
+    commands: fc.array(command, { maxLength, size: "max" })
+  }).map((program) => ({ ...program, rules: program.sizes.map(() => noRules), asks: "nothing" }))
 }
 
 /** Programs over adaptive pools, whose sizes change as their jobs end. */
-const adaptivePrograms = (
-  sizes: fc.Arbitrary<ReadonlyArray<number>>,
-  weights: Partial<Record<Verb, number>>,
-  maxLength: number
-): fc.Arbitrary<Program> =>
-  fc.record({ program: programOf(sizes, weights, maxLength), verdicts: fc.nat() }).map(({ program, verdicts }) => ({
+const adaptive = (programs: fc.Arbitrary<Program>): fc.Arbitrary<Program> =>
+  fc.record({ program: programs, verdicts: fc.nat() }).map(({ program, verdicts }) => ({
     ...program,
     rules: program.rules.map((rules, pool) => ({ ...rules, verdicts: verdicts + pool }))
   }))
 
-const sizesOf = (sizes: readonly [number, ...ReadonlyArray<number>], maxLength: number) =>
-  fc.array(fc.constantFrom(...sizes), { minLength: 1, maxLength })
+/** Programs over pools with bounds, keys and priorities, or times, that drain or not. */
+export const admissionPrograms = (maxLength: number): fc.Arbitrary<Program> => {
+  const of = (asks: "keys" | "times", times: ReadonlyArray<number>, verbs: string) => {
+    const rules = fc.record({
+      maxWaiting: fc.constantFrom(Infinity, Infinity, 0, 1, 2),
+      maxWait: fc.constantFrom(Infinity, ...times),
+      drain: fc.constantFrom(Infinity, 0, ...times)
+    })
+    return fc.record({
+      program: programOf(2, [1, 1, 2, 3, 0], theme(verbs), maxLength),
+      rules: fc.tuple(rules, rules)
+    }).map(({ program, rules }): Program => ({ ...program, rules: rules.slice(0, program.sizes.length), asks }))
+  }
+  // Where the time stands still, all that keys have used is nothing: they take turns.
+  return fc.oneof(of("keys", [], admission), of("times", [0, 10, 20, 20], `${admission}, tick 10`))
+}
 
 /** Programs over one or two pools. */
 export const programs = (maxLength: number): fc.Arbitrary<Program> =>
   fc.oneof(
-    programOf(sizesOf([1, 0, 2, 3], 2), themes.everything, maxLength),
-    programOf(sizesOf([1, 1, 2], 2), themes.nesting, maxLength),
-    programOf(sizesOf([1, 2, 3], 1), themes.nesting, maxLength),
-    programOf(sizesOf([1, 2], 1), themes.lending, maxLength),
-    programOf(sizesOf([0, 1], 1), themes.idling, maxLength),
-    programOf(sizesOf([1, 2, 3, 4], 1), themes.maps, maxLength),
-    programOf(sizesOf([1, 2, 3], 1), themes.piles, maxLength),
-    programOf(sizesOf([1, 2, 3], 2), themes.elsewhere, maxLength),
-    adaptivePrograms(sizesOf([1, 0, 2, 3], 2), themes.everything, maxLength),
-    adaptivePrograms(sizesOf([1, 2, 3], 1), themes.nesting, maxLength),
-    adaptivePrograms(sizesOf([1, 2, 3, 4], 1), themes.maps, maxLength)
+    programOf(2, [1, 0, 2, 3], everything, maxLength),
+    programOf(2, [1, 1, 2], nesting, maxLength),
+    programOf(1, [1, 2, 3], nesting, maxLength),
+    programOf(1, [1, 2], lending, maxLength),
+    programOf(1, [0, 1], idling, maxLength),
+    programOf(1, [1, 2, 3, 4], maps, maxLength),
+    programOf(1, [1, 2, 3], piles, maxLength),
+    programOf(2, [1, 2, 3], elsewhere, maxLength),
+    adaptive(programOf(2, [1, 0, 2, 3], everything, maxLength)),
+    adaptive(programOf(1, [1, 2, 3], nesting, maxLength)),
+    adaptive(programOf(1, [1, 2, 3, 4], maps, maxLength))
   )
 
 /** Orders whose body runs in the fiber of the actor. */
@@ -296,55 +203,47 @@ const inCaller: ReadonlySet<Order["op"]> = new Set(["run", "runStream", "takeSco
 /** How many commands in a hundred go to a caller from outside who has not been there before. */
 const Newcomers = 15
 
+const ends = ["succeed", "succeed", "fail", "die", "succeed", "interrupt"] as const
+
+const tell = (to: string, order: Order, isNew = false): Step => ({ to, isNew, order })
+
 /** Those who are on the stage, and the pools, piles and maps there. Made anew for each run of a program. */
 export class Cast {
-  readonly #pools: number
-  readonly #asks: Program["asks"]
-  /** Whether a slot may be kept beside the body: where pools drain, a body could wait for its own slot for ever. */
-  readonly #mayKeep: boolean
-  readonly #eldestFirst: boolean
+  readonly #program: Program
   readonly #board: Board
   readonly #piles: Array<string> = []
   /** Piles with a pool of their own. */
   readonly #private = new Set<string>()
   readonly #maps: Array<string> = []
-  /** Whether promises are at work: those of async iterables. */
-  hasPromises = false
   /** Actors that no interruption reaches, since they are inside a finalizer. */
   readonly #guarded = new Set<string>()
   #ids = 0
 
-  constructor({ asks, eldestFirst, rules, sizes }: Program, board: Board) {
-    this.#mayKeep = rules.every(({ drain }) => drain === 0)
-    this.#pools = sizes.length
-    this.#asks = asks
-    this.#eldestFirst = eldestFirst
+  constructor(program: Program, board: Board) {
+    this.#program = program
     this.#board = board
+  }
+
+  /** Maps whose source is to deliver. */
+  get #awaited(): ReadonlyArray<string> {
+    return this.#maps.filter((map) => this.#board.status.get(`${map} source`) === "awaited")
   }
 
   /** What the command means now, or nothing when there is nobody whom it could mean. */
   step(command: Command, fibers: ReadonlyArray<string>): Step | undefined {
     const { verb, who, x } = command
-    if (verb === "interrupt") {
-      const fiber = pick(fibers, who)
-      return fiber === undefined ? undefined : { interrupt: fiber }
-    }
+    if (verb === "interrupt") return map(pick(fibers, who), (interrupt) => ({ interrupt }))
     if (verb === "tick") return { tick: x % 4 * 5 }
     if (verb === "feed") {
-      const source = pick(this.#maps.filter((map) => this.#board.status.get(`${map} source`) === "awaited"), who)
-      if (source === undefined) return undefined
-      const feed: Feed = x % 8 === 6 ? { op: "end" } : x % 8 === 7 ? { op: "fail" } : { op: "items", count: x % 4 + 1 }
-      return { feed: source, with: feed }
+      const op = x % 8 === 6 ? "end" : x % 8 === 7 ? "fail" : "items"
+      const feed: Feed = op === "items" ? { op, count: x % 4 + 1 } : { op }
+      return map(pick(this.#awaited, who), (source) => ({ feed: source, with: feed }))
     }
-    const idle = [...this.#board.status.keys()].filter((actor) => this.#board.isIdle(actor)).toReversed()
-    if (verb === "end") {
-      const actor = pick(idle, who)
-      const how = (["succeed", "succeed", "fail", "die", "succeed", "interrupt"] as const)[x % 6]!
-      return actor === undefined ? undefined : { to: actor, isNew: false, order: { op: "end", how } }
-    }
+    const idle = this.#board.idle.toReversed()
+    if (verb === "end") return map(pick(idle, who), (to) => tell(to, { op: verb, how: ends[x % ends.length]! }))
     if (verb === "pull") {
-      const actor = pick(idle.filter((actor) => this.#maps.includes(actor) && !this.#board.exhausted.has(actor)), who)
-      return actor === undefined ? undefined : { to: actor, isNew: false, order: { op: "pull" } }
+      const readers = idle.filter((actor) => this.#maps.includes(actor) && !this.#board.exhausted.has(actor))
+      return map(pick(readers, who), (to) => tell(to, { op: verb }))
     }
     // Mostly the latest ones, so that some get deep into things.
     const known = who < Newcomers
@@ -353,140 +252,114 @@ export class Cast {
     const to = known ?? this.#id()
     const isGuarded = this.#guarded.has(to) || this.#board.status.get(to) === "finalizing"
     const order = this.#order(verb, command, fibers, isGuarded)
-    if (order === undefined) return undefined
-    if (isGuarded && inCaller.has(order.op) && "body" in order) this.#guarded.add(order.body.id)
-    return { to, isNew: to !== known, order }
+    if (isGuarded && order !== undefined && inCaller.has(order.op) && "body" in order) this.#guarded.add(order.body.id)
+    return map(order, (order) => tell(to, order, to !== known))
   }
 
   /** Sends everybody home: ends who waits for an order, opens paused pools, interrupts who is left, closes the pools. */
-  *windUp(stage: { readonly fibers: ReadonlyMap<string, unknown> }): Generator<Step> {
+  *windUp(fibers: ReadonlyMap<string, unknown>): Generator<Step> {
     const interrupted = new Set<string>()
-    const allowed = new Set<number>()
-    const opened = new Set<number>()
-    const closed = new Set<number>()
-    const pools = Array.from({ length: this.#pools }, (_, pool) => pool)
-    for (;;) {
-      const { status } = this.#board
-      const idle = [...status.keys()].filter((actor) => this.#board.isIdle(actor)).at(this.#eldestFirst ? 0 : -1)
-      if (idle !== undefined) {
-        yield { to: idle, isNew: false, order: { op: "end", how: "succeed" } }
-        continue
-      }
-      const source = this.#maps.find((map) => status.get(`${map} source`) === "awaited")
-      if (source !== undefined) {
-        yield { feed: source, with: { op: "end" } }
-        continue
-      }
-      const starved = pools.find((pool) => !allowed.has(pool))
-      if (starved !== undefined) {
-        allowed.add(starved)
-        yield { to: this.#id(), isNew: true, order: { op: "allow", pool: starved, slots: 4 } }
-        continue
-      }
-      const paused = pools.find((pool) => !opened.has(pool))
-      if (paused !== undefined) {
-        opened.add(paused)
-        yield { to: this.#id(), isNew: true, order: { op: "resize", pool: paused, size: 2 } }
-        continue
-      }
-      const fiber = [...stage.fibers.keys()].find((fiber) => !interrupted.has(fiber))
-      if (fiber !== undefined) {
-        interrupted.add(fiber)
-        yield { interrupt: fiber }
-        continue
-      }
-      const pool = pools.find((pool) => !closed.has(pool))
-      if (pool === undefined) return
-      closed.add(pool)
-      yield { to: this.#id(), isNew: true, order: { op: "close", pool } }
+    const pools = [...this.#program.sizes.keys()]
+    const openings = [
+      ...pools.map((pool): Order => ({ op: "allow", pool, slots: 4 })),
+      ...pools.map((pool): Order => ({ op: "resize", pool, size: 2 }))
+    ]
+    const closings = pools.map((pool): Order => ({ op: "close", pool }))
+    const next = (): Step | undefined => {
+      const idle = this.#board.idle.at(this.#program.eldestFirst ? 0 : -1)
+      if (idle !== undefined) return tell(idle, { op: "end", how: "succeed" })
+      const [feed] = this.#awaited
+      if (feed !== undefined) return { feed, with: { op: "end" } }
+      const opening = openings.shift()
+      if (opening !== undefined) return tell(this.#id(), opening, true)
+      const interrupt = [...fibers.keys()].find((fiber) => !interrupted.has(fiber))
+      if (interrupt === undefined) return map(closings.shift(), (closing) => tell(this.#id(), closing, true))
+      interrupted.add(interrupt)
+      return { interrupt }
     }
+    for (let step = next(); step !== undefined; step = next()) yield step
   }
 
   #order(
-    verb: Exclude<Verb, "interrupt" | "feed" | "end" | "pull" | "tick">,
+    op: Exclude<Verb, "interrupt" | "feed" | "end" | "pull" | "tick">,
     { x, y, z }: Command,
     fibers: ReadonlyArray<string>,
     isGuarded: boolean
   ): Order | undefined {
-    const pool = x % this.#pools
-    switch (verb) {
+    const pool = x % this.#program.sizes.length
+    switch (op) {
       case "run":
+      case "runStream":
+      case "runIfAvailable":
       case "spawn":
       case "spawnN":
-      case "runIfAvailable":
       case "spawnIfAvailable":
-        return { op: verb, pool, body: this.#body(y, z), ...this.#ask(x, y, z) }
-      case "runStream":
-        return { op: verb, pool, body: this.#body(y, z), ...this.#ask(x, y, z) }
+        return { op, pool, body: this.#body(y, z), ask: this.#ask(x, y, z) }
       case "takeScoped": {
-        const within = !this.#mayKeep || y % 2 === 0
-        return { op: verb, pool, within, body: this.#body(y, z), ...this.#ask(x, y, z) }
+        // Beside its slot, where pools drain, a body could wait for its own slot for ever.
+        const within = y % 2 === 0 || this.#program.rules.some(({ drain }) => drain > 0)
+        return { op, pool, within, body: this.#body(y, z), ask: this.#ask(x, y, z) }
       }
       case "fork":
       case "detach":
-        return { op: verb, body: this.#body(0, z) }
-      case "join": {
-        // A finalizer that waits for its own fiber would do so for ever.
-        const fiber = isGuarded ? undefined : pick(fibers, x)
-        return fiber === undefined ? undefined : { op: "join", fiber }
-      }
+        return { op, body: this.#body(0, z) }
+      case "join":
+        // A finalizer that waits for its own fiber, or below for its own job, would do so for ever.
+        return isGuarded ? undefined : map(pick(fibers, x), (fiber) => ({ op, fiber }))
+      case "evict":
+        return isGuarded ? undefined : { op, pool }
       case "waitall":
       case "close":
-        return { op: verb, pool }
-      case "evict":
-        // A finalizer that waits for its own job would do so for ever.
-        return isGuarded ? undefined : { op: verb, pool }
+        return { op, pool }
       case "allow":
-        return { op: verb, pool, slots: y % 4 }
+        return { op, pool, slots: y % 4 }
       case "resize":
-        return { op: "resize", pool, size: y % 5 }
+        return { op, pool, size: y % 5 }
       case "pile": {
         const body = this.#body(0, z)
         this.#piles.push(body.id)
         const isPrivate = y % 4 === 3
         if (isPrivate) this.#private.add(body.id)
-        return { op: "pile", pool: isPrivate ? undefined : pool, size: x % 3 + 1, body }
+        return { op, pool: isPrivate ? undefined : pool, size: x % 3 + 1, body }
       }
       case "pileSpawn":
+        return map(this.#pile(x), (pile) => ({ op, pile, body: this.#body(y, z), ask: this.#ask(x, y, z) }))
       case "next":
       case "results":
-      case "exits": {
-        const pile = pick(this.#piles.filter((pile) => this.#isOpen(pile)), x)
-        if (pile === undefined) return undefined
+      case "exits":
         // A finalizer may wait here for its own job; then only the close of the pool helps, which comes too late.
-        if (isGuarded && verb !== "pileSpawn" && this.#private.has(pile)) return undefined
-        return verb === "pileSpawn"
-          ? { op: verb, pile, body: this.#body(y, z), ...this.#ask(x, y, z) }
-          : { op: verb, pile }
-      }
+        return map(this.#pile(x), (pile) => isGuarded && this.#private.has(pile) ? undefined : { op, pile })
       case "map": {
         const body = this.#body(0, z)
         this.#maps.push(body.id)
-        const mapVerb = (["imap", "imapUnordered", "imapExit"] as const)[y % 3]!
-        const source = sourceOf(body.id, x, y, z)
-        this.hasPromises ||= source.kind === "async"
-        return { op: "map", pool, verb: mapVerb, source, body }
+        const verb = (["imap", "imapUnordered", "imapExit"] as const)[y % 3]!
+        return { op, pool, verb, source: sourceOf(body.id, x, y, z), body }
       }
+      default:
+        return absurd(op)
     }
   }
 
-  #ask(x: number, y: number, z: number): { readonly ask?: Ask } {
-    if (this.#asks === "nothing") return {}
-    const key = ["a", "b", "c", undefined][(x >> 1) % 4]
-    const priority = [1, -1, undefined, undefined][(y >> 4) % 4]
-    const maxWait = this.#asks === "times" ? [10, 20, Infinity, undefined][(z >> 2) % 4] : z % 16 === 0 ? 0 : undefined
-    return {
-      ask: {
-        ...(key === undefined || this.#asks === "times" ? {} : { key }),
-        ...(priority === undefined || this.#asks === "times" ? {} : { priority }),
-        ...(maxWait === undefined ? {} : { maxWait })
-      }
+  #ask(x: number, y: number, z: number): Ask {
+    const maxWait = z % 16 === 0 ? 0 : undefined
+    switch (this.#program.asks) {
+      case "nothing":
+        return {}
+      case "times":
+        return given({ maxWait: [10, 20, Infinity, undefined][(z >> 2) % 4] })
+      case "keys":
+        return given({
+          key: ["a", "b", "c", undefined][(x >> 1) % 4],
+          priority: [1, -1, undefined, undefined][(y >> 4) % 4],
+          maxWait
+        })
     }
   }
 
-  #isOpen(pile: string): boolean {
-    const status = this.#board.status.get(pile)
-    return status !== undefined && status !== "leaving" && !status.startsWith("over")
+  /** One of the piles that are open. */
+  #pile(which: number): string | undefined {
+    const isOpen = (status = "leaving"): boolean => status !== "leaving" && !status.startsWith("over")
+    return pick(this.#piles.filter((pile) => isOpen(this.#board.status.get(pile))), which)
   }
 
   #id(): string {
@@ -498,14 +371,20 @@ export class Cast {
   }
 }
 
+/** The options as users write them: what is undefined is not there. */
+export const given = <A extends object>(options: A) =>
+  Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as {
+    readonly [Key in keyof A]?: Exclude<A[Key], undefined>
+  }
+
 /** The item of a map with this index. Those that commands feed have no end of their own. */
 export const itemOf = (map: string, source: SourceSpec, index: number): Body => ({
   ...source.bodies[index % source.bodies.length] ?? { kind: "gate", stubborn: false },
   id: `${map}.${index}`
 })
 
-const kinds = [
-  ...["gate", "gate", "gate", "gate", "gate", "gate", "gate", "gate"] as const,
+const kinds: ReadonlyArray<Body["kind"]> = [
+  ...new Array<"gate">(8).fill("gate"),
   ...["succeed", "succeed", "fail", "die", "interrupt"] as const
 ]
 
@@ -530,31 +409,20 @@ const sourceOf = (id: string, x: number, y: number, z: number): SourceSpec => ({
 const pick = <A>(from: ReadonlyArray<A>, which: number): A | undefined => from[which % from.length]
 
 /** A step in words. */
-export const show = (step: Step): string =>
-  "interrupt" in step
-    ? `interrupt the fiber of ${step.interrupt}`
-    : "tick" in step
-    ? `${step.tick} ms go by`
-    : "feed" in step
-    ? `source of ${step.feed}: ${step.with.op}${step.with.op === "items" ? ` ${step.with.count}` : ""}`
-    : `${step.isNew ? "new " : ""}${step.to}: ${showOrder(step.order)}`
-
-const showOrder = (order: Order): string =>
-  Object.entries(order).map(([key, value]) =>
-    key === "op"
-      ? String(value)
-      : key === "body"
-      ? showBody(value as Body)
-      : key === "ask"
-      ? JSON.stringify(value)
-      : key === "source"
-      ? showSource(value as SourceSpec)
-      : `${key} ${String(value)}`
-  ).join(" ")
-
-const showSource = ({ bodies, kind, second, throws }: SourceSpec): string =>
-  `${kind}${throws ? " that throws after" : " of"} [${bodies.map(showBody).join(", ")}]${
-    second === undefined ? "" : ` zipped with ${second}`
-  }`
+export const show = (step: Step): string => {
+  if ("interrupt" in step) return `interrupt the fiber of ${step.interrupt}`
+  if ("tick" in step) return `${step.tick} ms go by`
+  if ("feed" in step) return `source of ${step.feed}: ${Object.values(step.with).join(" ")}`
+  const { ask, op, ...rest } = { ask: {}, ...step.order }
+  const details = Object.entries({ ...rest, ...ask }).map(([key, value]) => words[key]?.(value) ?? `${key} ${value}`)
+  return [`${step.isNew ? "new " : ""}${step.to}: ${op}`, ...details].join(" ")
+}
 
 const showBody = (body: Body): string => `${body.id}=${body.kind}${body.stubborn ? "!" : ""}`
+
+const words: Readonly<Record<string, (value: any) => string>> = {
+  body: showBody,
+  source: ({ bodies, kind, second, throws }: SourceSpec) =>
+    `${kind}${throws ? " that throws after" : " of"} [${bodies.map(showBody).join(", ")}]` +
+    (second === undefined ? "" : ` zipped with ${second}`)
+}

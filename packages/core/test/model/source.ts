@@ -15,8 +15,10 @@ export const openSource = (board: Board, map: string, spec: SourceSpec, feeds: F
   const key = `${map} source`
   let given = 0
   const open = (): void => board.set(key, "open")
-  const close = (): void => {
+  const over = { done: true, value: undefined } as const
+  const close = (): IteratorResult<number> => {
     if (board.status.get(key) !== "ended") board.set(key, "closed")
+    return over
   }
   const awaitFeed = (onFeed: (feed: Feed) => void): void => {
     board.set(key, "awaited")
@@ -38,43 +40,33 @@ export const openSource = (board: Board, map: string, spec: SourceSpec, feeds: F
     return Stream.ensuring(Stream.fromPull(Effect.as(Effect.sync(open), pull)), Effect.sync(close))
   }
   if (spec.kind === "async") {
+    const next = (): Promise<IteratorResult<number>> =>
+      new Promise((resolve, reject) =>
+        awaitFeed((feed) => {
+          if (feed.op === "fail") reject(new Named("source"))
+          else resolve(feed.op === "end" ? over : { done: false, value: given++ })
+        })
+      )
     return {
       [Symbol.asyncIterator]: () => {
         open()
-        return {
-          next: () =>
-            new Promise<IteratorResult<number>>((resolve, reject) =>
-              awaitFeed((feed) => {
-                if (feed.op === "fail") reject(new Named("source"))
-                else resolve(feed.op === "end" ? { done: true, value: undefined } : { done: false, value: given++ })
-              })
-            ),
-          return: () => {
-            close()
-            return Promise.resolve<IteratorResult<number>>({ done: true, value: undefined })
-          }
-        }
+        return { next, return: () => Promise.resolve(close()) }
       }
     }
+  }
+  const next = (): IteratorResult<number> => {
+    if (given < spec.bodies.length) {
+      board.set(`${map} taken`, String(given + 1))
+      return { done: false, value: given++ }
+    }
+    board.set(key, "ended")
+    if (spec.throws) throw new Named("source")
+    return over
   }
   return {
     [Symbol.iterator]: () => {
       open()
-      return {
-        next: () => {
-          if (given < spec.bodies.length) {
-            board.set(`${map} taken`, String(given + 1))
-            return { done: false, value: given++ }
-          }
-          board.set(key, "ended")
-          if (spec.throws) throw new Named("source")
-          return { done: true, value: undefined }
-        },
-        return: () => {
-          close()
-          return { done: true, value: undefined }
-        }
-      }
+      return { next, return: close }
     }
   }
 }

@@ -80,12 +80,9 @@ export const it = Object.assign(
     },
     for: (cases: ReadonlyArray<unknown>) => (title: string, ...rest: Rest): void => {
       for (const values of cases) add(titleOf(title, values), (context) => bodyOf(rest)(values, context))
-    },
-    skipIf: (skipped: boolean) => (title: string, ...rest: Rest): void => skipped ? undefined : add(title, bodyOf(rest))
+    }
   }
 )
-
-export const test = it
 
 export const vi = {
   setConfig: (): void => {},

@@ -2,8 +2,8 @@
  * Finds the test that fails with a fault.
  */
 import type { Fault } from "./fault.ts"
-import { testFiles } from "./files.ts"
-import { instrument, type Mutant, mutantsOf, type Numbered } from "./mutants.ts"
+import { readTests } from "./files.ts"
+import { instrument, mutantsOf, type Numbered } from "./mutants.ts"
 import { Process } from "./process.ts"
 import type { Due, Run } from "./worker.ts"
 
@@ -30,14 +30,14 @@ export class Bench {
   constructor(sources: ReadonlyMap<string, string>) {
     this.sources = sources
     this.mutants = [...sources].flatMap(([file, text]) => mutantsOf(file, text))
-      .map((mutant: Mutant, index) => ({ ...mutant, number: index + 1 }))
+      .map((mutant, index) => ({ ...mutant, number: index + 1 }))
     const mutantsIn = Map.groupBy(this.mutants, ({ file }) => file)
     this.instrumented = new Map(
       [...sources].map(([file, text]) => [file, instrument(text, mutantsIn.get(file) ?? [])])
     )
   }
 
-  start(active = 0, files: ReadonlyArray<string> = testFiles): Promise<Process> {
+  start(active = 0, files: ReadonlyArray<string> = [...readTests().keys()]): Promise<Process> {
     return Process.start(this.instrumented, files, this.mutants.length, active)
   }
 
@@ -64,21 +64,18 @@ export class Examiner {
   /** How many faults of a file a test has found: it is likely to find others. */
   readonly #finds = new Map<string, number>()
 
-  private constructor(bench: Bench, process: Process) {
+  /** With a process that the bench has started. */
+  constructor(bench: Bench, process: Process) {
     this.#bench = bench
     this.#process = process
     this.#loaded = new Set(process.reached)
-  }
-
-  static async make(bench: Bench): Promise<Examiner> {
-    return new Examiner(bench, await bench.start())
   }
 
   close(): void {
     this.#process.kill()
   }
 
-  /** Which of the tests fails with this mutant, if one does. */
+  /** The test that fails with this mutant, if one does. */
   async examine({ file, number }: Numbered, tests: ReadonlyArray<Passed>): Promise<string | undefined> {
     const fresh = (files: ReadonlyArray<string>): Promise<Process> => this.#bench.start(number, files)
     if (this.#loaded.has(number)) return this.#examineFresh(fresh, file, number, this.#ofFile(file, tests))

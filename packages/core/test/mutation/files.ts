@@ -7,30 +7,17 @@ import { join } from "node:path"
 /** The package. */
 export const core = join(import.meta.dirname, "..", "..")
 
-const filesIn = (directory: string): ReadonlyArray<string> =>
-  readdirSync(join(core, directory), { recursive: true, encoding: "utf8" }).sort()
-
-/** The paths of the tests of the library, and of what they share, in `test`. */
-const testSources = filesIn("test").filter((file) => file.endsWith(".ts") && !file.startsWith("mutation"))
-
-/** The paths of the test files. */
-export const testFiles: ReadonlyArray<string> = testSources.filter((file) => file.endsWith(".test.ts"))
-
-/** The sources by their paths in `src`, as they are now. */
-export const readSources = (): ReadonlyMap<string, string> =>
+/** The texts of files in `src` or `test`, by their paths there, as they are now. */
+const texts = (directory: string, isChosen: (file: string) => boolean): ReadonlyMap<string, string> =>
   new Map(
-    filesIn("src").filter((file) => file.endsWith(".ts")).map((file) => [
-      file,
-      readFileSync(join(core, "src", file), "utf8")
-    ])
+    readdirSync(join(core, directory), { recursive: true, encoding: "utf8" }).sort()
+      .filter((file) => file.endsWith(".ts") && !file.startsWith("mutation") && isChosen(file))
+      .map((file) => [file, readFileSync(join(core, directory, file), "utf8")])
   )
 
-/** The texts of the test files, and those of what they share. */
-export const readTests = (): Record<"tests" | "shared", ReadonlyMap<string, string>> => {
-  const textsOf = (chosen: ReadonlyArray<string>): ReadonlyMap<string, string> =>
-    new Map(chosen.map((file) => [file, readFileSync(join(core, "test", file), "utf8")]))
-  return {
-    tests: textsOf(testFiles),
-    shared: textsOf(testSources.filter((file) => !testFiles.includes(file)))
-  }
-}
+const isTest = (file: string): boolean => file.endsWith(".test.ts")
+
+export const readSources = (): ReadonlyMap<string, string> => texts("src", () => true)
+export const readTests = (): ReadonlyMap<string, string> => texts("test", isTest)
+/** What the tests share. */
+export const readShared = (): ReadonlyMap<string, string> => texts("test", (file) => !isTest(file))

@@ -141,26 +141,20 @@ export const instrument = (source: string, mutants: ReadonlyArray<Numbered>): st
   const inOrder = mutants.toSorted((a, b) =>
     a.span.start - b.span.start || b.span.end - a.span.end || Number(b.isStatement) - Number(a.isStatement)
   )
-  let next = 0
+  const groups = [
+    ...Map.groupBy(inOrder, ({ isStatement, span }) => `${span.start} ${span.end} ${isStatement}`).values()
+  ]
   /** The text up to `end`, with the mutants that begin before it. */
   const compile = (start: number, end: number): string => {
     let compiled = ""
     let from = start
-    for (let mutant = inOrder[next]; mutant !== undefined && mutant.span.start < end; mutant = inOrder[next]) {
-      const { isStatement, span } = mutant
-      const same: Array<Numbered> = []
-      for (
-        let other: Numbered | undefined = mutant;
-        other?.span.start === span.start && other.span.end === span.end && other.isStatement === isStatement;
-        other = inOrder[next]
-      ) {
-        same.push(other)
-        next++
-      }
+    while ((groups[0]?.[0]?.span.start ?? end) < end) {
+      const same = groups.shift()!
+      const { isStatement, number, span } = same[0]!
       compiled += source.slice(from, span.start)
       const original = compile(span.start, span.end)
       compiled += isStatement
-        ? `{ if (!__mutant(${mutant.number})) ${original} }`
+        ? `{ if (!__mutant(${number})) ${original} }`
         : `(${same.map(({ number, replace }) => `__mutant(${number}) ? (${replace}) : `).join("")}(${original}))`
       from = span.end
     }

@@ -17,7 +17,8 @@ export class Process {
   tests: ReadonlyArray<string> = []
   /** The mutants that were reached while modules were loaded. */
   reached: ReadonlyArray<number> = []
-  #output = ""
+  /** What the process has written to its stderr. */
+  output = ""
 
   private constructor() {
     this.#child = fork(join(import.meta.dirname, "worker.ts"), {
@@ -26,7 +27,7 @@ export class Process {
       stdio: ["ignore", "ignore", "pipe", "ipc"]
     })
     this.#child.stderr?.on("data", (chunk: Buffer) => {
-      this.#output = (this.#output + chunk.toString()).slice(-10_000)
+      this.output = (this.output + chunk.toString()).slice(-10_000)
     })
   }
 
@@ -49,8 +50,7 @@ export class Process {
     }
     await process.#talk(start, (message, end) => {
       if (message.type !== "ready") return
-      process.tests = message.tests
-      process.reached = message.reached
+      Object.assign(process, message)
       end()
     }, 60_000)
     return process
@@ -78,11 +78,6 @@ export class Process {
   kill(): void {
     this.alive = false
     this.#child.kill("SIGKILL")
-  }
-
-  /** What the process has written to its stderr. */
-  get output(): string {
-    return this.#output
   }
 
   /**

@@ -18,16 +18,20 @@ export const isOpen = ({ equivalent, killedBy }: Outcome): boolean => killedBy =
 
 const cell = (text: string): string => text.replaceAll(/\s+/g, " ").replaceAll("|", "\\|").trim()
 
-const count = (outcomes: ReadonlyArray<Outcome>): string => {
-  const killed = outcomes.filter(({ killedBy }) => killedBy !== null).length
-  const open = outcomes.filter(isOpen).length
-  return `${outcomes.length} | ${killed} | ${outcomes.length - killed - open} | ${open} |`
+/** How many faults there are, of all files and of each. */
+const countsOf = (outcomes: ReadonlyArray<Outcome>, kind: string): string => {
+  const row = (name: string, outcomes: ReadonlyArray<Outcome>): string => {
+    const killed = outcomes.filter(({ killedBy }) => killedBy !== null).length
+    const open = outcomes.filter(isOpen).length
+    return `| ${name} | ${outcomes.length} | ${killed} | ${outcomes.length - killed - open} | ${open} |`
+  }
+  return [
+    `| File | ${kind} | Killed | Survived, with a reason | Survived without |`,
+    "| --- | --- | --- | --- | --- |",
+    row("all", outcomes),
+    ...[...Map.groupBy(outcomes, ({ file }) => file)].map(([file, ofFile]) => row(`\`${file}\``, ofFile))
+  ].join("\n")
 }
-
-const countsOf = (outcomes: ReadonlyArray<Outcome>): string =>
-  [...Map.groupBy(outcomes, ({ file }) => file)]
-    .map(([file, ofFile]) => `| \`${file}\` | ${count(ofFile)}`)
-    .join("\n")
 
 const survivorsOf = (outcomes: ReadonlyArray<Outcome>): string =>
   [...Map.groupBy(outcomes.filter(({ killedBy }) => killedBy === null), ({ equivalent }) => equivalent)]
@@ -35,6 +39,11 @@ const survivorsOf = (outcomes: ReadonlyArray<Outcome>): string =>
       `${reason ?? "**Unexplained**"}\n\n${same.map(({ name }) => `- \`\` ${cell(name)} \`\``).join("\n")}`
     )
     .join("\n\n")
+
+const killersOf = (faults: ReadonlyArray<Outcome>): string =>
+  faults.map(({ equivalent, file, killedBy, name }) =>
+    `| \`${file}\` | ${cell(name)} | ${cell(killedBy ?? `survived: ${equivalent ?? "**unexplained**"}`)} |`
+  ).join("\n")
 
 export const report = (mutants: ReadonlyArray<Outcome>, faults: ReadonlyArray<Outcome>): string =>
   `# Faults that the tests find
@@ -47,10 +56,7 @@ export const report = (mutants: ReadonlyArray<Outcome>, faults: ReadonlyArray<Ou
 
 Each statement removed, each condition true and false, each operand dropped, each operator and literal changed.
 
-| File | Mutants | Killed | Survived, with a reason | Survived without |
-| --- | --- | --- | --- | --- |
-| all | ${count(mutants)}
-${countsOf(mutants)}
+${countsOf(mutants, "Mutants")}
 
 ### Survivors
 
@@ -61,16 +67,9 @@ ${survivorsOf(mutants)}
 What no program can plant: an order of steps, a wrong queue, fiber or moment. They are listed in the \`*faults.ts\` beside
 this page.
 
-| File | Faults | Killed | Survived, with a reason | Survived without |
-| --- | --- | --- | --- | --- |
-| all | ${count(faults)}
-${countsOf(faults)}
+${countsOf(faults, "Faults")}
 
 | File | Fault | Killed by |
 | --- | --- | --- |
-${
-    faults.map(({ equivalent, file, killedBy, name }) =>
-      `| \`${file}\` | ${cell(name)} | ${cell(killedBy ?? `survived: ${equivalent ?? "**unexplained**"}`)} |`
-    ).join("\n")
-  }
+${killersOf(faults)}
 `

@@ -19,7 +19,7 @@ import { explained } from "./equivalents.ts"
 import { Bench, Examiner, isQuick, type Passed } from "./examiner.ts"
 import { plant } from "./fault.ts"
 import { faults } from "./faults.ts"
-import { readSources, readTests } from "./files.ts"
+import { readShared, readSources, readTests } from "./files.ts"
 import { Memo } from "./memo.ts"
 import { isOpen, type Outcome, report } from "./report.ts"
 
@@ -45,8 +45,8 @@ const hashOf = (...texts: ReadonlyArray<string>): string => {
 
 const bench = new Bench(readSources())
 const memo = new Memo(options.resume)
-const { shared, tests } = readTests()
-const base = hashOf(...bench.instrumented.values(), ...shared.values())
+const tests = readTests()
+const base = hashOf(...bench.instrumented.values(), ...readShared().values())
 const everything = hashOf(base, ...tests.values())
 
 /** What the tests reach: of files that are as they were, as it was recorded. */
@@ -58,13 +58,10 @@ const recorded = async (): Promise<ReadonlyArray<Passed>> => {
 }
 
 /** A mutant or a fault. */
-interface Task {
-  readonly name: string
-  readonly file: string
+interface Task extends Omit<Outcome, "killedBy"> {
   readonly place: string
   /** What it is remembered by. */
   readonly key: string
-  readonly equivalent: string | undefined
   readonly examine: (examiner: Examiner, tests: ReadonlyArray<Passed>) => Promise<string | undefined>
 }
 
@@ -81,8 +78,7 @@ const mutants = bench.mutants.map((mutant): Task => ({
 const listed = faults.map((fault): Task => {
   const planted = plant(fault, bench.sources.get(fault.file) ?? "")
   return {
-    name: fault.name,
-    file: fault.file,
+    ...fault,
     place: `src/${fault.file}`,
     key: JSON.stringify([fault.file, fault.find, fault.replace]),
     equivalent: fault.equivalent,
@@ -110,7 +106,7 @@ const examineAll = async (tasks: ReadonlyArray<Task>): Promise<ReadonlyArray<Out
   const outcomes: Array<Outcome> = []
   let next = 0
   const lane = async (): Promise<void> => {
-    const examiner = await Examiner.make(bench)
+    const examiner = new Examiner(bench, await bench.start())
     for (let index = next++; index < tasks.length; index = next++) {
       outcomes[index] = await examine(tasks[index] as Task, examiner)
     }

@@ -6,7 +6,7 @@ import { Effect } from "effect"
 /** An integer from 0 up to, and without, `end`. */
 export const below = (end: number): number => Math.floor(Math.random() * end)
 
-export const oneOf = <A>(values: readonly [A, ...ReadonlyArray<A>]): A => values[below(values.length)] ?? values[0]
+export const oneOf = <A>(values: ReadonlyArray<A>): A => values[below(values.length)]!
 
 const pause: Effect.Effect<void> = Effect.suspend(() => Effect.sleep(below(4)))
 

@@ -5,7 +5,7 @@ import { Effect, Fiber, Logger, type Scope } from "effect"
 import { GreenPool, type Verdict } from "../../src/index.ts"
 import { below, oneOf } from "./jobs.ts"
 import { scenarios, unreported } from "./scenarios.ts"
-import { heldBytes, megabytes, require, requireConsistent, requireQuiet, say, violations } from "./verdict.ts"
+import { heldBytes, isEmpty, megabytes, require, requireConsistent, requireQuiet, say, violations } from "./verdict.ts"
 
 const Sizes = [8, 3, 1] as const
 /** The pool of this size is adaptive. */
@@ -25,11 +25,8 @@ const drive = (pools: ReadonlyArray<GreenPool>, until: number): Effect.Effect<vo
   Effect.gen(function*() {
     while (Date.now() < until) {
       const index = below(pools.length)
-      const pool = pools[index] ?? oneOf(pools as [GreenPool])
-      const later = pools[Math.min(index + 1, pools.length - 1)] ?? pool
-      const scenario = scenarios[below(scenarios.length)]
-      if (scenario === undefined) continue
-      const work = Effect.exit(scenario(pool, later))
+      const pool = pools[index]!
+      const work = Effect.exit(oneOf(scenarios)(pool, pools[index + 1] ?? pool))
       yield* oneOf<Effect.Effect<unknown>>([
         work,
         work,
@@ -43,12 +40,12 @@ const resizeOften = (pools: ReadonlyArray<GreenPool>, until: number): Effect.Eff
   Effect.gen(function*() {
     while (Date.now() < until) {
       for (const [index, pool] of pools.entries()) {
-        yield* Effect.orDie(pool.resize(below(2 * (Sizes[index] ?? 1) + 1)))
+        yield* Effect.orDie(pool.resize(below(2 * Sizes[index]! + 1)))
         requireConsistent(yield* pool.stats)
       }
       yield* Effect.sleep(5)
     }
-    for (const [index, pool] of pools.entries()) yield* Effect.orDie(pool.resize(Sizes[index] ?? 1))
+    for (const [index, pool] of pools.entries()) yield* Effect.orDie(pool.resize(Sizes[index]!))
   })
 
 /** Waits until all pools are empty at once: what one ends may have been about to enter another. */
@@ -58,17 +55,15 @@ const rest = (pools: ReadonlyArray<GreenPool>): Effect.Effect<void> =>
       for (const pool of pools) yield* pool.waitall
       yield* Effect.sleep(5)
       const all = yield* Effect.forEach(pools, (pool) => pool.stats)
-      empty = all.every(({ borrowed, running, waiting }) => running + borrowed + waiting === 0) ? empty + 1 : 0
+      empty = all.every(isEmpty) ? empty + 1 : 0
     }
   })
 
 const round = (pools: ReadonlyArray<GreenPool>, seconds: number): Effect.Effect<boolean> =>
   Effect.gen(function*() {
     const until = Date.now() + seconds * 1000
-    const work = Effect.all(
-      [resizeOften(pools, until), ...Array.from({ length: Drivers }, () => drive(pools, until))],
-      { concurrency: "unbounded", discard: true }
-    )
+    const drivers = Array.from({ length: Drivers }, () => drive(pools, until))
+    const work = Effect.all([resizeOften(pools, until), ...drivers], { concurrency: "unbounded", discard: true })
     const ended = yield* Effect.timeoutOption(Effect.andThen(work, rest(pools)), (seconds + 30) * 1000)
     require(ended._tag === "Some", "the pools come to rest within 30 s")
     for (const pool of pools) requireQuiet(yield* pool.stats)
@@ -103,16 +98,6 @@ const rounds = (pools: ReadonlyArray<GreenPool>, minutes: number): Effect.Effect
     say(`load: ${held.length} rounds, heap at rest changed by ${megabytes(growth)}`)
   })
 
-/** Puts several pools under load for so long. */
-export const load = (minutes: number): Promise<void> =>
-  Effect.runPromise(
-    Effect.scoped(Effect.gen(function*() {
-      const pools: Array<GreenPool> = []
-      for (const size of Sizes) pools.push(yield* make(size))
-      yield* rounds(pools, minutes)
-    })).pipe(Effect.provide(counting))
-  )
-
 const make = (size: number): Effect.Effect<GreenPool, never, Scope.Scope> =>
   Effect.orDie(
     GreenPool.make({
@@ -125,4 +110,13 @@ const make = (size: number): Effect.Effect<GreenPool, never, Scope.Scope> =>
           below(50) === 0 ? { retryAfter: below(20) } : oneOf<Verdict>(["ok", "ok", "ok", "overload", "ignore"])
       }
     })
+  )
+
+/** Puts several pools under load for so long. */
+export const load = (minutes: number): Promise<void> =>
+  Effect.forEach(Sizes, make).pipe(
+    Effect.flatMap((pools) => rounds(pools, minutes)),
+    Effect.scoped,
+    Effect.provide(counting),
+    Effect.runPromise
   )

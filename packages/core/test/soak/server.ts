@@ -3,7 +3,8 @@
  */
 import autocannon from "autocannon"
 import { Effect, Exit, Scope } from "effect"
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
+import { once } from "node:events"
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import { type AddressInfo, connect } from "node:net"
 import { GreenPool } from "../../src/index.ts"
 import { heldBytes, megabytes, require, requireQuiet, say } from "./verdict.ts"
@@ -16,13 +17,9 @@ const Seconds = 10
 /** Clients that disconnect, so many at a time, this often. */
 const Leavers = { count: 4, everyMilliseconds: 10 }
 
-interface Counts {
-  requests: number
-  answered: number
-  disconnected: number
-}
+const noCounts = { requests: 0, answered: 0, disconnected: 0 }
 
-const serve = (pool: GreenPool, counts: Counts) => (_: IncomingMessage, response: ServerResponse): void => {
+const serve = (pool: GreenPool, counts: typeof noCounts) => (_: IncomingMessage, response: ServerResponse): void => {
   counts.requests++
   const fiber = Effect.runFork(pool.run(Effect.sleep(1 + counts.requests % 5)))
   response.on("close", () => {
@@ -38,11 +35,6 @@ const serve = (pool: GreenPool, counts: Counts) => (_: IncomingMessage, response
     }
   })
 }
-
-const listen = (server: Server): Promise<number> =>
-  new Promise((resolve) => {
-    server.listen(0, Host, () => resolve((server.address() as AddressInfo).port))
-  })
 
 /** Asks, and is gone a few milliseconds later, whatever the answer. */
 const leaveMidway = (port: number): void => {
@@ -74,11 +66,12 @@ const attack = async (port: number): Promise<autocannon.Result> => {
 export const serveUnderLoad = async (): Promise<void> => {
   const scope = Scope.makeUnsafe()
   const pool = await Effect.runPromise(
-    Effect.orDie(GreenPool.make({ size: Size })).pipe(Effect.provideService(Scope.Scope, scope))
+    Effect.orDie(Scope.provide(GreenPool.make({ size: Size }), scope))
   )
-  const counts: Counts = { requests: 0, answered: 0, disconnected: 0 }
+  const counts = { ...noCounts }
   const server = createServer(serve(pool, counts))
-  const port = await listen(server)
+  await once(server.listen(0, Host), "listening")
+  const { port } = server.address() as AddressInfo
   try {
     const result = await attack(port)
     // Requests of clients that disconnect may still be on their way.

@@ -34,23 +34,19 @@ export const require = (holds: boolean, what: string): void => {
   say(`VIOLATION: ${what}`)
 }
 
-const show = (stats: PoolStats): string => JSON.stringify({ ...stats })
-
 /** What holds of each snapshot, also in the midst of the work. */
 export const requireConsistent = (stats: PoolStats): void => {
   const { borrowed, failed, free, interrupted, running, size, started, succeeded } = stats
-  require(free === size - running, `free is size - running: ${show(stats)}`)
-  require(
-    started === succeeded + failed + interrupted + running + borrowed,
-    `started is the sum of what ended and what runs: ${show(stats)}`
-  )
+  const shown = JSON.stringify({ ...stats })
+  require(free === size - running, `free is size - running: ${shown}`)
+  const sum = succeeded + failed + interrupted + running + borrowed
+  require(started === sum, `started is the sum of what ended and what runs: ${shown}`)
 }
+
+export const isEmpty = ({ borrowed, running, waiting }: PoolStats): boolean => running + borrowed + waiting === 0
 
 /** Nothing runs, nothing waits, and what has started has ended. */
 export const requireQuiet = (stats: PoolStats): void => {
-  const { borrowed, failed, interrupted, running, started, succeeded, waiting } = stats
-  require(
-    running === 0 && borrowed === 0 && waiting === 0 && started === succeeded + failed + interrupted,
-    `at rest nothing runs, waits or is missing: ${show(stats)}`
-  )
+  requireConsistent(stats)
+  require(isEmpty(stats), `at rest nothing runs or waits: ${JSON.stringify({ ...stats })}`)
 }
