@@ -52,13 +52,14 @@ it("says when it has found its size and when it cuts it, once each", () => {
 describe("a pause", () => {
   const refusal = (retryAfter: number) => failed({ status: 429, retryAfter })
 
-  it("begins and ends with a size, and a longer one says nothing new", () => {
+  it("begins and ends with a size; the longest of several counts, and 60 seconds at the most", () => {
     const { clock, end } = make(20)
     expect(end(refusal(2))).toEqual(["size 0", "The backend is overloaded: the pool pauses for 2s"])
-    expect(end(refusal(3))).toEqual([])
-    clock.advance(2800)
+    expect([...end(refusal(3)), ...end(refusal(1))]).toEqual([])
+    clock.advance(2700)
     expect(end(ok)).toEqual([])
     expect(end(ok)).toEqual(["size 15", "The pool resumes with size 15", "size 15"])
+    expect(end(refusal(3600))).toEqual(["size 0", "The backend is overloaded: the pool pauses for 1m"])
   })
 
   it("of no time is none, one of a millisecond is one", () => {
@@ -125,20 +126,15 @@ it.each<readonly [string, Exit.Exit<unknown, unknown>, number]>([
   expect(Math.min(adaptation.stats.cuts, 1)).toBe(cuts)
 })
 
-it("a classify that throws is logged once, and is asked no more once the pool has closed", () => {
-  let verdicts = 0
+it("a classify that throws is logged once", () => {
   const classify = (): Verdict => {
-    verdicts++
     throw new Error("no verdict")
   }
-  const { adaptation, end } = make(4, { classify })
+  const { end } = make(4, { classify })
   expect(end(ok, 3)).toEqual([
     "`classify` threw: jobs for which it throws count neither for nor against the size",
     "size 4"
   ])
-  adaptation.close()
-  expect(end(ok, 3)).toEqual([])
-  expect(verdicts).toBe(3)
 })
 
 it("the options of a pool have their defaults and units", () => {
