@@ -13,23 +13,19 @@ const loggedIn = (size: number, use: (pool: GreenPool) => Effect.Effect<unknown,
   logged(Effect.flatMap(makePool(size), (pool) => Effect.andThen(use(pool), pool.waitall)))
 
 describe("a job of spawnN that fails or dies is reported once, at level Error, with its cause", () => {
-  const spawns: Record<string, (pool: GreenPool, job: Effect.Effect<never, string>) => Effect.Effect<unknown>> = {
-    "on a free slot": (pool, job) => pool.spawnN(job),
-    "on a borrowed slot": (pool, job) => pool.run(pool.spawnN(job)),
-    "after it had to wait for its slot": (pool, job) =>
-      Effect.gen(function*() {
-        const holder = yield* pool.spawn(Effect.never)
-        yield* forkNow(pool.spawnN(job))
-        yield* Fiber.interrupt(holder)
-      }),
-    "by the verb of a key": (pool, job) =>
-      Effect.map(
-        Effect.provideService(GreenPool.spawnN(job), GreenPool, pool),
-        (result) => expect(result).toBeUndefined()
-      )
-  }
-
-  it.effect.each(Object.entries(spawns))(
+  it.effect.each<readonly [string, (pool: GreenPool, job: Effect.Effect<never, string>) => Effect.Effect<unknown>]>([
+    ["on a free slot", (pool, job) => pool.spawnN(job)],
+    ["on a borrowed slot", (pool, job) => pool.run(pool.spawnN(job))],
+    [
+      "after it had to wait for its slot",
+      (pool, job) =>
+        Effect.flatMap(
+          pool.spawn(Effect.never),
+          (holder) => Effect.andThen(forkNow(pool.spawnN(job)), Fiber.interrupt(holder))
+        )
+    ],
+    ["by the verb of a key", (pool, job) => Effect.provideService(GreenPool.spawnN(job), GreenPool, pool)]
+  ])(
     "%s, with the log annotations of its spawn and the name of the pool",
     ([, spawn]) =>
       Effect.gen(function*() {
