@@ -25,7 +25,7 @@ const actInClock = (act: () => void, reading = 1): void => {
   }
 }
 
-/** A weight that acts, whatever key it is asked for: the pool itself asks for none. */
+/** A weight that acts when it is asked for. */
 const actInWeight = (act: () => void) => () => {
   act()
   return 1

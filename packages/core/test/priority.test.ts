@@ -32,13 +32,13 @@ const startsOf = (callers: ReadonlyArray<Caller>, options: GreenPoolOptions = {}
 
 const early: Caller = { at: 0, priority: 0 }
 const at10: Caller = { at: 10, priority: 5 }
-const five = [early, ...[undefined, 5, -1, 5].map((priority): Caller => ({ at: 0, ...priority && { priority } }))]
+const mixed = [early, { at: 0 }, ...[5, -1, 5, 2].map((priority): Caller => ({ at: 0, priority }))]
 const inKey = (key: string): ReadonlyArray<Caller> => [{ at: 0, key }, { at: 0, key, priority: 9 }]
 
 describe("priority", () => {
   it.effect.each<readonly [string, ReadonlyArray<Caller>, string, GreenPoolOptions?]>([
     ["leaves those without one in order of arrival", [{ at: 0 }, { at: 0, priority: 1 }, { at: 0 }], "102"],
-    ["goes higher first, 0 by default, equals in order of arrival", [...five, { at: 0, priority: 2 }], "245013"],
+    ["goes higher first, 0 by default, equals in order of arrival", mixed, "245013"],
     ["grows by a level per second in the queue", [early, { at: 4, priority: 5 }], "10"],
     ["that has grown to the same level is served first", [early, { at: 5, priority: 5 }], "01"],
     ["grows by fractions of a second as well", [{ at: 0.2, priority: 0 }, { at: 1.1, priority: 1 }], "10"],

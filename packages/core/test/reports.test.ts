@@ -24,7 +24,14 @@ describe("a job of spawnN that fails or dies is reported once, at level Error, w
           (holder) => Effect.andThen(forkNow(pool.spawnN(job)), Fiber.interrupt(holder))
         )
     ],
-    ["by the verb of a key", (pool, job) => Effect.provideService(GreenPool.spawnN(job), GreenPool, pool)]
+    [
+      "by the verb of a key, which returns nothing",
+      (pool, job) =>
+        Effect.map(
+          Effect.provideService(GreenPool.spawnN(job), GreenPool, pool),
+          (result) => expect(result).toBeUndefined()
+        )
+    ]
   ])(
     "%s, with the log annotations of its spawn and the name of the pool",
     ([, spawn]) =>

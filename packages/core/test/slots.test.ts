@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Latch, Stream } from "effect"
-import { GreenPile, type GreenPool } from "../src/index.ts"
+import { GreenPile } from "../src/index.ts"
 import { counters } from "./support/counters.ts"
 import { forkNow } from "./support/forkNow.ts"
 import { makePool } from "./support/makePool.ts"
@@ -135,37 +135,6 @@ describe("spawn", () => {
       expect(stage.events).toEqual(["first starts", "first ends", "spawner goes on", "second starts", "second ends"])
     }))
 })
-
-/** Processor time for a queue of this length to drain, the better of two. */
-const drain = (length: number, call: (pool: GreenPool) => Effect.Effect<unknown>) =>
-  Effect.gen(function*() {
-    let best = Number.POSITIVE_INFINITY
-    for (let round = 0; round < 2; round++) {
-      const pool = yield* makePool(10)
-      const gate = yield* Latch.make()
-      for (let i = 0; i < 10; i++) yield* pool.spawn(gate.await)
-      for (let i = 0; i < length; i++) yield* Effect.forkDetach(call(pool), { startImmediately: true })
-      const start = process.cpuUsage()
-      yield* gate.open
-      yield* pool.waitall
-      const { system, user } = process.cpuUsage(start)
-      best = Math.min(best, user + system)
-    }
-    return best
-  })
-
-it.live.each(["run", "spawn"] as const)(
-  "time in the queue of %s grows with the number of callers that wait, not with its square",
-  (verb) =>
-    Effect.gen(function*() {
-      const call = (pool: GreenPool): Effect.Effect<unknown> => pool[verb](Effect.yieldNow)
-      yield* drain(2_000, call)
-      const short = yield* drain(3_000, call)
-      const long = yield* drain(24_000, call)
-      // linear would be 8, quadratic 64
-      expect(long / short).toBeLessThan(40)
-    })
-)
 
 it("a caller of run that gets its slot, and its turn, before it listens goes on", () => {
   const operations = 40
