@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Latch, Scope, Stream } from "effect"
+import { Effect, Exit, Fiber, Latch, Option, Scope, Stream } from "effect"
 import { toInternal } from "../src/GreenPool.ts"
 import { type GreenPool, type GreenPoolOptions, type JobOptions, PoolFull, type Verdict } from "../src/index.ts"
 import { expectEmpty, expectWorking } from "./support/counters.ts"
@@ -162,7 +162,7 @@ const adaptive = basic.filter(({ title }) => /long queue|lends its slot/.test(ti
 const play = <A>(
   scenario: Scenario,
   operations: number,
-  act: (world: World, victim: () => Fiber.Fiber<unknown, unknown>, stage: Stage) => A
+  act: (world: World, victim: () => Fiber.Fiber<unknown, unknown>, stage: Stage, pool: GreenPool) => A
 ): A => {
   const world = new World()
   const stage = new Stage()
@@ -177,12 +177,17 @@ const play = <A>(
   const others = (scenario.before?.(pool, stage) ?? []).map((effect) => world.fork(effect))
   world.run()
   if (scenario.closing === "before") closing = world.fork(Scope.close(world.scope, Exit.void))
-  const result = act(world, () => {
-    const victim = world.fork(Effect.andThen(scenario.victim(pool, stage), Effect.yieldNow), operations)
-    if (scenario.closing === "after") closing = world.fork(Scope.close(world.scope, Exit.void))
-    for (const effect of scenario.after?.(pool, stage) ?? []) others.push(world.fork(effect))
-    return victim
-  }, stage)
+  const result = act(
+    world,
+    () => {
+      const victim = world.fork(Effect.andThen(scenario.victim(pool, stage), Effect.yieldNow), operations)
+      if (scenario.closing === "after") closing = world.fork(Scope.close(world.scope, Exit.void))
+      for (const effect of scenario.after?.(pool, stage) ?? []) others.push(world.fork(effect))
+      return victim
+    },
+    stage,
+    pool
+  )
   world.get(stage.finishAll)
   for (const name of scenario.order) world.get(stage.finish(name))
   world.run()
@@ -277,45 +282,40 @@ describe.each([...basic, ...bounded, ...refused, ...available, ...waiters, ...vi
   }
 )
 
-it.each(Object.entries(asks))("%s conserves all where its grant, its time-out and its interruption meet", (_, ask) => {
-  const ends = new Set<string>()
-  const meet = (operations: number, timeout: number, interruption: number) => {
-    const world = new World()
-    const stage = new Stage()
-    const pool = world.pool(1)
-    const others = running("ab")(pool, stage).map((effect) => world.fork(effect))
-    const victim = world.fork(ask(pool, stage, { maxWait: 10 }), operations)
-    others.push(world.fork(pool.run(stage.job("c"))))
-    world.fork(stage.finishAll)
-    for (let step = 0; step <= Math.max(timeout, interruption); step++) {
-      if (step === timeout) world.clock.advance(10)
-      if (step === interruption) victim.interruptUnsafe()
-      world.step()
+it.each(Object.entries(asks))(
+  "%s conserves all where its grant, its time-out and its interruption meet",
+  (verb, ask) => {
+    const ends = new Set<string>()
+    const scenario = scene(verb, (...on) => ask(...on, { maxWait: 10 }), "abc", {
+      before: running("ab"),
+      after: running("c")
+    })
+    const meet = (operations: number, timeout: number, interruption: number) =>
+      play(scenario, operations, (world, start, stage, pool) => {
+        const victim = start()
+        world.fork(stage.finishAll)
+        for (let step = 0; step <= Math.max(timeout, interruption); step++) {
+          if (step === timeout) world.clock.advance(10)
+          if (step === interruption) victim.interruptUnsafe()
+          world.step()
+        }
+        world.run()
+        const exit = victim.pollUnsafe()!
+        const error = Option.getOrUndefined(Exit.findErrorOption(exit))
+        const end = exit._tag === "Success" ? "slot" : error instanceof PoolFull ? "time-out" : "interruption"
+        ends.add(end)
+        const { rejected } = world.get(pool.stats)
+        expect(end === "interruption" || rejected === (end === "time-out" ? 1 : 0)).toBe(true)
+        expect(rejected + stage.started.filter((name) => name === "victim").length).toBeLessThan(2)
+      })
+    for (const operations of [3, 5, 8, 2048]) {
+      for (let timeout = 0; timeout < 10; timeout++) {
+        for (let interruption = 0; interruption < 14; interruption++) meet(operations, timeout, interruption)
+      }
     }
-    world.run()
-    const exit = victim.pollUnsafe()
-    const error = exit?._tag === "Failure" ? Exit.findErrorOption(exit) : undefined
-    const end = error === undefined ? "slot" : error._tag === "Some" ? "time-out" : "interruption"
-    ends.add(end)
-    world.get(stage.finishAll)
-    world.run()
-    const { rejected } = world.get(pool.stats)
-    expect(exit).toBeDefined()
-    expect(end === "interruption" || rejected === (end === "time-out" ? 1 : 0)).toBe(true)
-    expect(error?._tag === "Some" && error.value instanceof PoolFull).toBe(end === "time-out")
-    expect(rejected + stage.started.filter((name) => name === "victim").length).toBeLessThan(2)
-    expect(stage.started.filter((name) => name !== "victim")).toEqual(["a", "b", "c"])
-    expect(others.map((other) => other.pollUnsafe()?._tag)).toEqual(["Success", "Success", "Success"])
-    expect(world.clock.sleeping).toBe(0)
-    world.get(expectWorking(pool))
+    expect([...ends].sort()).toEqual(["interruption", "slot", "time-out"])
   }
-  for (const operations of [3, 5, 8, 2048]) {
-    for (let timeout = 0; timeout < 10; timeout++) {
-      for (let interruption = 0; interruption < 14; interruption++) meet(operations, timeout, interruption)
-    }
-  }
-  expect([...ends].sort()).toEqual(["interruption", "slot", "time-out"])
-})
+)
 
 it.effect("a waiting caller that is interrupted leaves the queue immediately, and is counted nowhere", () =>
   Effect.gen(function*() {

@@ -26,21 +26,12 @@ const nameAndSize = ({ name, size }: { readonly name: string; readonly size: num
 const made = <I, E>(key: { readonly stats: Effect.Effect<PoolStats, never, I> }, layer: Layer.Layer<I, E>) =>
   Effect.map(key.stats, nameAndSize).pipe(Effect.provide(layer))
 
-describe("GreenPool.make", () => {
-  it.effect("makes a pool of its own each time", () =>
-    Effect.gen(function*() {
-      const [first, second] = [yield* GreenPool.make(), yield* GreenPool.make()]
-      yield* first.spawn(Effect.never)
-      expect([yield* first.running, yield* second.running]).toEqual([1, 0])
-    }))
-
-  it("works with runSync, outside of any fiber's life, as far as nothing waits", () => {
-    const scope = Scope.makeUnsafe()
-    const pool = Effect.runSync(Effect.provideService(GreenPool.make({ size: 1 }), Scope.Scope, scope))
-    expect(Effect.runSync(pool.run(pool.run(Effect.succeed(1))))).toBe(1)
-    expect(Effect.runSync(pool.running)).toBe(0)
-    Effect.runSync(Scope.close(scope, Exit.void))
-  })
+it("GreenPool.make works with runSync, outside of any fiber's life, as far as nothing waits", () => {
+  const scope = Scope.makeUnsafe()
+  const pool = Effect.runSync(Scope.provide(GreenPool.make({ size: 1 }), scope))
+  expect(Effect.runSync(pool.run(pool.run(Effect.succeed(1))))).toBe(1)
+  expect(Effect.runSync(pool.running)).toBe(0)
+  Effect.runSync(Scope.close(scope, Exit.void))
 })
 
 describe("a layer", () => {

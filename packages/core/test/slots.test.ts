@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Exit, Latch, Stream } from "effect"
+import { Effect, Exit, Stream } from "effect"
 import { GreenPile } from "../src/index.ts"
 import { counters } from "./support/counters.ts"
 import { forkNow } from "./support/forkNow.ts"
@@ -12,43 +12,7 @@ import { World } from "./support/world.ts"
 const names = (count: number) => upTo(count).map(String)
 
 describe.each([0, 1, 2, 10])("a pool of size %i", (size) => {
-  it.effect("holds at most its size in slots at once", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(size)
-      let now = 0
-      let most = 0
-      const gate = yield* Latch.make()
-      const job = Effect.suspend(() => {
-        most = Math.max(most, ++now)
-        return Effect.ensuring(gate.await, Effect.sync(() => now--))
-      })
-      for (let i = 0; i < size + 10; i++) {
-        yield* forkNow<unknown, never, never>([pool.run(job), pool.spawn(job), pool.spawnN(job)][i % 3]!)
-      }
-      yield* atRest
-      expect(most).toBe(size)
-      yield* Effect.orDie(pool.resize(size + 1))
-      yield* atRest
-      expect(most).toBe(size + 1)
-      yield* gate.open
-      yield* pool.waitall
-      expect(most).toBe(size + 1)
-      expect((yield* pool.stats).succeeded).toBe(size + 10)
-    }))
-
-  it.effect("counts running, free and waiting, which reading does not change", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(size)
-      for (let callers = 1; callers <= size + 3; callers++) {
-        yield* forkNow(pool.run(Effect.never))
-        const running = Math.min(size, callers)
-        const expected = { running, free: size - running, waiting: callers - running, borrowed: 0 }
-        for (let reading = 0; reading < 2; reading++) expect(yield* counters(pool)).toEqual(expected)
-      }
-      expect([yield* pool.size, yield* pool.free, yield* pool.running, yield* pool.waiting]).toEqual([size, 0, size, 3])
-    }))
-
-  it.effect("starts jobs of all kinds in the order in which they came", () =>
+  it.effect("starts jobs of all kinds in the order in which they came, as many as it has slots", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(size)
       const stage = new Stage()

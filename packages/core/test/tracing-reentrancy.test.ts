@@ -2,7 +2,7 @@
  * Tracers that act on the pool in the step in which it tells them of a wait.
  */
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, Deferred, Effect, Exit, type Fiber, Tracer } from "effect"
+import { Deferred, Effect, Exit, Tracer } from "effect"
 import type { GreenPool, GreenPoolOptions } from "../src/index.ts"
 import { expectEmpty, expectWorking } from "./support/counters.ts"
 import { Stage } from "./support/stage.ts"
@@ -79,21 +79,6 @@ describe.each(Object.entries(calls))("a tracer of a wait in %s", (_, call) => {
       world.get(deed === "closes the pool" ? expectEmpty(pool) : expectWorking(pool))
     }
   )
-
-  it("that interrupts the caller when the wait begins takes it out of the queue", () => {
-    const { fork, pool, world } = setUp()
-    const holder = world.fork(pool.run(Effect.never))
-    const caller: Fiber.Fiber<unknown> = fork(Effect.andThen(Effect.yieldNow, call(pool, Effect.void)), {
-      begin: () => caller.interruptUnsafe()
-    })
-    world.run()
-    const exit = caller.pollUnsafe()
-    expect(exit?._tag === "Failure" && Cause.hasInterruptsOnly(exit.cause)).toBe(true)
-    expect(world.get(pool.waiting)).toBe(0)
-    holder.interruptUnsafe()
-    world.run()
-    world.get(expectWorking(pool))
-  })
 
   it.each(["a slot", "a loan"])(
     "that has another caller get a slot when %s ends the wait keeps their order",

@@ -20,10 +20,6 @@ const setUp = (milliseconds: number, options?: GreenPoolOptions) =>
     return { pool, tracer: makeTracer() }
   })
 
-/** A tracer of spans that end so. */
-const endingBy = (end: () => void) =>
-  Tracer.make({ span: (options) => Object.assign(new Tracer.NativeSpan(options), { end }) })
-
 type Call = (pool: GreenPool<PoolFull>, job: Effect.Effect<void>) => Effect.Effect<unknown, PoolFull>
 
 /** The calls that may have to wait. */
@@ -101,19 +97,6 @@ describe.each(Object.entries(calls))("a wait in %s", (_, call) => {
       expect(tracer.spans).toEqual([])
     }))
 
-  it.effect("is seen for nested jobs too, that wait for a loan", () =>
-    Effect.gen(function*() {
-      const tracer = makeTracer()
-      const pool = yield* makeTraced()
-      yield* forkNow(pool.run(Effect.gen(function*() {
-        yield* forkNow(pool.run(Effect.sleep("50 millis")))
-        yield* tracer.provide(call(pool, Effect.void))
-      })))
-      yield* TestClock.adjust("50 millis")
-      expect(tracer.waits.map(lengthOf)).toEqual([50])
-      yield* pool.waitall
-    }))
-
   it.effect.each([true, false])(
     "has a tracer that looks at the pool and interrupts the caller find it at rest: granted %s",
     (isGranted) =>
@@ -123,10 +106,11 @@ describe.each(Object.entries(calls))("a wait in %s", (_, call) => {
         const pool = yield* makeTraced({ maxWait: "1 second" })
         const stage = new Stage()
         let caller: Fiber.Fiber<unknown, unknown> | undefined = undefined
-        const tracer = endingBy(() => {
+        const end = () => {
           states.push(Effect.runSyncWith(context)(pool.stats))
           caller?.interruptUnsafe()
-        })
+        }
+        const tracer = Tracer.make({ span: (options) => Object.assign(new Tracer.NativeSpan(options), { end }) })
         yield* forkNow(pool.run(stage.job("a")))
         caller = yield* forkNow(Effect.withTracer(call(pool, Effect.void), tracer))
         yield* isGranted ? stage.finish("a") : TestClock.adjust("1 second")
@@ -180,21 +164,5 @@ describe("tracing", () => {
       expect(kept()).toBeDefined()
       yield* TestClock.adjust("1 second")
       expect(kept()).toBeUndefined()
-    }))
-
-  it.effect("by a tracer that throws at the end of a wait loses no slot and no place", () =>
-    Effect.gen(function*() {
-      const pool = yield* makeTraced()
-      const stage = new Stage()
-      const withoutEnd = endingBy(() => {
-        throw new Error("no end")
-      })
-      yield* forkNow(pool.run(stage.job("a")))
-      yield* forkNow(Effect.withTracer(pool.run(stage.job("b")), withoutEnd))
-      yield* forkNow(pool.run(stage.job("c")))
-      yield* stage.finishAll
-      yield* pool.waitall
-      expect(stage.started).toEqual(["a", "b", "c"])
-      yield* expectWorking(pool)
     }))
 })
