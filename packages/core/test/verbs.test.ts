@@ -61,11 +61,13 @@ describe.each(forms)("the verbs of %s", (_, verbsOf) => {
   test("may be given an index and an array in place of options", (pool) =>
     Effect.gen(function*() {
       const jobs = [1, 2, 3].map(twice)
-      expect(yield* Effect.forEach(jobs, pool.run)).toEqual([2, 4, 6])
-      expect(yield* Effect.forEach(jobs, pool.run({ key: "k" }))).toEqual([2, 4, 6])
-      expect(yield* Effect.all(jobs.map(pool.run))).toEqual([2, 4, 6])
-      const fibers = yield* Effect.all(jobs.map(pool.spawn))
-      expect(yield* Effect.forEach(fibers, Fiber.join)).toEqual([2, 4, 6])
+      const all = [
+        Effect.forEach(jobs, pool.run),
+        Effect.forEach(jobs, pool.run({ key: "k" })),
+        Effect.all(jobs.map(pool.run))
+      ]
+      for (const results of all) expect(yield* results).toEqual([2, 4, 6])
+      expect(yield* Effect.forEach(yield* Effect.all(jobs.map(pool.spawn)), Fiber.join)).toEqual([2, 4, 6])
       expect(yield* Effect.all(jobs.map(pool.runIfAvailable))).toEqual([2, 4, 6].map(Option.some))
     }))
 
