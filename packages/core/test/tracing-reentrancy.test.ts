@@ -2,9 +2,10 @@
  * Tracers that act on the pool in the step in which it tells them of a wait.
  */
 import { describe, expect, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Tracer } from "effect"
+import { Deferred, Effect, Exit, type Fiber, Tracer } from "effect"
 import type { GreenPool, GreenPoolOptions } from "../src/index.ts"
 import { expectEmpty, expectWorking } from "./support/counters.ts"
+import { isInterrupted } from "./support/exits.ts"
 import { Stage } from "./support/stage.ts"
 import { World } from "./support/world.ts"
 
@@ -79,6 +80,29 @@ describe.each(Object.entries(calls))("a tracer of a wait in %s", (_, call) => {
       world.get(deed === "closes the pool" ? expectEmpty(pool) : expectWorking(pool))
     }
   )
+
+  it("that throws when the wait ends loses no slot and no place", () => {
+    const { fork, pool, stage, world } = setUp()
+    const end = () => {
+      throw new Error("no end")
+    }
+    world.fork(pool.run(stage.job("a")))
+    fork(call(pool, stage.job("b")), { end })
+    world.fork(call(pool, stage.job("c")))
+    world.get(stage.finishAll)
+    expect(stage.started).toEqual(["a", "b", "c"])
+    world.get(expectWorking(pool))
+  })
+
+  it("that interrupts the caller when the wait begins takes it out of the queue", () => {
+    const { fork, pool, world } = setUp()
+    world.fork(pool.run(Effect.never))
+    const waiting = Effect.andThen(Effect.yieldNow, call(pool, Effect.void))
+    const caller: Fiber.Fiber<unknown> = fork(waiting, { begin: () => caller.interruptUnsafe() })
+    world.run()
+    expect(isInterrupted(caller.pollUnsafe())).toBe(true)
+    expect(world.get(pool.waiting)).toBe(0)
+  })
 
   it.each(["a slot", "a loan"])(
     "that has another caller get a slot when %s ends the wait keeps their order",
