@@ -3,12 +3,10 @@
  * meanwhile is not lost.
  */
 import { describe, expect, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, type Scheduler, Scope, Stream } from "effect"
+import { Deferred, Effect, Exit, Fiber, Scope, Stream } from "effect"
 import { GreenPile } from "../src/index.ts"
 import { expectEmpty, expectWorking } from "./support/counters.ts"
 import { World } from "./support/world.ts"
-
-type Yielding = Parameters<Scheduler.Scheduler["shouldYield"]>[0]
 
 /** Has each fiber yield before each of its first operations. */
 class HesitantWorld extends World {
@@ -20,39 +18,28 @@ class HesitantWorld extends World {
     this.#most = most
   }
 
-  override shouldYield(fiber: Yielding): boolean {
+  override shouldYield(fiber: Fiber.Fiber<unknown, unknown>): boolean {
     const yields = this.#yields.get(fiber) ?? 0
     this.#yields.set(fiber, yields + 1)
     return yields < this.#most
   }
 }
 
-/** Has the fiber that it is told yield before its next operation, and no other at all. */
-class PickyWorld extends World {
-  picked: Fiber.Fiber<unknown, unknown> | undefined = undefined
-
-  override shouldYield(fiber: Yielding): boolean {
-    if (fiber !== this.picked) return false
-    this.picked = undefined
-    return true
-  }
-}
-
 it("a job that starts in the step that makes its fiber may close its pile in its first step", () => {
-  const world = new PickyWorld()
+  const world = new World()
   const pool = world.pool(1)
   const scope = Scope.makeUnsafe()
-  const pile = world.get(
-    Effect.provideService(GreenPile.make<void>(pool), Scope.Scope, scope).pipe(Effect.orDie)
-  )
+  const pile = world.get(Scope.provide(Effect.orDie(GreenPile.make<void>(pool)), scope))
   const gate = Deferred.makeUnsafe<void>()
   world.fork(pool.run(Deferred.await(gate)))
   const spawner = world.fork(pile.spawn(Effect.andThen(Scope.close(scope, Exit.void), Effect.yieldNow)))
   world.run()
-  world.picked = spawner
+  // The spawner yields before its next operation, and nobody else at all.
+  let yields = 0
+  world.shouldYield = (fiber) => fiber === spawner && yields++ === 0
   Deferred.doneUnsafe(gate, Exit.void)
   world.run()
-  expect(world.picked).toBe(undefined)
+  expect(yields).toBeGreaterThan(0)
   expect(spawner.pollUnsafe()).toEqual(Exit.void)
   world.get(expectEmpty(pool))
   world.get(expectWorking(pool))
@@ -63,9 +50,8 @@ describe.each([1, 6])("where each fiber yields before each of its first operatio
     const world = new HesitantWorld(yields)
     const pool = world.pool(size)
     const started: Array<number> = []
-    const job = (n: number) => Effect.as(Effect.sync(() => started.push(n)), n)
-    const jobs = Effect.flatMap(Effect.forEach([0, 1, 2], (n) => pool.spawn(job(n))), Fiber.joinAll)
-    expect(world.get(jobs)).toEqual([0, 1, 2])
+    const job = (n: number) => pool.spawn(Effect.sync(() => started.push(n)))
+    world.get(Effect.flatMap(Effect.forEach([0, 1, 2], job), Fiber.joinAll))
     expect(started).toEqual([0, 1, 2])
     expect(world.get(pool.running)).toBe(0)
   })

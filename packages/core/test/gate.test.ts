@@ -25,6 +25,12 @@ const actInClock = (act: () => void, reading = 1): void => {
   }
 }
 
+/** A weight that acts when it is asked for. */
+const actInWeight = (act: () => void) => () => {
+  act()
+  return 1
+}
+
 const closePool = () => {
   world.fork(Scope.close(world.scope, Exit.void))
 }
@@ -91,21 +97,15 @@ it("a wait that is traced sets no timer, unless it has a bound: one of a millise
 })
 
 describe("the way in of a map's item sees", () => {
-  let runs = 0
-  const map = (pool: GreenPool) => {
-    runs = 0
-    return world.fork(Stream.runDrain(pool.imap(() => Effect.sync(() => runs++), [1], { key: "a" })))
+  const map = (pool: GreenPool) => world.fork(Stream.runDrain(pool.imap(() => Effect.void, [1], { key: "a" })))
+
+  const expectEnd = (pool: GreenPool, expected: string) => {
+    expect(exitOf(map(pool))).toBe(expected)
+    expect(world.get(pool.stats).succeeded).toBe(expected === "Success" ? 1 : 0)
   }
 
   it.each(["interrupt", "drain"] as const)("a weight that closes the pool, with %s", (onClose) => {
-    let weight = () => 1
-    const pool = openPool({ onClose, weight: () => weight() })
-    weight = () => {
-      closePool()
-      return 1
-    }
-    expect(exitOf(map(pool))).toBe("interrupted")
-    expect(runs).toBe(0)
+    expectEnd(openPool({ onClose, weight: actInWeight(closePool) }), "interrupted")
   })
 
   it.each<readonly [string, (holder: Fiber.Fiber<unknown>) => void, string]>([
@@ -116,21 +116,15 @@ describe("the way in of a map's item sees", () => {
       const pool = openPool({ onClose: "drain" })
       const holder = world.fork(pool.run(Effect.never))
       actInClock(() => act(holder), reading)
-      expect(exitOf(map(pool))).toBe(expected)
-      expect(runs).toBe(expected === "Success" ? 1 : 0)
+      expectEnd(pool, expected)
     }
   })
 
   it("the time, which a warning tells", () => {
     const { entries, layer } = makeLog()
     world = new World()
-    const pool = world.get(
-      GreenPool.make({ size: 1, slowWait: "1 second" }).pipe(
-        Effect.orDie,
-        Effect.provide(layer),
-        Effect.provideService(Scope.Scope, world.scope)
-      )
-    )
+    const make = GreenPool.make({ size: 1, slowWait: "1 second" })
+    const pool = world.get(Effect.orDie(Effect.provide(Scope.provide(make, world.scope), layer)))
     world.fork(pool.run(Effect.never))
     world.clock.advance(5000)
     map(pool)
@@ -144,23 +138,13 @@ describe("the way in of a map's item sees", () => {
 })
 
 it("a weight that takes the last slot leaves none for runIfAvailable", () => {
-  let weight = () => 1
-  const pool = openPool({ weight: () => weight() })
-  weight = () => {
-    world.fork(pool.run(Effect.never))
-    return 1
-  }
+  const pool: GreenPool = openPool({ weight: actInWeight(() => world.fork(pool.run(Effect.never))) })
   expect(world.get(pool.runIfAvailable(Effect.void, { key: "a" }))).toEqual(Option.none())
 })
 
 it("a job without a key has no weight to ask for", () => {
   const asked: Array<string> = []
-  const pool = openPool({
-    weight: (key) => {
-      asked.push(key)
-      return 1
-    }
-  })
+  const pool = openPool({ weight: (key) => asked.push(key) })
   world.get(pool.run(Effect.void, { priority: 1 }))
   world.get(pool.run(Effect.void, { key: "a" }))
   expect(asked).toEqual(["a"])

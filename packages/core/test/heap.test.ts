@@ -42,16 +42,15 @@ describe("a heap", () => {
             const added = new Member(value)
             members.push(added)
             heap.push(added)
-          } else if (op === "shift") {
-            remove(heap.first)
-          } else if (op === "remove") {
-            remove(member)
-          } else if (op === "remove again") {
-            const left = pick(gone, which)
-            if (left === undefined) continue
+          }
+          if (op === "shift") remove(heap.first)
+          if (op === "remove") remove(member)
+          if (op === "remove again" && gone.length > 0) {
+            const left = pick(gone, which)!
             heap.remove(left)
             heap.moved(left)
-          } else if (member !== undefined) {
+          }
+          if (op === "move" && member !== undefined) {
             member.value = value
             heap.moved(member)
           }
@@ -60,13 +59,12 @@ describe("a heap", () => {
           expect(heap.first?.index).toBe(members.length === 0 ? undefined : 0)
           expect(members.map(({ index }) => index).sort((a, b) => a - b)).toEqual(members.map((_, index) => index))
         }
-        const order: Array<number> = []
-        const sorted = members.map(({ value }) => value)
-        for (let first = heap.first; first !== undefined; first = heap.first) {
-          order.push(first.value)
-          remove(first)
+        while (members.length > 0) {
+          expect(heap.first?.value).toBe(members[0]!.value)
+          remove(heap.first)
+          members.sort((a, b) => a.value - b.value)
         }
-        expect(order).toEqual(sorted)
+        expect(heap.first).toBeUndefined()
       }),
       { seed: 1, numRuns: 100 }
     )

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Latch, Scope, Stream } from "effect"
+import { Effect, Exit, Fiber, Latch, Option, Scope, Stream } from "effect"
 import { toInternal } from "../src/GreenPool.ts"
 import { type GreenPool, type GreenPoolOptions, type JobOptions, PoolFull, type Verdict } from "../src/index.ts"
 import { expectEmpty, expectWorking } from "./support/counters.ts"
@@ -15,6 +15,9 @@ type Calls = (pool: GreenPool, stage: Stage) => ReadonlyArray<Effect.Effect<unkn
 /** A pool in some state, and a victim that is interrupted at some step of what it does there. */
 interface Scenario {
   readonly title: string
+  readonly victim: (pool: GreenPool, stage: Stage) => Effect.Effect<unknown, unknown>
+  /** The jobs, other than the victim's, in the order in which they must start. */
+  readonly order: string
   readonly size: number
   readonly options?: Omit<GreenPoolOptions, "size">
   /** The pool is adaptive, and its size changes with the end of each job. */
@@ -23,14 +26,18 @@ interface Scenario {
   readonly isRejected?: boolean
   /** The pool begins to close: before the victim comes, or after. */
   readonly closing?: "before" | "after"
-  /** What comes before the victim. */
+  /** What comes before the victim, and after it. */
   readonly before?: Calls
-  readonly victim: (pool: GreenPool, stage: Stage) => Effect.Effect<unknown, unknown>
-  /** What comes after the victim. */
   readonly after?: Calls
-  /** The jobs, other than the victim's, in the order in which they must start. */
-  readonly order: string
 }
+
+/** On a pool of one slot, if nothing else is said. */
+const scene = (
+  title: string,
+  victim: Scenario["victim"],
+  order: string,
+  rest: Partial<Scenario> = {}
+): Scenario => ({ title, size: 1, victim, order, ...rest })
 
 /** Jobs of one letter each. */
 const running = (names: string): Calls => (pool, stage) => [...names].map((name) => pool.run(stage.job(name)))
@@ -62,39 +69,16 @@ const beforeItsNext = (ask: Ask): Ask => (pool, stage) =>
 
 const twice = (ask: Ask): Ask => (pool, stage) => pool.run(Effect.andThen(ask(pool, stage), ask(pool, stage)))
 
-const basic = Object.entries(asks).flatMap(([verb, ask]): Array<Scenario> => [
-  { title: `${verb} on a free pool`, size: 1, victim: ask, order: "" },
-  { title: `${verb} on a free pool with others after it`, size: 2, victim: ask, after: spawning("bcd"), order: "bcd" },
-  { title: `${verb} on a full pool`, size: 1, before: running("a"), victim: ask, after: running("bc"), order: "abc" },
-  {
-    title: `${verb} in the middle of a long queue`,
-    size: 2,
-    before: spawning("abcd"),
-    victim: ask,
-    after: running("ef"),
-    order: "abcdef"
-  },
-  {
-    title: `${verb} in a job of a full pool, which lends its slot`,
-    size: 1,
-    victim: beforeItsNext(ask),
-    after: running("bc"),
-    order: "bc"
-  },
-  {
-    title: `${verb} three deep in jobs of a full pool`,
-    size: 1,
-    victim: (pool, stage) => pool.run(twice(ask)(pool, stage)),
-    after: running("b"),
-    order: "b"
-  },
-  {
-    title: `${verb} in a job whose slot is lent already`,
-    size: 1,
-    victim: besideAnother(ask),
-    after: running("b"),
-    order: "b"
-  }
+const basic = Object.entries(asks).flatMap(([verb, ask]) => [
+  scene(`${verb} on a free pool`, ask, ""),
+  scene(`${verb} on a free pool with others after it`, ask, "bcd", { size: 2, after: spawning("bcd") }),
+  scene(`${verb} on a full pool`, ask, "abc", { before: running("a"), after: running("bc") }),
+  scene(`${verb} in a long queue`, ask, "abcdef", { size: 2, before: spawning("abcd"), after: running("ef") }),
+  scene(`${verb} in a job of a full pool, which lends its slot`, beforeItsNext(ask), "bc", { after: running("bc") }),
+  scene(`${verb} three deep in a full pool`, (pool, stage) => pool.run(twice(ask)(pool, stage)), "b", {
+    after: running("b")
+  }),
+  scene(`${verb} in a job whose slot is lent already`, besideAnother(ask), "b", { after: running("b") })
 ])
 
 /** What the victim and the others ask for, and in which order the others must start, whose clock stands still. */
@@ -108,87 +92,57 @@ const asking: ReadonlyArray<readonly [JobOptions, ReadonlyArray<readonly [string
   [{ maxWait: 0 }, [["b", {}]], "ab"]
 ]
 
-const bounded = Object.entries(asks).flatMap(([verb, ask]): Array<Scenario> => [
-  ...asking.map(([options, others, order]): Scenario => ({
-    title: `${verb} with ${JSON.stringify(options)} among others`,
-    size: 1,
-    before: (pool, stage) => [pool.run(stage.job("a"), { key: "x" })],
-    victim: (pool, stage) => ask(pool, stage, options),
-    after: (pool, stage) => others.map(([name, options]) => pool.run(stage.job(name), options)),
-    order
-  })),
-  {
-    title: `${verb} that is rejected, since the queue is full`,
-    size: 1,
+const bounded = Object.entries(asks).flatMap(([verb, ask]) => [
+  ...asking.map(([options, others, order]) =>
+    scene(`${verb} with ${JSON.stringify(options)} among others`, (...on) => ask(...on, options), order, {
+      before: (pool, stage) => [pool.run(stage.job("a"), { key: "x" })],
+      after: (pool, stage) => others.map(([name, options]) => pool.run(stage.job(name), options))
+    })
+  ),
+  scene(`${verb} that is rejected, since the queue is full`, ask, "abcd", {
     options: { maxWaiting: 1 },
     isRejected: true,
     before: running("ab"),
-    victim: ask,
     // a map is never rejected
-    after: mapping("cd"),
-    order: "abcd"
-  },
-  {
-    title: `${verb} in a job whose slot is lent, which no bound of its pool is for`,
-    size: 1,
+    after: mapping("cd")
+  }),
+  scene(`${verb} in a job whose slot is lent, which no bound of its pool is for`, besideAnother(ask), "b", {
     options: { maxWait: 10, maxWaiting: 1 },
     isRejected: false,
-    victim: besideAnother(ask),
-    after: mapping("b"),
-    order: "b"
-  },
-  {
-    title: `${verb} on a pool that drains while it waits`,
-    size: 1,
+    after: mapping("b")
+  }),
+  scene(`${verb} on a pool that drains while it waits`, ask, "ab", {
     options: { onClose: "drain", drainTimeout: 10 },
     closing: "after",
-    before: running("ab"),
-    victim: ask,
-    order: "ab"
-  },
-  {
-    title: `${verb} in a job of a full pool that drains`,
-    size: 1,
+    before: running("ab")
+  }),
+  scene(`${verb} in a job of a full pool that drains`, beforeItsNext(ask), "", {
     options: { onClose: "drain" },
-    closing: "after",
-    victim: beforeItsNext(ask),
-    order: ""
-  }
+    closing: "after"
+  })
 ])
 
-const refusedOrAvailable = [
-  ...Object.entries({ ...asks, ...asksIfAvailable }).map(([verb, victim]): Scenario => ({
-    title: `${verb} on a pool that drains`,
+const refused = Object.entries({ ...asks, ...asksIfAvailable }).map(([verb, ask]) =>
+  scene(`${verb} on a pool that drains`, ask, "a", {
     size: 2,
     options: { onClose: "drain" },
     closing: "before",
-    before: running("a"),
-    victim,
-    order: "a"
-  })),
-  ...Object.entries(asksIfAvailable).flatMap(([verb, ask]): Array<Scenario> => [
-    { title: `${verb} on a free pool`, size: 1, victim: ask, after: running("b"), order: "b" },
-    { title: `${verb} on a full pool`, size: 1, before: running("a"), victim: ask, after: running("bc"), order: "abc" },
-    {
-      title: `${verb} in a job of a pool that is not full, then in one that is`,
-      size: 2,
-      victim: twice(ask),
-      after: running("bcd"),
-      order: "bcd"
-    }
-  ])
-]
+    before: running("a")
+  })
+)
 
-const waiters: Array<Scenario> = [
-  { title: "waitall on an idle pool", size: 1, victim: (pool) => pool.waitall, order: "" },
-  {
-    title: "waitall on a busy pool",
-    size: 1,
+const available = Object.entries(asksIfAvailable).flatMap(([verb, ask]) => [
+  scene(`${verb} on a free pool`, ask, "b", { after: running("b") }),
+  scene(`${verb} on a full pool`, ask, "abc", { before: running("a"), after: running("bc") }),
+  scene(`${verb} on a pool that fills`, twice(ask), "bcd", { size: 2, after: running("bcd") })
+])
+
+const waiters = [
+  scene("waitall on an idle pool", (pool) => pool.waitall, ""),
+  scene("waitall on a busy pool", (pool) => pool.waitall, "ab", {
     before: running("ab"),
-    victim: (pool) => pool.waitall,
-    after: (pool) => [pool.waitall, pool.waitall],
-    order: "ab"
-  }
+    after: (pool) => [pool.waitall, pool.waitall]
+  })
 ]
 
 /** The same with all that makes a pool visible. */
@@ -198,7 +152,7 @@ const visible = basic.filter(({ title }) => !title.includes("free")).map((scenar
   options: observed
 }))
 
-const adaptive = basic.filter(({ title }) => /middle|lends its slot/.test(title)).map((scenario): Scenario => ({
+const adaptive = basic.filter(({ title }) => /long queue|lends its slot/.test(title)).map((scenario): Scenario => ({
   ...scenario,
   title: `${scenario.title}, of an adaptive pool`,
   isAdaptive: true
@@ -208,7 +162,7 @@ const adaptive = basic.filter(({ title }) => /middle|lends its slot/.test(title)
 const play = <A>(
   scenario: Scenario,
   operations: number,
-  act: (world: World, victim: () => Fiber.Fiber<unknown, unknown>, stage: Stage) => A
+  act: (world: World, victim: () => Fiber.Fiber<unknown, unknown>, stage: Stage, pool: GreenPool) => A
 ): A => {
   const world = new World()
   const stage = new Stage()
@@ -223,16 +177,19 @@ const play = <A>(
   const others = (scenario.before?.(pool, stage) ?? []).map((effect) => world.fork(effect))
   world.run()
   if (scenario.closing === "before") closing = world.fork(Scope.close(world.scope, Exit.void))
-  const result = act(world, () => {
-    const victim = world.fork(Effect.andThen(scenario.victim(pool, stage), Effect.yieldNow), operations)
-    if (scenario.closing === "after") closing = world.fork(Scope.close(world.scope, Exit.void))
-    for (const effect of scenario.after?.(pool, stage) ?? []) others.push(world.fork(effect))
-    return victim
-  }, stage)
+  const result = act(
+    world,
+    () => {
+      const victim = world.fork(Effect.andThen(scenario.victim(pool, stage), Effect.yieldNow), operations)
+      if (scenario.closing === "after") closing = world.fork(Scope.close(world.scope, Exit.void))
+      for (const effect of scenario.after?.(pool, stage) ?? []) others.push(world.fork(effect))
+      return victim
+    },
+    stage,
+    pool
+  )
   world.get(stage.finishAll)
-  for (const name of scenario.order) {
-    world.get(stage.finish(name))
-  }
+  for (const name of scenario.order) world.get(stage.finish(name))
   world.run()
   // jobs that were made late, as those of a victim that has got through
   world.get(stage.finishAll)
@@ -265,18 +222,14 @@ interface Hit {
 /** Interrupts the victim after so many steps. */
 const interruptAfter = (steps: number, world: World, victim: Fiber.Fiber<unknown, unknown>): Hit => {
   for (let i = 0; i < steps; i++) world.step()
-  const hit = {
-    isAlive: victim.pollUnsafe() === undefined,
-    isAtRest: world.isAtRest,
-    yields: world.hasPreempted
-  }
+  const hit = { isAlive: victim.pollUnsafe() === undefined, isAtRest: world.isAtRest, yields: world.hasPreempted }
   victim.interruptUnsafe()
   world.run()
   expect(victim.pollUnsafe()).toBeDefined()
   return hit
 }
 
-describe.each([...basic, ...bounded, ...refusedOrAvailable, ...waiters, ...visible, ...adaptive])(
+describe.each([...basic, ...bounded, ...refused, ...available, ...waiters, ...visible, ...adaptive])(
   "an interrupted $title conserves slots, order and counters",
   (scenario) => {
     it("at every number of yields, for every number of operations between them", () => {
@@ -307,8 +260,7 @@ describe.each([...basic, ...bounded, ...refusedOrAvailable, ...waiters, ...visib
           const victim = start()
           world.run()
           world.onOperation = () => {}
-          victim.interruptUnsafe()
-          world.run()
+          interruptAfter(0, world, victim)
           return count >= operation
         })
       }
@@ -330,90 +282,74 @@ describe.each([...basic, ...bounded, ...refusedOrAvailable, ...waiters, ...visib
   }
 )
 
-describe.each(Object.entries(asks).map(([verb, ask]) => ({ verb, ask })))("$verb with a longest wait", ({ ask }) => {
-  it("conserves all where the grant, the time-out and the interruption meet", () => {
+it.each(Object.entries(asks))(
+  "%s conserves all where its grant, its time-out and its interruption meet",
+  (verb, ask) => {
     const ends = new Set<string>()
+    const scenario = scene(verb, (...on) => ask(...on, { maxWait: 10 }), "abc", {
+      before: running("ab"),
+      after: running("c")
+    })
+    const meet = (operations: number, timeout: number, interruption: number) =>
+      play(scenario, operations, (world, start, stage, pool) => {
+        const victim = start()
+        world.fork(stage.finishAll)
+        for (let step = 0; step <= Math.max(timeout, interruption); step++) {
+          if (step === timeout) world.clock.advance(10)
+          if (step === interruption) victim.interruptUnsafe()
+          world.step()
+        }
+        world.run()
+        const exit = victim.pollUnsafe()!
+        const error = Option.getOrUndefined(Exit.findErrorOption(exit))
+        const end = exit._tag === "Success" ? "slot" : error instanceof PoolFull ? "time-out" : "interruption"
+        ends.add(end)
+        const { rejected } = world.get(pool.stats)
+        expect(end === "interruption" || rejected === (end === "time-out" ? 1 : 0)).toBe(true)
+        expect(rejected + stage.started.filter((name) => name === "victim").length).toBeLessThan(2)
+      })
     for (const operations of [3, 5, 8, 2048]) {
       for (let timeout = 0; timeout < 10; timeout++) {
-        for (let interruption = 0; interruption < 14; interruption++) {
-          const world = new World()
-          const stage = new Stage()
-          const pool = world.pool(1)
-          const others = running("ab")(pool, stage).map((effect) => world.fork(effect))
-          const victim = world.fork(ask(pool, stage, { maxWait: 10 }), operations)
-          others.push(world.fork(pool.run(stage.job("c"))))
-          world.fork(stage.finishAll)
-          for (let step = 0; step < Math.max(timeout, interruption) + 1; step++) {
-            if (step === timeout) world.clock.advance(10)
-            if (step === interruption) victim.interruptUnsafe()
-            world.step()
-          }
-          world.run()
-          const exit = victim.pollUnsafe()
-          const error = exit !== undefined && exit._tag === "Failure" ? Exit.findErrorOption(exit) : undefined
-          const end = error === undefined ? "slot" : error._tag === "Some" ? "time-out" : "interruption"
-          ends.add(end)
-          world.get(stage.finishAll)
-          world.run()
-          const { rejected } = world.get(pool.stats)
-          expect(exit).toBeDefined()
-          expect(end === "interruption" || rejected === (end === "time-out" ? 1 : 0)).toBe(true)
-          expect(error?._tag === "Some" && error.value instanceof PoolFull).toBe(end === "time-out")
-          expect(rejected + stage.started.filter((name) => name === "victim").length).toBeLessThan(2)
-          expect(stage.started.filter((name) => name !== "victim")).toEqual(["a", "b", "c"])
-          for (const other of others) expect(other.pollUnsafe()?._tag).toBe("Success")
-          expect(world.clock.sleeping).toBe(0)
-          world.get(expectWorking(pool))
-        }
+        for (let interruption = 0; interruption < 14; interruption++) meet(operations, timeout, interruption)
       }
     }
     expect([...ends].sort()).toEqual(["interruption", "slot", "time-out"])
-  })
-})
+  }
+)
 
-describe("a waiting caller that is interrupted", () => {
-  it.effect("leaves the queue immediately and is counted nowhere; the others keep their places", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(1)
-      const stage = new Stage()
-      yield* pool.spawn(stage.job("a"))
-      const before = yield* pool.stats
-      const fibers = yield* Effect.forEach(
-        ["b", "c", "d", "e"],
-        (name): Effect.Effect<Fiber.Fiber<unknown>> =>
-          forkNow<unknown, never, never>(name === "c" ? pool.spawn(stage.job(name)) : pool.run(stage.job(name)))
-      )
-      expect(yield* pool.waiting).toBe(4)
-      fibers[2]?.interruptUnsafe()
-      expect(yield* pool.waiting).toBe(3)
-      fibers[1]?.interruptUnsafe()
-      expect({ ...yield* pool.stats }).toEqual({ ...before, waiting: 2 })
-      yield* stage.finishAll
-      yield* pool.waitall
-      expect(stage.started).toEqual(["a", "b", "e"])
-    }))
-})
+it.effect("a waiting caller that is interrupted leaves the queue immediately, and is counted nowhere", () =>
+  Effect.gen(function*() {
+    const pool = yield* makePool(1)
+    yield* pool.spawn(Effect.never)
+    const before = yield* pool.stats
+    const fibers = [yield* forkNow(pool.run(Effect.void)), yield* forkNow(pool.spawn(Effect.void))]
+    for (const waiting of [1, 0]) {
+      fibers[waiting]?.interruptUnsafe()
+      expect({ ...yield* pool.stats }).toEqual({ ...before, waiting })
+    }
+  }))
 
 describe("a slot", () => {
+  const interruptLater = <A, E>(fiber: Fiber.Fiber<A, E>) => Effect.andThen(Effect.yieldNow, Fiber.interrupt(fiber))
+  const never = (gate: Effect.Effect<void>) => Effect.ensuring(Effect.never, gate)
+
   it.effect.each<[string, (pool: GreenPool, gate: Effect.Effect<void>) => Effect.Effect<unknown>]>([
     ["the finalizers of run's job", (pool, gate) => pool.run(Effect.ensuring(Effect.void, gate))],
     [
       "the finalizers of a spawned job that fails",
       (pool, gate) => Effect.flatMap(pool.spawn(Effect.ensuring(Effect.fail("no"), gate)), Fiber.await)
     ],
-    ["those of run's job whose caller is interrupted", (pool, gate) =>
-      Effect.flatMap(
-        forkNow(pool.run(Effect.ensuring(Effect.never, gate))),
-        (caller) => Effect.andThen(Effect.yieldNow, Fiber.interrupt(caller))
-      )],
-    ["those of a spawned job that is interrupted", (pool, gate) =>
-      Effect.flatMap(
-        pool.spawn(Effect.ensuring(Effect.never, gate)),
-        (job) => Effect.andThen(Effect.yieldNow, Fiber.interrupt(job))
-      )],
+    [
+      "those of run's job whose caller is interrupted",
+      (pool, gate) => Effect.flatMap(forkNow(pool.run(never(gate))), interruptLater)
+    ],
+    [
+      "those of a spawned job that is interrupted",
+      (pool, gate) => Effect.flatMap(pool.spawn(never(gate)), interruptLater)
+    ],
     [
       "the children of a spawned job's fiber",
-      (pool, gate) => Effect.flatMap(pool.spawn(forkNow(Effect.ensuring(Effect.never, gate))), Fiber.await)
+      (pool, gate) => Effect.flatMap(pool.spawn(forkNow(never(gate))), Fiber.await)
     ],
     [
       "the work of a job with a time limit",
@@ -434,47 +370,43 @@ describe("a slot", () => {
     }))
 })
 
-describe("run", () => {
-  it.effect("runs the job in its caller's own fiber, and gives its value, failure or defect", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(1)
-      expect(yield* pool.run(Effect.fiberId)).toBe(yield* Effect.fiberId)
-      yield* pool.spawn(Effect.yieldNow)
-      expect(yield* pool.run(Effect.fiberId)).toBe(yield* Effect.fiberId)
-      for (const exit of [Exit.succeed(1), Exit.fail("no"), Exit.die("bug")]) {
-        expect(yield* Effect.exit<unknown, unknown, never>(pool.run(exit))).toEqual(exit)
-      }
-      yield* expectEmpty(pool)
-    }))
+it.effect("run runs the job in its caller's own fiber, and gives its value, failure or defect", () =>
+  Effect.gen(function*() {
+    const pool = yield* makePool(1)
+    expect(yield* pool.run(Effect.fiberId)).toBe(yield* Effect.fiberId)
+    yield* pool.spawn(Effect.yieldNow)
+    expect(yield* pool.run(Effect.fiberId)).toBe(yield* Effect.fiberId)
+    for (const exit of [Exit.succeed(1), Exit.fail("no"), Exit.die("bug")]) {
+      expect(yield* Effect.exit<unknown, unknown, never>(pool.run(exit))).toEqual(exit)
+    }
+    yield* expectEmpty(pool)
+  }))
 
-  it.effect("in an uninterruptible region stays in the queue when its fiber is interrupted", () =>
+it.effect("run in an uninterruptible region stays in the queue when its fiber is interrupted", () =>
+  Effect.gen(function*() {
+    const pool = yield* makePool(1)
+    const stage = new Stage()
+    yield* pool.spawn(stage.job("a"))
+    const fiber = yield* forkNow(Effect.uninterruptible(pool.run(stage.job("b"))))
+    fiber.interruptUnsafe()
+    yield* stage.finishAll
+    yield* Fiber.await(fiber)
+    expect(stage.events).toEqual(["a starts", "a ends", "b starts", "b ends"])
+    yield* expectEmpty(pool)
+  }))
+
+it.effect.each([true, false])(
+  "spawn returns the fiber of the job, whose interruption ends it and frees the slot, whether it has started or not: %s",
+  (hasStarted) =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       const stage = new Stage()
-      yield* pool.spawn(stage.job("a"))
-      const fiber = yield* forkNow(Effect.uninterruptible(pool.run(stage.job("b"))))
-      fiber.interruptUnsafe()
-      yield* stage.finishAll
-      yield* Fiber.await(fiber)
-      expect(stage.events).toEqual(["a starts", "a ends", "b starts", "b ends"])
-      yield* expectEmpty(pool)
-    }))
-})
-
-describe("spawn", () => {
-  it.effect.each([true, false])(
-    "returns the fiber of the job, whose interruption ends it and frees the slot, whether it has started or not: %s",
-    (hasStarted) =>
-      Effect.gen(function*() {
-        const pool = yield* makePool(1)
-        const stage = new Stage()
-        const fiber = yield* pool.spawn(stage.job("a"))
-        if (hasStarted) yield* atRest
-        yield* Fiber.interrupt(fiber)
-        yield* atRest
-        expect(stage.events).toEqual(hasStarted ? ["a starts", "a is interrupted"] : [])
-        expect((yield* pool.stats).interrupted).toBe(1)
-        yield* expectWorking(pool)
-      })
-  )
-})
+      const fiber = yield* pool.spawn(stage.job("a"))
+      if (hasStarted) yield* atRest
+      yield* Fiber.interrupt(fiber)
+      yield* atRest
+      expect(stage.events).toEqual(hasStarted ? ["a starts", "a is interrupted"] : [])
+      expect((yield* pool.stats).interrupted).toBe(1)
+      yield* expectWorking(pool)
+    })
+)

@@ -20,13 +20,12 @@ const listOf = (...names: ReadonlyArray<string>) => {
 const names = (list: LinkedList<Named>) => list.toArray().map((node) => node.name)
 
 it("a list is empty at first, and gives back first what came first", () => {
-  const empty = listOf().list
-  expect([empty.isEmpty, empty.first, empty.shift(), names(empty)]).toEqual([true, undefined, undefined, []])
-  const { list } = listOf("a", "b", "c")
-  expect([list.isEmpty, list.first?.name]).toEqual([false, "a"])
-  const shifted = [list.shift(), list.shift(), list.shift(), list.shift()]
-  expect(shifted.map((node) => node?.name)).toEqual(["a", "b", "c", undefined])
-  expect(list.isEmpty).toBe(true)
+  for (const given of [[], ["a", "b", "c"]]) {
+    const { list } = listOf(...given)
+    expect([list.isEmpty, list.first?.name, names(list)]).toEqual([given.length === 0, given[0], given])
+    for (const name of [...given, undefined]) expect(list.shift()?.name).toBe(name)
+    expect(list.isEmpty).toBe(true)
+  }
 })
 
 it.each([0, 1, 2])("a list lets the one at position %i leave, once, and takes it back at the end", (position) => {

@@ -31,39 +31,22 @@ const startsOf = (callers: ReadonlyArray<Caller>, options: GreenPoolOptions = {}
   }))
 
 const early: Caller = { at: 0, priority: 0 }
+const at10: Caller = { at: 10, priority: 5 }
+const mixed = [early, { at: 0 }, ...[5, -1, 5, 2].map((priority): Caller => ({ at: 0, priority }))]
+const inKey = (key: string): ReadonlyArray<Caller> => [{ at: 0, key }, { at: 0, key, priority: 9 }]
 
 describe("priority", () => {
   it.effect.each<readonly [string, ReadonlyArray<Caller>, string, GreenPoolOptions?]>([
-    ["leaves those without one in order of arrival, before and after the first that has one", [
-      { at: 0 },
-      { at: 0, priority: 1 },
-      { at: 0 }
-    ], "102"],
-    ["goes higher first, 0 by default, equals in order of arrival", [
-      early,
-      { at: 0 },
-      { at: 0, priority: 5 },
-      { at: 0, priority: -1 },
-      { at: 0, priority: 5 },
-      { at: 0, priority: 2 }
-    ], "245013"],
+    ["leaves those without one in order of arrival", [{ at: 0 }, { at: 0, priority: 1 }, { at: 0 }], "102"],
+    ["goes higher first, 0 by default, equals in order of arrival", mixed, "245013"],
     ["grows by a level per second in the queue", [early, { at: 4, priority: 5 }], "10"],
     ["that has grown to the same level is served first", [early, { at: 5, priority: 5 }], "01"],
     ["grows by fractions of a second as well", [{ at: 0.2, priority: 0 }, { at: 1.1, priority: 1 }], "10"],
-    ["of those that came before any caller had one has grown too", [
-      { at: 0 },
-      { at: 8 },
-      { at: 10, priority: 5 }
-    ], "021"],
-    ["does not grow by a priorityBoost of 0", [early, { at: 10, priority: 5 }], "10", { priorityBoost: 0 }],
-    ["grows by priorityBoost, here too little", [early, { at: 10, priority: 5 }], "10", { priorityBoost: 0.4 }],
-    ["grows by priorityBoost, here enough", [early, { at: 10, priority: 5 }], "01", { priorityBoost: 0.6 }],
-    ["acts within its key only", [
-      { at: 0, key: "a" },
-      { at: 0, key: "a", priority: 9 },
-      { at: 0, key: "b" },
-      { at: 0, key: "b", priority: 9 }
-    ], "1302"]
+    ["of those that came before any caller had one has grown too", [{ at: 0 }, { at: 8 }, at10], "021"],
+    ["does not grow by a priorityBoost of 0", [early, at10], "10", { priorityBoost: 0 }],
+    ["grows by priorityBoost, here too little", [early, at10], "10", { priorityBoost: 0.4 }],
+    ["grows by priorityBoost, here enough", [early, at10], "01", { priorityBoost: 0.6 }],
+    ["acts within its key only", [...inKey("a"), ...inKey("b")], "1302"]
   ])(
     "%s",
     ([, callers, order, options]) => Effect.map(startsOf(callers, options), (starts) => expect(starts).toBe(order))

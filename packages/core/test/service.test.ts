@@ -1,6 +1,14 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Config, ConfigProvider, Context, Effect, Exit, Fiber, Layer, Option, Scope } from "effect"
-import { GreenPool, GreenPoolLive, GreenPoolOptions, InvalidPoolSize, type UnboundedOptions } from "../src/index.ts"
+import {
+  GreenPool,
+  GreenPoolLive,
+  GreenPoolOptions,
+  InvalidPoolSize,
+  type PoolStats,
+  type UnboundedOptions
+} from "../src/index.ts"
+import { defectOf } from "./support/exits.ts"
 import { Stage } from "./support/stage.ts"
 import { atRest } from "./support/turns.ts"
 
@@ -14,38 +22,25 @@ const environment = (values: Record<string, unknown>) => ConfigProvider.layer(Co
 
 const nameAndSize = ({ name, size }: { readonly name: string; readonly size: number }) => [name, size]
 
-const made = <R, E>(layer: Layer.Layer<GreenPool | R, E>) =>
-  Effect.map(GreenPool.stats, nameAndSize).pipe(Effect.provide(layer))
+/** What is made for this key. */
+const made = <I, E>(key: { readonly stats: Effect.Effect<PoolStats, never, I> }, layer: Layer.Layer<I, E>) =>
+  Effect.map(key.stats, nameAndSize).pipe(Effect.provide(layer))
 
-const apiMade = <E>(layer: Layer.Layer<ApiPool, E>) =>
-  Effect.map(ApiPool.stats, nameAndSize).pipe(Effect.provide(layer))
-
-describe("GreenPool.make", () => {
-  it.effect("makes a pool of its own each time, with the size and the name of the options", () =>
-    Effect.gen(function*() {
-      const make = GreenPool.make({ size: 3, name: "api" })
-      const [first, second] = [yield* make, yield* make]
-      yield* first.spawn(Effect.never)
-      expect(nameAndSize(yield* first.stats)).toEqual(["api", 3])
-      expect([yield* first.running, yield* second.running]).toEqual([1, 0])
-    }))
-
-  it("works with runSync, outside of any fiber's life, as far as nothing waits", () => {
-    const scope = Scope.makeUnsafe()
-    const pool = Effect.runSync(Effect.provideService(GreenPool.make({ size: 1 }), Scope.Scope, scope))
-    expect(Effect.runSync(pool.run(pool.run(Effect.succeed(1))))).toBe(1)
-    expect(Effect.runSync(pool.running)).toBe(0)
-    Effect.runSync(Scope.close(scope, Exit.void))
-  })
+it("GreenPool.make works with runSync, outside of any fiber's life, as far as nothing waits", () => {
+  const scope = Scope.makeUnsafe()
+  const pool = Effect.runSync(Scope.provide(GreenPool.make({ size: 1 }), scope))
+  expect(Effect.runSync(pool.run(pool.run(Effect.succeed(1))))).toBe(1)
+  expect(Effect.runSync(pool.running)).toBe(0)
+  Effect.runSync(Scope.close(scope, Exit.void))
 })
 
 describe("a layer", () => {
   it.effect("makes a pool of the options, by default of size 1000, as eventlet's, named default", () =>
     Effect.gen(function*() {
       for (const layer of [GreenPoolLive, GreenPool.layer(), GreenPool.layer({})]) {
-        expect(yield* made(layer)).toEqual(["default", 1000])
+        expect(yield* made(GreenPool, layer)).toEqual(["default", 1000])
       }
-      expect(yield* made(GreenPool.layer({ size: 4, name: "four" }))).toEqual(["four", 4])
+      expect(yield* made(GreenPool, GreenPool.layer({ size: 4, name: "four" }))).toEqual(["four", 4])
     }))
 
   it.effect("gives one pool to all that share it, and closes it in the end", () =>
@@ -77,9 +72,10 @@ describe("a layer", () => {
   it.effect("fails with InvalidPoolSize when the size is wrong", () =>
     Effect.gen(function*() {
       class WrongPool extends GreenPool.Service<WrongPool>()("test/WrongPool", { size: -1 }) {}
-      expect(yield* Effect.flip(made(GreenPool.layer({ size: 1.5 })))).toEqual(new InvalidPoolSize({ value: "1.5" }))
-      expect(yield* Effect.flip(Effect.provide(WrongPool.size, WrongPool.layer)))
-        .toEqual(new InvalidPoolSize({ value: "-1" }))
+      expect(yield* Effect.flip(made(GreenPool, GreenPool.layer({ size: 1.5 })))).toEqual(
+        new InvalidPoolSize({ value: "1.5" })
+      )
+      expect(yield* Effect.flip(made(WrongPool, WrongPool.layer))).toEqual(new InvalidPoolSize({ value: "-1" }))
     }))
 })
 
@@ -87,38 +83,28 @@ describe("a key", () => {
   it.effect("has its own pool, options and name", () =>
     Effect.gen(function*() {
       const pools = [yield* ApiPool, yield* NamedPool, yield* DefaultPool, yield* GreenPool]
-      expect(new Set(pools).size).toBe(4)
       const all = yield* Effect.forEach(pools, (pool) => pool.stats)
-      expect(all.map(nameAndSize)).toEqual([
-        ["test/ApiPool", 10],
-        ["mail", 2],
-        ["test/DefaultPool", 1000],
-        ["default", 1000]
-      ])
-    }).pipe(
-      Effect.provide(Layer.mergeAll(ApiPool.layer, NamedPool.layer, DefaultPool.layer, GreenPoolLive))
-    ))
+      const keys = [["test/ApiPool", 10], ["mail", 2], ["test/DefaultPool", 1000], ["default", 1000]]
+      expect(all.map(nameAndSize)).toEqual(keys)
+    }).pipe(Effect.provide(Layer.mergeAll(ApiPool.layer, NamedPool.layer, DefaultPool.layer, GreenPoolLive))))
 
   it.effect("has the verbs and counters of the pool in whose context they run, each time", () =>
     Effect.gen(function*() {
       const fiber = yield* ApiPool.spawn(Effect.never)
-      expect([yield* ApiPool.size, yield* ApiPool.free, yield* ApiPool.running, yield* ApiPool.waiting])
-        .toEqual([10, 9, 1, 0])
+      const counters = Effect.all([ApiPool.size, ApiPool.free, ApiPool.running, ApiPool.waiting])
+      expect(yield* counters).toEqual([10, 9, 1, 0])
       yield* ApiPool.resize(5)
-      expect((yield* ApiPool.stats).size).toBe(5)
       expect((yield* Effect.flip(ApiPool.resize(-1))).value).toBe("-1")
       yield* Fiber.interrupt(fiber)
       yield* ApiPool.waitall
-      const verb = GreenPool.stats
-      const run = (name: string) => Effect.map(Effect.provide(verb, GreenPool.layer({ name })), nameAndSize)
-      expect([yield* run("a"), yield* run("b")]).toEqual([["a", 1000], ["b", 1000]])
+      expect(yield* counters).toEqual([5, 5, 0, 0])
+      for (const name of ["a", "b"]) expect(yield* made(GreenPool, GreenPool.layer({ name }))).toEqual([name, 1000])
     }).pipe(Effect.provide(ApiPool.layer)))
 
   it.effect("without a pool in the context dies, and names the missing service", () =>
     Effect.gen(function*() {
       const exit = yield* Effect.exit(GreenPool.run(Effect.void) as Effect.Effect<void>)
-      expect(Exit.hasDies(exit)).toBe(true)
-      expect(String(Exit.isFailure(exit) ? exit.cause : "")).toContain("GreenPool")
+      expect(String(defectOf(exit))).toContain("GreenPool")
     }))
 })
 
@@ -130,32 +116,32 @@ describe("layerConfig", () => {
       const together = GreenPool.layerConfig(Config.all({ size: Config.Int("SIZE"), name: Config.String("NAME") }))
       const schema = BoundedPool.layerConfig(Config.schema(GreenPoolOptions, "api"))
       const env = environment({ SIZE: "2", NAME: "two", api: { maxWaiting: "0", name: "bounded" } })
-      expect(yield* Effect.provide(made(fromSize), env)).toEqual(["default", 2])
-      expect(yield* Effect.provide(made(together), env)).toEqual(["two", 2])
-      const stats = yield* Effect.provide(BoundedPool.stats, Layer.provide(schema, env))
-      expect(nameAndSize(stats)).toEqual(["bounded", 1])
+      expect(yield* Effect.provide(made(GreenPool, fromSize), env)).toEqual(["default", 2])
+      expect(yield* Effect.provide(made(GreenPool, together), env)).toEqual(["two", 2])
+      expect(yield* made(BoundedPool, Layer.provide(schema, env))).toEqual(["bounded", 1])
     }))
 
-  it.effect.each(
-    [[{}, "ConfigError"], [{ SIZE: "many" }, "ConfigError"], [{ SIZE: "1.5" }, "ConfigError"], [
-      { SIZE: "-7" },
-      "InvalidPoolSize"
-    ]] as const
-  )("fails with what is wrong in the configuration: %j", ([values, tag]) =>
+  it.effect.each<readonly [Record<string, string>, string]>([
+    [{}, "ConfigError"],
+    [{ SIZE: "many" }, "ConfigError"],
+    [{ SIZE: "1.5" }, "ConfigError"],
+    [{ SIZE: "-7" }, "InvalidPoolSize"]
+  ])("fails with what is wrong in the configuration: %j", ([values, tag]) =>
     Effect.gen(function*() {
       const env = environment(values)
-      expect((yield* Effect.flip(Effect.provide(made(fromSize), env)))._tag).toBe(tag)
+      expect((yield* Effect.flip(Effect.provide(made(GreenPool, fromSize), env)))._tag).toBe(tag)
       const api = ApiPool.layerConfig({ size: Config.Int("SIZE") })
-      expect((yield* Effect.flip(apiMade(Layer.provide(api, env))))._tag).toBe(tag)
+      expect((yield* Effect.flip(made(ApiPool, Layer.provide(api, env))))._tag).toBe(tag)
     }))
 
   it.effect("of a key replaces the options to which the configuration gives a value", () =>
     Effect.gen(function*() {
-      const undefinedOnes = Config.succeed({ size: undefined, name: undefined })
-      expect(yield* apiMade(ApiPool.layerConfig({ size: Config.succeed(7) }))).toEqual(["test/ApiPool", 7])
-      expect(yield* apiMade(ApiPool.layerConfig({ name: Config.succeed("api") }))).toEqual(["api", 10])
-      expect(yield* apiMade(ApiPool.layerConfig(Config.succeed({})))).toEqual(["test/ApiPool", 10])
-      expect(yield* apiMade(ApiPool.layerConfig(undefinedOnes))).toEqual(["test/ApiPool", 10])
+      const over = (options: Config.Wrap<UnboundedOptions>) => made(ApiPool, ApiPool.layerConfig(options))
+      expect(yield* over({ size: Config.succeed(7) })).toEqual(["test/ApiPool", 7])
+      expect(yield* over({ name: Config.succeed("api") })).toEqual(["api", 10])
+      for (const none of [{}, { size: undefined, name: undefined }]) {
+        expect(yield* over(Config.succeed(none))).toEqual(["test/ApiPool", 10])
+      }
       const weights: Array<string> = []
       class Weighed extends GreenPool.Service<Weighed>()("test/Weighed", {
         size: 5,
@@ -176,19 +162,19 @@ describe("layerConfig", () => {
           yield* BoundedPool.spawnN(Effect.never)
           return (yield* Effect.flip(BoundedPool.spawn(Effect.never))).reason
         }).pipe(Effect.timeoutOption("1 second"), Effect.provide(layer))
-      expect(yield* rejection(BoundedPool.layer)).toEqual(Option.some("QueueFull"))
       const sized = BoundedPool.layerConfig({ size: Config.succeed(1) })
-      expect(yield* rejection(sized)).toEqual(Option.some("QueueFull"))
       const timed = BoundedPool.layerConfig({ maxWaiting: Config.succeed(1), maxWait: Config.succeed(0) })
+      expect(yield* rejection(BoundedPool.layer)).toEqual(Option.some("QueueFull"))
+      expect(yield* rejection(sized)).toEqual(Option.some("QueueFull"))
       expect(yield* rejection(timed)).toEqual(Option.some("WaitTimeout"))
     }))
 
-  it.effect.each([{ maxWaiting: 3 }, { maxWait: 3 }])(
-    "is a defect where a key without bounds is given some: %j",
-    (bounds) =>
-      Effect.gen(function*() {
-        const exit = yield* Effect.exit(apiMade(ApiPool.layerConfig(Config.succeed(bounds as UnboundedOptions))))
-        expect(exit).toEqual(Exit.die(expect.objectContaining({ message: expect.stringContaining("key of its own") })))
-      })
-  )
+  it.effect("is a defect where a key without bounds is given some", () =>
+    Effect.gen(function*() {
+      for (const bounds of [{ maxWaiting: 3 }, { maxWait: 3 }]) {
+        const options = Config.succeed(bounds as UnboundedOptions)
+        const exit = yield* Effect.exit(made(ApiPool, ApiPool.layerConfig(options)))
+        expect(String(defectOf(exit))).toContain("key of its own")
+      }
+    }))
 })

@@ -1,72 +1,33 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Exit, Latch, Stream } from "effect"
-import { GreenPile, type GreenPool } from "../src/index.ts"
+import { Effect, Exit, Stream } from "effect"
+import { GreenPile } from "../src/index.ts"
 import { counters } from "./support/counters.ts"
 import { forkNow } from "./support/forkNow.ts"
 import { makePool } from "./support/makePool.ts"
+import { upTo } from "./support/sizes.ts"
 import { Stage } from "./support/stage.ts"
 import { atRest, later, until, untilEffect } from "./support/turns.ts"
 import { World } from "./support/world.ts"
 
-const names = (count: number) => Array.from({ length: count }, (_, i) => `${i}`)
+const names = (count: number) => upTo(count).map(String)
 
 describe.each([0, 1, 2, 10])("a pool of size %i", (size) => {
-  it.effect("holds at most its size in slots at once", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(size)
-      let now = 0
-      let most = 0
-      const gate = yield* Latch.make()
-      const job = Effect.acquireUseRelease(
-        Effect.sync(() => {
-          most = Math.max(most, ++now)
-        }),
-        () => gate.await,
-        () => Effect.sync(() => now--)
-      )
-      for (let i = 0; i < size + 10; i++) {
-        yield* forkNow<unknown, never, never>([pool.run(job), pool.spawn(job), pool.spawnN(job)][i % 3] ?? Effect.void)
-      }
-      yield* atRest
-      expect(most).toBe(size)
-      yield* Effect.orDie(pool.resize(size + 1))
-      yield* atRest
-      expect(most).toBe(size + 1)
-      yield* gate.open
-      yield* pool.waitall
-      expect(most).toBe(size + 1)
-      expect((yield* pool.stats).succeeded).toBe(size + 10)
-    }))
-
-  it.effect("counts running, free and waiting, which reading does not change", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(size)
-      for (let callers = 1; callers <= size + 3; callers++) {
-        yield* forkNow(pool.run(Effect.never))
-        const running = Math.min(size, callers)
-        const expected = { running, free: size - running, waiting: callers - running, borrowed: 0 }
-        for (let reading = 0; reading < 2; reading++) expect(yield* counters(pool)).toEqual(expected)
-      }
-      expect([yield* pool.size, yield* pool.free, yield* pool.running, yield* pool.waiting]).toEqual([size, 0, size, 3])
-    }))
-
-  it.effect("starts jobs of all kinds in the order in which they came", () =>
+  it.effect("starts jobs of all kinds in the order in which they came, as many as it has slots", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(size)
       const stage = new Stage()
       for (const name of names(size)) yield* forkNow(pool.run(stage.job(name)))
       const pile = yield* Effect.orDie(GreenPile.make<string>(pool))
-      const kinds: Array<(name: string) => Effect.Effect<unknown, unknown>> = [
-        (name) => pool.run(stage.job(name)),
-        (name) => pool.spawn(stage.job(name)),
-        (name) => pool.spawnN(stage.job(name)),
-        (name) => pile.spawn(stage.job(name)),
-        (name) => Stream.runDrain(pool.imap(stage.job, [name])),
-        (name) => pool.run(stage.job(name))
+      const kinds: ReadonlyArray<(job: Effect.Effect<string>) => Effect.Effect<unknown, unknown>> = [
+        pool.run,
+        pool.spawn,
+        pool.spawnN,
+        pile.spawn,
+        (job) => Stream.runDrain(pool.imap(() => job, [1])),
+        pool.run
       ]
-      const late = names(size + kinds.length).slice(size)
-      for (const [index, name] of late.entries()) {
-        yield* forkNow(kinds[index]?.(name) ?? Effect.void)
+      for (const [index, kind] of kinds.entries()) {
+        yield* forkNow(kind(stage.job(`${size + index}`)))
         yield* untilEffect(Effect.map(pool.waiting, (waiting) => waiting === index + 1))
       }
       yield* atRest
@@ -107,11 +68,10 @@ describe("a freed slot", () => {
   it.effect("is not had again by the fiber that freed it, when others wait", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
-      const order: Array<string> = []
-      const greedy = (name: string) =>
-        Effect.forEach([1, 2, 3], () => pool.run(Effect.andThen(Effect.sync(() => order.push(name)), Effect.yieldNow)))
+      const stage = new Stage()
+      const greedy = (name: string) => Effect.forEach([1, 2, 3], () => pool.run(stage.around(name, Effect.yieldNow)))
       yield* Effect.all([greedy("a"), greedy("b"), greedy("c")], { concurrency: "unbounded" })
-      expect(order).toEqual(["a", "b", "c", "a", "b", "c", "a", "b", "c"])
+      expect(stage.started.join("")).toBe("abcabcabc")
     }))
 })
 
@@ -128,15 +88,6 @@ describe("spawn", () => {
       expect(stage.events).toEqual(["still here", "a starts", "b starts"])
     }))
 
-  it.effect.each([1, 10])("starts jobs in the order of spawn on a pool of size %i", (size) =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(size)
-      const order: Array<string> = []
-      yield* Effect.forEach(names(50), (name) => pool.spawn(Effect.sync(() => order.push(name))))
-      yield* pool.waitall
-      expect(order).toEqual(names(50))
-    }))
-
   it.effect("goes on before its job starts, also if it had to wait", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
@@ -149,36 +100,6 @@ describe("spawn", () => {
     }))
 })
 
-/** Processor time for a queue of this length to drain, the better of two. */
-const drain = (length: number, call: (pool: GreenPool) => Effect.Effect<unknown>) =>
-  Effect.gen(function*() {
-    let best = Number.POSITIVE_INFINITY
-    for (let round = 0; round < 2; round++) {
-      const pool = yield* makePool(10)
-      const gate = yield* Latch.make()
-      for (let i = 0; i < 10; i++) yield* pool.spawn(gate.await)
-      for (let i = 0; i < length; i++) yield* Effect.forkDetach(call(pool), { startImmediately: true })
-      const start = process.cpuUsage()
-      yield* gate.open
-      yield* pool.waitall
-      const { system, user } = process.cpuUsage(start)
-      best = Math.min(best, user + system)
-    }
-    return best
-  })
-
-it.live.each(["run", "spawn"] as const)(
-  "time in the queue of %s grows with the number of callers that wait, not with its square",
-  (verb) =>
-    Effect.gen(function*() {
-      const call = (pool: GreenPool): Effect.Effect<unknown> => pool[verb](Effect.yieldNow)
-      yield* drain(2_000, call)
-      const short = yield* drain(3_000, call)
-      const long = yield* drain(24_000, call)
-      // linear would be 8, quadratic 64
-      expect(long / short).toBeLessThan(40)
-    })
-)
 it("a caller of run that gets its slot, and its turn, before it listens goes on", () => {
   const operations = 40
   for (let delay = 0; delay < operations; delay++) {

@@ -2,29 +2,39 @@
  * Tracers that act on the pool in the step in which it tells them of a wait.
  */
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, Deferred, Effect, Exit, type Fiber, Tracer } from "effect"
-import type { GreenPool } from "../src/index.ts"
+import { Deferred, Effect, Exit, type Fiber, Tracer } from "effect"
+import type { GreenPool, GreenPoolOptions } from "../src/index.ts"
 import { expectEmpty, expectWorking } from "./support/counters.ts"
+import { isInterrupted } from "./support/exits.ts"
 import { Stage } from "./support/stage.ts"
 import { World } from "./support/world.ts"
 
-/** A tracer, its spans, and what is done when one begins or ends. */
-const acting = (on: { readonly begin?: () => void; readonly end?: () => void }) => {
-  const spans: Array<Tracer.NativeSpan> = []
-  const tracer = Tracer.make({
+/** What is done when a span begins or ends. */
+interface Acts {
+  readonly begin?: (span: Tracer.Span) => void
+  readonly end?: () => void
+}
+
+const acting = (acts: Acts) =>
+  Tracer.make({
     span(options) {
       const span = new Tracer.NativeSpan(options)
-      spans.push(span)
       const end = span.end.bind(span)
       span.end = (time, exit) => {
         end(time, exit)
-        on.end?.()
+        acts.end?.()
       }
-      on.begin?.()
+      acts.begin?.(span)
       return span
     }
   })
-  return { tracer, spans }
+
+/** A pool of one slot, and calls by a tracer that acts. */
+const setUp = (options?: GreenPoolOptions) => {
+  const world = new World()
+  const pool = world.pool(1, { tracing: true, ...options })
+  const fork = <A>(effect: Effect.Effect<A>, acts: Acts) => world.fork(Effect.withTracer(effect, acting(acts)))
+  return { world, pool, stage: new Stage(), fork }
 }
 
 const calls: Record<string, (pool: GreenPool, job: Effect.Effect<unknown>) => Effect.Effect<unknown>> = {
@@ -33,21 +43,19 @@ const calls: Record<string, (pool: GreenPool, job: Effect.Effect<unknown>) => Ef
 }
 
 describe.each(Object.entries(calls))("a tracer of a wait in %s", (_, call) => {
-  const interrupted = (fiber: Fiber.Fiber<unknown>) => {
-    const exit = fiber.pollUnsafe()
-    return exit !== undefined && Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)
-  }
-
   it("that frees a slot when the wait begins has the caller get it, and the wait is over", () => {
-    const world = new World()
-    const pool = world.pool(1, { tracing: true, maxWait: "1 second" })
-    const stage = new Stage()
+    const { fork, pool, stage, world } = setUp({ maxWait: "1 second" })
     const holder = world.fork(pool.run(Effect.never))
-    const { spans, tracer } = acting({ begin: () => holder.interruptUnsafe() })
-    const caller = world.fork(Effect.withTracer(call(pool, stage.job("a")), tracer))
+    let wait: Tracer.Span | undefined
+    const caller = fork(call(pool, stage.job("a")), {
+      begin: (span) => {
+        wait = span
+        holder.interruptUnsafe()
+      }
+    })
     world.run()
     expect(stage.events).toEqual(["a starts"])
-    expect(spans[0]?.status).toMatchObject({ exit: Exit.void })
+    expect(wait?.status).toMatchObject({ exit: Exit.void })
     // It waits no more, so no time ends its wait.
     world.clock.advance(1000)
     world.get(stage.finish("a"))
@@ -59,68 +67,59 @@ describe.each(Object.entries(calls))("a tracer of a wait in %s", (_, call) => {
   it.each(["does nothing", "frees a slot", "closes the pool"])(
     "that %s and then throws leaves no caller in the queue: the call has a defect",
     (deed) => {
-      const world = new World()
-      const pool = world.pool(1, { tracing: true })
+      const { fork, pool, world } = setUp()
       const holder = world.fork(pool.run(Effect.never))
-      const { tracer } = acting({
-        begin: () => {
-          if (deed === "frees a slot") holder.interruptUnsafe()
-          if (deed === "closes the pool") world.close()
-          throw new Error("no span")
-        }
-      })
-      const exit = world.fork(Effect.withTracer(call(pool, Effect.void), tracer)).pollUnsafe()
-      expect(exit).toEqual(Exit.die(new Error("no span")))
+      const begin = () => {
+        if (deed === "frees a slot") holder.interruptUnsafe()
+        if (deed === "closes the pool") world.close()
+        throw new Error("no span")
+      }
+      expect(fork(call(pool, Effect.void), { begin }).pollUnsafe()).toEqual(Exit.die(new Error("no span")))
       holder.interruptUnsafe()
       world.run()
       world.get(deed === "closes the pool" ? expectEmpty(pool) : expectWorking(pool))
     }
   )
 
-  it("that interrupts the caller when the wait begins takes it out of the queue", () => {
-    const world = new World()
-    const pool = world.pool(1, { tracing: true })
-    const holder = world.fork(pool.run(Effect.never))
-    const { tracer } = acting({ begin: () => caller.interruptUnsafe() })
-    const caller: Fiber.Fiber<unknown> = world.fork(
-      Effect.andThen(Effect.yieldNow, Effect.withTracer(call(pool, Effect.void), tracer))
-    )
-    world.run()
-    expect(interrupted(caller)).toBe(true)
-    expect(world.get(pool.waiting)).toBe(0)
-    holder.interruptUnsafe()
-    world.run()
+  it("that throws when the wait ends loses no slot and no place", () => {
+    const { fork, pool, stage, world } = setUp()
+    const end = () => {
+      throw new Error("no end")
+    }
+    world.fork(pool.run(stage.job("a")))
+    fork(call(pool, stage.job("b")), { end })
+    world.fork(call(pool, stage.job("c")))
+    world.get(stage.finishAll)
+    expect(stage.started).toEqual(["a", "b", "c"])
     world.get(expectWorking(pool))
   })
 
-  it("that has another caller get a slot when the wait ends keeps the order of the grants", () => {
-    const world = new World()
-    const pool = world.pool(1, { tracing: true })
-    const stage = new Stage()
-    const holder = world.fork(pool.run(Effect.never))
-    const { tracer } = acting({ end: () => world.fork(pool.resize(2)) })
-    world.fork(Effect.withTracer(call(pool, stage.job("a")), tracer))
-    world.fork(call(pool, stage.job("b")))
+  it("that interrupts the caller when the wait begins takes it out of the queue", () => {
+    const { fork, pool, world } = setUp()
+    world.fork(pool.run(Effect.never))
+    const waiting = Effect.andThen(Effect.yieldNow, call(pool, Effect.void))
+    const caller: Fiber.Fiber<unknown> = fork(waiting, { begin: () => caller.interruptUnsafe() })
     world.run()
-    holder.interruptUnsafe()
-    world.run()
-    expect(stage.started).toEqual(["a", "b"])
+    expect(isInterrupted(caller.pollUnsafe())).toBe(true)
+    expect(world.get(pool.waiting)).toBe(0)
   })
 
-  it("that has another caller get a slot when a loan ends the wait keeps their order", () => {
-    const world = new World()
-    const pool = world.pool(1, { tracing: true })
-    const stage = new Stage()
-    const borrower = Deferred.makeUnsafe<void>()
-    const { tracer } = acting({ end: () => world.fork(pool.resize(2)) })
-    world.fork(pool.run(Effect.all([
-      pool.run(Deferred.await(borrower)),
-      Effect.withTracer(call(pool, stage.job("nested")), tracer)
-    ], { concurrency: 2 })))
-    world.fork(call(pool, stage.job("other")))
-    world.run()
-    Deferred.doneUnsafe(borrower, Exit.void)
-    world.run()
-    expect(stage.started).toEqual(["nested", "other"])
-  })
+  it.each(["a slot", "a loan"])(
+    "that has another caller get a slot when %s ends the wait keeps their order",
+    (what) => {
+      const { fork, pool, stage, world } = setUp()
+      const gate = Deferred.makeUnsafe<void>()
+      const traced = call(pool, stage.job("traced"))
+      const busy = pool.run(Deferred.await(gate))
+      if (what === "a slot") world.fork(busy)
+      fork(what === "a slot" ? traced : pool.run(Effect.all([busy, traced], { concurrency: 2 })), {
+        end: () => world.fork(pool.resize(2))
+      })
+      world.fork(call(pool, stage.job("other")))
+      world.run()
+      Deferred.doneUnsafe(gate, Exit.void)
+      world.run()
+      expect(stage.started).toEqual(["traced", "other"])
+    }
+  )
 })

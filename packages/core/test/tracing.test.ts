@@ -5,7 +5,6 @@ import { toInternal } from "../src/GreenPool.ts"
 import { GreenPile, GreenPool, type GreenPoolOptions, type PoolFull, type PoolStats } from "../src/index.ts"
 import { expectConsistent, expectWorking } from "./support/counters.ts"
 import { forkNow } from "./support/forkNow.ts"
-import { makePool } from "./support/makePool.ts"
 import { lengthOf, makeTracer, parentOf } from "./support/spans.ts"
 import { Stage } from "./support/stage.ts"
 import { atRest } from "./support/turns.ts"
@@ -13,17 +12,24 @@ import { atRest } from "./support/turns.ts"
 const makeTraced = (options?: GreenPoolOptions) =>
   Effect.orDie(GreenPool.make({ size: 1, name: "api", tracing: true, ...options }))
 
+/** A traced pool whose slot is taken for so many milliseconds, and a tracer. */
+const setUp = (milliseconds: number, options?: GreenPoolOptions) =>
+  Effect.gen(function*() {
+    const pool = yield* makeTraced(options)
+    yield* forkNow(pool.run(Effect.sleep(milliseconds)))
+    return { pool, tracer: makeTracer() }
+  })
+
+type Call = (pool: GreenPool<PoolFull>, job: Effect.Effect<void>) => Effect.Effect<unknown, PoolFull>
+
 /** The calls that may have to wait. */
-const calls: Record<
-  string,
-  (pool: GreenPool<PoolFull>, job: Effect.Effect<void>) => Effect.Effect<unknown, PoolFull>
-> = {
+const calls: Record<string, Call> = {
   run: (pool, job) => pool.run(job),
   spawn: (pool, job) => pool.spawn(job),
   spawnN: (pool, job) => pool.spawnN(job),
   "pile.spawn": (pool, job) =>
     Effect.scoped(Effect.gen(function*() {
-      const pile = yield* Effect.orDie(GreenPile.make<void, never, PoolFull>(pool))
+      const pile = yield* GreenPile.make<void, never, PoolFull>(pool)
       yield* pile.spawn(job)
       yield* pile.next
     }))
@@ -32,25 +38,23 @@ const calls: Record<
 describe.each(Object.entries(calls))("a wait in %s", (_, call) => {
   it.effect("is a span under the caller's, with the name and the size of the pool, over when its job starts", () =>
     Effect.gen(function*() {
-      const tracer = makeTracer()
-      const pool = yield* makeTraced()
-      yield* forkNow(pool.run(Effect.sleep("240 millis")))
+      const { pool, tracer } = yield* setUp(240)
       const seen: Array<string | undefined> = []
       const look = Effect.sync(() => void seen.push(tracer.waits[0]?.status._tag))
       const job = Effect.andThen(look, Effect.withSpan(Effect.sleep("30 millis"), "job"))
       const caller = yield* forkNow(tracer.provide(Effect.withSpan(call(pool, job), "request")))
       yield* look
       yield* TestClock.adjust("240 millis")
+      yield* TestClock.adjust("30 millis")
+      yield* Fiber.join(caller)
       expect(seen).toEqual(["Started", "Ended"])
-      const [wait] = tracer.waits
+      const [, wait, itself] = tracer.spans
       expect(Object.fromEntries(wait?.attributes ?? [])).toEqual({ "greenpool.pool": "api", "greenpool.size": 1 })
       expect(parentOf(wait)).toBe("request")
       expect(lengthOf(wait)).toBe(240)
       expect(wait?.status).toMatchObject({ exit: Exit.void })
-      yield* TestClock.adjust("30 millis")
-      yield* Fiber.join(caller)
       expect(tracer.spans.map(({ name }) => name)).toEqual(["request", "greenpool.wait", "job"])
-      expect([parentOf(tracer.spans[2]), lengthOf(tracer.spans[2])]).toEqual(["request", 30])
+      expect([parentOf(itself), lengthOf(itself)]).toEqual(["request", 30])
     }))
 
   it.effect("fails where it does: a time-out, an interruption, the end of the pool", () =>
@@ -86,25 +90,11 @@ describe.each(Object.entries(calls))("a wait in %s", (_, call) => {
       // rejected at the end of the queue
       yield* forkNow(pool.run(Effect.never))
       expect(yield* Effect.flip(traced)).toMatchObject({ reason: "QueueFull" })
-      const untraced = yield* makePool(1)
-      yield* forkNow(untraced.run(Effect.sleep("1 second")))
-      const caller = yield* forkNow(tracer.provide(call(untraced, Effect.void)))
+      const untraced = yield* setUp(1000, { tracing: false })
+      const caller = yield* forkNow(tracer.provide(call(untraced.pool, Effect.void)))
       yield* TestClock.adjust("1 second")
       yield* Fiber.join(caller)
       expect(tracer.spans).toEqual([])
-    }))
-
-  it.effect("is seen for nested jobs too, that wait for a loan", () =>
-    Effect.gen(function*() {
-      const tracer = makeTracer()
-      const pool = yield* makeTraced()
-      yield* forkNow(pool.run(Effect.gen(function*() {
-        yield* forkNow(pool.run(Effect.sleep("50 millis")))
-        yield* tracer.provide(call(pool, Effect.void))
-      })))
-      yield* TestClock.adjust("50 millis")
-      expect(tracer.waits.map(lengthOf)).toEqual([50])
-      yield* pool.waitall
     }))
 
   it.effect.each([true, false])(
@@ -116,16 +106,11 @@ describe.each(Object.entries(calls))("a wait in %s", (_, call) => {
         const pool = yield* makeTraced({ maxWait: "1 second" })
         const stage = new Stage()
         let caller: Fiber.Fiber<unknown, unknown> | undefined = undefined
-        const tracer = Tracer.make({
-          span(options) {
-            const span = new Tracer.NativeSpan(options)
-            span.end = () => {
-              states.push(Effect.runSyncWith(context)(pool.stats))
-              caller?.interruptUnsafe()
-            }
-            return span
-          }
-        })
+        const end = () => {
+          states.push(Effect.runSyncWith(context)(pool.stats))
+          caller?.interruptUnsafe()
+        }
+        const tracer = Tracer.make({ span: (options) => Object.assign(new Tracer.NativeSpan(options), { end }) })
         yield* forkNow(pool.run(stage.job("a")))
         caller = yield* forkNow(Effect.withTracer(call(pool, Effect.void), tracer))
         yield* isGranted ? stage.finish("a") : TestClock.adjust("1 second")
@@ -142,9 +127,7 @@ describe.each(Object.entries(calls))("a wait in %s", (_, call) => {
 describe("tracing", () => {
   it.effect("has no span for maps, which wait for every item of theirs, nor for calls that never wait", () =>
     Effect.gen(function*() {
-      const tracer = makeTracer()
-      const pool = yield* makeTraced()
-      yield* forkNow(pool.run(Effect.sleep("1 second")))
+      const { pool, tracer } = yield* setUp(1000)
       yield* tracer.provide(Effect.andThen(pool.runIfAvailable(Effect.void), pool.spawnIfAvailable(Effect.void)))
       const map = yield* forkNow(tracer.provide(Stream.runDrain(pool.imap(() => Effect.sleep("1 second"), [1, 2, 3]))))
       yield* TestClock.adjust("10 seconds")
@@ -166,9 +149,7 @@ describe("tracing", () => {
 
   it.effect("has no times where the caller wants none", () =>
     Effect.gen(function*() {
-      const tracer = makeTracer()
-      const pool = yield* makeTraced()
-      yield* forkNow(pool.run(Effect.sleep("1 second")))
+      const { pool, tracer } = yield* setUp(1000)
       yield* forkNow(Effect.withTracerTiming(tracer.provide(pool.run(Effect.void)), false))
       yield* TestClock.adjust("1 second")
       expect(tracer.waits.map(({ status }) => status)).toMatchObject([{ startTime: 0n, endTime: 0n }])
@@ -176,38 +157,12 @@ describe("tracing", () => {
 
   it.effect("keeps no span when the wait is over", () =>
     Effect.gen(function*() {
-      const pool = yield* makeTraced()
-      const stage = new Stage()
-      yield* forkNow(pool.run(stage.job("a")))
-      yield* forkNow(makeTracer().provide(pool.run(stage.job("b"))))
+      const { pool, tracer } = yield* setUp(1000)
+      yield* forkNow(tracer.provide(pool.run(Effect.never)))
       const [b] = toInternal(pool).slots.semaphore.toArray()
       const kept = () => (b?.wait as unknown as { readonly onSpanEnd: unknown } | undefined)?.onSpanEnd
       expect(kept()).toBeDefined()
-      yield* stage.finish("a")
-      yield* atRest
+      yield* TestClock.adjust("1 second")
       expect(kept()).toBeUndefined()
-      yield* stage.finish("b")
-    }))
-
-  it.effect("by a tracer that throws at the end of a wait loses no slot and no place", () =>
-    Effect.gen(function*() {
-      const pool = yield* makeTraced()
-      const stage = new Stage()
-      const withoutEnd = Tracer.make({
-        span(options) {
-          const span = new Tracer.NativeSpan(options)
-          span.end = () => {
-            throw new Error("no end")
-          }
-          return span
-        }
-      })
-      yield* forkNow(pool.run(stage.job("a")))
-      yield* forkNow(Effect.withTracer(pool.run(stage.job("b")), withoutEnd))
-      yield* forkNow(pool.run(stage.job("c")))
-      yield* stage.finishAll
-      yield* pool.waitall
-      expect(stage.started).toEqual(["a", "b", "c"])
-      yield* expectWorking(pool)
     }))
 })

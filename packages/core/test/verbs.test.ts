@@ -2,12 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Option, Stream } from "effect"
 import { GreenPile, GreenPool, type MapOptions, PoolFull, type Verbs } from "../src/index.ts"
 
-const forms: ReadonlyArray<
-  { readonly form: string; readonly verbsOf: Effect.Effect<Verbs<GreenPool>, never, GreenPool> }
-> = [
-  { form: "a pool", verbsOf: GreenPool },
-  { form: "its key", verbsOf: Effect.succeed(GreenPool) }
-]
+const forms = [["a pool", GreenPool], ["its key", Effect.succeed<Verbs<GreenPool>>(GreenPool)]] as const
 
 const provided = Effect.provide(GreenPool.layer({ size: 2 }))
 
@@ -23,7 +18,7 @@ const add = (a: number, b: number) => Effect.succeed(a + b)
 const expectEach = <A, E, R>(expected: ReadonlyArray<A>, ...streams: ReadonlyArray<Stream.Stream<A, E, R>>) =>
   Effect.forEach(streams, (stream) => Effect.map(collect(stream), (all) => expect(all).toEqual(expected)))
 
-describe.each(forms)("the verbs of $form", ({ verbsOf }) => {
+describe.each(forms)("the verbs of %s", (_, verbsOf) => {
   const test = (title: string, body: (verbs: Verbs<GreenPool>) => Effect.Effect<void, unknown, GreenPool>) =>
     it.effect(title, () => Effect.flatMap(verbsOf, body).pipe(provided, Effect.orDie))
 
@@ -39,13 +34,11 @@ describe.each(forms)("the verbs of $form", ({ verbsOf }) => {
       for (const spawned of [spawn(job, options), job.pipe(spawn), job.pipe(spawn(options))]) {
         expect(yield* Effect.flatMap(spawned, Fiber.join)).toBe(1)
       }
-      const done: Array<number> = []
-      const note = (n: number) => Effect.sync(() => void done.push(n))
-      yield* spawnN(note(1), options)
-      yield* note(2).pipe(spawnN)
-      yield* note(3).pipe(spawnN(options))
+      let done = 0
+      const note = Effect.sync(() => done++)
+      for (const spawned of [spawnN(note, options), note.pipe(spawnN), note.pipe(spawnN(options))]) yield* spawned
       yield* pool.waitall
-      expect(done).toEqual([1, 2, 3])
+      expect(done).toBe(3)
       for (const ran of [runIfAvailable(job, key), job.pipe(runIfAvailable), job.pipe(runIfAvailable(key))]) {
         expect(yield* ran).toEqual(Option.some(1))
       }
@@ -58,25 +51,23 @@ describe.each(forms)("the verbs of $form", ({ verbsOf }) => {
     Effect.gen(function*() {
       yield* Effect.forEach([1, 2], () => spawnN(Effect.never))
       const now = { maxWait: 0 }
-      const calls = [
-        run(Effect.void, now),
-        Effect.void.pipe(run(now)),
-        spawn(Effect.void, now),
-        Effect.void.pipe(spawn(now)),
-        spawnN(Effect.void, now),
-        Effect.void.pipe(spawnN(now))
-      ]
-      for (const call of calls) expect(yield* Effect.flip(call)).toBeInstanceOf(PoolFull)
+      const job = Effect.void
+      const runs = [run(job, now), job.pipe(run(now)), spawnN(job, now), job.pipe(spawnN(now))]
+      for (const call of [...runs, spawn(job, now), job.pipe(spawn(now))]) {
+        expect(yield* Effect.flip(call)).toBeInstanceOf(PoolFull)
+      }
     }))
 
   test("may be given an index and an array in place of options", (pool) =>
     Effect.gen(function*() {
       const jobs = [1, 2, 3].map(twice)
-      expect(yield* Effect.forEach(jobs, pool.run)).toEqual([2, 4, 6])
-      expect(yield* Effect.forEach(jobs, pool.run({ key: "k" }))).toEqual([2, 4, 6])
-      expect(yield* Effect.all(jobs.map(pool.run))).toEqual([2, 4, 6])
-      const fibers = yield* Effect.all(jobs.map(pool.spawn))
-      expect(yield* Effect.forEach(fibers, Fiber.join)).toEqual([2, 4, 6])
+      const all = [
+        Effect.forEach(jobs, pool.run),
+        Effect.forEach(jobs, pool.run({ key: "k" })),
+        Effect.all(jobs.map(pool.run))
+      ]
+      for (const results of all) expect(yield* results).toEqual([2, 4, 6])
+      expect(yield* Effect.forEach(yield* Effect.all(jobs.map(pool.spawn)), Fiber.join)).toEqual([2, 4, 6])
       expect(yield* Effect.all(jobs.map(pool.runIfAvailable))).toEqual([2, 4, 6].map(Option.some))
     }))
 
@@ -168,26 +159,12 @@ describe.each(forms)("the verbs of $form", ({ verbsOf }) => {
 
   test("never take for options what stands where a source belongs, or is no plain object", (pool) =>
     Effect.gen(function*() {
-      const noSources: ReadonlyArray<ReadonlyArray<unknown>> = [
-        [undefined],
-        [Promise.resolve([1])],
-        [new Date()],
-        [{ concurrency: 1 }, [1]],
-        [[1], undefined, {}],
-        [[1], null],
-        [[1], 123],
-        [[1], new Date()]
-      ]
-      for (const args of noSources) {
-        const wrong = args as unknown as [Iterable<number>]
-        const streams: ReadonlyArray<Stream.Stream<unknown, never, GreenPool>> = [
-          pool.imap(() => Effect.void, ...wrong),
-          pool.imapUnordered(() => Effect.void, ...wrong),
-          pool.imapExit(() => Effect.void, ...wrong),
-          pool.imapExitUnordered(() => Effect.void, ...wrong)
-        ]
-        for (const stream of streams) {
-          expect(yield* Effect.exit(collect(stream))).toEqual(
+      const last = [null, 123, new Date()].map((wrong) => [[1], wrong])
+      const noSources = [[undefined], [Promise.resolve([1])], [new Date()], [{ concurrency: 1 }, [1]], ...last]
+      for (const args of [...noSources, [[1], undefined, {}]]) {
+        for (const verb of ["imap", "imapUnordered", "imapExit", "imapExitUnordered"] as const) {
+          const map = pool[verb] as (...args: ReadonlyArray<unknown>) => Stream.Stream<unknown, never, GreenPool>
+          expect(yield* Effect.exit(collect(map(() => Effect.void, ...args)))).toEqual(
             Exit.die(expect.objectContaining({ message: expect.stringContaining("A source must be") }))
           )
         }

@@ -4,7 +4,7 @@ import { GreenPile, type GreenPool } from "../src/index.ts"
 import { defectOf } from "./support/exits.ts"
 import { forkNow } from "./support/forkNow.ts"
 import { makePool } from "./support/makePool.ts"
-import { sizes } from "./support/sizes.ts"
+import { sizes, upTo } from "./support/sizes.ts"
 import { Stage } from "./support/stage.ts"
 import { atRest, until } from "./support/turns.ts"
 
@@ -12,17 +12,11 @@ import { atRest, until } from "./support/turns.ts"
 const setUp = (size: number) => Effect.map(makePool(size), (pool) => ({ pool, stage: new Stage() }))
 
 describe.each(sizes)("waitall on a pool of size %i", (size) => {
-  it.effect("returns immediately when nothing runs and nobody waits", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(size)
-      const fiber = yield* forkNow(pool.waitall)
-      expect(fiber.pollUnsafe()).toEqual(Exit.void)
-    }))
-
-  it.effect("waits until nothing runs and nobody waits", () =>
+  it.effect("returns immediately, or when nothing runs and nobody waits", () =>
     Effect.gen(function*() {
       const { pool, stage } = yield* setUp(size)
-      const names = Array.from({ length: size + 3 }, (_, i) => `job ${i}`)
+      expect((yield* forkNow(pool.waitall)).pollUnsafe()).toEqual(Exit.void)
+      const names = upTo(size + 3).map(String)
       for (const name of names) yield* forkNow(pool.spawn(stage.job(name)))
       const idle = yield* forkNow(pool.waitall)
       yield* pool.resize(Math.max(1, size))
@@ -44,7 +38,7 @@ describe("waitall outside the pool", () => {
         yield* pool.spawn(stage.job("job"))
         const idlers = yield* Effect.forEach([1, 2, 3], () => forkNow(pool.waitall))
         yield* atRest
-        expect(idlers.map((idler) => idler.pollUnsafe())).toEqual([undefined, undefined, undefined])
+        expect(idlers.every((idler) => idler.pollUnsafe() === undefined)).toBe(true)
         yield* Fiber.interrupt(idlers.splice(round, 1)[0]!)
         yield* stage.finishAll
         yield* Fiber.joinAll(idlers)
@@ -86,13 +80,9 @@ describe("waitall outside the pool", () => {
   it.effect("waits on a paused pool while callers are in the queue, until they are served or cancelled", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(0)
-      const calls: ReadonlyArray<Effect.Effect<unknown>> = [
-        pool.run(Effect.void),
-        pool.spawn(Effect.void),
-        pool.spawnN(Effect.void)
-      ]
+      const calls = [pool.run(Effect.void), pool.spawn(Effect.void), pool.spawnN(Effect.void)] as const
       for (const end of [Fiber.interruptAll, () => pool.resize(1)]) {
-        const waiters = yield* Effect.forEach(calls, (call) => forkNow(call))
+        const waiters = yield* Effect.forEach(calls, (call) => forkNow<unknown, never, never>(call))
         const idle = yield* forkNow(pool.waitall)
         yield* atRest
         expect(idle.pollUnsafe()).toBeUndefined()
@@ -103,32 +93,32 @@ describe("waitall outside the pool", () => {
 })
 
 describe("waitall inside the pool", () => {
-  const inside: Record<string, (pool: GreenPool, other: GreenPool) => Effect.Effect<unknown, unknown>> = {
-    "run": (pool) => pool.run(pool.waitall),
-    "run in an uninterruptible region": (pool) => Effect.uninterruptible(pool.run(pool.waitall)),
-    "spawn": (pool) => Effect.flatMap(pool.spawn(pool.waitall), Fiber.join),
-    "a nested job": (pool) => pool.run(pool.run(pool.waitall)),
-    "a fiber that a job forked": (pool) => pool.run(Effect.flatMap(Effect.forkChild(pool.waitall), Fiber.join)),
-    "a detached fiber of a job": (pool) => pool.run(Effect.flatMap(Effect.forkDetach(pool.waitall), Fiber.join)),
-    "a job of another pool inside a job": (pool, other) => pool.run(other.run(pool.waitall)),
-    "a spawned job of another pool inside a job": (pool, other) =>
-      pool.run(Effect.flatMap(other.spawn(pool.waitall), Fiber.join)),
-    "a job of a map": (pool) => Stream.runDrain(pool.imap(() => pool.waitall, [1])),
-    "a job of a pile": (pool) =>
-      Effect.scoped(
-        Effect.flatMap(Effect.orDie(GreenPile.make<void>(pool)), (pile) =>
-          Effect.andThen(pile.spawn(pool.waitall), pile.next))
-      )
-  }
+  const joined = Effect.flatMap(Fiber.join<void, never>)
 
-  it.effect.each(Object.entries(inside))(
+  it.effect.each<readonly [string, (pool: GreenPool, other: GreenPool) => Effect.Effect<unknown, unknown>]>([
+    ["run", (pool) => pool.run(pool.waitall)],
+    ["run in an uninterruptible region", (pool) => Effect.uninterruptible(pool.run(pool.waitall))],
+    ["spawn", (pool) => joined(pool.spawn(pool.waitall))],
+    ["a nested job", (pool) => pool.run(pool.run(pool.waitall))],
+    ["a fiber that a job forked", (pool) => pool.run(joined(Effect.forkChild(pool.waitall)))],
+    ["a detached fiber of a job", (pool) => pool.run(joined(Effect.forkDetach(pool.waitall)))],
+    ["a job of another pool inside a job", (pool, other) => pool.run(other.run(pool.waitall))],
+    ["a spawned job of another pool inside a job", (pool, other) => pool.run(joined(other.spawn(pool.waitall)))],
+    ["a job of a map", (pool) => Stream.runDrain(pool.imap(() => pool.waitall, [1]))],
+    [
+      "a job of a pile",
+      (pool) =>
+        Effect.scoped(
+          Effect.flatMap(GreenPile.make<void>(pool), (pile) => Effect.andThen(pile.spawn(pool.waitall), pile.next))
+        )
+    ]
+  ])(
     "dies immediately with a clear defect: from %s",
     ([, from]) =>
       Effect.gen(function*() {
         for (const size of [1, 3]) {
           const pool = yield* makePool(size)
-          const other = yield* makePool(1)
-          const defect = defectOf(yield* Effect.exit(from(pool, other)))
+          const defect = defectOf(yield* Effect.exit(from(pool, yield* makePool(1))))
           expect(String(defect)).toMatch(/waitall of pool "default".*inside/)
           yield* pool.waitall
         }
@@ -138,10 +128,10 @@ describe("waitall inside the pool", () => {
   it.effect("works again after the job, in the same fiber", () =>
     Effect.gen(function*() {
       const { pool, stage } = yield* setUp(1)
-      yield* pool.run(Effect.void)
-      yield* pool.waitall
-      yield* Effect.exit(pool.run(Effect.die("bug")))
-      yield* pool.waitall
+      for (const job of [Effect.void, Effect.die("bug")]) {
+        yield* Effect.exit(pool.run(job))
+        yield* pool.waitall
+      }
       const fiber = yield* forkNow(Effect.andThen(Effect.ignoreCause(pool.run(stage.job("job"))), pool.waitall))
       yield* stage.finishAll
       yield* Fiber.join(fiber)

@@ -14,34 +14,30 @@ class HttpError extends Data.TaggedError("HttpError")<{ readonly response: unkno
 
 describe("verdictOf", () => {
   it("is ok for a success, whatever its value", () => {
-    for (
-      const value of [undefined, null, 1, "overload", {}, [], { _tag: "Failure" }, Exit.succeed(1), Result.succeed(1)]
-    ) {
+    const data = [undefined, null, 1, "overload", {}, [], { _tag: "Failure" }]
+    for (const value of [...data, Exit.succeed(1), Result.succeed(1), Option.none()]) {
       expect(verdictOf(Exit.succeed(value))).toBe("ok")
     }
-    expect(verdictOf(Exit.succeed(Option.none()))).toBe("ok")
   })
 
   it("is ignore for ordinary failures, defects and interruption", () => {
-    for (const error of ["no", undefined, null, 503, new Error("no"), { status: 404 }, { status: "429x" }]) {
-      expect(failed(error)).toBe("ignore")
-    }
+    const errors = ["no", undefined, null, 503, new Error("no"), { status: 404 }, { status: "429x" }]
+    for (const error of [...errors, new HttpError({ response: { status: 500 } })]) expect(failed(error)).toBe("ignore")
     expect(verdictOf(Exit.die({ status: 503 }))).toBe("ignore")
     expect(verdictOf(Exit.interrupt(1))).toBe("ignore")
   })
 
   it("is overload for timeouts, full pools, rate limits and the two statuses", async () => {
     expect(verdictOf(await Effect.runPromiseExit(Effect.timeout(Effect.never, 1)))).toBe("overload")
-    expect(failed(new Cause.TimeoutError())).toBe("overload")
-    expect(failed(new PoolFull({ reason: "QueueFull", pool: "other", size: 1, waiting: 1 }))).toBe("overload")
-    expect(failed(new RateLimitExceeded({}))).toBe("overload")
-    expect(failed(new AiError({ reason: { _tag: "RateLimitError" } }))).toBe("overload")
-    expect(failed(new AiError({ reason: { response: { status: 503 } } }))).toBe("overload")
-    for (const status of [429, 503]) {
-      expect(failed({ status })).toBe("overload")
-      expect(failed(new HttpError({ response: { status, headers: {} } }))).toBe("overload")
-    }
-    expect(failed(new HttpError({ response: { status: 500 } }))).toBe("ignore")
+    const byStatus = [429, 503].flatMap((status) => [{ status }, new HttpError({ response: { status, headers: {} } })])
+    const byName = [
+      new Cause.TimeoutError(),
+      new PoolFull({ reason: "QueueFull", pool: "other", size: 1, waiting: 1 }),
+      new RateLimitExceeded({}),
+      new AiError({ reason: { _tag: "RateLimitError" } }),
+      new AiError({ reason: { response: { status: 503 } } })
+    ]
+    for (const error of [...byStatus, ...byName]) expect(failed(error)).toBe("overload")
   })
 
   it("finds the overload among several reasons", () => {
@@ -50,29 +46,24 @@ describe("verdictOf", () => {
   })
 
   it("says when to try again, where the failure does", () => {
-    const reason = new RateLimiter.RateLimitExceeded({
-      retryAfter: Duration.seconds(2),
-      key: "k",
-      limit: 1,
-      remaining: 0
-    })
-    expect(failed(new RateLimiter.RateLimiterError({ reason }))).toEqual({ retryAfter: Duration.seconds(2) })
-    expect(failed({ status: 429, retryAfter: 3 })).toEqual({ retryAfter: Duration.seconds(3) })
-    expect(failed({ status: 429, retryAfter: "4" })).toEqual({ retryAfter: Duration.seconds(4) })
-    expect(failed({ response: { status: 503, headers: { "retry-after": "5" } } })).toEqual({
-      retryAfter: Duration.seconds(5)
-    })
+    const limit = { retryAfter: Duration.seconds(2), key: "k", limit: 1, remaining: 0 }
     const response = new Response(null, { status: 503, headers: { "Retry-After": "6" } })
-    expect(failed(response)).toEqual({ retryAfter: Duration.seconds(6) })
-    expect(failed({ response })).toEqual({ retryAfter: Duration.seconds(6) })
-    const timeUntil = (date: Date) => {
-      const verdict = failed({ status: 429, headers: { "retry-after": date.toUTCString() } })
-      return typeof verdict === "object" ? Duration.toSeconds(verdict.retryAfter) : NaN
-    }
-    expect(Math.abs(timeUntil(new Date(Date.now() + 10_000)) - 10)).toBeLessThan(3)
-    expect(timeUntil(new Date(0))).toBe(0)
-    expect(failed({ status: 429, retryAfter: 0 })).toEqual({ retryAfter: Duration.zero })
-    expect(failed({ status: 429, retryAfter: 0.5 })).toEqual({ retryAfter: Duration.millis(500) })
+    const inSeconds: ReadonlyArray<readonly [unknown, number]> = [
+      [new RateLimiter.RateLimiterError({ reason: new RateLimiter.RateLimitExceeded(limit) }), 2],
+      [{ status: 429, retryAfter: 3 }, 3],
+      [{ status: 429, retryAfter: "4" }, 4],
+      [{ response: { status: 503, headers: { "retry-after": "5" } } }, 5],
+      [response, 6],
+      [{ response }, 6],
+      [{ status: 429, retryAfter: 0 }, 0],
+      [{ status: 429, retryAfter: 0.5 }, 0.5],
+      [{ status: 429, headers: { "retry-after": new Date(0).toUTCString() } }, 0]
+    ]
+    for (const [error, seconds] of inSeconds) expect(failed(error)).toEqual({ retryAfter: Duration.seconds(seconds) })
+    const later = new Date(Date.now() + 10_000)
+    const verdict = failed({ status: 429, headers: { "retry-after": later.toUTCString() } })
+    const seconds = typeof verdict === "object" ? Duration.toSeconds(verdict.retryAfter) : NaN
+    expect(Math.abs(seconds - 10)).toBeLessThan(3)
   })
 
   it("takes no nonsense for a time", () => {
@@ -83,11 +74,9 @@ describe("verdictOf", () => {
   })
 
   it("sees through a failed Exit or Result that is the value of a success", () => {
+    const refusal = Result.fail({ status: 503, retryAfter: 1 })
     expect(verdictOf(Exit.succeed(Exit.fail({ status: 429 })))).toBe("overload")
-    expect(verdictOf(Exit.succeed(Result.fail({ status: 503, retryAfter: 1 })))).toEqual({
-      retryAfter: Duration.seconds(1)
-    })
-    expect(verdictOf(Exit.succeed(Exit.fail("no")))).toBe("ignore")
-    expect(verdictOf(Exit.succeed(Exit.die("bug")))).toBe("ignore")
+    expect(verdictOf(Exit.succeed(refusal))).toEqual({ retryAfter: Duration.seconds(1) })
+    for (const exit of [Exit.fail("no"), Exit.die("bug")]) expect(verdictOf(Exit.succeed(exit))).toBe("ignore")
   })
 })
