@@ -19,7 +19,6 @@ const beyondBrowsers = [
   "asynchronous context",
   "unhandled rejection",
   "nobody hears of it",
-  "time in the queue",
   "at no cost that grows",
   "what a callback throws",
   "two copies of the package"

@@ -16,7 +16,6 @@ export class Board {
   /** Told about everything, as it changes. */
   onStatus: (actor: string, status: string) => void = () => {}
   onNote: (actor: string, text: string) => void = () => {}
-  onEnter: (actor: string) => void = () => {}
 
   /** The actors that wait for an order. */
   get idle(): ReadonlyArray<string> {
@@ -31,7 +30,6 @@ export class Board {
   /** Notes the place of an actor among those of its kind. Counts only once it has started. */
   enter(kind: string, actor: string): void {
     append(this.order, kind, actor)
-    this.onEnter(actor)
   }
 
   over(actor: string, exit: string): void {

@@ -2,9 +2,8 @@
  * Runs a program on the library alone, with steps that overlap: the next one begins before the last one has come to
  * rest, under a random schedule. What then happens depends on the schedule; what must hold is checked in each turn.
  */
-import { Effect, type Fiber } from "effect"
 import { Actual } from "./actual.ts"
-import type { Order, OrderOf, Program, Step } from "./program.ts"
+import type { Order, OrderOf, Program } from "./program.ts"
 import { Random } from "./random.ts"
 import { type Finding, perform, type Tally } from "./run.ts"
 import { Simulation } from "./scheduler.ts"
@@ -17,15 +16,13 @@ export const runOverlapping = (program: Program, seed: number, tally: Tally): Pr
   return perform(program, actual, tally, async (step, isLast) => {
     const patience = isLast ? Infinity : random.pick([0, 1, 2, 4, 10, Infinity])
     // What promises have done since the last step.
-    simulation.onOperation(undefined)
-    watch.onStep(step)
+    simulation.onTask()
+    if ("interrupt" in step) watch.isInterrupted = true
+    if ("to" in step) watch.onOrder(step.to, step.order)
     actual.perform(step)
-    simulation.onOperation(undefined)
+    simulation.onTask()
     for (let task = 0; task < patience && watch.problems.length === 0; task++) if (!simulation.step()) break
-    if (patience === Infinity) {
-      await simulation.settle()
-      watch.onRest()
-    }
+    if (patience === Infinity) await simulation.settle()
     return watch.problems
   })
 }
@@ -33,6 +30,8 @@ export const runOverlapping = (program: Program, seed: number, tally: Tally): Pr
 /** What holds at every moment, whatever the schedule. */
 class Watch {
   readonly problems: Array<string> = []
+  /** Whether anything has been interrupted: an interrupted pull may take results with it. */
+  isInterrupted = false
   readonly #actual: Actual
   readonly #running: Array<number>
   readonly #closed = new Set<number>()
@@ -40,9 +39,6 @@ class Watch {
   readonly #pools = new Map<string, number>()
   /** The bodies and finalizers of jobs that are running, by their pool. */
   readonly #live: ReadonlyArray<Set<string>>
-  readonly #line: FirstComeFirstServed
-  /** Whether anything has been interrupted: an interrupted pull may take results with it. */
-  #isInterrupted = false
   /** What has come out of each map. */
   readonly #results = new Map<string, Array<number>>()
   readonly #maps = new Map<string, OrderOf<"map">>()
@@ -56,22 +52,12 @@ class Watch {
     this.#actual = actual
     this.#running = actual.pools.map(() => 0)
     this.#live = actual.pools.map(() => new Set())
-    this.#line = new FirstComeFirstServed(actual, this.problems, this.#pools)
-    actual.simulation.onOperation = (fiber) => {
-      this.#line.onOperation(fiber)
-      if (fiber === undefined) this.#check()
-    }
+    actual.simulation.onTask = () => this.#check()
     actual.board.onStatus = (actor, status) => this.#onStatus(actor, status)
     actual.board.onNote = (actor, text) => this.#onNote(actor, text)
   }
 
-  onStep(step: Step): void {
-    if ("interrupt" in step) this.#isInterrupted = true
-    if ("to" in step) this.#onOrder(step.to, step.order)
-    this.#line.onStep(step)
-  }
-
-  #onOrder(to: string, order: Order): void {
+  onOrder(to: string, order: Order): void {
     if (order.op === "map") {
       this.#pools.set(`map ${order.body.id}`, order.pool)
       this.#maps.set(order.body.id, order)
@@ -82,23 +68,16 @@ class Watch {
       const pool = this.#pools.get(`pile ${order.pile}`)
       if (pool !== undefined) this.#pools.set(order.body.id, pool)
     } else if (order.op === "close") {
-      this.#isInterrupted = true
+      this.isInterrupted = true
       this.#closed.add(order.pool)
     } else if ("ask" in order && (order.op !== "takeScoped" || order.within)) {
       this.#pools.set(order.body.id, order.pool)
     }
   }
 
-  onRest(): void {
-    this.#line.onRest()
-  }
-
   #onStatus(actor: string, status: string): void {
     // A job that interrupts itself takes the fibers that its own has forked with it.
-    if (status === "over: interrupted") {
-      this.#isInterrupted = true
-      this.#line.onInterruption()
-    }
+    if (status === "over: interrupted") this.isInterrupted = true
     const pool = this.#pools.get(actor.includes(".") ? `map ${actor.split(".")[0]}` : actor)
     if (pool === undefined) return
     if (status === "started") this.#live[pool]!.add(actor)
@@ -106,7 +85,6 @@ class Watch {
   }
 
   #onNote(actor: string, text: string): void {
-    this.#line.onNote(actor, text)
     const [verb, what] = text.split(/: | gave /)
     if (["next", "results", "exits"].includes(verb!) && what?.startsWith("succeed") === true) {
       this.#onRead(actor, what.slice("succeed ".length))
@@ -124,7 +102,7 @@ class Watch {
     if (mapVerb === "imapUnordered") {
       if (new Set(results).size < results.length) this.problems.push(`map ${actor} gave a result twice: ${results}`)
     } else if (
-      results.some((item, index) => this.#isInterrupted ? item <= (results[index - 1] ?? -1) : item !== index)
+      results.some((item, index) => this.isInterrupted ? item <= (results[index - 1] ?? -1) : item !== index)
     ) {
       this.problems.push(`map ${actor} gave its results out of order: ${results}`)
     }
@@ -161,106 +139,5 @@ class Watch {
       must(live.size <= running + borrowed, `jobs run without a slot: ${[...live]}`)
       this.#running[index] = running
     }
-  }
-}
-
-interface Caller {
-  readonly body: string
-  readonly actor: string
-  /** The verb, the key and the priority: a caller waits behind those of the same. */
-  readonly group: string
-  readonly fiber: string
-  readonly pool: number
-  /** `resting`: waiting since before the last moment of rest, so that nothing delays its start but the slot. */
-  state: "coming" | "waiting" | "resting" | "gone"
-}
-
-/** A caller from outside all jobs is let in in the order in which it joined the queue, or that of its key. */
-class FirstComeFirstServed {
-  readonly #actual: Actual
-  readonly #problems: Array<string>
-  /** The pool of each job. */
-  readonly #pools: ReadonlyMap<string, number>
-  /** The fiber of each actor that is outside all jobs. */
-  readonly #outside = new Map<string, string>()
-  readonly #callers = new Map<string, Caller>()
-  /** Those that have joined the queue of their pool, in that order. */
-  readonly #line: Array<Caller> = []
-  readonly #waiting: Array<number>
-  #last: Fiber.Fiber<unknown, unknown> | undefined = undefined
-
-  constructor(actual: Actual, problems: Array<string>, pools: ReadonlyMap<string, number>) {
-    this.#actual = actual
-    this.#problems = problems
-    this.#pools = pools
-    this.#waiting = actual.pools.map(() => 0)
-    actual.board.onEnter = (actor) => this.#onStart(actor)
-  }
-
-  onStep(step: Step): void {
-    if ("interrupt" in step || "tick" in step) return this.onInterruption()
-    if (!("to" in step)) return
-    const { order, to } = step
-    if (step.isNew) this.#outside.set(to, to)
-    if (order.op === "end" || order.op === "close") this.onInterruption()
-    const fiber = this.#outside.get(to)
-    if (fiber === undefined || !("body" in order)) return
-    const { body: { id: body }, op } = order
-    if (op === "map" || op === "pile") this.#outside.set(body, fiber)
-    if (op === "fork" || op === "detach") this.#outside.set(body, body)
-    const pool = this.#pools.get(body)
-    if (pool === undefined || (op !== "run" && op !== "spawn" && op !== "spawnN" && op !== "pileSpawn")) return
-    this.#leave((caller) => caller.fiber === fiber)
-    const group = `${op === "run"} ${order.ask.key} ${order.ask.priority ?? 0}`
-    this.#callers.set(body, { body, actor: to, group, fiber, pool, state: "coming" })
-  }
-
-  /** A fiber may unwind slowly, and its children with it: which of them still wait is not known any more. */
-  onInterruption(): void {
-    this.#leave(() => true)
-  }
-
-  /** Before an operation of a fiber: what its last one, or that of the one before it, has done to the queues. */
-  onOperation(fiber: Fiber.Fiber<unknown, unknown> | undefined): void {
-    const last = this.#last
-    this.#last = fiber
-    for (const [pool, before] of this.#waiting.entries()) {
-      const now = Effect.runSync(this.#actual.pools[pool]!.waiting)
-      this.#waiting[pool] = now
-      if (now <= before || last === undefined) continue
-      for (const caller of this.#callers.values()) {
-        if (caller.state !== "coming" || caller.pool !== pool) continue
-        if (this.#actual.fibers.get(caller.fiber) !== last) continue
-        caller.state = "waiting"
-        this.#line.push(caller)
-      }
-    }
-  }
-
-  /** One who is rejected is not in the queue. */
-  onNote(actor: string, text: string): void {
-    if (/fail (QueueFull|WaitTimeout)$/.test(text)) this.#leave((caller) => caller.actor === actor)
-  }
-
-  onRest(): void {
-    // An interruption that was on its way may have taken it out of the queue.
-    this.#leave(({ fiber, state }) => state === "waiting" && !this.#actual.fibers.has(fiber))
-    for (const caller of this.#callers.values()) if (caller.state === "waiting") caller.state = "resting"
-  }
-
-  #leave(isGone: (caller: Caller) => boolean): void {
-    for (const caller of this.#callers.values()) if (isGone(caller)) caller.state = "gone"
-  }
-
-  #onStart(actor: string): void {
-    const caller = this.#callers.get(actor)
-    if (caller === undefined || caller.state === "gone") return
-    // One who has just come may start before one whose grant is on its way.
-    const earlier = this.#line.slice(0, Math.max(0, this.#line.indexOf(caller)))
-      .find(({ group, pool, state }) => state === "resting" && pool === caller.pool && group === caller.group)
-    if (earlier !== undefined && caller.state === "resting") {
-      this.#problems.push(`${caller.body} was let in before ${earlier.body}, who came first`)
-    }
-    caller.state = "gone"
   }
 }

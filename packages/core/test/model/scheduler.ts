@@ -22,8 +22,8 @@ const rest = (): Promise<void> => new Promise((resolve) => setImmediate(resolve)
  */
 export class Simulation implements Scheduler.Scheduler {
   readonly executionMode = "async"
-  /** Called before each operation of a fiber, and after each task. */
-  onOperation: (fiber: Fiber.Fiber<unknown, unknown> | undefined) => void = () => {}
+  /** Called after each task, and when promises have come to rest. */
+  onTask: () => void = () => {}
   /** Whether promises are at work: those of async iterables. */
   hasPromises = false
   readonly #random: Random | undefined
@@ -42,7 +42,6 @@ export class Simulation implements Scheduler.Scheduler {
   }
 
   shouldYield(fiber: Fiber.Fiber<unknown, unknown>): boolean {
-    this.onOperation(fiber)
     if (this.#held > 0) {
       this.#held--
       return false
@@ -78,7 +77,7 @@ export class Simulation implements Scheduler.Scheduler {
     const task = tasks?.shift()
     if (tasks?.length === 0) this.#due.splice(which, 1)
     task?.run()
-    if (task !== undefined) this.onOperation(undefined)
+    if (task !== undefined) this.onTask()
     return task !== undefined
   }
 
@@ -91,7 +90,7 @@ export class Simulation implements Scheduler.Scheduler {
       }
       if (this.hasPromises) {
         await rest()
-        this.onOperation(undefined)
+        this.onTask()
       }
     } while (this.#due.length > 0)
   }
