@@ -70,6 +70,17 @@ it.each<[string, stalled: 0 | 1, (map: Map) => void, Source<number>?, MapOptions
     concurrency: 2,
     window: (size) => size
   }],
+  [
+    "where a job has ended within its concurrency, whose result keeps a window full that grows",
+    1,
+    ({ jobs, reader, world }) => {
+      reader.pull()
+      jobs.finish(1)
+      world.run()
+    },
+    many,
+    { concurrency: 2, window: (size) => size }
+  ],
   ["not while its source has nothing ready", 0, pull, Stream.concat(Stream.make(0), Stream.never)],
   ["not after its source has ended", 0, pull, [0]],
   ["not after its pool has closed", 0, ({ reader, world }) => {

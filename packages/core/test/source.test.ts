@@ -78,12 +78,14 @@ describe("a source", () => {
       Effect.gen(function*() {
         const pool = yield* makePool(2)
         const wrong = sources as ReadonlyArray<Source<unknown, unknown>>
-        expect(yield* Effect.exit(collect(pool, ...wrong))).toEqual(Exit.die(expect.objectContaining({
+        const defect = Exit.die(expect.objectContaining({
           name: "TypeError",
           message: expect.stringContaining("A source must be an Iterable, an AsyncIterable or a Stream")
-        })))
+        }))
         const closed = new CountedIterable()
-        expect(Exit.hasDies(yield* Effect.exit(collect(pool, closed, ...wrong, [1])))).toBe(true)
+        expect(yield* Effect.exit(collect(pool, ...wrong))).toEqual(defect)
+        expect(yield* Effect.exit(collect(pool, closed, ...wrong, [1]))).toEqual(defect)
+        expect(yield* Effect.exit(collect(pool, Stream.never, ...wrong, [1]))).toEqual(defect)
         expect(closed.closed).toBe(1)
         expect(yield* pool.running).toBe(0)
       })

@@ -141,7 +141,7 @@ export class Shares<T> {
   /** The keys that have a job, in the queue or running. */
   get stats(): ReadonlyArray<KeyStats> {
     return [...this.flows.values()].filter((flow) => flow.isOpen).map(({ key, running, waiting, weight }) =>
-      new KeyStats({ ...key === undefined ? {} : { key }, weight, running, waiting: waiting.size })
+      new KeyStats({ key, weight, running, waiting: waiting.size })
     )
   }
 

@@ -201,8 +201,8 @@ export class Slots {
   /** Gives the job a free slot of the pool, if there is one. After `askUser`. */
   takeIfAvailable(job: Job): boolean {
     if (!this.semaphore.takeIfAvailable()) return false
-    const claim = this.claimOf(job)
-    if (claim !== undefined) this.shares?.grant(claim, toMillis(this.now))
+    this.stakeClaim(job)
+    this.shares?.grant(job.claim!, toMillis(this.now))
     this.grant(job)
     return true
   }
@@ -228,12 +228,12 @@ export class Slots {
 
   /** Joins the queue, at the time of the step. Only for a job that could neither take nor borrow a slot. */
   join(job: Job): void {
-    // First: it may bring the keys, which then rank the jobs in the queue so far.
-    const claim = this.claimOf(job)
+    // First: it may bring the keys, which then rank the jobs that are in the queue.
+    this.stakeClaim(job)
     job.state = "waiting"
     job.since = this.now
     this.semaphore.wait(job)
-    if (claim !== undefined) this.shares?.join(claim, toMillis(job.since - this.began))
+    this.shares?.join(job.claim!, toMillis(job.since - this.began))
     this.waitInside(job)
     this.onDemand?.()
     this.ledger.changed()
@@ -261,7 +261,7 @@ export class Slots {
   /** Takes a waiting job out of the queue: it ends without a slot. */
   cancel(job: Job): void {
     this.semaphore.leave(job)
-    if (job.claim !== undefined) this.shares?.leave(job.claim)
+    this.shares?.leave(job.claim!)
     this.endWait(job)
     job.state = "ended"
     this.afterLeave()
@@ -298,7 +298,6 @@ export class Slots {
     job.state = "ended"
     job.leave()
     this.retire(job)
-    job.borrower = job.lender = job.claim = undefined
     if (borrower !== undefined) {
       // The borrower outlives its lender and keeps what it has: the slot, or the loan.
       borrower.lender = lender
@@ -321,7 +320,7 @@ export class Slots {
 
   /** A job in the queue gets a slot of the pool. */
   onPermit(job: Job): void {
-    if (job.claim !== undefined) this.shares?.grant(job.claim, toMillis(this.now))
+    this.shares?.grant(job.claim!, toMillis(this.now))
     this.grant(job)
     job.onWaitEnd()
   }
@@ -345,7 +344,7 @@ export class Slots {
 
   /** A job has ended or left the queue. */
   private afterLeave(): void {
-    if (this.shares !== undefined && this.semaphore.isIdle) this.shares = this.semaphore.next = undefined
+    if (this.semaphore.isIdle) this.shares = this.semaphore.next = undefined
     this.onLeave()
     this.onDemand?.()
     this.ledger.changed()
@@ -369,7 +368,7 @@ export class Slots {
 
   private lendToWaiting(lender: Job, job: Job): void {
     this.semaphore.leave(job)
-    if (job.claim !== undefined) this.shares?.leave(job.claim)
+    this.shares?.leave(job.claim!)
     this.lend(lender, job)
     job.onWaitEnd()
   }
@@ -417,13 +416,10 @@ export class Slots {
     for (const inner of inside.toArray()) around?.push(inner)
   }
 
-  /** The claim of a job that gets a slot or joins the queue, if the pool has keys or the job brings one. */
-  private claimOf(job: Job): Claim<Job> | undefined {
-    if (this.shares === undefined) {
-      if (!isRanked(job.options)) return job.claim = undefined
-      this.share()
-    }
-    return job.claim ??= new Claim(job, undefined, 1, 0)
+  /** The job gets a slot or joins the queue. It has a claim exactly if the pool has keys by now, maybe its own. */
+  private stakeClaim(job: Job): void {
+    if (this.shares === undefined && isRanked(job.options)) this.share()
+    job.claim = this.shares === undefined ? undefined : job.claim ?? new Claim(job, undefined, 1, 0)
   }
 
   /** From here on, keys and priorities decide which job is next. */

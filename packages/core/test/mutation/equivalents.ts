@@ -28,6 +28,7 @@ export const explained: ReadonlyArray<Explained> = [
       "internal/run.ts RunJob exit: this.state === \"holding\" becomes true",
       "internal/slots.ts Job enclosing: around === undefined || around.job !== undefined becomes false",
       "internal/slots.ts Job enclosing: around === undefined || around.job !== undefined becomes around === undefined",
+      "internal/shares.ts Shares grant: isWaiting becomes false",
       "internal/slots.ts isRanked: options !== undefined && (options.key !== undefined || options.priority !== undefined) becomes options !== undefined",
       "internal/slots.ts Slots askUser: false becomes true",
       "internal/slots.ts Slots lenderFor: around.waitingInside?.first !== undefined becomes false",
@@ -38,7 +39,6 @@ export const explained: ReadonlyArray<Explained> = [
       "internal/map.ts Window constructor: this.workerAround = pool.jobAround(reader)?.ref becomes nothing",
       "internal/map.ts Window work: this.workerAround !== this.around becomes true",
       "internal/map.ts Window work: this.workerAround = this.around becomes nothing",
-      "internal/map.ts Window wakeReader: this.resumeReader = undefined becomes nothing",
       "internal/map.ts Window fill: this.isReady becomes true",
       "internal/map.ts Window canTake: !this.limits.isComputed || this.mayTake becomes this.mayTake",
       "internal/map.ts Window pullSource: filler !== this.worker becomes true",
@@ -55,7 +55,6 @@ export const explained: ReadonlyArray<Explained> = [
       "internal/pool.ts Pool setSize: size === this.slots.semaphore.permits becomes false",
       "internal/pool.ts Pool setSize: return becomes nothing",
       "internal/pool.ts Pool drained: this.drain !== Infinity becomes true",
-      "internal/results.ts Results take: result.exit = result.after = undefined becomes nothing",
       "internal/pool.ts Pool interruptAll: jobs.length === 0 becomes false",
       "internal/pool.ts Pool onLeave: this.idleWaiters.isEmpty && this.slowWait === undefined becomes false",
       "internal/pool.ts Pool onLeave: return becomes nothing"
@@ -86,6 +85,14 @@ export const explained: ReadonlyArray<Explained> = [
       "internal/shares.ts Shares virtualTime: 0 becomes 1",
       "internal/shares.ts Shares grants: 0 becomes 1",
       "internal/shares.ts Shares arrivals: 0 becomes 1"
+    ]
+  },
+  {
+    reason: "What it forgets is not looked at again, and nothing keeps it.",
+    mutants: [
+      "internal/map.ts Window wakeReader: this.resumeReader = undefined becomes nothing",
+      "internal/results.ts Results take: result.exit = result.after = undefined becomes nothing",
+      "internal/slots.ts Slots lend: job.claim = undefined becomes nothing"
     ]
   },
   {
@@ -127,9 +134,6 @@ export const explained: ReadonlyArray<Explained> = [
       "GreenPoolOptions.ts checkAdaptive: true becomes false (2)",
       "internal/run.ts runIfAvailable: Exit.isSuccess(exit) && Option.isSome(exit.value) becomes Exit.isSuccess(exit)",
       "internal/run.ts CallerJob afterWait: this.state === \"holding\" && !this.pool.gate.isShut becomes !this.pool.gate.isShut",
-      "internal/slots.ts Slots takeIfAvailable: claim !== undefined becomes true",
-      "internal/slots.ts Slots join: claim !== undefined becomes true",
-      "internal/slots.ts Slots cancel: job.claim !== undefined becomes true",
       "internal/tasks.ts Tasks run: next < tasks.length becomes next <= tasks.length"
     ]
   },
