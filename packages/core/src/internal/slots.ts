@@ -148,6 +148,9 @@ export interface Ranking {
 const isRanked = (options: JobOptions | undefined): boolean =>
   options !== undefined && (options.key !== undefined || options.priority !== undefined)
 
+/** The claim of a job that has neither key nor priority. */
+const withoutKey = (job: Job): Claim<Job> => new Claim(job, undefined, 1, 0)
+
 // Invariants, between steps:
 // - a job is "holding" exactly while it is in the list of its peers, and "waiting" exactly while it is in the queue;
 // - semaphore.taken counts the holding jobs without a lender, ledger.borrowed those with one;
@@ -419,14 +422,14 @@ export class Slots {
   /** The job gets a slot or joins the queue. It has a claim exactly if the pool has keys by now, maybe its own. */
   private stakeClaim(job: Job): void {
     if (this.shares === undefined && isRanked(job.options)) this.share()
-    job.claim = this.shares === undefined ? undefined : job.claim ?? new Claim(job, undefined, 1, 0)
+    job.claim = this.shares === undefined ? undefined : job.claim ?? withoutKey(job)
   }
 
   /** From here on, keys and priorities decide which job is next. */
   private share(): void {
     const shares = this.shares = new Shares<Job>(this.ranking.priorityBoost)
     for (const job of this.semaphore.toArray()) {
-      job.claim = new Claim(job, undefined, 1, 0)
+      job.claim = withoutKey(job)
       shares.join(job.claim, toMillis(job.since - this.began))
     }
     this.semaphore.next = () => shares.first
