@@ -113,9 +113,10 @@ class Definition {
 }
 
 it("slots are lent to the job that came first inside their own, at any depth", () => {
+  const kinds = ["enter", "enter", "enter", "enter", "enter", "end", "end", "cancel", "move", "resize"] as const
   for (let seed = 0; seed < 400; seed++) {
     const random = new Random(seed)
-    const size = random.below(4)
+    const size = random.below(6)
     const definition = new Definition(size)
     const semaphore = new Semaphore<Job>(size)
     const ledger = new Ledger("", semaphore)
@@ -130,9 +131,9 @@ it("slots are lent to the job that came first inside their own, at any depth", (
     }
     const steps = {
       enter: () => {
-        // Mostly inside of one of the last.
+        // Mostly inside one of the first, so that several have jobs inside them that wait.
         const holding = definition.in("holding")
-        const around = random.below(6) === 0 ? undefined : holding.at(-1 - random.below(Math.min(3, holding.length)))
+        const around = random.below(12) === 0 ? undefined : holding[random.below(Math.min(4, holding.length))]
         const job = new Member(slots, peers, jobs.length, jobs[indexOf(around)])
         jobs.push(job)
         definition.enter(around)
@@ -158,13 +159,13 @@ it("slots are lent to the job that came first inside their own, at any depth", (
         slots.move(jobs[indexOf(moved)]!, jobs[indexOf(around)]?.ref)
       },
       resize: () => {
-        definition.size = random.below(4)
+        definition.size = random.below(6)
         definition.serve()
         slots.resize(definition.size)
       }
     }
     for (let step = 0; step < 60; step++) {
-      steps[random.pick(["enter", "enter", "enter", "end", "end", "cancel", "move", "resize"] as const)]()
+      steps[random.pick(kinds)]()
       const expected = definition.jobs.map((job) => ({
         state: job.state,
         lender: job.state === "holding" ? indexOf(job.lender) : -1,

@@ -397,12 +397,12 @@ export class Slots {
       around.waitingInside?.remove(inner)
       if (around.waitingInside?.first !== undefined) break
     }
-    // From there on outwards, the first arrival may be another one now.
+    // From there on outwards, where jobs are left that wait inside, the first arrival may be another one now.
     for (; around !== undefined; around = around.enclosing) {
-      const firstArrival = around.waitingInside?.first?.firstArrival
-      if (firstArrival === undefined || firstArrival === around.firstArrival) return
+      const { firstArrival } = around.waitingInside!.first!
+      if (firstArrival === around.firstArrival) return
       around.firstArrival = firstArrival
-      around.enclosing?.waitingInside?.moved(around)
+      around.enclosing?.waitingInside!.moved(around)
     }
   }
 

@@ -31,6 +31,10 @@ export const explained: ReadonlyArray<Explained> = [
       "internal/shares.ts Shares grant: isWaiting becomes false",
       "internal/slots.ts isRanked: options !== undefined && (options.key !== undefined || options.priority !== undefined) becomes options !== undefined",
       "internal/slots.ts Slots askUser: false becomes true",
+      "internal/slots.ts Slots grant: job.state === \"waiting\" becomes true (2)",
+      "internal/slots.ts Slots stopWaitingInside: firstArrival === around.firstArrival becomes false",
+      "internal/slots.ts Slots stopWaitingInside: return becomes nothing",
+      "internal/slots.ts Slots startStep: this.shares !== undefined || this.ledger.isMeasured becomes true",
       "internal/slots.ts Slots lenderFor: around.waitingInside?.first !== undefined becomes false",
       "internal/timers.ts Timers cancel: this.timers.first === undefined becomes true",
       "internal/map-limits.ts MapLimits constructor: key === undefined && priority === undefined becomes false",
@@ -92,7 +96,8 @@ export const explained: ReadonlyArray<Explained> = [
     mutants: [
       "internal/map.ts Window wakeReader: this.resumeReader = undefined becomes nothing",
       "internal/results.ts Results take: result.exit = result.after = undefined becomes nothing",
-      "internal/slots.ts Slots lend: job.claim = undefined becomes nothing"
+      "internal/slots.ts Slots lend: job.claim = undefined becomes nothing",
+      "internal/slots.ts Slots retire: job.waitingInside = undefined becomes nothing"
     ]
   },
   {
