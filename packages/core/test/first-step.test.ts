@@ -25,14 +25,19 @@ class HesitantWorld extends World {
   }
 }
 
-it("a job that starts in the step that makes its fiber may close its pile in its first step", () => {
+it("a job that starts in the step that makes its fiber may close its pile in its first step, and is interrupted", () => {
   const world = new World()
   const pool = world.pool(1)
   const scope = Scope.makeUnsafe()
   const pile = world.get(Scope.provide(Effect.orDie(GreenPile.make<void>(pool)), scope))
   const gate = Deferred.makeUnsafe<void>()
   world.fork(pool.run(Deferred.await(gate)))
-  const spawner = world.fork(pile.spawn(Effect.andThen(Scope.close(scope, Exit.void), Effect.yieldNow)))
+  let isInterrupted = false
+  const job = Effect.onInterrupt(
+    Effect.andThen(Scope.close(scope, Exit.void), Effect.never),
+    () => Effect.sync(() => isInterrupted = true)
+  )
+  const spawner = world.fork(pile.spawn(job))
   world.run()
   // The spawner yields before its next operation, and nobody else at all.
   let yields = 0
@@ -41,6 +46,7 @@ it("a job that starts in the step that makes its fiber may close its pile in its
   world.run()
   expect(yields).toBeGreaterThan(0)
   expect(spawner.pollUnsafe()).toEqual(Exit.void)
+  expect(isInterrupted).toBe(true)
   world.get(expectEmpty(pool))
   world.get(expectWorking(pool))
 })

@@ -4,6 +4,7 @@
 import { Cause, Effect, Exit, type Fiber, Option, Scope, Stream } from "effect"
 import { describe, expect, it } from "vitest"
 import { GreenPile, GreenPool, type GreenPoolOptions, PoolFull } from "../src/index.ts"
+import { makeActingTracer } from "./support/acting-tracer.ts"
 import { makeLog } from "./support/logged.ts"
 import { World } from "./support/world.ts"
 
@@ -72,6 +73,24 @@ describe("a clock that is asked as a call joins the queue", () => {
     actInClock(() => holder.interruptUnsafe())
     world.fork(pile.spawn(Effect.succeed(1)))
     expect(world.get(pile.next)).toEqual(Option.some(1))
+  })
+
+  it("and frees a slot ends the call, if the tracer closes the pool when the wait has ended", () => {
+    for (const verb of ["run", "spawn"] as const) {
+      const pool = openPool({ tracing: true })
+      const holder = world.fork(pool.run(Effect.never))
+      actInClock(() => holder.interruptUnsafe())
+      const tracer = makeActingTracer({ onEnd: closePool })
+      expect(exitOf(world.fork(Effect.withTracer(pool[verb](Effect.never), tracer)))).toBe("interrupted")
+    }
+  })
+
+  it("and closes the pool while the warning is set leaves no timer behind", () => {
+    const pool = openPool({ slowWait: "1 second" })
+    world.fork(pool.run(Effect.never))
+    actInClock(closePool, 2)
+    expect(exitOf(world.fork(pool.run(Effect.never)))).toBe("interrupted")
+    expect(world.clock.sleeping).toBe(0)
   })
 
   it("and frees a slot while the time-out is set leaves no timer behind", () => {

@@ -61,6 +61,17 @@ describe("a pool that goes on living keeps nothing of a job that was", () => {
     }))
 })
 
+it.live("a job that runs keeps nothing of the fiber that waited to spawn it", () =>
+  Effect.gen(function*() {
+    const pool = yield* makePool(20)
+    const spawners = new Mortals()
+    const holders = yield* Effect.forEach(upTo(20), () => pool.spawn(Effect.never))
+    for (let i = 0; i < 20; i++) spawners.note(yield* detach(pool.spawn(Effect.never)))
+    yield* Fiber.interruptAll(holders)
+    yield* spawners.expectGone(20)
+    expect(yield* pool.running).toBe(20)
+  }))
+
 describe("fibers that outlive their jobs", () => {
   /** Orphans, and objects that they must not keep. */
   class Remains extends Mortals {

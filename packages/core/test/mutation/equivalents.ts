@@ -29,6 +29,7 @@ export const explained: ReadonlyArray<Explained> = [
       "internal/slots.ts Job enclosing: around === undefined || around.job !== undefined becomes false",
       "internal/slots.ts Job enclosing: around === undefined || around.job !== undefined becomes around === undefined",
       "internal/shares.ts Shares grant: isWaiting becomes false",
+      "internal/spawn.ts spawn: !job.isRefused && job.pool.gate.enterIfAvailable(job) becomes false",
       "internal/slots.ts isRanked: options !== undefined && (options.key !== undefined || options.priority !== undefined) becomes options !== undefined",
       "internal/slots.ts Slots askUser: false becomes true",
       "internal/slots.ts Slots grant: job.state === \"waiting\" becomes true (2)",
@@ -65,7 +66,7 @@ export const explained: ReadonlyArray<Explained> = [
     ]
   },
   {
-    reason: "The number is set before it is read, or only has to differ from others or grow.",
+    reason: "The value is set before it is read, or is a number that only has to differ from others or to grow.",
     mutants: [
       "GreenPile.ts Entry number: 0 becomes 1",
       "GreenPile.ts Pile spawned: 0 becomes 1",
@@ -81,6 +82,7 @@ export const explained: ReadonlyArray<Explained> = [
       "internal/slots.ts Slots arrivals: 0 becomes 1",
       "internal/timers.ts Timers count: 0 becomes 1",
       "internal/source.ts openStream: 0 becomes 1",
+      "internal/spawn.ts SpawnJob onLoan: false becomes true",
       "internal/shares.ts Claim joined: 0 becomes 1",
       "internal/shares.ts Claim score: 0 becomes 1",
       "internal/shares.ts Claim grantedAt: 0 becomes 1",
@@ -143,8 +145,9 @@ export const explained: ReadonlyArray<Explained> = [
     ]
   },
   {
-    reason: "The number is a choice, and nothing is promised that depends on it.",
+    reason: "It is a choice, and nothing is promised that depends on it.",
     mutants: [
+      "internal/spawn.ts SpawnJob launch fiber: this.begun && this.fiber !== undefined becomes this.fiber !== undefined",
       "internal/slots.ts: 64 becomes 65",
       "internal/slots.ts Job constructor: 0 becomes 1",
       "internal/slots.ts Job constructor: 1 becomes 2",
