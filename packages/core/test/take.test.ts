@@ -9,7 +9,7 @@ import { isInterrupted } from "./support/exits.ts"
 import { forkNow } from "./support/forkNow.ts"
 import { sweep } from "./support/interruption-sweep.ts"
 import { makeClosable, makePool } from "./support/makePool.ts"
-import { atRest } from "./support/turns.ts"
+import { atRest, untilEffect } from "./support/turns.ts"
 
 /** A slot for a scope, and what closes that. */
 const hold = (pool: GreenPool) =>
@@ -25,16 +25,35 @@ const setUp = Effect.gen(function*() {
   return { pool, ...yield* hold(pool) }
 })
 
-it.effect("takeScoped at any depth of nested jobs takes no native stack", () =>
+it.effect("takeScoped at any depth, inside jobs of run or of itself, takes no native stack", () =>
   Effect.gen(function*() {
     const pool = yield* makePool(1)
     const nest = (depth: number): Effect.Effect<string> => {
       if (depth === 0) return Effect.succeed("bottom")
       const inner = Effect.suspend(() => nest(depth - 1))
-      return pool.run(Effect.scoped(Effect.flatMap(pool.takeScoped(), (slot) => slot.within(inner))))
+      const within = Effect.scoped(Effect.flatMap(pool.takeScoped(), (slot) => slot.within(inner)))
+      return depth % 2 === 0 ? within : pool.run(within)
     }
-    expect(yield* nest(2000)).toBe("bottom")
+    expect(yield* nest(4000)).toBe("bottom")
     yield* expectEmpty(pool)
+  }))
+
+it.effect("a fiber is outside of the slot again when it has run within, also if it has outlived a job before", () =>
+  Effect.gen(function*() {
+    const pool = yield* makePool(1)
+    const use = Effect.gen(function*() {
+      yield* Effect.yieldNow
+      yield* pool.run(Effect.void)
+      const { close, slot } = yield* hold(pool)
+      yield* slot.within(Effect.void)
+      yield* Effect.forkChild(Effect.andThen(atRest, close()))
+      yield* pool.run(Effect.void)
+    })
+    for (const start of [forkNow(use), pool.run(Effect.forkDetach(use))]) {
+      const fiber = yield* start
+      yield* untilEffect(Effect.map(pool.waiting, (waiting) => waiting === 1))
+      yield* Fiber.join(fiber)
+    }
   }))
 
 describe("a slot whose scope closes", () => {
@@ -57,25 +76,55 @@ describe("a slot whose scope closes", () => {
       expect(isInterrupted(yield* Effect.exit(slot.within(Effect.void)))).toBe(true)
     }))
 
-  const closers: Record<string, (pool: GreenPool, close: Effect.Effect<void>) => Effect.Effect<unknown, unknown>> = {
-    "its own fiber, which goes on and uses the pool again": (pool, close) =>
-      Effect.andThen(close, pool.run(Effect.void)),
-    "a fiber that it forks": (_, close) => Effect.flatMap(Effect.forkChild(close), Fiber.join),
-    "a nested run": (pool, close) => pool.run(close),
-    "a nested spawn": (pool, close) => Effect.flatMap(pool.spawn(close), Fiber.join),
-    "a map": (pool, close) => Stream.runDrain(pool.imap(() => close, [1]))
-  }
+  type Closer = (pool: GreenPool, close: Effect.Effect<void>) => Effect.Effect<unknown, unknown>
 
-  it.effect.each(Object.entries(closers))(
-    "may be closed from within, by %s, and does not wait for itself",
-    ([, by]) =>
+  it.effect.each<readonly [string, isInterrupted: boolean, by: Closer]>([
+    [
+      "its own fiber, which goes on and uses the pool again",
+      false,
+      (pool, close) => Effect.andThen(close, pool.run(Effect.void))
+    ],
+    ["a nested run", false, (pool, close) => pool.run(close)],
+    ["a fiber that it forks", true, (_, close) => Effect.flatMap(Effect.forkChild(close), Fiber.join)],
+    ["a nested spawn", true, (pool, close) => Effect.flatMap(pool.spawn(close), Fiber.join)],
+    ["a map", true, (pool, close) => Stream.runDrain(pool.imap(() => close, [1]))]
+  ])(
+    "may be closed from within, by %s, and does not wait for itself; what runs within is interrupted: %s",
+    ([, ends, by]) =>
       Effect.gen(function*() {
         const { close, pool, slot } = yield* setUp
-        yield* Fiber.await(yield* forkNow(slot.within(Effect.suspend(() => by(pool, close())))))
+        const exit = yield* Fiber.await(yield* forkNow(slot.within(Effect.suspend(() => by(pool, close())))))
+        expect(isInterrupted(exit)).toBe(ends)
         yield* atRest
         yield* expectEmpty(pool)
       })
   )
+
+  it.effect("still knows the second of two fibers within when the first has left", () =>
+    Effect.gen(function*() {
+      const { close, slot } = yield* setUp
+      const gate = yield* Deferred.make<void>()
+      const fibers = [
+        yield* forkNow(slot.within(Deferred.await(gate))),
+        yield* forkNow(slot.within(Effect.never))
+      ] as const
+      yield* Deferred.succeed(gate, undefined)
+      yield* Fiber.join(fibers[0])
+      yield* close()
+      expect(isInterrupted(fibers[1].pollUnsafe())).toBe(true)
+    }))
+
+  it.effect("counts as interrupted, if its pool has closed before", () =>
+    Effect.gen(function*() {
+      const { close: closePool, pool } = yield* makeClosable({ size: 1 })
+      const { close, slot } = yield* hold(pool)
+      const gate = yield* Deferred.make<void>()
+      yield* forkNow(slot.within(Effect.uninterruptible(Deferred.await(gate))))
+      const closing = [yield* forkNow(closePool), yield* forkNow(close())]
+      yield* Deferred.succeed(gate, undefined)
+      yield* Fiber.joinAll(closing)
+      expect(yield* pool.stats).toMatchObject({ succeeded: 0, interrupted: 1 })
+    }))
 
   it.effect("keeps what runs within after an inner within of the same fiber has ended", () =>
     Effect.gen(function*() {

@@ -54,7 +54,6 @@ export class SpawnJob<A, E> extends Job implements Task {
   private readonly context: Context.Context<never>
   /** Resumes the spawner, while it waits. */
   private resume: Resume<A, E> | undefined = undefined
-  private onLoan = false
   /** Makes the launched fiber run the effect. */
   private runEffect: ((effect: Effect.Effect<A, E>) => void) | undefined = undefined
   private begun = false
@@ -190,9 +189,9 @@ export class SpawnJob<A, E> extends Job implements Task {
 
   /** Launches, and hands the fiber to the spawner: on a borrowed slot, when the fiber has ended. */
   private deliver(resume: Resume<A, E>): void {
-    this.onLoan = this.lender !== undefined
+    const isLent = this.lender !== undefined
     const fiber = this.launch()
-    if (this.onLoan) this.afterEnd(() => resume(Effect.succeed(fiber)))
+    if (isLent) this.afterEnd(() => resume(Effect.succeed(fiber)))
     else resume(Effect.succeed(fiber))
   }
 
@@ -202,9 +201,10 @@ export class SpawnJob<A, E> extends Job implements Task {
       this.slots.cancel(this)
       this.listener?.onDrop()
       this.wait?.endSpan(false)
-    } else if (this.state === "holding" && fiber === undefined) {
+    } else if (fiber === undefined) {
       this.interrupt(fiberId)
-    } else if (this.state === "holding" && fiber !== undefined && this.onLoan) {
+    } else {
+      // On a borrowed slot: otherwise the spawner waits no longer once there is a fiber.
       this.pool.tasks.schedule(() => fiber.interruptUnsafe(fiberId))
       return Effect.callback<void>((resume) => this.afterEnd(() => resume(Effect.void)))
     }

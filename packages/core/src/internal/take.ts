@@ -14,7 +14,7 @@ export const takeScoped = (pool: Pool, options?: JobOptions): Effect.Effect<Slot
 const takeIn = (pool: Pool, scope: Scope.Scope, options?: JobOptions): Effect.Effect<ScopedJob, PoolFull> =>
   Effect.withFiber((fiber) => {
     const job = new ScopedJob(pool, fiber, scope, options)
-    return Effect.onExitPrimitive(job, () => job.exit())
+    return Effect.onExitPrimitive(job, () => void job.exit())
   })
 
 /** Runs the pulls of a stream in a slot, from the first pull to its end, finalizers included. */
@@ -73,14 +73,13 @@ class ScopedJob extends CallerJob<ScopedJob, never, never> {
     )
   )
 
-  exit(): Effect.Effect<void> | undefined {
+  exit(): void {
     this.leaveFiber()
     if (this.state === "holding" && !this.isKept) this.slots.end(this, Exit.interrupt())
-    return this.mustYield ? Effect.yieldNow : undefined
   }
 
   readonly within = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-    this.runInside(effect, () => this.state === "holding" && this.ending === undefined)
+    this.runInside(effect, () => this.ending === undefined)
 
   /** Runs an effect within, if it still may when the fiber has entered. */
   runInside<A, E, R>(effect: Effect.Effect<A, E, R>, mayRun: () => boolean = () => true): Effect.Effect<A, E, R> {
@@ -114,7 +113,6 @@ class ScopedJob extends CallerJob<ScopedJob, never, never> {
    */
   private readonly release = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> =>
     Effect.withFiber((closer) => {
-      if (this.state !== "holding") return Effect.void
       this.stop(exit, closer.id, closer)
       let around = this.pool.jobAround(closer)
       while (around !== undefined && around !== this) around = around.enclosing
@@ -142,8 +140,6 @@ class ScopedJob extends CallerJob<ScopedJob, never, never> {
 
   /** Returns the slot if the job is to end and nothing runs within any more. */
   private returnIfDone(): void {
-    if (this.ending !== undefined && this.fibers.length === 0 && this.state === "holding") {
-      this.slots.end(this, this.ending)
-    }
+    if (this.ending !== undefined && this.fibers.length === 0) this.slots.end(this, this.ending)
   }
 }

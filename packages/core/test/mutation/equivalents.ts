@@ -82,7 +82,6 @@ export const explained: ReadonlyArray<Explained> = [
       "internal/slots.ts Slots arrivals: 0 becomes 1",
       "internal/timers.ts Timers count: 0 becomes 1",
       "internal/source.ts openStream: 0 becomes 1",
-      "internal/spawn.ts SpawnJob onLoan: false becomes true",
       "internal/shares.ts Claim joined: 0 becomes 1",
       "internal/shares.ts Claim score: 0 becomes 1",
       "internal/shares.ts Claim grantedAt: 0 becomes 1",
@@ -141,6 +140,8 @@ export const explained: ReadonlyArray<Explained> = [
       "GreenPoolOptions.ts checkAdaptive: true becomes false (2)",
       "internal/run.ts runIfAvailable: Exit.isSuccess(exit) && Option.isSome(exit.value) becomes Exit.isSuccess(exit)",
       "internal/run.ts CallerJob afterWait: this.state === \"holding\" && !this.pool.gate.isShut becomes !this.pool.gate.isShut",
+      "internal/take.ts ScopedJob exit: this.state === \"holding\" && !this.isKept becomes !this.isKept",
+      "internal/take.ts ScopedJob runInside enter: this.state === \"holding\" becomes true",
       "internal/tasks.ts Tasks run: next < tasks.length becomes next <= tasks.length"
     ]
   },
