@@ -94,13 +94,13 @@ const spread = (f: AnyFunction, _sources: ReadonlyArray<Source.Any>) => (args: u
 const byCount = (f: AnyFunction, sources: ReadonlyArray<Source.Any>) =>
   sources.length === 1 ? f as (item: unknown) => AnyEffect : spread(f, sources)
 
-/** Options are the last argument: a plain object that isn't a source, or `undefined` after a source. */
+/** Options are the last argument: a plain object that isn't iterable, or `undefined` after a source. */
 const toMapArguments = (
   args: ReadonlyArray<unknown>
 ): { readonly sources: ReadonlyArray<Source.Any>; readonly options?: MapOptions } => {
   const sources = args as ReadonlyArray<Source.Any>
   const last = args.at(-1)
-  if (isPlainObject(last) && !isSource(last)) return { sources: sources.slice(0, -1), options: last }
+  if (isPlainObject(last) && !isIterable(last)) return { sources: sources.slice(0, -1), options: last }
   return { sources: last === undefined && args.length > 1 ? sources.slice(0, -1) : sources }
 }
 
@@ -110,6 +110,4 @@ const isPlainObject = (u: unknown): u is object => {
   return prototype === Object.prototype || prototype === null
 }
 
-/** Whether an object is a source. */
-const isSource = (object: object): boolean =>
-  Symbol.iterator in object || Symbol.asyncIterator in object || Stream.isStream(object)
+const isIterable = (object: object): boolean => Symbol.iterator in object || Symbol.asyncIterator in object

@@ -142,6 +142,7 @@ export const explained: ReadonlyArray<Explained> = [
       "internal/run.ts CallerJob afterWait: this.state === \"holding\" && !this.pool.gate.isShut becomes !this.pool.gate.isShut",
       "internal/take.ts ScopedJob exit: this.state === \"holding\" && !this.isKept becomes !this.isKept",
       "internal/take.ts ScopedJob runInside enter: this.state === \"holding\" becomes true",
+      "internal/verbs.ts dual: typeof options === \"object\" becomes true",
       "internal/tasks.ts Tasks run: next < tasks.length becomes next <= tasks.length"
     ]
   },
