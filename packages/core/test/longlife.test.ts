@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Context, Effect, Exit, Fiber, Latch, Scope, Stream } from "effect"
-import { GreenPile, type GreenPool } from "../src/index.ts"
+import { GreenPile, type GreenPool, type Slot } from "../src/index.ts"
 import { expectWorking } from "./support/counters.ts"
 import { isInterrupted } from "./support/exits.ts"
 import { forkNow } from "./support/forkNow.ts"
@@ -70,6 +70,28 @@ it.live("a job that runs keeps nothing of the fiber that waited to spawn it", ()
     yield* Fiber.interruptAll(holders)
     yield* spawners.expectGone(20)
     expect(yield* pool.running).toBe(20)
+  }))
+
+it.live("a slot that is over keeps nothing of the jobs that it was lent to, or borrowed from", () =>
+  Effect.gen(function*() {
+    const pool = yield* makePool(1)
+    const effects = new Mortals()
+    const slots: Array<Slot> = []
+    const use = Effect.suspend(() => {
+      const around = effects.note(Effect.flatMap(Effect.scoped(pool.takeScoped()), (slot) => {
+        slots.push(slot)
+        return Effect.void
+      }))
+      const borrower = effects.note(Effect.andThen(Effect.yieldNow, Effect.void))
+      const within = Effect.scoped(Effect.flatMap(pool.takeScoped(), (slot) => {
+        slots.push(slot)
+        return slot.within(detach(pool.run(borrower)))
+      }))
+      return Effect.andThen(pool.run(around), within)
+    })
+    for (let i = 0; i < 20; i++) yield* Effect.andThen(apart(use), pool.waitall)
+    yield* effects.expectGone(40)
+    expect(slots).toHaveLength(40)
   }))
 
 describe("fibers that outlive their jobs", () => {

@@ -75,7 +75,7 @@ export abstract class Job extends Waiter {
   /** Called in the step that ends it, once it has held a slot. */
   private endListeners: Array<() => void> | undefined = undefined
   readonly options: JobOptions | undefined
-  /** Its claim on a key's share, from `askUser` until its slot is returned. */
+  /** Its claim on a key's share, from `askUser` on. */
   claim: Claim<Job> | undefined = undefined
   /** Its wait, if something bounds it or shows it. */
   wait: Wait | undefined = undefined
@@ -301,6 +301,7 @@ export class Slots {
     job.state = "ended"
     job.leave()
     this.retire(job)
+    job.borrower = job.lender = undefined
     if (borrower !== undefined) {
       // The borrower outlives its lender and keeps what it has: the slot, or the loan.
       borrower.lender = lender
