@@ -225,12 +225,12 @@ class Entry<A, E> extends Node implements JobListener<A, E> {
   onExit(exit: Exit.Exit<A, E>): void {
     this.exit = exit
     this.job = undefined
-    this.pile.scheduleServe()
+    this.pile.serve()
   }
 
   onDrop(): void {
     this.leave()
-    this.pile.scheduleServe()
+    this.pile.serve()
   }
 }
 
@@ -254,7 +254,6 @@ class Pile<A, E> implements JobGroup {
   private readonly entries = new LinkedList<Entry<A, E>>()
   private readonly readers = new LinkedList<Reader<A, E>>()
   private spawned = 0
-  private isServeDue = false
 
   constructor(pool: Pool) {
     this.pool = pool
@@ -284,27 +283,18 @@ class Pile<A, E> implements JobGroup {
         }))
       })
       this.readers.push(reader)
-      this.scheduleServe()
+      this.serve()
       return Effect.sync(() => {
         reader.leave()
         const { entry } = reader
         if (entry !== undefined) this.entries.pushBefore(entry, (other) => other.number > entry.number)
-        this.scheduleServe()
+        this.serve()
       })
     })
   }
 
-  /** Hands the first results to the first readers, soon. */
-  scheduleServe(): void {
-    if (this.isServeDue || this.readers.isEmpty) return
-    this.isServeDue = true
-    this.pool.tasks.schedule(() => {
-      this.isServeDue = false
-      this.serve()
-    })
-  }
-
-  private serve(): void {
+  /** Hands the first results to the first readers. */
+  serve(): void {
     for (;;) {
       const reader = this.readers.first
       const entry = this.entries.first
@@ -323,7 +313,7 @@ class Pile<A, E> implements JobGroup {
   }
 
   onPoolChange(): void {
-    this.scheduleServe()
+    this.serve()
   }
 
   /** Interrupts the jobs of the pile and the callers that wait in its `spawn`, and waits for the jobs. */

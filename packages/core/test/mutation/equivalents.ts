@@ -11,12 +11,6 @@ export const explained: ReadonlyArray<Explained> = [
   {
     reason: "It only saves work: without it the same happens, more slowly.",
     mutants: [
-      "GreenPile.ts Pile scheduleServe: this.isServeDue || this.readers.isEmpty becomes false",
-      "GreenPile.ts Pile scheduleServe: this.isServeDue || this.readers.isEmpty becomes this.isServeDue",
-      "GreenPile.ts Pile scheduleServe: this.isServeDue || this.readers.isEmpty becomes this.readers.isEmpty",
-      "GreenPile.ts Pile scheduleServe: return becomes nothing",
-      "GreenPile.ts Pile scheduleServe: this.isServeDue = true becomes nothing",
-      "GreenPile.ts Pile scheduleServe: true becomes false",
       "internal/gate.ts Gate enqueue: endSpan === undefined && maxWait === Infinity becomes false",
       "internal/gate.ts Gate enterUnbounded: slots.takeOrBorrow(job) becomes false",
       "internal/gate.ts Gate enterIfAvailable: !slots.semaphore.isAvailable becomes false",

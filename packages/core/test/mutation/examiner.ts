@@ -104,7 +104,7 @@ export class Examiner {
     const isNamed = ({ test }: Passed): boolean => named.includes(fileOf(test))
     const sources = new Map([...this.#bench.sources, [file, planted]])
     const fresh = (files: ReadonlyArray<string>): Promise<Process> => Process.start(sources, files)
-    return await this.#examineFresh(fresh, file, 1, near.filter(isNamed)) ??
+    return await this.#examineFresh(fresh, file, 1, tests.filter(isNamed)) ??
       await this.#examineFresh(fresh, file, 1, near.filter((test) => !isNamed(test)))
   }
 

@@ -435,12 +435,6 @@ const pile = faultsOf("GreenPile.ts", ["pile", "pile-interruption", "close"], [
     replace: "const entry = this.entries.toArray().find(({ exit }) => exit !== undefined) ?? this.entries.first\n"
   },
   {
-    name: "a pile delivers inside the step of a job",
-    find: "    this.pool.tasks.schedule(() => {\n      this.isServeDue = false\n      this.serve()\n    })",
-    replace: "    this.isServeDue = false\n    this.serve()",
-    tests: ["model/model"]
-  },
-  {
     name: "a reader of an empty pile waits",
     find: "if (reader === undefined) return",
     replace: "if (reader === undefined || (entry === undefined && !this.pool.closed)) return"
@@ -498,7 +492,8 @@ const greenPool = faultsOf("GreenPool.ts", ["service"], [
   {
     name: "a pool does not end with its scope",
     find: "(pool) => pool.close)",
-    replace: "() => Effect.void)"
+    replace: "() => Effect.void)",
+    tests: ["close"]
   },
   {
     name: "a service key's own name wins over the options",
