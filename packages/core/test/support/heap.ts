@@ -75,7 +75,7 @@ export class Mortals {
   }
 
   /** Expects that so many were made and that all are gone, but for a few that the engine may still hold. */
-  readonly expectGone = (count: number, few = 1): Effect.Effect<void> =>
+  readonly expectGone = (count: number, few = 2): Effect.Effect<void> =>
     Effect.gen({ self: this }, function*() {
       yield* turns(40)
       for (let i = 0; i < 4 && this.alive > few; i++) yield* collectGarbage
