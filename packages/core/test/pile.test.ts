@@ -95,6 +95,18 @@ describe.each(openSizes)("a pile on a pool of size %i", (size) => {
   })
 })
 
+it("a reader that waits for a job whose spawner leaves the queue gets none", () => {
+  const { jobs, pile, pool, world } = setUp(1)
+  world.fork(pool.run(Effect.never))
+  const spawner = world.fork(pile.spawn(jobs.job(0)))
+  const reader = world.fork(pile.next)
+  world.run()
+  expect(reader.pollUnsafe()).toBeUndefined()
+  spawner.interruptUnsafe()
+  world.run()
+  expect(reader.pollUnsafe()).toEqual(Exit.succeed(Option.none()))
+})
+
 /** Calls of a pile that wait. */
 const calls: Record<string, (pile: Pile, job: Effect.Effect<number, string>) => Effect.Effect<unknown, string>> = {
   spawn: (pile, job) => pile.spawn(job),

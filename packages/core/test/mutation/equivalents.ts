@@ -26,7 +26,6 @@ export const explained: ReadonlyArray<Explained> = [
       "internal/spawn.ts spawn: !job.isRefused && job.pool.gate.enterIfAvailable(job) becomes false",
       "internal/slots.ts isRanked: options !== undefined && (options.key !== undefined || options.priority !== undefined) becomes options !== undefined",
       "internal/slots.ts Slots askUser: false becomes true",
-      "internal/slots.ts Slots grant: job.state === \"waiting\" becomes true (2)",
       "internal/slots.ts Slots stopWaitingInside: firstArrival === around.firstArrival becomes false",
       "internal/slots.ts Slots stopWaitingInside: return becomes nothing",
       "internal/slots.ts Slots startStep: this.shares !== undefined || this.ledger.isMeasured becomes true",
