@@ -11,7 +11,7 @@ import { forkNow } from "./support/forkNow.ts"
 import { makeClosable, makePool } from "./support/makePool.ts"
 import { outside } from "./support/outside.ts"
 import { Stage } from "./support/stage.ts"
-import { atRest } from "./support/turns.ts"
+import { atRest, until } from "./support/turns.ts"
 
 const verbs = ["run", "spawn", "spawnN"] as const
 
@@ -109,12 +109,14 @@ describe("what a callback throws", () => {
           child.addObserver(bug)
           yield* pull
         }))
-        yield* Effect.sleep(5)
+        yield* atRest
         yield* Effect.forkScoped(Stream.runForEach(pool.changes, ({ size }) => Effect.sync(() => seen.push(size))))
         for (const size of [2, 3]) {
-          yield* Effect.sleep(5)
+          yield* until(() => seen.length === size - 1)
+          yield* atRest
           yield* pool.resize(size)
         }
+        yield* until(() => seen.length === 3)
       }))
       expect(seen).toEqual([1, 2, 3])
     }))
