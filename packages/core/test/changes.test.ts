@@ -94,16 +94,19 @@ describe("changes", () => {
       const stage = new Stage()
       yield* forkNow(Stream.runForEach(pool.changes, ({ started }) => {
         seen.push(started)
-        return stage.gate("reader").await
+        return stage.gate(`state ${seen.length}`).await
       }))
       for (let i = 0; i < 50; i++) {
         yield* pool.run(Effect.yieldNow)
         yield* atRest
       }
       expect([...seen, isListening(pool)]).toEqual([0, false])
-      yield* stage.finish("reader")
+      yield* stage.finish("state 1")
       yield* atRest
-      expect([...seen, isListening(pool)]).toEqual([0, 50, true])
+      expect([...seen, isListening(pool)]).toEqual([0, 50, false])
+      yield* stage.finish("state 2")
+      yield* atRest
+      expect(isListening(pool)).toBe(true)
     }))
 
   it.effect("tells several readers, whenever they come and go, and asks the pool for nothing when there is none", () =>

@@ -59,11 +59,14 @@ describe("a pause", () => {
   })
 
   it("of no time is none, one of a millisecond is one", () => {
-    const { adaptation, end } = make(20)
+    const { end } = make(20)
     expect(end(refusal(0))).toEqual(["size 15", "The backend is overloaded: the size is cut to 15"])
+    const { adaptation, said } = make(20)
+    // At time 0, and again.
     for (let pauses = 0; pauses < 2; pauses++) {
       adaptation.resized(20)
-      expect(end(refusal(0.001))).toEqual(["size 0", "The backend is overloaded: the pool pauses for 1ms"])
+      adaptation.ended(refusal(0.001), 4, 0)
+      expect(said.splice(0).slice(-2)).toEqual(["size 0", "The backend is overloaded: the pool pauses for 1ms"])
     }
   })
 

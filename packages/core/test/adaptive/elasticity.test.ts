@@ -130,6 +130,15 @@ describe("the steady search", () => {
     expect(Math.min(...legs(elasticity, 60, { goodput: (size) => 1 / size }))).toBe(12)
   })
 
+  it("forgets what it knew when the backend has become another one", () => {
+    const elasticity = steady(100)
+    legs(elasticity, 20, workers(100))
+    expect(elasticity.elasticity).toBeLessThan(0.19)
+    legs(elasticity, 1, workers(20))
+    // What is sought is what it presumes.
+    expect(elasticity.elasticity).toBe(0.2)
+  })
+
   it("learns nothing from jobs that none succeeded of, or that did not want more slots", () => {
     const elasticity = steady(32)
     const { size } = elasticity
@@ -317,6 +326,12 @@ describe("a leg", () => {
     }
     expect([first(3), first(4)]).toEqual([40, 20])
   })
+})
+
+it("overloads in no time are heard, each of them", () => {
+  const elasticity = new Elasticity(32, free)
+  for (let i = 0; i < 100; i++) elasticity.end(0, "overload", elasticity.size, true)
+  expect(elasticity.cuts).toBeGreaterThan(1)
 })
 
 it("a new search forgets all but the number of cuts", () => {

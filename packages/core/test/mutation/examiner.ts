@@ -122,9 +122,12 @@ export class Examiner {
     return process.tests.length === 0 ? "the modules do not load" : this.#found(file, runs)
   }
 
-  /** The tests that run anything in the file; all, if the file is run at no other time than loading. */
+  /**
+   * The tests that run anything in the file, beside what is run when it is loaded, which some test may do again; all, if
+   * there is nothing else in it.
+   */
   #ofFile(file: string, tests: ReadonlyArray<Passed>): ReadonlyArray<Passed> {
-    const ofFile = this.#bench.mutants.filter((other) => other.file === file)
+    const ofFile = this.#bench.mutants.filter((other) => other.file === file && !this.#loaded.has(other.number))
     const numbers = new Set(ofFile.map(({ number }) => number))
     const near = tests.filter(({ reached }) => reached.some((number) => numbers.has(number)))
     return near.length > 0 ? near : tests
