@@ -151,6 +151,21 @@ describe("what a callback throws", () => {
         yield* expectWorking(pool)
       })
   )
+
+  it.live("while the pool closes leaves no job uninterrupted", () =>
+    Effect.gen(function*() {
+      const { close, pool } = yield* makeClosable({ size: 3 })
+      let interrupted = 0
+      const job = Effect.onInterrupt(Effect.never, () => Effect.sync(() => interrupted++))
+      yield* expectOneError(Effect.gen(function*() {
+        const watched = Effect.withFiber((fiber) => Effect.sync(() => fiber.addObserver(bug)))
+        for (const first of [Effect.void, watched, Effect.void]) yield* pool.spawn(Effect.andThen(first, job))
+        yield* atRest
+        yield* close
+      }))
+      expect(interrupted).toBe(3)
+      yield* expectEmpty(pool)
+    }))
 })
 
 describe("a service that was built inside a job and provides its own context", () => {
