@@ -1,11 +1,13 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Clock, Effect, Exit, Fiber, Metric, Scope, Stream } from "effect"
+import { Clock, Context, Effect, Exit, Fiber, Metric, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
+import { toInternal } from "../src/GreenPool.ts"
 import { GreenPool, type GreenPoolOptions, type UnboundedOptions } from "../src/index.ts"
 import { forkNow } from "./support/forkNow.ts"
 import { makeRegistry } from "./support/series.ts"
 import { atRest } from "./support/turns.ts"
 import { VirtualClock } from "./support/virtual-clock.ts"
+import { World } from "./support/world.ts"
 
 const outcomes = ["success", "failure", "interruption", "rejection"]
 
@@ -189,6 +191,20 @@ describe("histograms", () => {
       expect(yield* runs).toMatchObject({ count: 3, sum: 122 })
       expect(yield* waits).toMatchObject({ count: 3, sum: 20 })
     }))
+})
+
+it.each<[string, (pool: GreenPool, slots: number) => Effect.Effect<unknown, unknown>]>([
+  ["resize", (pool, slots) => pool.resize(slots)],
+  ["an allowance", (pool, slots) => Effect.sync(() => toInternal(pool).slots.allow(slots))]
+])("a wait that %s ends is measured up to then", (_, change) => {
+  const world = new World()
+  const pool = world.pool(2, { metrics: true })
+  world.get(Effect.orDie(change(pool, 1)))
+  for (let i = 0; i < 2; i++) world.fork(pool.run(Effect.never))
+  world.clock.advance(5000)
+  world.get(Effect.orDie(change(pool, 2)))
+  const metrics = Metric.snapshotUnsafe(Context.make(Metric.MetricRegistry, world.registry))
+  expect(metrics.find(({ id }) => id === "greenpool_wait_seconds")?.state).toMatchObject({ count: 2, max: 5 })
 })
 
 describe("what is recorded", () => {

@@ -95,14 +95,15 @@ describe.each(openSizes)("a pile on a pool of size %i", (size) => {
   })
 })
 
-it("a reader that waits for a job whose spawner leaves the queue gets none", () => {
+it.each(["is interrupted", "has waited as long as it may"])("a reader of a job whose spawner %s gets none", (how) => {
   const { jobs, pile, pool, world } = setUp(1)
   world.fork(pool.run(Effect.never))
-  const spawner = world.fork(pile.spawn(jobs.job(0)))
+  const spawner = world.fork(pile.spawn(jobs.job(0), { maxWait: 10 }))
   const reader = world.fork(pile.next)
   world.run()
   expect(reader.pollUnsafe()).toBeUndefined()
-  spawner.interruptUnsafe()
+  if (how === "is interrupted") spawner.interruptUnsafe()
+  else world.clock.advance(10)
   world.run()
   expect(reader.pollUnsafe()).toEqual(Exit.succeed(Option.none()))
 })

@@ -64,7 +64,7 @@ describe("a pause", () => {
     const { adaptation, said } = make(20)
     // At time 0, and again.
     for (let pauses = 0; pauses < 2; pauses++) {
-      adaptation.resized(20)
+      if (pauses > 0) adaptation.resized(20)
       adaptation.ended(refusal(0.001), 4, 0)
       expect(said.splice(0).slice(-2)).toEqual(["size 0", "The backend is overloaded: the pool pauses for 1ms"])
     }
