@@ -674,7 +674,7 @@ export interface Verbs<out I, out Rejected = never> {
    *
    * const program = Effect.gen(function*() {
    *   const pool = yield* GreenPool.make({ size: 1 })
-   *   for (let i = 0; i < 3; i++) yield* Effect.forkChild(pool.run(Effect.sleep("1 millis")))
+   *   for (let i = 0; i < 3; i++) yield* Effect.forkChild(pool.run(Effect.sleep("20 millis")))
    *   // Waits until one of the three is left.
    *   yield* pool.changes.pipe(Stream.takeUntil(({ succeeded }) => succeeded === 2), Stream.runDrain)
    *   return yield* pool.stats
