@@ -189,9 +189,9 @@ export class SpawnJob<A, E> extends Job implements Task {
 
   /** Launches, and hands the fiber to the spawner: on a borrowed slot, when the fiber has ended. */
   private deliver(resume: Resume<A, E>): void {
-    const isLent = this.lender !== undefined
+    const onLoan = this.lender !== undefined
     const fiber = this.launch()
-    if (isLent) this.afterEnd(() => resume(Effect.succeed(fiber)))
+    if (onLoan) this.afterEnd(() => resume(Effect.succeed(fiber)))
     else resume(Effect.succeed(fiber))
   }
 
