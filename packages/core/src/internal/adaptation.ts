@@ -5,7 +5,7 @@ import { Cause, Clock, Context, Duration, Effect, Exit } from "effect"
 import { AdaptiveStats, type Verdict, verdictOf } from "../AdaptiveSize.ts"
 import { PoolFull } from "../Admission.ts"
 import { Elasticity, type SizeBounds } from "./elasticity.ts"
-import { toMillis, toSeconds } from "./time.ts"
+import { monotonicMillis, monotonicSeconds } from "./time.ts"
 import type { Timer, Timers } from "./timers.ts"
 
 /** What makes a pool adaptive. */
@@ -94,7 +94,7 @@ export class Adaptation {
 
   /** Seconds of monotonic time. */
   private get now(): number {
-    return toSeconds(this.clock.monotonicTimeNanosUnsafe())
+    return monotonicSeconds(this.clock)
   }
 
   /** The verdict on the job, or how many milliseconds it says to wait. */
@@ -121,7 +121,7 @@ export class Adaptation {
   /** The backend is overloaded, and says for how long. */
   private pauseFor(milliseconds: number): void {
     if (this.state === "searching") this.elasticity.overloaded(this.now)
-    const now = toMillis(this.clock.monotonicTimeNanosUnsafe())
+    const now = monotonicMillis(this.clock)
     // The clock may have acted on the pool.
     if (this.state !== "searching" && this.state !== "paused") return
     const until = now + Math.min(milliseconds, LongestPause)

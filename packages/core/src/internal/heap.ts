@@ -1,5 +1,8 @@
 /**
  * A binary heap whose members know their position in it, so that any of them can leave or move in O(log n).
+ *
+ * What orders the members lies in arrays of numbers: those of a hundred thousand members fit into a processor's cache,
+ * the members don't.
  */
 
 /** A member of at most one `Heap` at a time. */
@@ -8,13 +11,11 @@ export interface HeapNode {
   index: number
 }
 
+/** The member of the lowest rank is first; among equal ranks, that of the lowest number. */
 export class Heap<T extends HeapNode> {
   private readonly members: Array<T> = []
-  private readonly isBefore: (a: T, b: T) => boolean
-
-  constructor(isBefore: (a: T, b: T) => boolean) {
-    this.isBefore = isBefore
-  }
+  private readonly ranks: Array<number> = []
+  private readonly numbers: Array<number> = []
 
   get first(): T | undefined {
     return this.members[0]
@@ -29,56 +30,72 @@ export class Heap<T extends HeapNode> {
     return [...this.members]
   }
 
-  push(member: T): void {
-    this.put(member, this.members.length)
-    this.rise(member)
+  push(member: T, rank: number, number = 0): void {
+    this.rise(this.members.length, member, rank, number)
   }
 
-  /** Removes a member; does nothing with one that is outside, or in another heap. */
+  /** Removes a member; does nothing with one that is in no heap. */
   remove(member: T): void {
-    if (this.members[member.index] !== member) return
-    const last = this.members.pop() as T
-    if (last !== member) {
-      this.put(last, member.index)
-      this.moved(last)
-    }
+    const { index } = member
+    if (index === -1) return
     member.index = -1
+    const last = this.members.pop() as T
+    const rank = this.ranks.pop() as number
+    const number = this.numbers.pop() as number
+    if (last !== member) this.place(index, last, rank, number)
   }
 
-  /** Restores the order after that of a member has changed; does nothing with one in no heap. */
-  moved(member: T): void {
-    this.rise(member)
-    this.sink(member)
+  /** Gives a member another rank and number; does nothing with one that is in no heap. */
+  move(member: T, rank: number, number = 0): void {
+    if (member.index !== -1) this.place(member.index, member, rank, number)
   }
 
-  private put(member: T, index: number): void {
-    this.members[index] = member
-    member.index = index
+  /** Puts a member at a position that has none, or from there where it belongs. */
+  private place(index: number, member: T, rank: number, number: number): void {
+    if (index > 0 && !this.isBefore((index - 1) >> 1, rank, number)) this.rise(index, member, rank, number)
+    else this.sink(index, member, rank, number)
   }
 
-  private rise(member: T): void {
-    while (member.index > 0) {
-      const above = this.members[(member.index - 1) >> 1] as T
-      if (!this.isBefore(member, above)) return
-      this.swap(above, member)
+  private rise(index: number, member: T, rank: number, number: number): void {
+    while (index > 0) {
+      const above = (index - 1) >> 1
+      if (this.isBefore(above, rank, number)) break
+      this.copy(above, index)
+      index = above
     }
+    this.put(index, member, rank, number)
   }
 
-  private sink(member: T): void {
+  private sink(index: number, member: T, rank: number, number: number): void {
+    const { length } = this.members
     for (;;) {
-      const left = this.members[2 * member.index + 1]
-      if (left === undefined) return
-      const right = this.members[2 * member.index + 2]
-      const below = right !== undefined && this.isBefore(right, left) ? right : left
-      if (!this.isBefore(below, member)) return
-      this.swap(member, below)
+      const left = 2 * index + 1
+      const right = left + 1
+      if (left >= length) break
+      const below = right < length && this.isBefore(right, this.ranks[left] as number, this.numbers[left] as number)
+        ? right
+        : left
+      if (!this.isBefore(below, rank, number)) break
+      this.copy(below, index)
+      index = below
     }
+    this.put(index, member, rank, number)
   }
 
-  /** Exchanges a member with the one below it. */
-  private swap(above: T, below: T): void {
-    const { index } = above
-    this.put(above, below.index)
-    this.put(below, index)
+  /** Whether the member at `index` is before one of that rank and number. */
+  private isBefore(index: number, rank: number, number: number): boolean {
+    const its = this.ranks[index] as number
+    return its < rank || (its === rank && (this.numbers[index] as number) < number)
+  }
+
+  private copy(from: number, to: number): void {
+    this.put(to, this.members[from] as T, this.ranks[from] as number, this.numbers[from] as number)
+  }
+
+  private put(index: number, member: T, rank: number, number: number): void {
+    this.members[index] = member
+    this.ranks[index] = rank
+    this.numbers[index] = number
+    member.index = index
   }
 }

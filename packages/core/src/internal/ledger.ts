@@ -7,9 +7,8 @@ import type { Adaptation } from "./adaptation.ts"
 import type { Meter, Metered } from "./meter.ts"
 import { Outcomes } from "./outcomes.ts"
 import type { Semaphore } from "./semaphore.ts"
-import { toSeconds } from "./time.ts"
 
-// Times are nanoseconds of monotonic time. They matter only where jobs are measured.
+// Times are milliseconds of monotonic time. They matter only where jobs are measured.
 export class Ledger implements Metered {
   /** Jobs that hold a borrowed slot. */
   borrowed = 0
@@ -40,16 +39,16 @@ export class Ledger implements Metered {
   }
 
   /** A job has got a slot after waiting from `since` to `now`, which are equal if it didn't wait. */
-  start(since: bigint, now: bigint): void {
+  start(since: number, now: number): void {
     this.started++
-    this.meter?.start(toSeconds(now - since))
+    this.meter?.start((now - since) / 1000)
     this.changed()
   }
 
   /** A job that got its slot at `since` has ended. `changed` follows once the slot has been passed on. */
-  end(exit: Exit.Exit<unknown, unknown>, since: bigint, now: bigint): void {
+  end(exit: Exit.Exit<unknown, unknown>, since: number, now: number): void {
     this.outcomes.end(exit)
-    this.meter?.end(toSeconds(now - since), exit)
+    this.meter?.end((now - since) / 1000, exit)
   }
 
   /** A caller has been rejected. */

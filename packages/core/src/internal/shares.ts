@@ -13,13 +13,11 @@
  */
 import { KeyStats } from "../KeyStats.ts"
 import { Heap, type HeapNode } from "./heap.ts"
-import { LinkedList, Node } from "./linked-list.ts"
 
 /**
- * What a job is to a pool with keys or priorities: its position within its key, then what its slot is charged to. While
- * the job waits, it is a node of its flow's list of arrivals.
+ * What a job is to a pool with keys or priorities: its position within its key, then what its slot is charged to.
  */
-export class Claim<T> extends Node implements HeapNode {
+export class Claim<T> implements HeapNode {
   readonly job: T
   readonly key: string | undefined
   /** The weight of the key, should it come into use by this job. */
@@ -29,15 +27,10 @@ export class Claim<T> extends Node implements HeapNode {
   index = -1
   /** The flow of its key, once it has joined the queue or got a slot. */
   flow!: Flow<T>
-  /** Lower is served first. */
-  score = 0
-  /** When it joined the queue, as a number of arrivals. */
-  joined = 0
   private grantedAt = 0
   private estimate = 0
 
   constructor(job: T, key: string | undefined, weight: number, priority: number) {
-    super()
     this.job = job
     this.key = key
     this.weight = weight
@@ -61,9 +54,6 @@ export class Claim<T> extends Node implements HeapNode {
   }
 }
 
-const isBefore = <T>(a: Claim<T>, b: Claim<T>): boolean =>
-  a.score < b.score || (a.score === b.score && a.joined < b.joined)
-
 /** One key. */
 class Flow<T> implements HeapNode {
   /** Its position in the heap of backlogged flows or of debtors; -1 outside. */
@@ -74,22 +64,20 @@ class Flow<T> implements HeapNode {
   finishTag = 0
   /** While it is backlogged: the finish tag, but at least what the virtual time was when it was set. */
   startTag = 0
-  /** When it was served last, as a number of grants. */
-  served = 0
+  /**
+   * When it was served last, as a number of grants. Until it has been: when it came, as a number of arrivals, but
+   * negative, which is before all of those.
+   */
+  served: number
   running = 0
   /** The moving average of its job times. */
   mean: number | undefined = undefined
-  readonly waiting = new Heap<Claim<T>>(isBefore)
-  readonly arrivals = new LinkedList<Claim<T>>()
+  readonly waiting = new Heap<Claim<T>>()
 
-  constructor(key: string | undefined, weight: number) {
+  constructor(key: string | undefined, weight: number, served: number) {
+    this.served = served
     this.key = key
     this.weight = weight
-  }
-
-  /** When the first of its waiting jobs came, as a number of arrivals. Only while one waits. */
-  get joined(): number {
-    return (this.arrivals.first as Claim<T>).joined
   }
 
   /** Whether it has a job, in the queue or running. */
@@ -104,11 +92,8 @@ const ewma = (mean: number | undefined, time: number): number => mean === undefi
 /** The keys of a pool that isn't idle. */
 export class Shares<T> {
   /** Flows without a job whose finish tag is still above the virtual time. */
-  private readonly debtors = new Heap<Flow<T>>((a, b) => a.finishTag < b.finishTag)
-  private readonly backlogged = new Heap<Flow<T>>((a, b) => {
-    if (a.startTag !== b.startTag) return a.startTag < b.startTag
-    return a.served < b.served || (a.served === b.served && a.joined < b.joined)
-  })
+  private readonly debtors = new Heap<Flow<T>>()
+  private readonly backlogged = new Heap<Flow<T>>()
   private readonly flows = new Map<string | undefined, Flow<T>>()
   /** The start tag of the flow that was served last, or more. */
   private virtualTime = 0
@@ -153,23 +138,17 @@ export class Shares<T> {
   /** The job of the claim joins the queue, at `joined` milliseconds. */
   join(claim: Claim<T>, joined: number): void {
     const flow = this.open(claim)
-    claim.score = joined * this.boost - claim.priority
-    claim.joined = ++this.arrivals
     const isFirst = flow.waiting.first === undefined
-    flow.waiting.push(claim)
-    flow.arrivals.push(claim)
+    flow.waiting.push(claim, joined * this.boost - claim.priority, ++this.arrivals)
     if (!isFirst) return
     flow.startTag = Math.max(this.virtualTime, flow.finishTag)
-    this.backlogged.push(flow)
+    this.backlogged.push(flow, flow.startTag, flow.served)
   }
 
   /** The job of the claim leaves the queue without a slot. */
   leave(claim: Claim<T>): void {
-    const { flow } = claim
     this.drop(claim)
-    // Among equal flows it is ranked by its first arrival, which may be another one now.
-    this.backlogged.moved(flow)
-    this.forgetIfPaid(flow)
+    this.forgetIfPaid(claim.flow)
   }
 
   /** The job of the claim gets a slot, from the queue or directly. */
@@ -215,7 +194,8 @@ export class Shares<T> {
 
   /** The flow of the claim, open from here on. */
   private open(claim: Claim<T>): Flow<T> {
-    const flow = claim.flow = this.flows.get(claim.key) ?? new Flow<T>(claim.key, claim.weight)
+    const flow = claim.flow = this.flows.get(claim.key) ??
+      new Flow<T>(claim.key, claim.weight, this.arrivals - Number.MAX_SAFE_INTEGER)
     if (flow.isOpen) return flow
     this.debtors.remove(flow)
     this.flows.set(flow.key, flow)
@@ -227,21 +207,20 @@ export class Shares<T> {
   private drop(claim: Claim<T>): void {
     const { flow } = claim
     flow.waiting.remove(claim)
-    claim.leave()
     if (flow.waiting.first === undefined) this.backlogged.remove(flow)
   }
 
   /** Ranks the flow anew, if it is backlogged, after its finish tag has changed. */
   private update(flow: Flow<T>): void {
     flow.startTag = Math.max(this.virtualTime, flow.finishTag)
-    this.backlogged.moved(flow)
+    this.backlogged.move(flow, flow.startTag, flow.served)
   }
 
   /** Forgets the flow if it has neither a job nor a debt. */
   private forgetIfPaid(flow: Flow<T>): void {
     if (flow.isOpen) return
     this.weights -= flow.weight
-    if (flow.finishTag > this.virtualTime) this.debtors.push(flow)
+    if (flow.finishTag > this.virtualTime) this.debtors.push(flow, flow.finishTag)
     else this.flows.delete(flow.key)
   }
 }

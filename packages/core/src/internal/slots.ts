@@ -15,7 +15,7 @@ import type { Ledger } from "./ledger.ts"
 import type { LinkedList } from "./linked-list.ts"
 import { type Semaphore, Waiter } from "./semaphore.ts"
 import { Claim, Shares } from "./shares.ts"
-import { toMillis } from "./time.ts"
+import { monotonicMillis } from "./time.ts"
 import type { Wait } from "./wait.ts"
 
 /** Nested jobs that start or end inside each other's steps take native stack: at most this many levels of it. */
@@ -42,8 +42,6 @@ export const innermost = (ref: JobRef | undefined): Job | undefined => {
   while (ref !== undefined && ref.job === undefined) ref = ref.around
   return ref?.job
 }
-
-const cameBefore = (one: Job, another: Job): boolean => one.firstArrival < another.firstArrival
 
 /**
  * One job of a pool, from the moment it asks for a slot until its fiber has ended.
@@ -79,8 +77,8 @@ export abstract class Job extends Waiter {
   claim: Claim<Job> | undefined = undefined
   /** Its wait, if something bounds it or shows it. */
   wait: Wait | undefined = undefined
-  /** When it joined the queue or, where jobs are measured, when it got its slot: nanoseconds of monotonic time. */
-  since = 0n
+  /** When it joined the queue or, where jobs are measured, when it got its slot: milliseconds of monotonic time. */
+  since = 0
 
   constructor(slots: Slots, peers: LinkedList<Job>, enclosing: Job | undefined, options?: JobOptions) {
     super()
@@ -162,10 +160,8 @@ export class Slots {
   shares: Shares<Job> | undefined = undefined
   private readonly ledger: Ledger
   private readonly ranking: Ranking
-  /** When the pool was made. Priorities count time from there. */
-  private readonly began: bigint
   /** The time of the current step, if something is measured by it. */
-  private now = 0n
+  private now = 0
   private arrivals = 0
   /** Called whenever a job has joined or left the queue or has ended, in that step. Must not throw. */
   onDemand: (() => void) | undefined = undefined
@@ -176,7 +172,6 @@ export class Slots {
     this.semaphore = semaphore
     this.ledger = ledger
     this.ranking = ranking
-    this.began = this.time
     this.onLeave = onLeave
   }
 
@@ -205,7 +200,7 @@ export class Slots {
   takeIfAvailable(job: Job): boolean {
     if (!this.semaphore.takeIfAvailable()) return false
     this.stakeClaim(job)
-    this.shares?.grant(job.claim!, toMillis(this.now))
+    this.shares?.grant(job.claim!, this.now)
     this.grant(job)
     return true
   }
@@ -236,7 +231,7 @@ export class Slots {
     job.state = "waiting"
     job.since = this.now
     this.semaphore.wait(job)
-    this.shares?.join(job.claim!, toMillis(job.since - this.began))
+    this.shares?.join(job.claim!, job.since)
     this.waitInside(job)
     this.onDemand?.()
     this.ledger.changed()
@@ -313,7 +308,7 @@ export class Slots {
       this.ledger.borrowed--
       this.lendOn(lender)
     } else {
-      if (claim !== undefined) this.shares?.end(claim, toMillis(this.now))
+      if (claim !== undefined) this.shares?.end(claim, this.now)
       this.semaphore.release()
     }
     job.onEnd()
@@ -324,7 +319,7 @@ export class Slots {
 
   /** A job in the queue gets a slot of the pool. */
   onPermit(job: Job): void {
-    this.shares?.grant(job.claim!, toMillis(this.now))
+    this.shares?.grant(job.claim!, this.now)
     this.grant(job)
     job.onWaitEnd()
   }
@@ -381,9 +376,9 @@ export class Slots {
   private waitInside(job: Job): void {
     job.firstArrival = ++this.arrivals
     for (let inner = job, around = inner.enclosing; around !== undefined; inner = around, around = inner.enclosing) {
-      const waiting = around.waitingInside ??= new Heap<Job>(cameBefore)
+      const waiting = around.waitingInside ??= new Heap<Job>()
       const isFirst = waiting.first === undefined
-      waiting.push(inner)
+      waiting.push(inner, job.firstArrival)
       // It came after the jobs that wait there already.
       if (!isFirst) return
       around.firstArrival = job.firstArrival
@@ -403,7 +398,7 @@ export class Slots {
       const { firstArrival } = around.waitingInside!.first!
       if (firstArrival === around.firstArrival) return
       around.firstArrival = firstArrival
-      around.enclosing?.waitingInside!.moved(around)
+      around.enclosing?.waitingInside!.move(around, firstArrival)
     }
   }
 
@@ -417,7 +412,7 @@ export class Slots {
     job.waitingInside = undefined
     const around = enclosing?.waitingInside
     around?.remove(job)
-    for (const inner of inside.toArray()) around?.push(inner)
+    for (const inner of inside.toArray()) around?.push(inner, inner.firstArrival)
   }
 
   /** The job gets a slot or joins the queue. It has a claim exactly if the pool has keys by now, maybe its own. */
@@ -431,7 +426,7 @@ export class Slots {
     const shares = this.shares = new Shares<Job>(this.ranking.priorityBoost)
     for (const job of this.semaphore.toArray()) {
       job.claim = withoutKey(job)
-      shares.join(job.claim, toMillis(job.since - this.began))
+      shares.join(job.claim, job.since)
     }
     this.semaphore.next = () => shares.first
   }
@@ -440,8 +435,8 @@ export class Slots {
     if (this.shares !== undefined || this.ledger.isMeasured) this.now = this.time
   }
 
-  /** Nanoseconds of monotonic time. */
-  private get time(): bigint {
-    return this.ranking.clock.monotonicTimeNanosUnsafe()
+  /** Milliseconds of monotonic time. */
+  private get time(): number {
+    return monotonicMillis(this.ranking.clock)
   }
 }

@@ -4,7 +4,6 @@
 import { type Context, Duration, Effect } from "effect"
 import type { Semaphore } from "./semaphore.ts"
 import type { Job } from "./slots.ts"
-import { toMillis } from "./time.ts"
 import type { Timer, Timers } from "./timers.ts"
 
 /** Milliseconds from one warning to the next. */
@@ -56,7 +55,7 @@ export class SlowWait {
     this.timer = undefined
     const oldest = this.semaphore.first
     if (oldest === undefined) return
-    const since = toMillis(oldest.since)
+    const { since } = oldest
     const isDue = now >= this.due(since)
     if (isDue) this.warned = now
     this.set(this.timers.at(this.due(since), this.check))

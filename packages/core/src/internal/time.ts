@@ -1,9 +1,10 @@
 /**
- * Monotonic time, which changes of the wall clock don't affect. Clocks count it in nanoseconds.
+ * Monotonic time, which changes of the wall clock don't affect.
  */
+import type { Clock } from "effect"
 
-/** Converts nanoseconds to seconds. */
-export const toSeconds = (nanos: bigint): number => Number(nanos) / 1_000_000_000
+/** The monotonic time in milliseconds. */
+export const monotonicMillis = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
 
-/** Converts nanoseconds to milliseconds. */
-export const toMillis = (nanos: bigint): number => Number(nanos) / 1_000_000
+/** The monotonic time in seconds. */
+export const monotonicSeconds = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000_000

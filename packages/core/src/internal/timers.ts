@@ -4,21 +4,18 @@
 import { type Clock, type Context, Duration, Effect, type Fiber } from "effect"
 import { Heap, type HeapNode } from "./heap.ts"
 import type { Tasks } from "./tasks.ts"
-import { toMillis } from "./time.ts"
+import { monotonicMillis } from "./time.ts"
 
 export class Timer implements HeapNode {
   index = -1
   /** Milliseconds of monotonic time. */
   readonly at: number
-  /** The order in which they were set. */
-  readonly number: number
   readonly onTime: (now: number) => void
   private readonly timers: Timers
 
-  constructor(timers: Timers, at: number, number: number, onTime: (now: number) => void) {
+  constructor(timers: Timers, at: number, onTime: (now: number) => void) {
     this.timers = timers
     this.at = at
-    this.number = number
     this.onTime = onTime
   }
 
@@ -32,7 +29,8 @@ export class Timers {
   private readonly clock: Clock.Clock
   private readonly context: Context.Context<never>
   private readonly tasks: Tasks
-  private readonly timers = new Heap<Timer>((a, b) => a.at < b.at || (a.at === b.at && a.number < b.number))
+  private readonly timers = new Heap<Timer>()
+  /** How many were set. */
   private count = 0
   /** Whether it fires timers, or sets its sleep, at the moment. */
   private isBusy = false
@@ -46,7 +44,7 @@ export class Timers {
 
   /** Milliseconds of monotonic time. */
   private get now(): number {
-    return toMillis(this.clock.monotonicTimeNanosUnsafe())
+    return monotonicMillis(this.clock)
   }
 
   /** Calls `onTime` after that many milliseconds. */
@@ -56,8 +54,8 @@ export class Timers {
 
   /** Calls `onTime`, with the time, when it is that time. */
   at(time: number, onTime: (now: number) => void): Timer {
-    const timer = new Timer(this, time, ++this.count, onTime)
-    this.timers.push(timer)
+    const timer = new Timer(this, time, onTime)
+    this.timers.push(timer, time, ++this.count)
     this.sleep()
     return timer
   }

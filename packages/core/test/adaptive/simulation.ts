@@ -7,7 +7,6 @@ import { Heap, type HeapNode } from "../../src/internal/heap.ts"
 
 interface Event extends HeapNode {
   readonly at: number
-  readonly number: number
   readonly run: () => void
 }
 
@@ -16,7 +15,7 @@ export class Simulation implements Clock.Clock, Scheduler.Scheduler {
   now = 0
   readonly executionMode = "async" as const
   readonly context: Context.Context<never>
-  private readonly events = new Heap<Event>((a, b) => a.at < b.at || (a.at === b.at && a.number < b.number))
+  private readonly events = new Heap<Event>()
   private scheduled = 0
   private tasks: Array<() => void> = []
 
@@ -58,7 +57,8 @@ export class Simulation implements Clock.Clock, Scheduler.Scheduler {
 
   /** Has `run` called after so many seconds. */
   after(seconds: number, run: () => void): void {
-    this.events.push({ at: this.now + seconds, number: this.scheduled++, run, index: -1 })
+    const at = this.now + seconds
+    this.events.push({ at, run, index: -1 }, at, this.scheduled++)
   }
 
   /** Goes on until that time. */

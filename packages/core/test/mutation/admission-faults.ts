@@ -6,27 +6,42 @@ import { type Fault, faultsOf } from "./fault.ts"
 const heap = faultsOf("internal/heap.ts", ["heap", "shares", "priority"], [
   {
     name: "who fills a gap in a heap never rises",
-    find: "      this.moved(last)\n",
-    replace: "      this.sink(last)\n"
+    find: "this.place(index, last, rank, number)",
+    replace: "this.sink(index, last, rank, number)"
   },
   {
     name: "who fills a gap in a heap never sinks",
-    find: "      this.moved(last)\n",
-    replace: "      this.rise(last)\n"
-  },
-  {
-    name: "a heap looks for who is above at the wrong place",
-    find: "(member.index - 1) >> 1",
-    replace: "member.index >> 1"
+    find: "this.place(index, last, rank, number)",
+    replace: "this.rise(index, last, rank, number)"
   }
 ])
 
 const shares = faultsOf("internal/shares.ts", ["shares", "shares-property", "priority"], [
   {
-    name: "a key came when the next of its callers did",
-    find: "    return (this.arrivals.first as Claim<T>).joined\n",
-    replace: "    return (this.waiting.first as Claim<T>).joined\n",
+    name: "within a key the last goes first",
+    find: "claim.priority, ++this.arrivals)",
+    replace: "claim.priority, --this.arrivals)"
+  },
+  {
+    name: "of equal keys the one served last goes first",
+    find: "flow.served = ++this.grants",
+    replace: "flow.served = -++this.grants"
+  },
+  {
+    name: "keys that were never served come after those that were",
+    find: "this.arrivals - Number.MAX_SAFE_INTEGER",
+    replace: "this.arrivals"
+  },
+  {
+    name: "of keys that were never served the last goes first",
+    find: "this.arrivals - Number.MAX_SAFE_INTEGER",
+    replace: "-this.arrivals - 2 ** 50",
     tests: ["shares"]
+  },
+  {
+    name: "the greatest debt is looked at first",
+    find: "this.debtors.push(flow, flow.finishTag)",
+    replace: "this.debtors.push(flow, -flow.finishTag)"
   },
   {
     name: "a weight that its sum has lost upsets what is fair",
@@ -76,38 +91,6 @@ const shares = faultsOf("internal/shares.ts", ["shares", "shares-property", "pri
     tests: ["priority"]
   },
   {
-    name: "within a key the last goes first",
-    find: "(a.score === b.score && a.joined < b.joined)",
-    replace: "(a.score === b.score && a.joined > b.joined)"
-  },
-  {
-    name: "of equal keys the one served last goes first",
-    find: "a.served < b.served",
-    replace: "a.served > b.served"
-  },
-  {
-    name: "keys that were never served are in no order",
-    find: "(a.served === b.served && a.joined < b.joined)",
-    replace: "false",
-    tests: ["shares"]
-  },
-  {
-    name: "of keys that were never served the last goes first",
-    find: "(a.served === b.served && a.joined < b.joined)",
-    replace: "(a.served === b.served && a.joined > b.joined)",
-    tests: ["shares"]
-  },
-  {
-    name: "a key in the queue is ranked by its charge alone",
-    find: "if (a.startTag !== b.startTag) return a.startTag < b.startTag",
-    replace: "if (a.finishTag !== b.finishTag) return a.finishTag < b.finishTag"
-  },
-  {
-    name: "the greatest debt is looked at first",
-    find: "a.finishTag < b.finishTag",
-    replace: "a.finishTag > b.finishTag"
-  },
-  {
     name: "a debtor who is served is still among the debtors",
     find: "    const isWaiting = claim.index !== -1\n",
     replace: "    const isWaiting = true\n"
@@ -119,8 +102,8 @@ const shares = faultsOf("internal/shares.ts", ["shares", "shares-property", "pri
   },
   {
     name: "a key in the queue saves up what it does not use",
-    find: "    flow.startTag = Math.max(this.virtualTime, flow.finishTag)\n    this.backlogged.moved",
-    replace: "    flow.startTag = flow.finishTag\n    this.backlogged.moved"
+    find: "    flow.startTag = Math.max(this.virtualTime, flow.finishTag)\n    this.backlogged.move",
+    replace: "    flow.startTag = flow.finishTag\n    this.backlogged.move"
   },
   {
     name: "a key that returns has its debt remitted",
@@ -159,16 +142,6 @@ const alarm = faultsOf("internal/timers.ts", ["bounds", "drain"], [
     name: "calls are at times since the beginning",
     find: "this.now + milliseconds",
     replace: "milliseconds"
-  },
-  {
-    name: "times to wait are of the clock on the wall",
-    find: "toMillis(this.clock.monotonicTimeNanosUnsafe())",
-    replace: "this.clock.currentTimeMillisUnsafe()"
-  },
-  {
-    name: "the last call is first",
-    find: "a.at < b.at",
-    replace: "a.at > b.at"
   }
 ])
 
@@ -196,8 +169,9 @@ const slots = faultsOf("internal/slots.ts", ["shares", "priority", "bounds"], [
   },
   {
     name: "slots are charged by the clock on the wall",
-    find: "this.ranking.clock.monotonicTimeNanosUnsafe()",
-    replace: "this.ranking.clock.currentTimeNanosUnsafe()"
+    file: "internal/time.ts",
+    find: "clock.monotonicTimeNanosUnsafe()) / 1_000_000\n",
+    replace: "clock.currentTimeNanosUnsafe()) / 1_000_000\n"
   }
 ])
 

@@ -75,8 +75,6 @@ export const explained: ReadonlyArray<Explained> = [
       "internal/slots.ts Slots arrivals: 0 becomes 1",
       "internal/timers.ts Timers count: 0 becomes 1",
       "internal/source.ts openStream: 0 becomes 1",
-      "internal/shares.ts Claim joined: 0 becomes 1",
-      "internal/shares.ts Claim score: 0 becomes 1",
       "internal/shares.ts Claim grantedAt: 0 becomes 1",
       "internal/shares.ts Claim estimate: 0 becomes 1",
       "internal/shares.ts Flow startTag: 0 becomes 1",
@@ -105,13 +103,7 @@ export const explained: ReadonlyArray<Explained> = [
       "internal/fit.ts Fit add: Math.abs(residual) > Math.max(0.5, 4 * Math.sqrt(this.variance / n)) becomes Math.abs(residual) >= Math.max(0.5, 4 * Math.sqrt(this.variance / n))",
       "internal/latencies.ts Latencies add: lowest.at(-1)![1] >= median becomes lowest.at(-1)![1] > median",
       "internal/meter.ts Times add: seconds < this.min becomes seconds <= this.min",
-      "internal/meter.ts Times add: seconds > this.max becomes seconds >= this.max",
-      "internal/slots.ts cameBefore: one.firstArrival < another.firstArrival becomes one.firstArrival <= another.firstArrival",
-      "internal/timers.ts Timers timers: a.number < b.number becomes a.number <= b.number",
-      "internal/shares.ts isBefore: a.joined < b.joined becomes a.joined <= b.joined",
-      "internal/shares.ts Shares debtors: a.finishTag < b.finishTag becomes a.finishTag <= b.finishTag",
-      "internal/shares.ts Shares backlogged: a.startTag < b.startTag becomes a.startTag <= b.startTag",
-      "internal/shares.ts Shares backlogged: a.joined < b.joined becomes a.joined <= b.joined"
+      "internal/meter.ts Times add: seconds > this.max becomes seconds >= this.max"
     ]
   },
   {

@@ -196,15 +196,15 @@ const slots = faultsOf("internal/slots.ts", ["metrics", "tracing", "changes", "s
   {
     name: "waits are in milliseconds",
     file: "internal/ledger.ts",
-    find: "start(toSeconds(now - since))",
-    replace: "start(1000 * toSeconds(now - since))",
+    find: "start((now - since) / 1000)",
+    replace: "start(now - since)",
     tests: ["metrics"]
   },
   {
     name: "runs are in milliseconds",
     file: "internal/ledger.ts",
-    find: "end(toSeconds(now - since), exit)",
-    replace: "end(1000 * toSeconds(now - since), exit)",
+    find: "end((now - since) / 1000, exit)",
+    replace: "end(now - since, exit)",
     tests: ["metrics"]
   },
   {

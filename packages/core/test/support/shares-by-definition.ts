@@ -16,6 +16,8 @@ interface Key {
   finish: number
   start: number
   served: number
+  /** When it came: among keys that were never served, the first to come is first. */
+  readonly came: number
   mean: number | undefined
   waiting: Array<Caller>
   running: Array<Caller>
@@ -49,19 +51,20 @@ export class SharesByDefinition {
   get first(): number | undefined {
     const key = least(
       [...this.keys.values()].filter(({ waiting }) => waiting.length > 0),
-      ({ served, start, waiting }) => [start, served, Math.min(...waiting.map(({ number }) => number))]
+      ({ came, served, start }) => [start, served, came]
     )
     return key && firstOf(key)?.id
   }
 
   /** A caller comes, and waits or has its slot. */
   enter(id: number, key: string | undefined, weight: number, priority: number, now: number, waits: boolean): void {
-    const fresh = { weight, finish: 0, start: 0, served: 0, mean: undefined, waiting: [], running: [] }
+    const came = ++this.#arrivals
+    const fresh = { weight, finish: 0, start: 0, served: 0, came, mean: undefined, waiting: [], running: [] }
     const own = this.keys.get(key) ?? fresh
     this.keys.set(key, own)
     if (own.waiting.length === 0) own.start = Math.max(this.#virtualTime, own.finish)
     const score = now * this.#boost - priority
-    own.waiting.push({ id, key, score, number: ++this.#arrivals, grantedAt: 0, estimate: 0 })
+    own.waiting.push({ id, key, score, number: came, grantedAt: 0, estimate: 0 })
     if (!waits) this.grant(id, now)
   }
 
