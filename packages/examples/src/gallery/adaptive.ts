@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url"
 
 /** Starts the server as a process of its own, which ends with the scope. */
 export const startServer = Effect.fnUntraced(function*(workers: number) {
-  const file = fileURLToPath(new URL("../../test/embedded/adaptive-server.ts", import.meta.url))
+  const file = fileURLToPath(new URL("../embedded/adaptive-server.ts", import.meta.url))
   const child = yield* Effect.acquireRelease(
     Effect.sync(() => fork(file, [String(workers)])),
     (child) => Effect.sync(() => child.kill())

@@ -3,7 +3,7 @@
 import { GreenPool } from "@greenpool/core"
 import { Dashboard } from "@greenpool/dashboard"
 import { Console, Effect, Layer, Random, Schema } from "effect"
-import { clients, waves } from "../../test/embedded/clients.ts"
+import { clients, waves } from "../embedded/clients.ts"
 import { serve } from "./serve.ts"
 
 /** Calls to an API, for customers of two kinds: twice the share for silver. More than 40 in the queue are rejected. */

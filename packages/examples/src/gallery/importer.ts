@@ -2,7 +2,7 @@
 // in their order, each in one transaction, which also says how far the import is. So it can be stopped at any moment.
 import { GreenPool } from "@greenpool/core"
 import { Clock, Console, Effect, FileSystem, Option, Schedule, Stream } from "effect"
-import { generateOrders } from "../../test/embedded/orders.ts"
+import { generateOrders } from "../embedded/orders.ts"
 import { type Batch, check, COLUMNS } from "./import-check.ts"
 import { openDatabase } from "./import-database.ts"
 import { ImportError, readRows, type Row } from "./import-rows.ts"

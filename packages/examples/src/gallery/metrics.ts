@@ -4,7 +4,7 @@ import { GreenPool, type PoolFull } from "@greenpool/core"
 import { Console, Effect, Layer, Random, Schema } from "effect"
 import { FetchHttpClient, HttpClient, HttpRouter, HttpServerResponse } from "effect/http"
 import { PrometheusMetrics } from "effect/observability"
-import { clients, waves } from "../../test/embedded/clients.ts"
+import { clients, waves } from "../embedded/clients.ts"
 import { serve } from "./serve.ts"
 
 /** The pool of all requests. Its name is the label `pool` of all that Prometheus reads. */

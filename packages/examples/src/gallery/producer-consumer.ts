@@ -3,7 +3,7 @@
 import { GreenPool } from "@greenpool/core"
 import { Console, Effect, Option, Queue } from "effect"
 import { FetchHttpClient } from "effect/http"
-import { startSite } from "../../test/embedded/site.ts"
+import { startSite } from "../embedded/site.ts"
 import { NoStartPage, readLinks } from "./pages.ts"
 
 /** A consumer: what it finds goes into the queue. What fails is reported, and ends nothing else. */

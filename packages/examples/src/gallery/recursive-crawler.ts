@@ -2,7 +2,7 @@
 import { GreenPool } from "@greenpool/core"
 import { Console, Effect, Option } from "effect"
 import { FetchHttpClient, type HttpClient } from "effect/http"
-import { startSite } from "../../test/embedded/site.ts"
+import { startSite } from "../embedded/site.ts"
 import { NoStartPage, readLinks } from "./pages.ts"
 
 /** Crawls the site of a page, and returns all its pages that it has found, at most `limit`. */

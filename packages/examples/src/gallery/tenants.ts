@@ -3,7 +3,7 @@
 import { GreenPool } from "@greenpool/core"
 import { Console, Effect, Layer, LayerMap, Option, Schema } from "effect"
 import { FetchHttpClient, HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
-import { drive } from "../../test/embedded/tenants-load.ts"
+import { drive } from "../embedded/tenants-load.ts"
 import { serve } from "./serve.ts"
 
 const bounds = { size: 2, maxWaiting: 50 }

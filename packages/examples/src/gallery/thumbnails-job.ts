@@ -4,7 +4,7 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { ClusterGreenPool, ClusterJob } from "@greenpool/cluster"
 import * as NodeCluster from "@greenpool/cluster/node"
 import { Effect, Layer, References, Schema, Stream } from "effect"
-import { BadImage, writeThumbnail } from "../../test/embedded/images.ts"
+import { BadImage, writeThumbnail } from "../embedded/images.ts"
 
 /** The image is the key: it gets one thumbnail, however often and from wherever it is asked for. */
 const Thumbnail = ClusterJob.make("thumbnail", {

@@ -2,7 +2,7 @@
 import { Console, Effect, FileSystem } from "effect"
 import { fork } from "node:child_process"
 import { fileURLToPath } from "node:url"
-import { writeImage } from "../../test/embedded/images.ts"
+import { writeImage } from "../embedded/images.ts"
 
 const program = fileURLToPath(new URL("thumbnails-job.ts", import.meta.url))
 

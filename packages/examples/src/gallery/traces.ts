@@ -5,7 +5,7 @@ import { GreenPool } from "@greenpool/core"
 import { Console, Effect, Option, Schema } from "effect"
 import { HttpClient, HttpClientRequest, HttpRouter, HttpServerResponse } from "effect/http"
 import { Otlp, OtlpExporter } from "effect/observability"
-import { recordSpans, tree } from "../../test/embedded/span-tree.ts"
+import { recordSpans, tree } from "../embedded/span-tree.ts"
 import { serve } from "./serve.ts"
 
 /** The pool of the server. Its name is in the spans of the waits. */

@@ -2,7 +2,7 @@
 import { GreenPool } from "@greenpool/core"
 import { Console, Effect, Stream } from "effect"
 import { FetchHttpClient, HttpClient, HttpClientResponse } from "effect/http"
-import { startSite } from "../../test/embedded/site.ts"
+import { startSite } from "../embedded/site.ts"
 
 /** A job: fetches a page and says how long it is. A page that cannot be fetched is a line too, and ends nothing. */
 const measure = (url: string) =>

@@ -1,9 +1,9 @@
 import { assert, describe } from "@effect/vitest"
 import { Duration } from "effect"
+import { disagreements, PAGE_LIMIT, startSite } from "../../src/embedded/linkcheck-site.ts"
 import { toJson } from "../../src/linkcheck/report.ts"
 import { live } from "../live.ts"
 import { check } from "./crawling.ts"
-import { disagreements, PAGE_LIMIT, startSite } from "./site.ts"
 
 /** A report without what may differ between two runs on one site. */
 const lasting = (json: string) => json.replaceAll(/"(millis|detail|retryAfter)": .*/g, "")

@@ -1,6 +1,6 @@
 import { Effect } from "effect"
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
-import { serve } from "../../src/gallery/serve.ts"
+import { serve } from "../gallery/serve.ts"
 
 /** The pages of the site, each with what it links to. One link leads nowhere. */
 const site: ReadonlyMap<string, ReadonlyArray<string>> = new Map([

@@ -1,5 +1,5 @@
 import { Effect, FileSystem, Stream } from "effect"
-import { COLUMNS } from "../../src/gallery/import-check.ts"
+import { COLUMNS } from "../gallery/import-check.ts"
 
 const field = (text: string) => /[",\n]/.test(text) ? `"${text.replaceAll("\"", "\"\"")}"` : text
 

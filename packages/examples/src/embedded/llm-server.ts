@@ -1,7 +1,7 @@
 import { Clock, Effect } from "effect"
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
-import { Chat, Completion } from "../../src/gallery/llm-request.ts"
-import { serve } from "../../src/gallery/serve.ts"
+import { Chat, Completion } from "../gallery/llm-request.ts"
+import { serve } from "../gallery/serve.ts"
 
 interface Limits {
   readonly rate: number

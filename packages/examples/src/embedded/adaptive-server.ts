@@ -4,7 +4,7 @@ import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { GreenPool } from "@greenpool/core"
 import { Effect, Random } from "effect"
 import { HttpRouter, HttpServerResponse } from "effect/http"
-import { serve } from "../../src/gallery/serve.ts"
+import { serve } from "../gallery/serve.ts"
 
 const program = Effect.gen(function*() {
   const pool = yield* GreenPool.make({ size: Number(process.argv[2]), maxWaiting: (size) => size })
