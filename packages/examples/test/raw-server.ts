@@ -58,13 +58,17 @@ export const respond = (status: string, body: string, ...headers: ReadonlyArray<
 /** What a path is answered: that, or what does it. */
 type Answers = Readonly<Record<string, string | Buffer | ((socket: Socket, method: string) => void)>>
 
-/** A server that gives each path its answer, and 404 to others, its robots.txt included. */
-export const serve = (answers: Answers) =>
-  serveRaw((socket, path, method) => {
+/** A server that gives each path its answer, and 404 to others, its robots.txt included, and notes the methods. */
+export const serve = (answers: Answers) => {
+  const methods: Record<string, Array<string>> = {}
+  const server = serveRaw((socket, path, method) => {
+    ;(methods[path] ??= []).push(method)
     const answer = answers[path] ?? respond("404 Not Found", "")
     if (typeof answer === "function") answer(socket, method)
     else socket.end(answer)
   })
+  return Effect.map(server, ({ origin }) => ({ origin, methods }))
+}
 
 /** A server whose path `/never` gets no answer: `asked` waits until it is asked for, `closed` until that has ended. */
 export const serveNever = (answers: Answers = {}) => {

@@ -1,9 +1,11 @@
 import { assert } from "@effect/vitest"
 import { GreenPool } from "@greenpool/core"
 import { Duration, Effect } from "effect"
+import type { Settings } from "../../src/linkcheck/check.ts"
 import { crawl, type CrawlOptions, Ledger } from "../../src/linkcheck/crawl.ts"
 import { makeReport, type Options } from "../../src/linkcheck/report.ts"
 import { layerClient } from "../../src/linkcheck/request.ts"
+import { linksTo, serve } from "../raw-server.ts"
 
 export const defaults: CrawlOptions = {
   timeout: Duration.seconds(10),
@@ -13,23 +15,17 @@ export const defaults: CrawlOptions = {
 }
 
 /** What a report says of its options; these are of no crawl in particular. */
-const limits = { size: 4, adaptive: false, maxPages: null, timeout: 2000, retries: 1, maxWait: 10_000, skip: [] }
 export const options: typeof Options.Type = {
-  ...limits,
-  headers: [],
-  userAgent: "test",
-  insecure: false,
-  fragments: false
+  ...{ size: 4, adaptive: false, maxPages: null, timeout: 2000, retries: 1, maxWait: 10_000, skip: [] },
+  ...{ headers: [], userAgent: "test", insecure: false, fragments: false }
 }
 
 /** Crawls a site, which has to leave nothing in the pool, and returns the report. */
 export const check = (
   start: string | URL,
-  { insecure, size = 4, userAgent, ...more }: Partial<CrawlOptions> & {
-    readonly size?: number
-    readonly insecure?: boolean
-    readonly userAgent?: string
-  } = {}
+  { insecure, size = 4, userAgent, ...more }: Partial<
+    CrawlOptions & Pick<Settings, "insecure" | "size" | "userAgent">
+  > = {}
 ) =>
   Effect.gen(function*() {
     const ledger = new Ledger()
@@ -43,5 +39,9 @@ export const check = (
       layerClient({ timeout: more.timeout ?? defaults.timeout, insecure, userAgent })
     ])
   )
+
+/** Checks a site whose only page has these links. */
+export const checkLinks = (urls: ReadonlyArray<string>, options?: Parameters<typeof check>[1]) =>
+  Effect.flatMap(serve({ "/": linksTo(...urls) }), ({ origin }) => check(origin, options))
 
 export const urlsOf = (links: ReadonlyArray<{ readonly url: string }>) => links.map(({ url }) => url)

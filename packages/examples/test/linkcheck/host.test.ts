@@ -1,11 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Clock, Duration, Effect, Exit, Fiber } from "effect"
+import { Clock, Duration, Effect, Fiber, Result } from "effect"
 import { TestClock } from "effect/testing"
 import { Disallowed, makePace as makePaceOf, type Pace, Paused, Waits } from "../../src/linkcheck/host.ts"
 import { LinkError } from "../../src/linkcheck/request.ts"
 import { live } from "../live.ts"
-import { linksTo, respond, serve, serveRaw } from "../raw-server.ts"
-import { check } from "./crawling.ts"
+import { linksTo, respond, serveRaw } from "../raw-server.ts"
+import { check, checkLinks } from "./crawling.ts"
 
 const origin = "http://slow.test"
 
@@ -28,6 +28,14 @@ const tooMany = (retryAfter?: number) =>
 const timed = (title: string, test: () => Generator<Effect.Effect<unknown, unknown>, void, never>) =>
   it.effect(title, () => Effect.gen(test))
 
+/** What an effect returns that has no more than this time. */
+const within = Effect.fnUntraced(function*<A, E>(time: Duration.Input, effect: Effect.Effect<A, E>) {
+  const fiber = yield* Effect.forkChild(effect)
+  yield* TestClock.adjust(time)
+  assert.isDefined(fiber.pollUnsafe())
+  return yield* Fiber.join(fiber)
+})
+
 describe("the pace of requests to a host", () => {
   timed("keeps them apart by its Crawl-delay, the first one immediately, and says how many wait", function*() {
     const { pace, waits } = makePace(2000)
@@ -41,43 +49,30 @@ describe("the pace of requests to a host", () => {
   })
 
   timed("doesn't depend on the time of day", function*() {
-    const clock = yield* Clock.Clock
     let day = 0
-    const jumping: Clock.Clock = Object.assign(Object.create(clock), {
-      currentTimeMillis: Effect.sync(() => day++ * 86_400_000),
-      currentTimeMillisUnsafe: () => day++ * 86_400_000
-    })
-    const { pace } = makePace(2000)
-    const fiber = yield* Effect.forkChild(Effect.provideService(requests(pace, 3), Clock.Clock, jumping))
+    const currentTimeMillis = Effect.sync(() => day++ * 86_400_000)
+    const jumping: Clock.Clock = Object.assign(Object.create(yield* Clock.Clock), { currentTimeMillis })
+    const all = Effect.provideService(requests(makePace(2000).pace, 3), Clock.Clock, jumping)
+    const fiber = yield* Effect.forkChild(all)
     yield* TestClock.adjust("3999 millis")
     assert.isUndefined(fiber.pollUnsafe())
-    yield* TestClock.adjust("1 millis")
-    yield* Fiber.join(fiber)
+    yield* within("1 millis", Fiber.join(fiber))
   })
 
   timed("lets nobody wait longer than the longest wait, and gives the turn to none of them", function*() {
     const { pace } = makePace(20_000)
-    const tries = Array.from({ length: 6 }, () => Effect.exit(request(pace)))
-    const fiber = yield* Effect.forkChild(Effect.all(tries, { concurrency: "unbounded" }))
-    yield* TestClock.adjust("80 seconds")
-    const exits = yield* Fiber.join(fiber)
-    assert.deepStrictEqual(exits.slice(0, 4), [0, 20_000, 40_000, 60_000].map(Exit.succeed))
-    for (const exit of exits.slice(4)) {
-      const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
-      assert.instanceOf(error, Disallowed)
-      assert.include(error.detail, "Crawl-delay of 20 s")
-    }
+    const tries = Array.from({ length: 6 }, () => Effect.result(request(pace)))
+    const results = yield* within("80 seconds", Effect.all(tries, { concurrency: "unbounded" }))
+    const late = Result.fail(new Disallowed({ detail: "its turn is too late, by a Crawl-delay of 20 s" }))
+    assert.deepStrictEqual(results, [...[0, 20_000, 40_000, 60_000].map(Result.succeed), late, late])
     assert.strictEqual(yield* request(pace), 80_000)
   })
 
   timed("keeps them apart from where they start, however long they were in the queue of the pool", function*() {
     const { pace } = makePace(1000)
-    const slow = pace.inTurn(
-      Effect.andThen(Effect.sleep("3 seconds"), Effect.andThen(pace.start, Clock.currentTimeMillis))
-    )
-    const fiber = yield* Effect.forkChild(Effect.all([slow, slow, slow], { concurrency: "unbounded" }))
-    yield* TestClock.adjust("1 minute")
-    assert.deepStrictEqual(yield* Fiber.join(fiber), [3000, 7000, 11_000])
+    const slow = pace.inTurn(Effect.delay(Effect.andThen(pace.start, Clock.currentTimeMillis), "3 seconds"))
+    const all = Effect.all([slow, slow, slow], { concurrency: "unbounded" })
+    assert.deepStrictEqual(yield* within("1 minute", all), [3000, 7000, 11_000])
   })
 
   timed("isn't held up by those that are interrupted while they wait", function*() {
@@ -88,9 +83,7 @@ describe("the pace of requests to a host", () => {
     assert.strictEqual(waits.now, 2)
     yield* Fiber.interruptAll(fibers)
     assert.strictEqual(waits.now, 0)
-    const next = yield* Effect.forkChild(request(pace))
-    yield* TestClock.adjust("500 millis")
-    assert.strictEqual(yield* Fiber.join(next), 1000)
+    assert.strictEqual(yield* within("500 millis", request(pace)), 1000)
   })
 
   timed("stops for a pause, and goes on after it, still apart", function*() {
@@ -102,13 +95,9 @@ describe("the pace of requests to a host", () => {
     yield* TestClock.adjust("20 seconds")
     assert.deepStrictEqual(yield* Fiber.join(fiber), [0, 5500, 6500])
     assert.deepStrictEqual(waits.origins.get(origin), { crawlDelay: 1000, retryAfter: 5000 })
-    yield* pace.start
-  })
-
-  timed("counts pauses that overlap once", function*() {
-    const { pace, waits } = makePace(0)
+    // Pauses that overlap count once.
     for (const millis of [5000, 2000, 6000]) yield* pace.pause(millis)
-    assert.deepStrictEqual(waits.origins.get(origin), { crawlDelay: 0, retryAfter: 6000 })
+    assert.strictEqual(waits.origins.get(origin)?.retryAfter, 11_000)
   })
 })
 
@@ -121,21 +110,17 @@ describe("an attempt that is told to wait", () => {
       const index = times.push(now) - 1
       return index < waits.length ? Effect.fail(tooMany(waits[index])) : Effect.succeed("done")
     })
-    const fiber = yield* Effect.forkChild(Effect.exit(pace.patiently(attempt)))
-    yield* TestClock.adjust("1 hour")
-    return [(yield* Fiber.join(fiber))._tag, ...times.map((time) => time - times[0]!)]
+    const exit = yield* within("1 hour", Effect.exit(pace.patiently(attempt)))
+    return [exit._tag, ...times.map((time) => time - times[0]!)]
   })
 
-  timed(
-    "is made again when the time has come, as often as it is told to, but not beyond the longest wait",
-    function*() {
-      assert.deepStrictEqual(yield* attempts([3000, 2000, 1000]), ["Success", 0, 3000, 5000, 6000])
-      // Twice as long each time where it isn't told how long.
-      assert.deepStrictEqual(yield* attempts([undefined, undefined, undefined]), ["Success", 0, 1000, 3000, 7000])
-      assert.deepStrictEqual(yield* attempts([86_400_000]), ["Failure", 0])
-      assert.deepStrictEqual(yield* attempts([30_000, 30_000, 1]), ["Failure", 0, 30_000, 60_000])
-    }
-  )
+  timed("is made again when the time has come, as often as it is told, but not beyond the longest wait", function*() {
+    assert.deepStrictEqual(yield* attempts([3000, 2000, 1000]), ["Success", 0, 3000, 5000, 6000])
+    // Twice as long each time where it isn't told how long.
+    assert.deepStrictEqual(yield* attempts([undefined, undefined, undefined]), ["Success", 0, 1000, 3000, 7000])
+    assert.deepStrictEqual(yield* attempts([86_400_000]), ["Failure", 0])
+    assert.deepStrictEqual(yield* attempts([30_000, 30_000, 1]), ["Failure", 0, 30_000, 60_000])
+  })
 })
 
 /** A host that answers so many requests, then for almost a second 429 with a header, then again so many. */
@@ -158,8 +143,6 @@ const limiter = (limit: number, retryAfter: string) => {
   return Effect.map(server, ({ origin }) => ({ origin, counts }))
 }
 
-const siteWith = (links: ReadonlyArray<string>) => serve({ "/": linksTo(...links) })
-
 describe("a crawl", { concurrent: true, timeout: 60_000 }, () => {
   const date = (time: string) => `Date: Wed, 01 Jan 2020 00:00:00 GMT\r\nRetry-After: ${time}`
 
@@ -167,8 +150,8 @@ describe("a crawl", { concurrent: true, timeout: 60_000 }, () => {
   for (const [title, retryAfter] of Object.entries(inOneSecond)) {
     live(`finds no link broken of a host that takes 20 requests, and says when the next, ${title}`, function*() {
       const host = yield* limiter(20, retryAfter)
-      const site = yield* siteWith(Array.from({ length: 40 }, (_, index) => `${host.origin}/${index}`))
-      const { broken, ok, waits } = yield* check(site.origin, { size: 32, retries: 0 })
+      const links = Array.from({ length: 40 }, (_, index) => `${host.origin}/${index}`)
+      const { broken, ok, waits } = yield* checkLinks(links, { size: 32, retries: 0 })
       assert.deepStrictEqual([broken.length, ok.length], [0, 41])
       assert.strictEqual(host.counts.answered, 40)
       // The others don't ask during the pause, but for those whose request was under way.
@@ -180,11 +163,9 @@ describe("a crawl", { concurrent: true, timeout: 60_000 }, () => {
 
   live("doesn't wait a day, nor for ever", function*() {
     const forEver = yield* limiter(0, `Retry-After: ${"9".repeat(400)}`)
-    const error = (yield* check((yield* siteWith([`${forEver.origin}/`])).origin)).broken[0]
-    assert.strictEqual(error?.status, 429)
+    assert.strictEqual((yield* checkLinks([`${forEver.origin}/`])).broken[0]?.status, 429)
     for (const retryAfter of ["Retry-After: 86400", date("Thu, 02 Jan 2020 00:00:00 GMT")]) {
-      const site = yield* siteWith([`${(yield* limiter(0, retryAfter)).origin}/`])
-      const { broken } = yield* check(site.origin)
+      const { broken } = yield* checkLinks([`${(yield* limiter(0, retryAfter)).origin}/`])
       assert.deepStrictEqual(broken.map(({ detail }) => detail), ["the server answered 429, and asks to wait 1d"])
     }
   })
