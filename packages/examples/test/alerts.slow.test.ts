@@ -1,9 +1,8 @@
 import { describe } from "@effect/vitest"
 import { execFileSync } from "node:child_process"
-import { writeFileSync } from "node:fs"
-import { join } from "node:path"
 import { live } from "./live.ts"
-import { observing, promtool, temporaryFolder } from "./prometheus.ts"
+import { folder } from "./outside.ts"
+import { observing, promtool } from "./prometheus.ts"
 
 /** What each alert says, of the instance `a` or of all together, in the order of the file. */
 const summaries = (wait: string) => ({
@@ -60,11 +59,11 @@ type Minutes = Readonly<Record<number, ReadonlyArray<Alert>>>
 /** Tests which alerts of the documents ring after so many minutes with these figures. */
 const ring = (when: string, input_series: ReturnType<typeof pool>, minutes: Minutes, wait = "2.485s") =>
   live.skipIf(promtool === undefined)(when, function*() {
-    const file = join(yield* temporaryFolder, "test.yml")
     const alert_rule_test = Object.entries(minutes).flatMap(([minute, ringing]) => expecting(minute, ringing, wait))
     const tests = [{ interval: "30s", input_series, alert_rule_test }]
     // YAML is a superset of JSON.
-    writeFileSync(file, JSON.stringify({ rule_files: [join(observing, "alerts.yml")], tests }))
+    const content = JSON.stringify({ rule_files: [`${observing}/alerts.yml`], tests })
+    const file = (yield* folder).write("test.yml", content)
     execFileSync(promtool!, ["test", "rules", file], { stdio: "pipe" })
   })
 

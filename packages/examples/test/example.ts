@@ -1,4 +1,5 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
+import { assert } from "@effect/vitest"
 import { Console, Effect, Layer, Metric, Schedule, Sink, Stdio, Stream } from "effect"
 import { Command } from "effect/cli"
 import { spawn } from "node:child_process"
@@ -64,6 +65,13 @@ export const runExample = Effect.fnUntraced(function*(...[name = "", ...args]: R
   )
   return { code: exitCodeOf(exit, usage, "SIGINT"), ...output } satisfies Ended
 })
+
+/** Runs the command line of an example that ends well and has nothing to complain about: what it prints. */
+export const printedBy = (...args: ReadonlyArray<string>) =>
+  Effect.map(runExample(...args), ({ stdout, ...rest }) => {
+    assert.deepStrictEqual(rest, { code: 0, stderr: "" })
+    return stdout
+  })
 
 /** Prints nothing of what an effect prints by `Console.log`. */
 export const quietly: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R> = Effect.provideService(

@@ -4,8 +4,8 @@ import { execFile, spawn, spawnSync } from "node:child_process"
 import { writeFileSync } from "node:fs"
 import { promisify } from "node:util"
 import { main, runExample, startExample } from "./example.ts"
-import { folder, state } from "./farming.ts"
 import { eventually, live } from "./live.ts"
+import { folder, state } from "./outside.ts"
 
 /** Runs a script, in which `"$0" "$1"` are Node and the examples. */
 const sh = (cwd: string, script: string, ...args: ReadonlyArray<string>) =>

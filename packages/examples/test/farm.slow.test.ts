@@ -3,8 +3,8 @@ import { GreenPool } from "@greenpool/core"
 import { Duration, Effect, Layer, Sink, Stdio, Stream } from "effect"
 import { farm, type FarmOptions, Halted } from "../src/farm/farm.ts"
 import { LINE_LIMIT } from "../src/farm/input.ts"
-import { folder, rowsOf, state } from "./farming.ts"
 import { live } from "./live.ts"
+import { folder, state } from "./outside.ts"
 
 interface Settings extends Partial<FarmOptions> {
   readonly size?: number
@@ -27,7 +27,7 @@ const field = Effect.gen(function*() {
       joblog: `${path}/log`,
       ...settings
     }).pipe(Effect.provide([GreenPool.layer({ size }), Layer.succeed(Stdio.Stdio, Stdio.make(io))]))
-  return { output, read, rows: () => rowsOf(read("log")), run }
+  return { output, read, rows: () => read("log").split("\n").slice(1, -1).map((row) => row.split("\t")), run }
 })
 
 const assertGone = (pid: string) => assert.match(state(pid), /^Z?$/)

@@ -2,27 +2,33 @@ import { assert, describe } from "@effect/vitest"
 import { GreenPool } from "@greenpool/core"
 import { Effect, Stream } from "effect"
 import { FetchHttpClient } from "effect/http"
+import type { Socket } from "node:net"
 import { startSite } from "../src/embedded/site.ts"
 import { producerConsumer } from "../src/gallery/producer-consumer.ts"
 import { recursiveCrawler } from "../src/gallery/recursive-crawler.ts"
 import { webcrawler } from "../src/gallery/webcrawler.ts"
-import { quietly, runExample } from "./example.ts"
+import { printedBy, quietly, runExample } from "./example.ts"
 import { live } from "./live.ts"
-import { linksTo, respond, serve, serveCounting, serveRaw } from "./raw-server.ts"
+import { numbers } from "./outside.ts"
+import { linksTo, respond, serve, serveCounting } from "./raw-server.ts"
 
 const withPool = (size: number) => Effect.provide([GreenPool.layer({ size }), FetchHttpClient.layer])
 
-const rounds = (start: string, size: number, limit?: number) =>
-  producerConsumer(start, limit).pipe(quietly, withPool(size))
-
+/** What visits the pages of a site, and what it prints of the embedded one, in lines. */
 const crawlers = {
-  "recursive-crawler": (start: string, size: number, limit?: number) =>
-    recursiveCrawler(start, limit).pipe(quietly, withPool(size), Effect.map((seen) => [...seen])),
-  "producer-consumer": (start: string, size: number, limit?: number) =>
-    Effect.map(rounds(start, size, limit), (rounds) => rounds.flat())
-}
+  "recursive-crawler": [
+    (start: string, limit?: number) => Effect.map(recursiveCrawler(start, limit), (pages) => [...pages]),
+    [/^http\S+\/trees\/plum: .*404/m, /\n10 pages\n$/]
+  ],
+  "producer-consumer": [
+    (start: string, limit?: number) => Effect.map(producerConsumer(start, limit), (rounds) => rounds.flat()),
+    [/^http\S+\/trees\/plum: .*404/m, /^round 1: http:\/\/127\.0\.0\.1:\d+\/\nround 2: /m]
+  ]
+} as const
 
-describe.each(Object.entries(crawlers))("%s", { timeout: 30_000, concurrent: true }, (name, crawl) => {
+describe.each(Object.entries(crawlers))("%s", { timeout: 30_000, concurrent: true }, (name, [crawler, prints]) => {
+  const crawl = (start: string, size: number, limit?: number) => crawler(start, limit).pipe(quietly, withPool(size))
+
   for (const size of [1, 2, 50]) {
     live(`asks for each page once, with a pool of ${size}, and stops at the limit`, function*() {
       const { hits, start, urls } = yield* startSite
@@ -40,50 +46,30 @@ describe.each(Object.entries(crawlers))("%s", { timeout: 30_000, concurrent: tru
     const { code, stderr } = yield* runExample(name, "http://127.0.0.1:1")
     assert.deepStrictEqual([code, stderr], [1, "The start page cannot be fetched: http://127.0.0.1:1/\n"])
   })
+
+  live("runs by its name without a URL, and says what it could not read", function*() {
+    const printed = yield* printedBy(name)
+    for (const line of prints) assert.match(printed, line)
+  })
 })
 
 describe("recursive-crawler", { timeout: 30_000, concurrent: true }, () => {
-  live("follows a chain of 100 pages that all wait for each other's slot", function*() {
-    const { origin } = yield* serveRaw((socket, path) => {
-      const page = Number(path.slice(1))
-      socket.end(respond("200 OK", page < 100 ? `<a href="/${page + 1}">` : "the end"))
-    })
-    assert.strictEqual((yield* crawlers["recursive-crawler"](`${origin}/1`, 1)).length, 100)
-  })
-
   live("stays on the site, and says which pages it could not read", function*() {
     const links = linksTo("/gone", "http://elsewhere.invalid/", "mailto:a@b.invalid")
     const { origin } = yield* serve({ "/": links, "/gone": respond("410 Gone", "") })
-    const { code, stderr, stdout } = yield* runExample("recursive-crawler", `${origin}/`)
-    const [first, gone, ...rest] = stdout.split("\n")
+    const [first, gone, ...rest] = (yield* printedBy("recursive-crawler", `${origin}/`)).split("\n")
     assert.strictEqual(first, `${origin}/: 1 link`)
     assert.match(gone ?? "", /\/gone: .*410/)
-    assert.deepStrictEqual({ code, rest, stderr }, { code: 0, rest: ["2 pages", ""], stderr: "" })
-  })
-
-  live("runs by its name without a URL", function*() {
-    const { code, stderr, stdout } = yield* runExample("recursive-crawler")
-    assert.match(stdout, /^10 pages$/m)
-    assert.deepStrictEqual({ code, stderr }, { code: 0, stderr: "" })
+    assert.deepStrictEqual(rest, ["2 pages", ""])
   })
 })
 
 describe("producer-consumer", { timeout: 30_000, concurrent: true }, () => {
   live("takes what is found while it waits for a slot into the same round", function*() {
-    const { origin } = yield* serve({
-      "/": linksTo("/a", "/b"),
-      "/a": linksTo("/c"),
-      "/b": (socket) => void setTimeout(() => socket.end(linksTo()), 30)
-    })
-    const found = yield* rounds(`${origin}/`, 1)
+    const slow = (socket: Socket) => void setTimeout(() => socket.end(linksTo()), 30)
+    const { origin } = yield* serve({ "/": linksTo("/a", "/b"), "/a": linksTo("/c"), "/b": slow })
+    const found = yield* producerConsumer(`${origin}/`).pipe(quietly, withPool(1))
     assert.deepStrictEqual(found, [[`${origin}/`], [`${origin}/a`, `${origin}/b`, `${origin}/c`]])
-  })
-
-  live("runs by its name, and says what it could not read", function*() {
-    const { code, stderr, stdout } = yield* runExample("producer-consumer")
-    assert.match(stdout, /^http\S+\/trees\/plum: .*404/m)
-    assert.match(stdout, /^round 1: http:\/\/127\.0\.0\.1:\d+\/\nround 2: /m)
-    assert.deepStrictEqual({ code, stderr }, { code: 0, stderr: "" })
   })
 })
 
@@ -97,16 +83,12 @@ const serveBytes = serveCounting((socket, path) => {
 })
 
 describe("webcrawler", { timeout: 60_000, concurrent: true }, () => {
-  live(
-    "gives sizes in the order of the URLs, whichever comes first, and runs what the pool lets run",
-    function*() {
-      const { most, origin } = yield* serveBytes
-      const lengths = Array.from({ length: 20 }, (_, index) => index + 1)
-      const sizes = yield* lines(lengths.map((length) => `${origin}/${length}`), 4)
-      assert.deepStrictEqual(sizes, lengths.map((length) => `${origin}/${length}: ${length} bytes`))
-      assert.strictEqual(most(), 4)
-    }
-  )
+  live("gives sizes in the order of the URLs, whichever comes first, and runs what the pool lets run", function*() {
+    const { most, origin } = yield* serveBytes
+    const sizes = yield* lines(numbers(20).map((length) => `${origin}/${length}`), 4)
+    assert.deepStrictEqual(sizes, numbers(20).map((length) => `${origin}/${length}: ${length} bytes`))
+    assert.strictEqual(most(), 4)
+  })
 
   live("gives what cannot be had a line in its place", function*() {
     const { origin } = yield* serveBytes
@@ -119,11 +101,9 @@ describe("webcrawler", { timeout: 60_000, concurrent: true }, () => {
 
   live("runs by its name, with URLs and without", function*() {
     const { origin } = yield* serveBytes
-    const given = yield* runExample("webcrawler", `${origin}/3`, `${origin}/2`)
-    assert.deepStrictEqual(given, { code: 0, stderr: "", stdout: `${origin}/3: 3 bytes\n${origin}/2: 2 bytes\n` })
-
-    const embedded = yield* runExample("webcrawler")
-    assert.match(embedded.stdout, /^http:\/\/127\.0\.0\.1:\d+\/: \d+ bytes\n(?:http\S+: \d+ bytes\n){8}$/)
-    assert.deepInclude(embedded, { code: 0, stderr: "" })
+    const given = yield* printedBy("webcrawler", `${origin}/3`, `${origin}/2`)
+    assert.strictEqual(given, `${origin}/3: 3 bytes\n${origin}/2: 2 bytes\n`)
+    const embedded = yield* printedBy("webcrawler")
+    assert.match(embedded, /^http:\/\/127\.0\.0\.1:\d+\/: \d+ bytes\n(?:http\S+: \d+ bytes\n){8}$/)
   })
 })

@@ -1,20 +1,21 @@
 import { assert, describe } from "@effect/vitest"
 import { GreenPool } from "@greenpool/core"
-import { Console, Effect, FileSystem, Stream } from "effect"
+import { Console, Effect, Stream } from "effect"
+import { existsSync } from "node:fs"
 import { DatabaseSync } from "node:sqlite"
+import { setImmediate } from "node:timers/promises"
 import { generateOrders } from "../src/embedded/orders.ts"
 import { openDatabase } from "../src/gallery/import-database.ts"
 import { readRows } from "../src/gallery/import-rows.ts"
 import { importOrders, importRows } from "../src/gallery/importer.ts"
 import { live } from "./live.ts"
-import { everything, query } from "./written.ts"
+import { everything, folder, query } from "./outside.ts"
 
-const csv = Effect.fnUntraced(function*(content: string, encoding: BufferEncoding = "utf8") {
-  const fs = yield* FileSystem.FileSystem
-  const place = yield* fs.makeTempDirectoryScoped()
-  yield* fs.writeFile(`${place}/in.csv`, Buffer.from(content, encoding))
-  return { file: `${place}/in.csv`, db: `${place}/out.sqlite`, fs }
-})
+const csv = (content: string, encoding: BufferEncoding = "utf8") =>
+  Effect.map(folder, ({ path, read, write }) => {
+    const file = write("in.csv", Buffer.from(content, encoding))
+    return { file, db: `${path}/out.sqlite`, read, write }
+  })
 
 const importing = ({ db, file }: { readonly file: string; readonly db: string }, batch = 100) =>
   importOrders(file, db, batch).pipe(
@@ -83,11 +84,10 @@ describe("importer", { timeout: 60_000, concurrent: true }, () => {
     yield* generateOrders(file, 20_000)
     let [taken, written, most] = [0, 0, 0]
     const rows = readRows(file, { bytes: 0, lines: 0 }).pipe(Stream.tap(() => Effect.sync(() => taken++)))
-    const turn = Effect.promise(() => new Promise<void>((resolve) => setImmediate(resolve)))
     yield* importRows(rows, 100, ({ orders, rejects }) =>
       Effect.gen(function*() {
         // All that can happen meanwhile does.
-        for (let i = 0; i < 10; i++) yield* turn
+        for (let i = 0; i < 10; i++) yield* Effect.promise(() => setImmediate())
         most = Math.max(most, taken - written)
         written += orders.length + rejects.length
       })).pipe(Effect.provide(GreenPool.layer({ size: 2 })))
@@ -100,7 +100,7 @@ describe("importer", { timeout: 60_000, concurrent: true }, () => {
     for (const content of ["", "id,name\n1,x\n", row(1)]) {
       const other = yield* csv(content)
       assert.deepInclude(yield* Effect.flip(importing(other)), { reason: "NotThisTable" })
-      assert.isFalse(yield* other.fs.exists(other.db))
+      assert.isFalse(existsSync(other.db))
     }
     const open = yield* csv(`${head}${row(1)}${row(2)}${row(3)}4,"a@b.c,1.50,2026-01-31,\n${row(5)}`)
     const error = yield* Effect.flip(importing(open, 1))
@@ -108,29 +108,29 @@ describe("importer", { timeout: 60_000, concurrent: true }, () => {
     assert.match(error.message, /in\.csv: the row of line 5: Quote Not Closed$/)
     assert.deepStrictEqual(query(open.db, "SELECT id FROM orders"), [{ id: 1 }, { id: 2 }, { id: 3 }])
 
-    const { db, file, fs } = yield* csv(head + row(1))
-    yield* importing({ db, file })
-    yield* fs.writeFileString(file, head + row(1) + row(2))
-    assert.deepInclude(yield* Effect.flip(importing({ db, file })), { reason: "FileChanged" })
-    assert.deepInclude(yield* Effect.flip(importing({ db: file, file })), { reason: "Database" })
-    assert.strictEqual(yield* fs.readFileString(file), head + row(1) + row(2))
+    const place = yield* csv(head + row(1))
+    yield* importing(place)
+    place.write("in.csv", head + row(1) + row(2))
+    assert.deepInclude(yield* Effect.flip(importing(place)), { reason: "FileChanged" })
+    assert.deepInclude(yield* Effect.flip(importing({ ...place, db: place.file })), { reason: "Database" })
+    assert.strictEqual(place.read("in.csv"), head + row(1) + row(2))
   })
 
   live("writes all of a batch or nothing, for one process at a time", function*() {
     const { db } = yield* csv("")
-    const [one, two] = [yield* openDatabase(db, "in.csv", "v"), yield* openDatabase(db, "in.csv", "v")]
+    const [one, two] = yield* Effect.all([openDatabase(db, "in.csv", "v"), openDatabase(db, "in.csv", "v")])
     const batch = (id: number) => {
       const end = { bytes: id, lines: id }
-      const order = { id, email: "a@b.c", amount: 1, day: "2026-01-31", note: "" }
-      return { orders: [{ ...order, row: { fields: [], isUtf8: true, start: end, end } }], rejects: [], end }
+      const row = { fields: [], isUtf8: true, start: end, end }
+      return { orders: [{ id, email: "a@b.c", amount: 1, day: "2026-01-31", note: "", row }], rejects: [], end }
     }
     assert.deepStrictEqual(yield* one.write(batch(1)), { orders: 1, rejects: 0 })
     for (const id of [1, 2]) {
       assert.match((yield* Effect.flip(two.write(batch(id)))).message, /another process is importing in\.csv/)
     }
     const twice = { line: 1, reason: "", fields: [] }
-    const failed = yield* Effect.flip(one.write({ ...batch(3), rejects: [twice, twice] }))
-    assert.deepInclude(failed, { reason: "Database" })
+    const failed = one.write({ ...batch(3), rejects: [twice, twice] })
+    assert.deepInclude(yield* Effect.flip(failed), { reason: "Database" })
     assert.deepStrictEqual(query(db, "SELECT id FROM orders"), [{ id: 1 }])
     assert.deepStrictEqual(query(db, "SELECT bytes, orders FROM imports"), [{ bytes: 1, orders: 1 }])
     assert.deepStrictEqual(yield* one.write(batch(3)), { orders: 1, rejects: 0 })
@@ -138,7 +138,7 @@ describe("importer", { timeout: 60_000, concurrent: true }, () => {
 
   live("says why a transaction has failed that SQLite has rolled back, as it does on a full disk", function*() {
     const place = yield* csv(head + row(1))
-    yield* openDatabase(place.db, "in.csv", "v").pipe(Effect.scoped)
+    yield* openDatabase(place.db, "in.csv", "v")
     const database = new DatabaseSync(place.db)
     const fail = "SELECT RAISE(ROLLBACK, 'database or disk is full')"
     database.exec(`CREATE TRIGGER full BEFORE INSERT ON orders BEGIN ${fail}; END`)

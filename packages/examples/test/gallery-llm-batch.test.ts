@@ -1,16 +1,17 @@
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
-import { Console, Effect, Fiber, FileSystem, Layer } from "effect"
+import { Console, Effect, Fiber, Layer } from "effect"
 import { RateLimiter } from "effect/persistence"
 import { TestClock } from "effect/testing"
+import { readFileSync } from "node:fs"
 import { setImmediate } from "node:timers/promises"
 import { startApi } from "../src/embedded/llm-server.ts"
 import { llmBatch } from "../src/gallery/llm-batch.ts"
 import { readPrompts } from "../src/gallery/llm-prompts.ts"
 import { liveWith } from "./live.ts"
+import { folder, idsOf, numbers } from "./outside.ts"
 import { respond, serveRaw } from "./raw-server.ts"
-import { idsOf, numbers } from "./written.ts"
 
 const services = Layer.mergeAll(
   NodeServices.layer,
@@ -19,14 +20,9 @@ const services = Layer.mergeAll(
 )
 const live = liveWith(services)
 
-const fileOf = Effect.fnUntraced(function*(content: string, name = "answers.jsonl") {
-  const fs = yield* FileSystem.FileSystem
-  const file = `${yield* fs.makeTempDirectoryScoped()}/${name}`
-  yield* fs.writeFileString(file, content)
-  return file
-})
+const fileOf = (content: string, name = "answers.jsonl") => Effect.map(folder, ({ write }) => write(name, content))
 
-const read = (file: string) => Effect.flatMap(FileSystem.FileSystem, (fs) => fs.readFileString(file))
+const read = (file: string) => readFileSync(file, "utf8")
 
 /** Asks so many prompts; what is said on the error stream goes to `said`. */
 const ask = (count: number, out: string, url: string, more: Partial<Parameters<typeof llmBatch>[2]> = {}) => {
@@ -58,7 +54,7 @@ describe("llm-batch", { timeout: 30_000 }, () => {
       const out = yield* fileOf("")
       // Most of those at work wait for a token: nothing but the pause keeps them from asking during the pause.
       yield* inTestTime(ask(120, out, url, { rate: 60, size: 40 }), 10)
-      assert.deepStrictEqual(idsOf(yield* read(out)), numbers(120))
+      assert.deepStrictEqual(idsOf(read(out)), numbers(120))
       assert.deepStrictEqual([answered.size, Math.max(...answered.values())], [120, 1])
       assert.isAtLeast(counters.pauses, 1)
       assert.isAtLeast(counters.failed, 3)
@@ -71,10 +67,10 @@ describe("llm-batch", { timeout: 30_000 }, () => {
     const error = yield* Effect.flip(ask(3, out, `${url}/nowhere`))
     assert.deepInclude(error, { message: "no answer to 3 of the prompts; run it again to ask them again" })
     assert.match((yield* Effect.flip(ask(1, out, `${url}/nowhere`))).message, /^no answer to 1 of/)
-    assert.strictEqual(yield* read(out), "")
+    assert.strictEqual(read(out), "")
     yield* ask(3, out, url)
     yield* ask(4, out, url)
-    assert.deepStrictEqual(idsOf(yield* read(out)), [1, 2, 3, 4])
+    assert.deepStrictEqual(idsOf(read(out)), [1, 2, 3, 4])
     assert.deepStrictEqual([...answered.values()], [1, 1, 1, 1])
   })
 
@@ -93,29 +89,23 @@ describe("llm-batch", { timeout: 30_000 }, () => {
     for (const content of ["my notes", "my\nnotes\n", answer("2", "another"), `${answer("1")}rest`]) {
       const out = yield* fileOf(content)
       assert.strictEqual((yield* Effect.flip(ask(2, out, url)))._tag, "BadLine")
-      assert.strictEqual(yield* read(out), content)
+      assert.strictEqual(read(out), content)
     }
     assert.strictEqual(counters.requests, 0)
   })
 
-  live("asks again what got an answer that was cut off", function*() {
-    let requests = 0
-    const { origin } = yield* serveRaw((socket) => {
-      const whole = respond("200 OK", JSON.stringify({ choices: [{ message: { content: "whole" } }] }))
-      socket.end(requests++ === 0 ? whole.slice(0, -10) : whole)
-    })
+  live("asks again what got an answer that was cut off, and says in the API's own words why it refuses", function*() {
+    const whole = respond("200 OK", JSON.stringify({ choices: [{ message: { content: "whole" } }] }))
+    const refusal = respond("404 Not Found", `{"error":{"message":"The model m does not exist"}}`)
+    const answers = [whole.slice(0, -10), whole, refusal]
+    const { origin } = yield* serveRaw((socket) => void socket.end(answers.shift() ?? ""))
     const out = yield* fileOf("")
     yield* ask(1, out, origin, { size: 1 })
-    assert.strictEqual(yield* read(out), `{"id":"1","prompt":"prompt 1","answer":"whole"}\n`)
-    assert.strictEqual(requests, 2)
-  })
-
-  live("says why the API refuses a prompt, in the API's own words", function*() {
-    const body = `{"error":{"message":"The model m does not exist","type":"invalid_request_error"}}`
-    const { origin } = yield* serveRaw((socket) => socket.end(respond("404 Not Found", body)))
-    const batch = ask(1, yield* fileOf(""), origin)
-    yield* Effect.flip(batch)
-    assert.include(batch.said.join("\n"), "1: 404: The model m does not exist")
+    assert.strictEqual(read(out), `{"id":"1","prompt":"prompt 1","answer":"whole"}\n`)
+    const refused = ask(2, out, origin)
+    yield* Effect.flip(refused)
+    assert.include(refused.said.join("\n"), "2: 404: The model m does not exist")
+    assert.deepStrictEqual(answers, [])
   })
 
   it.effect("says how long a pause is that the API asks for, and ends when that is too long", () =>
@@ -136,7 +126,7 @@ describe("llm-batch", { timeout: 30_000 }, () => {
     const { url } = yield* startApi({ rate: 100, burst: 100 })
     const out = yield* fileOf(`${answer("1")}\n  \n\0\0\0${answer("2")}\0\0`)
     yield* ask(3, out, url)
-    const lines = (yield* read(out)).replaceAll("\0", "").split("\n").filter((line) => line.trim() !== "")
+    const lines = read(out).replaceAll("\0", "").split("\n").filter((line) => line.trim() !== "")
     assert.deepStrictEqual(lines.map((line) => JSON.parse(line).id), ["1", "2", "3"])
   })
 })

@@ -1,14 +1,12 @@
 /** Examples that are ended half way, as processes of their own, and go on where they were. */
 import { assert, describe } from "@effect/vitest"
-import { Effect, FileSystem } from "effect"
-import { readFileSync, writeFileSync } from "node:fs"
+import { Effect } from "effect"
+import { appendFileSync } from "node:fs"
 import { startApi } from "../src/embedded/llm-server.ts"
 import { generateOrders } from "../src/embedded/orders.ts"
 import { runExample, startExample } from "./example.ts"
 import { eventually, live } from "./live.ts"
-import { everything, idsOf, numbers, query } from "./written.ts"
-
-const directory = Effect.flatMap(FileSystem.FileSystem, (fs) => fs.makeTempDirectoryScoped())
+import { everything, folder, idsOf, numbers, query } from "./outside.ts"
 
 /** Starts an example, sends it a signal as soon as it has come so far, and waits for its end. */
 const endWhen = Effect.fnUntraced(
@@ -33,15 +31,16 @@ const done = (path: string) => {
 /** An API, the arguments of a batch of so many prompts for it, and the file and the ids of its answers. */
 const startBatch = Effect.fnUntraced(function*(prompts: number) {
   const { answered, url } = yield* startApi({ rate: 10_000, burst: 10_000 })
-  const out = `${yield* directory}/answers.jsonl`
+  const { path, read } = yield* folder
+  const out = `${path}/answers.jsonl`
   const args = ["llm-batch", "--url", url, "--model", "m", "--out", out, "--prompts", `${prompts}`]
-  return { answered, args, ids: () => idsOf(readFileSync(out, "utf8")), out }
+  return { answered, args, ids: () => idsOf(read("answers.jsonl")), out }
 })
 
 describe("ended half way", { timeout: 60_000, concurrent: true }, () => {
   live("the importer ends with the same tables whether or not it was killed and interrupted", function*() {
-    const place = yield* directory
-    const [file, whole, parts] = [`${place}/in.csv`, `${place}/whole.sqlite`, `${place}/parts.sqlite`]
+    const { path } = yield* folder
+    const [file, whole, parts] = [`${path}/in.csv`, `${path}/whole.sqlite`, `${path}/parts.sqlite`]
     yield* generateOrders(file, 30_000)
     assert.deepInclude(yield* runExample("importer", file, "--db", whole), { code: 0 })
 
@@ -77,7 +76,7 @@ describe("ended half way", { timeout: 60_000, concurrent: true }, () => {
 
     yield* endWhen(() => answered.size >= before + 40, "SIGKILL", slowly)
     // As if the kill had come in the middle of a line.
-    writeFileSync(out, `{"id":"399","prompt":"What`, { flag: "a" })
+    appendFileSync(out, `{"id":"399","prompt":"What`)
     const last = yield* runExample(...args, "--rate", "10000")
     assert.deepInclude(last, { code: 0, stdout: `400 answers in ${out}; another --out asks again\n` })
     assert.deepStrictEqual(ids(), numbers(400))

@@ -1,12 +1,11 @@
 /** A real Prometheus server, with the configuration and the alerts of the documents. */
 import { Effect } from "effect"
 import { spawn } from "node:child_process"
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { cpSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { findProgram } from "../../../scripts/runtimes/debian.ts"
 import { eventually } from "./live.ts"
+import { folder } from "./outside.ts"
 
 /** Where the documents have what Prometheus and Grafana read. */
 export const observing = fileURLToPath(new URL("../../../docs/observing", import.meta.url))
@@ -21,11 +20,6 @@ if (prometheus === undefined) {
     "Tests with a Prometheus are skipped: there is none, and Debian's package cannot be had. Install it by: apt-get install prometheus"
   )
 }
-
-export const temporaryFolder = Effect.acquireRelease(
-  Effect.sync(() => mkdtempSync(join(tmpdir(), "greenpool-"))),
-  (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
-)
 
 interface Answer<A> {
   readonly status: string
@@ -42,17 +36,15 @@ type Rules = { readonly groups: ReadonlyArray<{ readonly rules: ReadonlyArray<Ru
  * start; nothing can make it begin sooner.
  */
 export const startPrometheus = Effect.fn("startPrometheus")(function*(address: string) {
-  const folder = yield* temporaryFolder
-  cpSync(observing, folder, { recursive: true })
-  const config = readFileSync(join(folder, "prometheus.yml"), "utf8")
-    .replace(/(scrape_interval|evaluation_interval): \S+/g, "$1: 200ms")
-    .replace("localhost:9464", new URL(address).host)
-  writeFileSync(join(folder, "prometheus.yml"), config)
+  const { path, read, write } = yield* folder
+  cpSync(observing, path, { recursive: true })
+  const config = read("prometheus.yml").replace(/(scrape_interval|evaluation_interval): \S+/g, "$1: 200ms")
+  write("prometheus.yml", config.replace("localhost:9464", new URL(address).host))
 
   const args = ["--config.file=prometheus.yml", "--storage.tsdb.path=data", "--web.listen-address=127.0.0.1:0"]
   // Else it waits for another 5 s.
   const soon = "--scrape.discovery-reload-interval=100ms"
-  const child = spawn(prometheus!, [...args, soon], { cwd: folder, stdio: ["ignore", "ignore", "pipe"] })
+  const child = spawn(prometheus!, [...args, soon], { cwd: path, stdio: ["ignore", "ignore", "pipe"] })
   let output = ""
   child.stderr.setEncoding("utf8").on("data", (text: string) => void (output += text))
   const ended = new Promise<void>((resolve) => child.on("close", () => resolve()))
