@@ -14,15 +14,15 @@ import { linksTo, respond, serve, serveCounting } from "./raw-server.ts"
 
 const withPool = (size: number) => Effect.provide([GreenPool.layer({ size }), FetchHttpClient.layer])
 
-/** What visits the pages of a site, and what it prints of the embedded one, in lines. */
+/** What visits the pages of a site, and what it prints in the end of the embedded one. */
 const crawlers = {
   "recursive-crawler": [
     (start: string, limit?: number) => Effect.map(recursiveCrawler(start, limit), (pages) => [...pages]),
-    [/^http\S+\/trees\/plum: .*404/m, /\n10 pages\n$/]
+    /\n10 pages\n$/
   ],
   "producer-consumer": [
     (start: string, limit?: number) => Effect.map(producerConsumer(start, limit), (rounds) => rounds.flat()),
-    [/^http\S+\/trees\/plum: .*404/m, /^round 1: http:\/\/127\.0\.0\.1:\d+\/\nround 2: /m]
+    /^round 1: http:\/\/127\.0\.0\.1:\d+\/\nround 2: /m
   ]
 } as const
 
@@ -49,7 +49,8 @@ describe.each(Object.entries(crawlers))("%s", { timeout: 30_000, concurrent: tru
 
   live("runs by its name without a URL, and says what it could not read", function*() {
     const printed = yield* printedBy(name)
-    for (const line of prints) assert.match(printed, line)
+    assert.match(printed, /^http\S+\/trees\/plum: .*404/m)
+    assert.match(printed, prints)
   })
 })
 

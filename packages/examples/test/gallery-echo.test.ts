@@ -2,6 +2,7 @@ import * as NodeSocketServer from "@effect/platform-node/NodeSocketServer"
 import { assert, describe } from "@effect/vitest"
 import { GreenPool } from "@greenpool/core"
 import { Effect, Exit, Scope } from "effect"
+import { once } from "node:events"
 import { connect } from "node:net"
 import { echoServer } from "../src/gallery/echo.ts"
 import { runExample } from "./example.ts"
@@ -14,39 +15,36 @@ const start = Effect.fnUntraced(function*(size: number) {
   const server = yield* NodeSocketServer.make({ host: "127.0.0.1", port: 0, allowHalfOpen: true })
   yield* echoServer(server).pipe(Effect.provideService(GreenPool, pool), Effect.forkScoped)
   const port = server.address._tag === "InetAddressV4" ? server.address.port : 0
-  return { pool, client: client(port) }
+  const has = (running: number, waiting: number) =>
+    eventually(Effect.map(pool.stats, (stats) => stats.running === running && stats.waiting === waiting))
+  return { client: client(port), has }
 })
 
 const client = Effect.fnUntraced(function*(port: number) {
   const socket = connect({ host: "127.0.0.1", port, allowHalfOpen: true }).setEncoding("latin1")
   yield* Effect.addFinalizer(() => Effect.sync(() => socket.destroy()))
-  const closed = new Promise<void>((resolve) => socket.on("close", () => resolve()))
   let received = ""
   socket.on("data", (text) => void (received += text)).on("error", () => {}).on("end", () => socket.end())
-  yield* Effect.callback<void>((resume) => void socket.once("connect", () => resume(Effect.void)))
-  return {
-    socket,
-    received: () => received,
-    got: (text: string) => eventually(() => received === text),
-    closed: Effect.promise(() => closed)
-  }
+  yield* Effect.promise(() => once(socket, "connect"))
+  const got = (text: string) => eventually(() => received === text)
+  return { socket, received: () => received, got, closed: eventually(() => socket.closed) }
 })
 
 describe("echo", { timeout: 30_000, concurrent: true }, () => {
   live("sends back all of it, also to who has said all, and then closes", function*() {
-    const { client, pool } = yield* start(1)
+    const { client, has } = yield* start(1)
     const one = yield* client
     const text = "0123456789".repeat(500_000)
     one.socket.end(text, "latin1")
     yield* one.closed
     assert.isTrue(one.received() === text, `${one.received().length} bytes`)
-    yield* eventually(Effect.map(pool.running, (running) => running === 0))
+    yield* has(0, 0)
   })
 
   live("serves no more at once than the pool has slots, and the next in line when one leaves", function*() {
-    const { client, pool } = yield* start(2)
+    const { client, has } = yield* start(2)
     const [first, second, third, fourth] = yield* Effect.all([client, client, client, client])
-    yield* eventually(Effect.map(pool.waiting, (waiting) => waiting === 2))
+    yield* has(2, 2)
     for (const { socket } of [first, second, third, fourth]) socket.write("hello")
     yield* first.got("hello")
     yield* second.got("hello")
@@ -59,28 +57,30 @@ describe("echo", { timeout: 30_000, concurrent: true }, () => {
     assert.strictEqual(fourth.received(), "")
     second.socket.end()
     yield* fourth.got("hello")
-    assert.deepStrictEqual([yield* pool.running, yield* pool.waiting], [2, 0])
+    yield* has(2, 0)
   })
 
   live("ends immediately, with those that wait and those that do not read their echo", function*() {
     const server = yield* Scope.make()
-    const { client, pool } = yield* Scope.provide(start(1), server)
+    const { client, has } = yield* Scope.provide(start(1), server)
     const deaf = yield* client
     deaf.socket.pause()
     deaf.socket.write(Buffer.alloc(64 * 1024 * 1024))
-    yield* eventually(Effect.map(pool.running, (running) => running === 1))
+    yield* has(1, 0)
     // Until nothing more goes either way.
     yield* Effect.sleep("200 millis")
     const waiting = yield* client
-    yield* eventually(Effect.map(pool.waiting, (waiting) => waiting === 1))
+    yield* has(1, 1)
     yield* Scope.close(server, Exit.void).pipe(Effect.timeout("5 seconds"))
     yield* waiting.closed
     assert.strictEqual(waiting.received(), "")
   })
 
-  live("says so when its port is taken", function*() {
+  live("and metrics say so when their port is taken", function*() {
     const { port } = new URL((yield* serveRaw(() => {})).origin)
-    const { code, stderr } = yield* runExample("echo", "--port", port)
-    assert.deepStrictEqual([code, stderr], [1, `Open: listen EADDRINUSE: address already in use 127.0.0.1:${port}\n`])
+    for (const [name, says] of [["echo", "Open: listen"], ["metrics", "listen"]] as const) {
+      const { code, stderr } = yield* runExample(name, "--port", port)
+      assert.deepStrictEqual([code, stderr], [1, `${says} EADDRINUSE: address already in use 127.0.0.1:${port}\n`])
+    }
   })
 })

@@ -6,7 +6,6 @@ import { HttpClient } from "effect/http"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { Api, load, startServer } from "../src/gallery/metrics.ts"
-import { runExample } from "./example.ts"
 import { liveWith } from "./live.ts"
 import { observing, prometheus, startPrometheus } from "./prometheus.ts"
 
@@ -14,10 +13,10 @@ class NotYet extends Data.TaggedError("NotYet")<{ readonly cause: unknown }> {}
 
 /** Makes an assertion about what an effect returns until it holds: Prometheus knows only what it has scraped. */
 const eventually = <A, E, R>(effect: Effect.Effect<A, E, R>, assertion: (value: A) => void) =>
-  Effect.tap(effect, (value) => Effect.try({ try: () => assertion(value), catch: (cause) => new NotYet({ cause }) }))
-    .pipe(
-      Effect.retry({ schedule: Schedule.spaced("50 millis"), times: 200 })
-    )
+  effect.pipe(
+    Effect.tap((value) => Effect.try({ try: () => assertion(value), catch: (cause) => new NotYet({ cause }) })),
+    Effect.retry({ schedule: Schedule.spaced("50 millis"), times: 200 })
+  )
 
 const Dashboard = Schema.fromJsonString(Schema.Struct({
   schemaVersion: Schema.Int,
@@ -77,12 +76,10 @@ describe("metrics", { timeout: 30_000, concurrent: true }, () => {
         for (const value of values) assert.isTrue(Number.isFinite(value), `${expression} is ${value}`)
       })
     yield* Effect.forEach([...ofDashboard, ...ofPage].map(filledIn), isAnswered, { concurrency: 8 })
-    const alerts = yield* eventually(
-      rules,
-      (alerts) => assert.isFalse(alerts.some(({ health }) => health === "unknown"))
-    )
-    assert.isNotEmpty(alerts)
-    for (const { health, name } of alerts) assert.strictEqual(health, "ok", name)
+    const alerts = yield* eventually(rules, (alerts) => {
+      assert.isNotEmpty(alerts)
+      for (const { health, name } of alerts) assert.strictEqual(health, "ok", name)
+    })
     const queries = [...ofDashboard, ...ofPage, ...alerts.map(({ query }) => query)]
     assert.includeMembers([...yield* names], queries.join("\n").match(/\bgreenpool_\w+/g) ?? [])
   })
@@ -97,10 +94,10 @@ describe("metrics", { timeout: 30_000, concurrent: true }, () => {
     const held = yield* Effect.all([hold, hold, hold, hold, hold])
     const metrics = yield* HttpClient.get(`${address}/metrics`)
     assert.match(metrics.headers["content-type"] ?? "", /^text\/plain; version=0\.0\.4/)
-    const gauges = { size: 2, running: 2, waiting: 3 }
     const text = yield* metrics.text
-    for (const [name, value] of Object.entries(gauges)) assert.include(text, `greenpool_${name}{pool="api"} ${value}\n`)
-
+    for (const gauge of [`size{pool="api"} 2`, `running{pool="api"} 2`, `waiting{pool="api"} 3`]) {
+      assert.include(text, `greenpool_${gauge}\n`)
+    }
     yield* Fiber.interrupt(held[0])
     yield* Deferred.succeed(gate, undefined)
     yield* Fiber.joinAll(held.slice(1))
@@ -114,15 +111,5 @@ describe("metrics", { timeout: 30_000, concurrent: true }, () => {
     for (const [outcome, count] of Object.entries(outcomes)) {
       assert.include(after, `greenpool_jobs_total{pool="api",outcome="${outcome}"} ${count}\n`)
     }
-    for (const name of ["wait", "run"]) {
-      assert.include(after, `greenpool_${name}_seconds_count{pool="api"} 8\n`)
-      assert.include(after, `greenpool_${name}_seconds_bucket{pool="api",le="+Inf"} 8\n`)
-    }
-  })
-
-  live("are an example that says so when its port is taken", function*() {
-    const port = new URL(yield* serve).port
-    const { code, stderr } = yield* runExample("metrics", "--port", port)
-    assert.deepStrictEqual([code, stderr], [1, `listen EADDRINUSE: address already in use 127.0.0.1:${port}\n`])
   })
 })

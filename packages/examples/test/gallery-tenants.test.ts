@@ -1,10 +1,11 @@
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Context, Deferred, Effect, Exit, Fiber, Layer, Option, Schedule } from "effect"
+import { Cause, Context, Deferred, Effect, Exit, Fiber, Layer, Option } from "effect"
 import { HttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
 import { ApiPool, DatabasePool, startServer, TenantPools } from "../src/gallery/tenants.ts"
-import { liveWith } from "./live.ts"
+import { eventually, liveWith } from "./live.ts"
+import { numbers } from "./outside.ts"
 
 const services = Layer.mergeAll(TenantPools.layer, DatabasePool.layer, NodeHttpClient.layerNodeHttp)
 const live = liveWith(services)
@@ -27,16 +28,11 @@ const existing = (tenant: string) => Effect.flatMap(poolOf(tenant), Effect.fromO
 
 const load = Effect.fnUntraced(function*(tenant: string) {
   const pool = yield* poolOf(tenant)
-  if (Option.isNone(pool)) return [0, 0]
-  const { running, waiting } = yield* pool.value.stats
-  return [running, waiting]
+  const { running, waiting } = Option.isSome(pool) ? yield* pool.value.stats : { running: 0, waiting: 0 }
+  return `${running} running, ${waiting} waiting`
 })
 
-const until = (tenant: string, running: number, waiting: number) =>
-  Effect.repeat(load(tenant), {
-    until: (load) => load[0] === running && load[1] === waiting,
-    schedule: Schedule.spaced("5 millis")
-  })
+const until = (tenant: string, loaded: string) => eventually(Effect.map(load(tenant), (load) => load === loaded))
 
 /** The server, at which the requests of one tenant wait for a gate. */
 const startWith = Effect.fnUntraced(function*(held: string) {
@@ -48,13 +44,13 @@ const startWith = Effect.fnUntraced(function*(held: string) {
 describe("tenants", { timeout: 30_000 }, () => {
   live("keeps a tenant that floods the server in its own queue, and rejects it where that is full", function*() {
     const { address, open } = yield* startWith("flood")
-    const flood = yield* Effect.forEach(Array.from({ length: 52 }), () => Effect.forkChild(ask(address, "flood")))
-    yield* until("flood", 2, 50)
+    const flood = yield* Effect.forEach(numbers(52), () => Effect.forkChild(ask(address, "flood")))
+    yield* until("flood", "2 running, 50 waiting")
     for (const tenant of ["a", "b", "a"]) {
       assert.deepInclude(yield* ask(address, tenant), { status: 200, body: "soon" })
     }
     assert.deepInclude(yield* ask(address, "flood"), { status: 429, retryAfter: "1" })
-    assert.deepStrictEqual(yield* load("flood"), [2, 50])
+    assert.strictEqual(yield* load("flood"), "2 running, 50 waiting")
     // Not more of it than its own pool lets through.
     assert.strictEqual(yield* DatabasePool.running, 2)
     // One pool for all requests of a tenant, and another for each tenant.
@@ -63,12 +59,11 @@ describe("tenants", { timeout: 30_000 }, () => {
     assert.deepInclude(yield* DatabasePool.use((pool) => pool.stats), { started: 5 })
 
     // A client that leaves gives its place back.
-    for (const fiber of flood.splice(0, 5)) yield* Fiber.interrupt(fiber)
-    yield* until("flood", 2, 45)
+    yield* Fiber.interruptAll(flood.splice(0, 5))
+    yield* until("flood", "2 running, 45 waiting")
     yield* open
-    const answers = yield* Effect.forEach(flood, Fiber.join)
-    assert.strictEqual(answers.filter(({ body, status }) => status === 200 && body === "late").length, 47)
-    yield* until("flood", 0, 0)
+    for (const answer of yield* Fiber.joinAll(flood)) assert.deepInclude(answer, { status: 200, body: "late" })
+    yield* until("flood", "0 running, 0 waiting")
   })
 
   it.effect("closes the pool of a tenant that has been idle, and none that is in use", () =>
@@ -76,7 +71,7 @@ describe("tenants", { timeout: 30_000 }, () => {
       const { address, open } = yield* startWith("busy")
       const busy = yield* Effect.forkChild(ask(address, "busy"))
       yield* ask(address, "idle")
-      yield* TestClock.withLive(until("busy", 1, 0))
+      yield* TestClock.withLive(until("busy", "1 running, 0 waiting"))
       const idle = yield* existing("idle")
 
       yield* TestClock.adjust("9 seconds")
@@ -86,7 +81,7 @@ describe("tenants", { timeout: 30_000 }, () => {
       const exit = yield* Effect.exit(idle.run(Effect.void))
       assert.isTrue(Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause))
 
-      assert.deepStrictEqual(yield* load("busy"), [1, 0])
+      assert.strictEqual(yield* load("busy"), "1 running, 0 waiting")
       yield* open
       assert.deepInclude(yield* Fiber.join(busy), { status: 200, body: "late" })
       // A tenant that comes again gets a new one.

@@ -15,9 +15,13 @@ export const defaults: CrawlOptions = {
 }
 
 /** What a report says of its options; these are of no crawl in particular. */
+const limits = { size: 4, adaptive: false, maxPages: null, timeout: 2000, retries: 1, maxWait: 10_000, skip: [] }
 export const options: typeof Options.Type = {
-  ...{ size: 4, adaptive: false, maxPages: null, timeout: 2000, retries: 1, maxWait: 10_000, skip: [] },
-  ...{ headers: [], userAgent: "test", insecure: false, fragments: false }
+  ...limits,
+  headers: [],
+  userAgent: "test",
+  insecure: false,
+  fragments: false
 }
 
 /** Crawls a site, which has to leave nothing in the pool, and returns the report. */
