@@ -62,11 +62,26 @@ describe("a report", () => {
     assert.deepStrictEqual(decoded, found)
   })
 
-  it("reads well as text", () => {
+  it("reads well as text, whatever is in it, and says what was left where the crawl was stopped", () => {
+    // A page must not control the terminal.
+    const odd = { url: "http://[\u001b[2J\u0007", outcome: broken({ reason: "InvalidUrl", detail: "no\nURL" }) }
+    const many = Array.from(
+      { length: 11 },
+      (_, index) => ["http://site.test/gone", `http://site.test/c${index}`] as const
+    )
+    const late = ["http://site.test/late", start.href] as const
+    const ledger = ledgerOf([...checked, { ...odd, redirects: [], millis: 0 }], [...holders, ...many, late])
+    ledger.pagesUnread = 3
+    ledger.places.set("http://site.test/a", new Set())
+    ledger.noteFragment("http://site.test/a#missing", start.href)
+    ledger.waits.origins.set("http://slow.test", { crawlDelay: 500, retryAfter: 0 })
+    ledger.waits.origins.set("http://limited.test", { crawlDelay: 0, retryAfter: 2001.5 })
     const on = "on http://site.test/\n    on http://site.test/b"
     assert.strictEqual(
-      toText(report(ledgerOf())),
-      `Broken (2)
+      toText(report(ledger, false)),
+      `Broken (3)
+  http://[\ufffd[2J\ufffd
+    InvalidUrl: no\ufffdURL, 0 ms
   http://other.test/
     -> http://other.test/1
     -> http://other.test/2
@@ -78,6 +93,15 @@ describe("a report", () => {
   http://site.test/gone
     410: the server answered 410, 3 ms, 9 B
     ${on}
+${
+        [0, 1, 10, 2, 3, 4, 5, 6].map((index) =>
+          `    on http://site.test/c${index}\n`
+        ).join("")
+      }    and on 3 more pages
+
+No such place in the page (1)
+  http://site.test/a#missing
+    on http://site.test/
 
 Redirected (1)
   http://site.test/old
@@ -98,7 +122,20 @@ Not read to the end (1)
   http://site.test/long
     200: longer than 9 bytes, 9 ms
 
-8 links on 2 pages: 3 ok, 2 broken, 1 redirected, 1 not followed, 1 skipped; 5.1 kB, 1.2 s`
+Found and not checked (1)
+  http://site.test/late
+    on http://site.test/
+
+Waited for (2)
+  http://limited.test
+    Retry-After: 2 s
+  http://slow.test
+    Crawl-delay: 0.5 s between requests
+
+Stopped before the end. 10 links on 2 pages: 3 ok, 3 broken, 1 redirected, 1 not followed, 1 skipped, 1 not checked; ` +
+        `5.1 kB, 1.2 s
+1 links to a place that their page does not have
+3 more pages were checked, but not read (--max-pages)`
     )
   })
 
@@ -108,44 +145,11 @@ Not read to the end (1)
     const ledger = ledgerOf([...checked, { url: "http://site.test/moved", ...moved }])
     ledger.places.set("http://site.test/a", new Set(["there", "caf\u00e9", "50%"]))
     const found = ["a#there", "a#caf%C3%A9", "a#50%", "old#there", "gone#x", "long#x"]
-    const missing = ["a#missing", "moved#there", "old#missing"]
-    for (const link of [...found, ...missing]) ledger.noteFragment(`http://site.test/${link}`, start.href)
-    assert.deepStrictEqual(
-      report(ledger).fragments,
-      missing.map((link) => ({ url: `http://site.test/${link}`, pages: [start.href] }))
-    )
-    const text = toText(report(ledger))
-    assert.include(text, `No such place in the page (3)\n  http://site.test/a#missing\n    on ${start.href}\n`)
-    assert.include(text, "\n3 links to a place that their page does not have")
-  })
-
-  it("says what the crawl has waited for", () => {
-    const ledger = ledgerOf()
-    ledger.waits.origins.set("http://slow.test", { crawlDelay: 500, retryAfter: 0 })
-    ledger.waits.origins.set("http://limited.test", { crawlDelay: 0, retryAfter: 2001.5 })
-    const [limited, slow] = ["http://limited.test\n    Retry-After: 2 s", "http://slow.test\n    Crawl-delay: 0.5 s"]
-    assert.include(toText(report(ledger)), `Waited for (2)\n  ${limited}\n  ${slow} between requests\n`)
-  })
-
-  it("as text names ten of the pages that hold a link, and says how many more there are", () => {
-    const pages = Array.from({ length: 13 }, (_, index) => `http://site.test/${index}`)
-    const text = toText(report(ledgerOf(checked, pages.map((page) => ["http://site.test/gone", page]))))
-    assert.strictEqual(text.match(/ {4}on /g)?.length, 10)
-    assert.include(text, "    and on 3 more pages")
-  })
-
-  it("as text does not let a page control the terminal", () => {
-    const link = "http://[\u001b[2J\u0007"
-    const outcome = broken({ reason: "InvalidUrl", detail: "no\nURL" })
-    const ledger = ledgerOf([{ url: link, redirects: [], outcome, millis: 0 }], [[link, start.href]])
-    assert.include(toText(report(ledger)), "  http://[\ufffd[2J\ufffd\n    InvalidUrl: no\ufffdURL")
-  })
-
-  it("of a crawl that was stopped says so, and what was left", () => {
-    const text = toText(report(ledgerOf([], [["http://site.test/late", start.href]]), false))
-    const unchecked = `  ${start.href}\n  http://site.test/late\n    on ${start.href}\n`
-    assert.include(text, `Found and not checked (2)\n${unchecked}`)
-    assert.include(text, "Stopped before the end. 2 links on 2 pages: 0 ok, 0 broken, 2 not checked")
+    const missing = ["a#missing", "moved#there", "old#missing"].map((link) => `http://site.test/${link}`)
+    for (const link of [...found.map((link) => `http://site.test/${link}`), ...missing]) {
+      ledger.noteFragment(link, start.href)
+    }
+    assert.deepStrictEqual(report(ledger).fragments, missing.map((url) => ({ url, pages: [start.href] })))
   })
 })
 
