@@ -1,7 +1,7 @@
 import { assert, describe } from "@effect/vitest"
-import { Effect, Schedule } from "effect"
+import { Effect } from "effect"
 import { runExample, startExample } from "./example.ts"
-import { live } from "./live.ts"
+import { eventually, live } from "./live.ts"
 import { linksTo, serve } from "./raw-server.ts"
 
 interface History {
@@ -9,24 +9,16 @@ interface History {
   readonly figures: Readonly<Record<string, ReadonlyArray<ReadonlyArray<number>>>>
 }
 
-/** Waits until the page has exactly these pools, each with a total of a figure that will do. */
-const shows = (
-  page: string,
-  names: ReadonlyArray<string>,
-  figure: "running" | "ended",
-  isEnough: (n: number) => boolean
-) =>
-  Effect.promise(() => fetch(`${page}?history`).then((response) => response.json() as Promise<History>)).pipe(
-    Effect.repeat({
-      until: ({ figures, pools }) =>
-        pools.map(({ name }) => name).join() === names.join() && pools.every(({ id }) =>
-          isEnough((figures[id]?.[figure === "running" ? 1 : 5] ?? []).reduce((sum, difference) => sum + difference, 0))
-        ),
-      schedule: Schedule.spaced("100 millis")
-    })
-  )
+const figuresAt = { running: 1, ended: 5 }
 
-const some = (n: number) => n > 0
+/** Waits until the page has exactly these pools, each with a figure of at least so many. */
+const shows = (page: string, names: ReadonlyArray<string>, figure: keyof typeof figuresAt, least: number) =>
+  eventually(Effect.map(
+    Effect.promise(() => fetch(`${page}?history`).then((response) => response.json() as Promise<History>)),
+    ({ figures, pools }) =>
+      pools.map(({ name }) => name).join() === names.join() &&
+      pools.every(({ id }) => (figures[id]?.[figuresAt[figure]] ?? []).reduce((sum, step) => sum + step, 0) >= least)
+  ))
 
 const post = (page: string, command: object, headers: Readonly<Record<string, string>> = {}) => {
   const options = { headers: { "content-type": "application/json", ...headers }, body: JSON.stringify(command) }
@@ -37,7 +29,7 @@ describe("the dashboard", { timeout: 60_000, concurrent: true }, () => {
   live("shows four busy pools, which can be steered, until Ctrl-C", function*() {
     const { end, said } = yield* startExample("dashboard", "--port", "0")
     const [, page = ""] = yield* said(/^The dashboard is at (\S+), until Ctrl-C$/m)
-    yield* shows(page, ["crawl", "app/ApiPool", "app/Thumbnails", "app/Mail"], "ended", some)
+    yield* shows(page, ["crawl", "app/ApiPool", "app/Thumbnails", "app/Mail"], "ended", 1)
     assert.strictEqual(yield* post(page, { pool: "app/Mail", command: "pause" }), 200)
     assert.deepInclude(yield* end("SIGINT"), { code: 130, stderr: "" })
   })
@@ -47,7 +39,7 @@ describe("the dashboard", { timeout: 60_000, concurrent: true }, () => {
     const { end, said } = yield* startExample("dashboard-password", "--port", "0")
     delete process.env["DASHBOARD_PASSWORD"]
     const [, page = ""] = yield* said(/^The dashboard is at (\S+), until Ctrl-C$/m)
-    yield* shows(page, ["jobs"], "running", () => true)
+    yield* shows(page, ["jobs"], "running", 0)
     const command = { pool: "jobs", command: "resize", size: 2 }
     const password = (password: string) => ({ authorization: `Basic ${btoa(`me:${password}`)}` })
     assert.strictEqual(yield* post(page, command), 403)
@@ -60,7 +52,7 @@ describe("the dashboard", { timeout: 60_000, concurrent: true }, () => {
     const { origin } = yield* serve({ "/": linksTo("/hang"), "/hang": () => {} })
     const { said } = yield* startExample("linkcheck", origin, "--dashboard", "--json", "--quiet", "--timeout", "1h")
     const [, page = ""] = yield* said(/^The dashboard is at (\S+) while this runs$/m, "stderr")
-    yield* shows(page, ["linkcheck"], "running", (n) => n === 1)
+    yield* shows(page, ["linkcheck"], "running", 1)
     assert.strictEqual(yield* post(page, { pool: "linkcheck", command: "resize", size: 3 }), 200)
     assert.strictEqual(yield* post(page, { pool: "linkcheck", command: "resize", size: -1 }), 422)
   })
@@ -68,7 +60,7 @@ describe("the dashboard", { timeout: 60_000, concurrent: true }, () => {
   live("of overload shows the pool of each load in turn", function*() {
     const { said } = yield* startExample("overload", "--dashboard", "--seconds", "1")
     const [, page = ""] = yield* said(/^The dashboard is at (\S+) while this runs$/m, "stderr")
-    for (const name of ["none", "maxWaiting"]) yield* shows(page, [name], "ended", some)
+    for (const name of ["none", "maxWaiting"]) yield* shows(page, [name], "ended", 1)
   })
 
   live("says so where there is no password", function*() {

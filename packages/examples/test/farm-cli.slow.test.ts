@@ -5,7 +5,7 @@ import { writeFileSync } from "node:fs"
 import { promisify } from "node:util"
 import { main, runExample, startExample } from "./example.ts"
 import { eventually, live } from "./live.ts"
-import { folder, state } from "./outside.ts"
+import { folder, numbers, state } from "./outside.ts"
 
 /** Runs a script, in which `"$0" "$1"` are Node and the examples. */
 const sh = (cwd: string, script: string, ...args: ReadonlyArray<string>) =>
@@ -79,7 +79,7 @@ describe("farm, as a program", { concurrent: true, timeout: 60_000 }, () => {
   const shortage = (isSkipped: boolean, of: string, farm: string, job: string, why: string) =>
     live.skipIf(isSkipped)(`waits with a job that cannot start for want of ${of}, and says so`, function*() {
       const { path, read, write } = yield* folder
-      const lines = Array.from({ length: 40 }, (_, index) => `${index}\n`).join("")
+      const lines = numbers(40).map((line) => `${line}\n`).join("")
       write("lines", lines)
       spawnSync("mkfifo", [`${path}/gate`])
       spawnSync("chmod", ["-R", "a+rwX", path])

@@ -4,6 +4,7 @@ import { Effect, Fiber, Layer } from "effect"
 import { FetchHttpClient, HttpBody, HttpClient } from "effect/http"
 import { startFeedscraper } from "../src/gallery/feedscraper.ts"
 import { eventually, liveWith } from "./live.ts"
+import { numbers } from "./outside.ts"
 import { respond, serveCounting } from "./raw-server.ts"
 
 const feeds: Readonly<Record<string, string>> = {
@@ -73,9 +74,8 @@ describe("feedscraper", { timeout: 30_000, concurrent: true }, () => {
   live("shares the pool among its requests, each of which gets its own titles", function*() {
     const { most, origin } = yield* serveFeeds
     const address = yield* startFeedscraper(0)
-    const urls = Array.from({ length: 8 }, () => `${origin}/slow/20`)
-    const requests = Array.from({ length: 5 }, (_, index) => post(address, urls.slice(index)))
-    const answers = yield* Effect.all(requests, { concurrency: "unbounded" })
+    const request = (count: number) => post(address, numbers(count).map(() => `${origin}/slow/20`))
+    const answers = yield* Effect.forEach([8, 7, 6, 5, 4], request, { concurrency: "unbounded" })
     assert.deepStrictEqual(answers.map(({ lines }) => lines.length), [8, 7, 6, 5, 4])
     assert.strictEqual(most(), 3)
   })
@@ -83,7 +83,7 @@ describe("feedscraper", { timeout: 30_000, concurrent: true }, () => {
   live("lets go of the feeds of a client that leaves, and of nobody else's", function*() {
     const { open, origin } = yield* serveFeeds
     const address = yield* startFeedscraper(0)
-    const leaving = yield* Effect.forkChild(post(address, Array.from({ length: 9 }, () => `${origin}/never`)))
+    const leaving = yield* Effect.forkChild(post(address, numbers(9).map(() => `${origin}/never`)))
     yield* eventually(() => open() === 3)
     const staying = yield* Effect.forkChild(post(address, [`${origin}/rss`]))
     yield* eventually(() => open() === 3)

@@ -31,7 +31,12 @@ describe("traces", { timeout: 30_000, concurrent: true }, () => {
       assert.strictEqual(job?.name, "render report")
       if (wait === undefined) continue
       waits++
-      assert.deepStrictEqual([wait.name, wait.kind, childrenOf(spans, wait)], ["greenpool.wait", 1, []])
+      assert.deepStrictEqual([wait.name, wait.kind, wait.status.code, childrenOf(spans, wait)], [
+        "greenpool.wait",
+        1,
+        1,
+        []
+      ])
       assert.deepStrictEqual(toObject(wait.attributes), { "greenpool.pool": "reports", "greenpool.size": 1 })
       const times = [server!.startTimeUnixNano, wait.startTimeUnixNano, wait.endTimeUnixNano, job!.startTimeUnixNano]
       assert.deepStrictEqual(times.toSorted((a, b) => Number(a - b)), times)

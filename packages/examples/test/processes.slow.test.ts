@@ -3,7 +3,6 @@ import { assert, describe } from "@effect/vitest"
 import { Effect } from "effect"
 import { existsSync } from "node:fs"
 import { connect } from "node:net"
-import { fileURLToPath } from "node:url"
 import { printedBy, runProcess, startExample } from "./example.ts"
 import { live } from "./live.ts"
 import { linksTo, respond, serve, serveNever } from "./raw-server.ts"
@@ -19,12 +18,11 @@ const helloAt = (address: string) =>
   })
 
 /** Each server, its arguments, and what shows that it serves at an address. */
-const servers: ReadonlyArray<readonly [args: string, use: (address: string) => Effect.Effect<string>, shows: RegExp]> =
-  [
-    ["echo --size 1", helloAt, /^hello$/],
-    ["tenants --port 0", (address) => fetched(address, { headers: { "x-tenant": "me" } }), /^10 rows$/],
-    ["metrics --port 0", (address) => fetched(`${address}/metrics`), /outcome="success"} [1-9]/]
-  ]
+const servers = [
+  ["echo --size 1", helloAt, /^hello$/],
+  ["tenants --port 0", (address: string) => fetched(address, { headers: { "x-tenant": "me" } }), /^10 rows$/],
+  ["metrics --port 0", (address: string) => fetched(`${address}/metrics`), /outcome="success"} [1-9]/]
+] as const
 
 describe("the examples, as processes", { timeout: 60_000, concurrent: true }, () => {
   live("are listed without a name and for --help, with source files that exist", function*() {
@@ -33,9 +31,7 @@ describe("the examples, as processes", { timeout: 60_000, concurrent: true }, ()
     assert.deepStrictEqual(bare, help)
     const lines = [...bare.stdout.matchAll(/^ {2}(\S+) +(src\/\S+) +\S/gm)]
     assert.includeMembers(lines.map(([, name]) => name), ["linkcheck", "overload", "farm", "producer-consumer"])
-    for (const [, , file] of lines) {
-      assert.isTrue(existsSync(fileURLToPath(new URL(`../${file}`, import.meta.url))), file)
-    }
+    for (const [, , file] of lines) assert.isTrue(existsSync(new URL(`../${file}`, import.meta.url)), file)
     const stderr = `There is no example "nothing". See pnpm example --help.\n`
     assert.deepStrictEqual(yield* runProcess("nothing"), { code: 1, stdout: "", stderr })
   })

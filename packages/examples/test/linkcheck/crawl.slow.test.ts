@@ -37,16 +37,10 @@ describe("a crawl of the embedded site", { timeout: 120_000 }, () => {
     assert.isFalse(elsewhere.has("/not-for-you-to-follow"))
 
     // What compares a report with the site tells a wrong one from a right one.
-    const known = new Map(site.known).set(`${site.url}about`, "broken: Status 404, on nowhere").set(
-      "pages to read",
-      "7"
-    )
+    const known = new Map(site.known).set(`${site.url}about`, "broken").set("pages to read", "7")
     for (const path of ["style.css", "odd/places#nowhere"]) known.delete(`${site.url}${path}`)
-    const points = disagreements({ ...site, known }, many)
-    assert.strictEqual(points.length, 4)
-    assert.include(points.join("\n"), "known as broken: Status 404, on nowhere\n  reported as ok")
-    assert.include(points.join("\n"), "style.css\n  known as none\n  reported as ok")
-    assert.include(points.join("\n"), "#nowhere\n  known as none\n  reported as a missing place, on")
-    assert.include(points.join("\n"), "pages to read\n  known as 7\n")
+    const points = ["about\n.*broken\n.*ok", "#nowhere\n.*none\n.*a missing place, on .*", "style.css\n.*none\n.*ok"]
+    const expected = new RegExp(`^${points.map((point) => `\\S+${point}\n`).join("")}pages to read\n.* 7\n.* \\d+$`)
+    assert.match(disagreements({ ...site, known }, many).join("\n"), expected)
   })
 })

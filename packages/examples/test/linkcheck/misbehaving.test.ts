@@ -185,16 +185,6 @@ describe("linkcheck and misbehaving servers: a page whose server", { concurrent:
 })
 
 describe("a crawl", { concurrent: true, timeout: 60_000 }, () => {
-  live("whose start redirects to another origin has that origin as its site", function*() {
-    const home = yield* serve({ "/en": linksTo("/deep"), "/deep": linksTo("/en") })
-    const door = yield* serve({ "/": respond("301 Moved", "", `Location: ${home.origin}/en`) })
-    const { ok, pagesRead, redirected } = yield* check(door.origin)
-    assert.deepStrictEqual(urlsOf(redirected), [`${door.origin}/`])
-    assert.deepStrictEqual(redirected[0]?.redirects, [`${home.origin}/en`])
-    assert.deepStrictEqual(urlsOf(ok), [`${home.origin}/deep`, `${home.origin}/en`])
-    assert.strictEqual(pagesRead, 2)
-  })
-
   live("fails if robots.txt forbids its start; one with an error status is a broken link like any other", function*() {
     const closed = yield* serveRaw((socket) => socket.end(respond("200 OK", "User-agent: *\nDisallow: /")))
     const error = yield* Effect.flip(check(closed.origin))
