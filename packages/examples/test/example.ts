@@ -1,42 +1,19 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert } from "@effect/vitest"
-import { Console, Effect, Layer, Metric, Schedule, Sink, Stdio, Stream } from "effect"
+import { Console, Effect, Layer, Metric, Sink, Stdio, Stream } from "effect"
 import { Command } from "effect/cli"
-import { spawn } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import { format } from "node:util"
 import { commands } from "../src/commands.ts"
 import { farmProgram } from "../src/farm/cli.ts"
 import { linkcheck } from "../src/linkcheck/cli.ts"
 import { exitCodeOf, reporting } from "../src/run.ts"
-
-export interface Ended {
-  readonly code: number | null
-  readonly stdout: string
-  readonly stderr: string
-}
+import { type Ended, startProcess } from "./outside.ts"
 
 export const main = fileURLToPath(new URL("../src/main.ts", import.meta.url))
 
-/** Starts an example by its name, as a process of its own, which ends with the scope at the latest. */
-export const startExample = (...args: ReadonlyArray<string>) =>
-  Effect.acquireRelease(
-    Effect.sync(() => {
-      const child = spawn(process.execPath, [main, ...args])
-      const output = { stdout: "", stderr: "" }
-      child.stdout.setEncoding("utf8").on("data", (text: string) => void (output.stdout += text))
-      child.stderr.setEncoding("utf8").on("data", (text: string) => void (output.stderr += text))
-      const ended = new Promise<Ended>((resolve) => child.on("close", (code) => resolve({ code, ...output })))
-      /** Waits until the standard output, or the error stream, matches, and gives the match. */
-      const said = (pattern: RegExp, stream: "stdout" | "stderr" = "stdout") =>
-        Effect.suspend(() => Effect.fromNullishOr(pattern.exec(output[stream]))).pipe(
-          Effect.retry({ schedule: Schedule.spaced("20 millis") })
-        )
-      const end = (signal: NodeJS.Signals) => Effect.promise(() => (child.kill(signal), ended))
-      return { child, said, ended: Effect.promise(() => ended), end }
-    }),
-    ({ child }) => Effect.sync(() => child.kill("SIGKILL"))
-  )
+/** Starts an example by its name, as a process of its own. */
+export const startExample = (...args: ReadonlyArray<string>) => startProcess(process.execPath, [main, ...args])
 
 export const runProcess = (...args: ReadonlyArray<string>) =>
   Effect.scoped(Effect.flatMap(startExample(...args), ({ ended }) => ended))

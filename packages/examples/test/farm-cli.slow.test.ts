@@ -1,24 +1,19 @@
 import { assert, describe } from "@effect/vitest"
 import { Effect } from "effect"
-import { execFile, spawn, spawnSync } from "node:child_process"
+import { execFile, spawnSync } from "node:child_process"
 import { writeFileSync } from "node:fs"
 import { promisify } from "node:util"
 import { main, runExample, startExample } from "./example.ts"
 import { eventually, live } from "./live.ts"
-import { folder, numbers, state } from "./outside.ts"
+import { folder, numbers, startProcess, state } from "./outside.ts"
 
 /** Runs a script, in which `"$0" "$1"` are Node and the examples. */
 const sh = (cwd: string, script: string, ...args: ReadonlyArray<string>) =>
   Effect.promise(() => promisify(execFile)("sh", ["-c", script, process.execPath, main, ...args], { cwd }))
 
 /** Runs a farm on a terminal of its own, by `script` of util-linux. */
-const onTerminal = (...args: ReadonlyArray<string>) => {
-  const terminal = spawn("script", ["-qefc", [process.execPath, main, "farm", ...args].join(" "), "/dev/null"])
-  let output = ""
-  terminal.stdout.setEncoding("utf8").on("data", (text: string) => void (output += text))
-  const ended = new Promise<number | null>((resolve) => terminal.on("close", resolve))
-  return { terminal, output: () => output, ended: Effect.promise(() => ended) }
-}
+const onTerminal = (...args: ReadonlyArray<string>) =>
+  startProcess("script", ["-qefc", [process.execPath, main, "farm", ...args].join(" "), "/dev/null"])
 const hasTerminals = spawnSync("script", ["--version"]).stdout?.toString().includes("util-linux") ?? false
 
 // Root has no limit of its own. What runs as a user that nobody else is has one, and may still read the checkout.
@@ -175,27 +170,26 @@ describe("farm, as a program", { concurrent: true, timeout: 60_000 }, () => {
   onTerminals("lets its jobs use the terminal when told to (needs script, of util-linux)", function*() {
     const { write } = yield* folder
     const job = "stty -echo; echo password?; read word < /dev/tty; echo {} $word; test -t 1"
-    const { ended, output, terminal } = onTerminal("--tty", `'${job}'`, write("lines", "1\n2\n"))
-    for (const [asked, word] of [["password?\r\n", "one"], ["1 one\r\npassword?\r\n", "two"]] as const) {
-      yield* eventually(() => output().endsWith(asked))
-      terminal.stdin.write(`${word}\n`)
-    }
-    assert.strictEqual(yield* ended, 0)
-    assert.strictEqual(output(), "password?\r\n1 one\r\npassword?\r\n2 two\r\n")
+    const { child, ended, said } = yield* onTerminal("--tty", `'${job}'`, write("lines", "1\n2\n"))
+    yield* said(/^password\?\r\n$/)
+    child.stdin.write("one\n")
+    yield* said(/1 one\r\npassword\?\r\n$/)
+    child.stdin.write("two\n")
+    const stdout = "password?\r\n1 one\r\npassword?\r\n2 two\r\n"
+    assert.deepStrictEqual(yield* ended, { code: 0, stdout, stderr: "" })
   })
 
   onTerminals("shows its progress on a terminal, unless it is quiet (needs script, of util-linux)", function*() {
     const { path, write } = yield* folder
     const job = `'cd ${path}; test {} = 1 || until test -e go; do sleep 0.01; done; echo {}'`
     const lines = write("lines", "1\n2\n")
-    const loud = onTerminal("--size=2", job, lines)
-    const quiet = onTerminal("--size=2", "--quiet", job, lines)
-    yield* eventually(() => loud.output().includes("1\r\n\r\u001b[K[##########..........] 1 done, 0 failed, 1 of 2"))
-    yield* eventually(() => quiet.output() !== "")
+    const loud = yield* onTerminal("--size=2", job, lines)
+    const quiet = yield* onTerminal("--size=2", "--quiet", job, lines)
+    yield* loud.said(/1\r\n\r.\[K\[#{10}\.{10}\] 1 done, 0 failed, 1 of 2/)
+    yield* quiet.said(/./)
     write("go", "")
-    assert.deepStrictEqual([yield* loud.ended, yield* quiet.ended], [0, 0])
-    assert.isTrue(loud.output().endsWith("\r\u001b[K"))
-    assert.include(loud.output(), "\r\u001b[K2\r\n")
-    assert.strictEqual(quiet.output(), "1\r\n2\r\n")
+    const { code, stdout } = yield* loud.ended
+    assert.match(stdout, /\r.\[K2\r\n[^]*\r.\[K$/)
+    assert.deepStrictEqual([code, yield* quiet.ended], [0, { code: 0, stdout: "1\r\n2\r\n", stderr: "" }])
   })
 })

@@ -1,7 +1,7 @@
 /** What tests make and see outside of this process: files, databases, processes. */
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
-import { spawnSync } from "node:child_process"
+import { spawn, spawnSync } from "node:child_process"
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -23,6 +23,31 @@ export const folder = Effect.map(directory, (path) => {
   const has = (name: string, text: RegExp) => eventually(() => text.test(read(name)))
   return { path, has, read, write }
 })
+
+export interface Ended {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Starts a process, which ends with the scope at the latest. */
+export const startProcess = (command: string, args: ReadonlyArray<string>, cwd?: string) =>
+  Effect.acquireRelease(
+    Effect.sync(() => {
+      const child = spawn(command, args, { cwd })
+      const output = { stdout: "", stderr: "" }
+      child.stdout.setEncoding("utf8").on("data", (text: string) => void (output.stdout += text))
+      child.stderr.setEncoding("utf8").on("data", (text: string) => void (output.stderr += text))
+      const exited = new Promise((resolve) => child.on("exit", resolve))
+      const closed = new Promise<Ended>((resolve) => child.on("close", (code) => resolve({ code, ...output })))
+      /** Waits until the standard output, or the error stream, matches, and gives the match. */
+      const said = (pattern: RegExp, stream: "stdout" | "stderr" = "stdout") =>
+        Effect.map(eventually(() => pattern.test(output[stream])), () => pattern.exec(output[stream])!)
+      const end = (signal: NodeJS.Signals) => Effect.promise(() => (child.kill(signal), closed))
+      return { child, output, said, exited, ended: Effect.promise(() => closed), end }
+    }),
+    ({ child, exited }) => Effect.promise(() => (child.kill("SIGKILL"), exited))
+  )
 
 /** The state of a process: empty of one that is gone, and Z of one that has ended and that nobody has waited for. */
 export const state = (pid: unknown) => {

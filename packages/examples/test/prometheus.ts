@@ -1,11 +1,9 @@
 /** A real Prometheus server, with the configuration and the alerts of the documents. */
 import { Effect } from "effect"
-import { spawn } from "node:child_process"
 import { cpSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { findProgram } from "../../../scripts/runtimes/debian.ts"
-import { eventually } from "./live.ts"
-import { folder } from "./outside.ts"
+import { folder, startProcess } from "./outside.ts"
 
 /** Where the documents have what Prometheus and Grafana read. */
 export const observing = fileURLToPath(new URL("../../../docs/observing", import.meta.url))
@@ -44,27 +42,17 @@ export const startPrometheus = Effect.fn("startPrometheus")(function*(address: s
   const args = ["--config.file=prometheus.yml", "--storage.tsdb.path=data", "--web.listen-address=127.0.0.1:0"]
   // Else it waits for another 5 s.
   const soon = "--scrape.discovery-reload-interval=100ms"
-  const child = spawn(prometheus!, [...args, soon], { cwd: path, stdio: ["ignore", "ignore", "pipe"] })
-  let output = ""
-  child.stderr.setEncoding("utf8").on("data", (text: string) => void (output += text))
-  const ended = new Promise<void>((resolve) => child.on("close", () => resolve()))
-  yield* Effect.addFinalizer(() => {
-    child.kill("SIGKILL")
-    return Effect.promise(() => ended)
-  })
-  const ready = /"Listening on" address=(\S+)[^]*Server is ready/
-  yield* eventually(() => ready.test(output)).pipe(
-    Effect.timeout("10 seconds"),
-    Effect.catchTag("TimeoutError", () => Effect.die(`Prometheus does not start: ${output}`))
+  const { output, said } = yield* startProcess(prometheus!, [...args, soon], path)
+  // Either may come first.
+  const ready = Effect.all([said(/"Listening on" address=(\S+)/, "stderr"), said(/Server is ready/, "stderr")])
+  const [[, origin]] = yield* Effect.timeout(ready, "10 seconds").pipe(
+    Effect.catchTag("TimeoutError", () => Effect.die(`Prometheus does not start: ${output.stderr}`))
   )
-  const [, origin] = ready.exec(output) ?? []
   const get = <A>(path: string) =>
-    Effect.tryPromise(() =>
-      fetch(`http://${origin}/api/v1/${path}`).then((response) => response.json() as Promise<Answer<A>>)
-    ).pipe(
-      Effect.filterOrElse(({ status }) => status === "success", ({ error }) => Effect.die(error)),
-      Effect.map(({ data }) => data)
-    )
+    Effect.tryPromise(async () => {
+      const answer = await (await fetch(`http://${origin}/api/v1/${path}`)).json() as Answer<A>
+      return answer.status === "success" ? answer.data : Promise.reject(answer.error)
+    })
   return {
     query: (expression: string) =>
       Effect.map(

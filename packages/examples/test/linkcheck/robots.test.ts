@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect } from "effect"
-import { spawn } from "node:child_process"
 import { connect } from "node:net"
 import { parseRobots, ROBOTS_LIMIT } from "../../src/linkcheck/robots.ts"
 import { live } from "../live.ts"
+import { startProcess } from "../outside.ts"
 import { respond, serveRaw } from "../raw-server.ts"
 import { type check, checkLinks, urlsOf } from "./crawling.ts"
 
@@ -115,15 +115,12 @@ describe("the robots.txt of a server, by RFC 9309,", { concurrent: true, timeout
   live("is of no interest where a host doesn't take the connection: its links are broken", function*() {
     // It listens, takes nothing, and its kernel has no room for more than the connections that are made here.
     const script = `require("net").createServer().listen({ port: 0, host: "127.0.0.1", backlog: 1 }, function () {
-        require("fs").writeSync(1, String(this.address().port))
+        require("fs").writeSync(1, this.address().port + ".")
         Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
       })`
-    const child = spawn(process.execPath, ["-e", script])
-    yield* Effect.addFinalizer(() => Effect.sync(() => child.kill("SIGKILL")))
-    const port = yield* Effect.callback<number>((resume) => {
-      child.stdout.once("data", (data) => resume(Effect.succeed(Number(data))))
-    })
-    const sockets = Array.from({ length: 4 }, () => connect(port, "127.0.0.1"))
+    const { said } = yield* startProcess(process.execPath, ["-e", script])
+    const [, port] = yield* said(/(\d+)\./)
+    const sockets = Array.from({ length: 4 }, () => connect(Number(port), "127.0.0.1"))
     yield* Effect.addFinalizer(() => Effect.sync(() => sockets.forEach((socket) => socket.destroy())))
     const options = { retries: 0, timeout: Duration.seconds(4) }
     const { broken } = yield* checkLinks([`http://127.0.0.1:${port}/`], options)
