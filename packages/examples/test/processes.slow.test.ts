@@ -81,6 +81,32 @@ describe("the examples, as processes", { timeout: 60_000, concurrent: true }, ()
   })
 })
 
+describe("examples of several processes", { timeout: 60_000, concurrent: true }, () => {
+  live("cluster: three processes use one budget, and two use all of it when the third is killed", function*() {
+    const [before, after] = (yield* printedBy("cluster", "--seconds", "2", "--size", "6")).split(
+      "Process three is killed\n"
+    )
+    assert.match(before!, /one #+ +two #+ +three #+ +\d of 6\n/)
+    assert.match(after!, /one #+ +two #+ +three killed +6 of 6\n/)
+  })
+
+  live("cluster: ends with its processes on Ctrl-C", function*() {
+    const { end, said } = yield* startExample("cluster", "--seconds", "60")
+    yield* said(/ of 12/)
+    assert.deepInclude(yield* end("SIGINT"), { code: 130, stderr: "" })
+  })
+
+  live("thumbnails: a process that is killed half way is followed by one that makes the rest", function*() {
+    const stdout = yield* printedBy("thumbnails", "--images", "40")
+    const end =
+      /^Killed after 20 of 40 thumbnails\nThe next process returned all 40: (\d+) that were there, (\d+) new ones\n$/
+    const [, there, missing] = end.exec(stdout) ?? assert.fail(stdout)
+    assert.strictEqual(Number(there) + Number(missing), 40)
+    // Those in hand when it was killed may have been made.
+    assert.isTrue(Number(there) >= 20 && Number(there) <= 20 + 8, there)
+  })
+})
+
 // By itself, and again where the machine was busy with something else: the clients measure time.
 describe("tenants", { timeout: 60_000, retry: 2 }, () => {
   live("runs by its name, with clients of its own", function*() {
