@@ -76,14 +76,14 @@ describe("farm", { concurrent: true, timeout: 30_000 }, () => {
   live("ends what takes too long with all that it has started, and keeps what it has written", function*() {
     const { output, read, rows, run } = yield* field
     // The second one does not want to end.
-    const command =
-      "test {} = deaf && trap '' TERM; echo begun; (sleep 60; sleep 60) & echo $! > {}; sleep 60; sleep 60"
+    const command = "test {} = deaf && trap '' TERM; echo begun; (echo $$ > {}1; sleep 60; sleep 60) & " +
+      "echo $! > {}2; sleep 60; sleep 60"
     const tally = yield* run(command, ["mild", "deaf"], { timeout: Duration.millis(300) })
     assert.deepInclude(tally, { done: 2, failed: 2 })
     assert.strictEqual(output.stdout, "begun\nbegun\n")
     assert.match(output.stderr, /^farm: it took longer than 300ms: cd .*$/m)
     assert.deepStrictEqual(rows().map((row) => row.slice(5, 8)), [["6", "-1", "15"], ["6", "-1", "15"]])
-    for (const name of ["mild", "deaf"]) assertGone(read(name))
+    for (const name of ["mild1", "mild2", "deaf1", "deaf2"]) assertGone(read(name))
   })
 
   live("halts when a job fails: ends the others, starts nothing more, and prints what has ended", function*() {

@@ -4,6 +4,7 @@ import { TestClock } from "effect/testing"
 import { Disallowed, makePace as makePaceOf, type Pace, Paused, Waits } from "../../src/linkcheck/host.ts"
 import { LinkError } from "../../src/linkcheck/request.ts"
 import { live } from "../live.ts"
+import { numbers } from "../outside.ts"
 import { linksTo, respond, serveRaw } from "../raw-server.ts"
 import { check, checkLinks } from "./crawling.ts"
 
@@ -20,7 +21,7 @@ const makePace = (crawlDelay: number, maxWait: Duration.Input = "1 minute") => {
 const request = (pace: Pace) => pace.inTurn(Effect.andThen(pace.start, Clock.currentTimeMillis))
 
 const requests = (pace: Pace, count: number) =>
-  Effect.forEach(Array.from({ length: count }), () => request(pace), { concurrency: "unbounded" })
+  Effect.forEach(numbers(count), () => request(pace), { concurrency: "unbounded" })
 
 const tooMany = (retryAfter?: number) =>
   new LinkError({ reason: "Status", detail: "429", status: 429, ...(retryAfter === undefined ? {} : { retryAfter }) })
@@ -61,8 +62,8 @@ describe("the pace of requests to a host", () => {
 
   timed("lets nobody wait longer than the longest wait, and gives the turn to none of them", function*() {
     const { pace } = makePace(20_000)
-    const tries = Array.from({ length: 6 }, () => Effect.result(request(pace)))
-    const results = yield* within("80 seconds", Effect.all(tries, { concurrency: "unbounded" }))
+    const tries = Effect.forEach(numbers(6), () => Effect.result(request(pace)), { concurrency: "unbounded" })
+    const results = yield* within("80 seconds", tries)
     const late = Result.fail(new Disallowed({ detail: "its turn is too late, by a Crawl-delay of 20 s" }))
     assert.deepStrictEqual(results, [...[0, 20_000, 40_000, 60_000].map(Result.succeed), late, late])
     assert.strictEqual(yield* request(pace), 80_000)
@@ -150,7 +151,7 @@ describe("a crawl", { concurrent: true, timeout: 60_000 }, () => {
   for (const [title, retryAfter] of Object.entries(inOneSecond)) {
     live(`finds no link broken of a host that takes 20 requests, and says when the next, ${title}`, function*() {
       const host = yield* limiter(20, retryAfter)
-      const links = Array.from({ length: 40 }, (_, index) => `${host.origin}/${index}`)
+      const links = numbers(40).map((n) => `${host.origin}/${n}`)
       const { broken, ok, waits } = yield* checkLinks(links, { size: 32, retries: 0 })
       assert.deepStrictEqual([broken.length, ok.length], [0, 41])
       assert.strictEqual(host.counts.answered, 40)
