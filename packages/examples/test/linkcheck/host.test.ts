@@ -145,27 +145,24 @@ const limiter = (limit: number, retryAfter: string) => {
 }
 
 describe("a crawl", { concurrent: true, timeout: 60_000 }, () => {
-  const date = (time: string) => `Date: Wed, 01 Jan 2020 00:00:00 GMT\r\nRetry-After: ${time}`
-
-  const inOneSecond = { "in seconds": "Retry-After: 1", "as a date": date("Wed, 01 Jan 2020 00:00:01 GMT") }
-  for (const [title, retryAfter] of Object.entries(inOneSecond)) {
-    live(`finds no link broken of a host that takes 20 requests, and says when the next, ${title}`, function*() {
-      const host = yield* limiter(20, retryAfter)
-      const links = numbers(40).map((n) => `${host.origin}/${n}`)
-      const { broken, ok, waits } = yield* checkLinks(links, { size: 32, retries: 0 })
-      assert.deepStrictEqual([broken.length, ok.length], [0, 41])
-      assert.strictEqual(host.counts.answered, 40)
-      // The others don't ask during the pause, but for those whose request was under way.
-      assert.isAtMost(host.counts.refused, 64)
-      assert.deepStrictEqual(waits.map(({ origin }) => origin), [host.origin])
-      assert.isAbove(waits[0]?.retryAfter ?? 0, 900)
-    })
-  }
+  live("finds no link broken of a host that takes 20 requests, and says when the next", function*() {
+    const host = yield* limiter(20, "Retry-After: 1")
+    const links = numbers(40).map((n) => `${host.origin}/${n}`)
+    const { broken, ok, waits } = yield* checkLinks(links, { size: 32, retries: 0 })
+    assert.deepStrictEqual([broken.length, ok.length], [0, 41])
+    assert.strictEqual(host.counts.answered, 40)
+    // The others don't ask during the pause, but for those whose request was under way.
+    assert.isAtMost(host.counts.refused, 64)
+    assert.deepStrictEqual(waits.map(({ origin }) => origin), [host.origin])
+    assert.isAbove(waits[0]?.retryAfter ?? 0, 900)
+  })
 
   live("doesn't wait a day, nor for ever", function*() {
     const forEver = yield* limiter(0, `Retry-After: ${"9".repeat(400)}`)
     assert.strictEqual((yield* checkLinks([`${forEver.origin}/`])).broken[0]?.status, 429)
-    for (const retryAfter of ["Retry-After: 86400", date("Thu, 02 Jan 2020 00:00:00 GMT")]) {
+    // A date is by the clock of the server.
+    const date = "Date: Wed, 01 Jan 2020 00:00:00 GMT\r\nRetry-After: Thu, 02 Jan 2020 00:00:00 GMT"
+    for (const retryAfter of ["Retry-After: 86400", date]) {
       const { broken } = yield* checkLinks([`${(yield* limiter(0, retryAfter)).origin}/`])
       assert.deepStrictEqual(broken.map(({ detail }) => detail), ["the server answered 429, and asks to wait 1d"])
     }
