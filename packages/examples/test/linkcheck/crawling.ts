@@ -44,8 +44,15 @@ export const check = (
     ])
   )
 
+/** Checks a site that answers so; says also where that was, and by which methods it was asked. */
+export const checkSite = (answers: Parameters<typeof serve>[0], options?: Parameters<typeof check>[1]) =>
+  Effect.flatMap(
+    serve(answers),
+    (site) => Effect.map(check(site.origin, options), (report) => ({ ...report, ...site }))
+  )
+
 /** Checks a site whose only page has these links. */
 export const checkLinks = (urls: ReadonlyArray<string>, options?: Parameters<typeof check>[1]) =>
-  Effect.flatMap(serve({ "/": linksTo(...urls) }), ({ origin }) => check(origin, options))
+  checkSite({ "/": linksTo(...urls) }, options)
 
 export const urlsOf = (links: ReadonlyArray<{ readonly url: string }>) => links.map(({ url }) => url)

@@ -3,8 +3,9 @@ import { Duration, Effect } from "effect"
 import type { Socket } from "node:net"
 import { gzipSync } from "node:zlib"
 import { live } from "../live.ts"
+import { numbers } from "../outside.ts"
 import { linksTo, respond, serve, serveRaw } from "../raw-server.ts"
-import { check, checkLinks, urlsOf } from "./crawling.ts"
+import { check, checkLinks, checkSite, urlsOf } from "./crawling.ts"
 
 /** Writes a chunk of an endless body again and again, as fast as the reader takes it. */
 const flood = (socket: Socket, chunk: string) => {
@@ -58,12 +59,11 @@ describeAll("linkcheck and a server that %s", { concurrent: true, timeout: 60_00
   live(`is broken, as a link to elsewhere and as a page: ${is}, after another try`, function*() {
     const other = yield* serve({ "/bad": does })
     const bad = `${other.origin}/bad`
-    const site = yield* serve({ "/": linksTo("/bad", "/good", bad), "/good": respond("200 OK", "good"), "/bad": does })
-    const { broken, ok } = yield* check(site.origin, limit)
-    assert.sameDeepMembers(broken.map(({ reason, url }) => [url, reason]), [[bad, is], [`${site.origin}/bad`, is]])
-    assert.deepStrictEqual(urlsOf(ok), [`${site.origin}/`, `${site.origin}/good`])
-    assert.deepStrictEqual(other.methods["/bad"], ["HEAD", "GET", "GET"])
-    assert.deepStrictEqual(site.methods["/bad"], ["GET", "GET"])
+    const pages = { "/": linksTo("/bad", "/good", bad), "/good": respond("200 OK", "good"), "/bad": does }
+    const { broken, methods, ok, origin } = yield* checkSite(pages, limit)
+    assert.sameDeepMembers(broken.map(({ reason, url }) => [url, reason]), [[bad, is], [`${origin}/bad`, is]])
+    assert.deepStrictEqual(urlsOf(ok), [`${origin}/`, `${origin}/good`])
+    assert.deepStrictEqual([other.methods["/bad"], methods["/bad"]], [["HEAD", "GET", "GET"], ["GET", "GET"]])
   })
 
   live("at HEAD, and answers GET, works", function*() {
@@ -99,13 +99,11 @@ describe("linkcheck and misbehaving servers: a link to a server that", { concurr
 
   live("sends a body without end, as a radio does, works", function*() {
     const endless = (type: string) => `HTTP/1.1 200 OK\r\nContent-Type: ${type}\r\n\r\nmusic`
-    const radio = yield* serve({
-      "/": (socket, method) =>
-        method === "HEAD" ? socket.end(respond("405 Not Allowed", "")) : socket.write(endless("audio/mpeg"))
-    })
+    const music = (socket: Socket, method: string) =>
+      method === "HEAD" ? socket.end(respond("405 Not Allowed", "")) : socket.write(endless("audio/mpeg"))
+    const radio = yield* serve({ "/": music })
     const events = (socket: Socket) => void socket.write(endless("text/event-stream"))
-    const site = yield* serve({ "/": linksTo(radio.origin, "/events"), "/events": events })
-    const { broken, ok } = yield* check(site.origin)
+    const { broken, ok } = yield* checkSite({ "/": linksTo(radio.origin, "/events"), "/events": events })
     assert.deepStrictEqual([broken.length, ok.length], [0, 3])
   })
 })
@@ -129,8 +127,8 @@ describe("linkcheck and misbehaving servers: a page whose server", { concurrent:
   }
   for (const [title, [answer, cut, status = 200]] of Object.entries(read)) {
     live(`${title} is read as far as it goes, after another try where that may help`, function*() {
-      const { methods, origin } = yield* serve({ "/": answer })
-      const { broken, ok } = yield* check(origin, { timeout: Duration.seconds(title.startsWith("stops") ? 1 : 10) })
+      const timeout = Duration.seconds(title.startsWith("stops") ? 1 : 10)
+      const { broken, methods, ok, origin } = yield* checkSite({ "/": answer }, { timeout })
       assert.deepStrictEqual(methods["/"], cut === null ? ["GET"] : ["GET", "GET"])
       assert.deepStrictEqual(ok.map((page) => [page.url, page.status]), [[`${origin}/`, status]])
       assert.match(ok[0]?.cut ?? "to the end", cut ?? /^to the end$/)
@@ -140,10 +138,12 @@ describe("linkcheck and misbehaving servers: a page whose server", { concurrent:
 
   live("calls gzip what isn't is broken, and one that calls no coding so is read", function*() {
     const page = "<a href=/x>"
-    const site = yield* serve({ "/": linksTo("/no", "/odd"), "/no": encoded("gzip", page), "/odd": encoded("x", page) })
-    const { broken, ok } = yield* check(site.origin)
-    assert.deepStrictEqual(urlsOf(ok), [`${site.origin}/`, `${site.origin}/odd`])
-    assert.deepStrictEqual(urlsOf(broken), [`${site.origin}/no`, `${site.origin}/x`])
+    const pages = { "/": linksTo("/no", "/odd"), "/no": encoded("gzip", page), "/odd": encoded("x", page) }
+    const { broken, ok, origin } = yield* checkSite(pages)
+    assert.deepStrictEqual([urlsOf(ok), urlsOf(broken)], [[`${origin}/`, `${origin}/odd`], [
+      `${origin}/no`,
+      `${origin}/x`
+    ]])
     assert.deepInclude(broken[0], { reason: "Garbage", detail: "the body is not valid gzip" })
   })
 
@@ -154,8 +154,7 @@ describe("linkcheck and misbehaving servers: a page whose server", { concurrent:
       flood(socket, "x".repeat(10_000))
     }
     const pages = { "/endless": endless, "/packed": encoded("gzip", packed) }
-    const { origin } = yield* serve({ "/": linksTo("/endless", "/packed"), ...pages })
-    const { broken, ok } = yield* check(origin)
+    const { broken, ok, origin } = yield* checkSite({ "/": linksTo("/endless", "/packed"), ...pages })
     const cut = "longer than 100000 bytes"
     assert.deepInclude(ok[1], { url: `${origin}/endless`, cut, bytes: null })
     assert.deepInclude(ok[2], { url: `${origin}/packed`, cut, bytes: packed.length })
@@ -164,33 +163,27 @@ describe("linkcheck and misbehaving servers: a page whose server", { concurrent:
 
   live("redirects to a place written in UTF-8 is followed there, as browsers do", function*() {
     const moved = respond("302 Found", "", "Location: /caf\u00e9")
-    const { origin } = yield* serve({ "/": moved, "/caf%C3%A9": respond("200 OK", "") })
-    const { redirected } = yield* check(origin)
+    const { origin, redirected } = yield* checkSite({ "/": moved, "/caf%C3%A9": respond("200 OK", "") })
     assert.deepStrictEqual(redirected.map(({ redirects }) => redirects), [[`${origin}/caf%C3%A9`]])
   })
 
   live("redirects without end is given up after twenty redirects, and one to no place is broken", function*() {
-    let turns = 0
-    const nowhere = ["http://[::1", "ftp://files.test/", "javascript:alert(1)"]
-    const { origin } = yield* serveRaw((socket, path) => {
-      const location = path.startsWith("/turn/") ? `/turn/${++turns}` : nowhere[Number(path.slice(1)) - 1]
-      const answer = path === "/robots.txt" ? respond("404", "") : respond("301 Moved", "", `Location: ${location}`)
-      socket.end(path === "/" ? linksTo("/1", "/2", "/3", "/turn/0") : answer)
-    })
-    const { broken } = yield* check(origin)
+    const moved = (location: string) => respond("301 Moved", "", `Location: ${location}`)
+    const turns = Object.fromEntries(numbers(30).map((n) => [`/turn/${n}`, moved(`/turn/${n + 1}`)]))
+    const nowhere = { "/1": moved("http://[::1"), "/2": moved("ftp://files.test/"), "/3": moved("javascript:alert(1)") }
+    const { broken, methods } = yield* checkSite({ "/": linksTo("/1", "/2", "/3", "/turn/1"), ...nowhere, ...turns })
     const found = broken.map(({ reason, redirects, status }) => `${reason} ${status} ${redirects.length}`)
-    assert.deepStrictEqual(found, [...nowhere.map(() => "InvalidRedirect 301 0"), "TooManyRedirects 301 21"])
-    assert.strictEqual(turns, 21)
+    const invalid = "InvalidRedirect 301 0"
+    assert.deepStrictEqual(found, [invalid, invalid, invalid, "TooManyRedirects 301 21"])
+    assert.strictEqual(Object.keys(methods).filter((path) => path.startsWith("/turn/")).length, 21)
   })
 })
 
 describe("a crawl", { concurrent: true, timeout: 60_000 }, () => {
   live("fails if robots.txt forbids its start; one with an error status is a broken link like any other", function*() {
-    const closed = yield* serveRaw((socket) => socket.end(respond("200 OK", "User-agent: *\nDisallow: /")))
-    const error = yield* Effect.flip(check(closed.origin))
-    assert.strictEqual(error.message, `cannot check ${closed.origin}/: forbidden by robots.txt`)
-    const gone = yield* serveRaw((socket) => socket.end(respond("404 Not Found", "gone")))
-    const { broken } = yield* check(gone.origin)
-    assert.deepInclude(broken[0], { url: `${gone.origin}/`, status: 404, bytes: 4, pages: [] })
+    const closed = checkSite({ "/robots.txt": respond("200 OK", "User-agent: *\nDisallow: /") })
+    assert.match((yield* Effect.flip(closed)).message, /^cannot check http:\S+\/: forbidden by robots.txt$/)
+    const { broken, origin } = yield* checkSite({ "/": respond("404 Not Found", "gone") })
+    assert.deepInclude(broken[0], { url: `${origin}/`, status: 404, bytes: 4, pages: [] })
   })
 })
