@@ -2,6 +2,7 @@ import { assert, describe } from "@effect/vitest"
 import { GreenPool } from "@greenpool/core"
 import { Effect, Layer } from "effect"
 import { FetchHttpClient } from "effect/http"
+import { Worker } from "node:worker_threads"
 import { startApi } from "../src/embedded/llm-server.ts"
 import { ask, startServer } from "../src/gallery/adaptive.ts"
 import { printedBy, runExample } from "./example.ts"
@@ -20,9 +21,36 @@ const between = (least: number, most: number) =>
     return adaptive?.phase === "steady" && sum >= 20 * least && sum <= 20 * most
   }).pipe(Effect.repeat({ until: (isNear) => isNear, times: 60 }), Effect.filterOrFail((isNear) => isNear))
 
+/** Threads that compute, each one job after the other, until the scope closes; and what has one of them do so. */
+const startThreads = Effect.fnUntraced(function*(count: number) {
+  const code = `const { parentPort } = require("node:worker_threads"); const { pbkdf2Sync } = require("node:crypto")
+    parentPort.on("message", (id) => { pbkdf2Sync("password", "salt", 4000, 32, "sha256"); parentPort.postMessage(id) })`
+  const done = new Map<unknown, () => void>()
+  const start = () => new Worker(code, { eval: true }).on("message", (id) => done.get(id)?.())
+  const threads = Array.from({ length: count }, start)
+  yield* Effect.addFinalizer(() => Effect.promise(() => Promise.all(threads.map((thread) => thread.terminate()))))
+  let next = 0
+  const compute = Effect.callback<void>((resume) => {
+    done.set(++next, () => resume(Effect.void))
+    // A port of a thread has no origin to name.
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin
+    threads[next % count]!.postMessage(next)
+  })
+  return { compute }
+})
+
 const live = liveWith(Layer.merge(GreenPool.layer({ adaptive: { max: 100 } }), FetchHttpClient.layer))
 
 describe("adaptive", { timeout: 60_000 }, () => {
+  live("stays near the number of threads that compute, however many callers there are", function*() {
+    const { compute } = yield* startThreads(2)
+    const caller = Effect.forever(GreenPool.run(compute))
+    yield* Effect.forkScoped(Effect.all(Array.from({ length: 100 }, () => caller), { concurrency: "unbounded" }))
+    yield* between(1.5, 12)
+    const { adaptive, failed } = yield* GreenPool.stats
+    assert.deepInclude({ ...adaptive, failed }, { phase: "steady", cuts: 0, failed: 0 })
+  })
+
   live("finds how much a real server takes, and finds it again after half of its workers have gone", function*() {
     const server = yield* startServer(12)
     yield* Effect.forkScoped(ask(server.address, 100))

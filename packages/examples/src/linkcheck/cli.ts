@@ -67,7 +67,7 @@ export const linkcheck = Command.make(
       pageLimit: 16 * 1024 * 1024
     })
     if (Option.isNone(start)) {
-      const { demonstrate } = yield* Effect.promise(() => import("../embedded/linkcheck-demonstration.ts"))
+      const { demonstrate } = yield* Effect.promise(() => import("../../test/linkcheck/demonstration.ts"))
       return yield* demonstrate(settings(1.5))
     }
     const { report } = yield* check(start.value, settings(10))

@@ -1,12 +1,12 @@
 import { assert, describe } from "@effect/vitest"
 import { Duration, Schema } from "effect"
-import { disagreements, PAGE_LIMIT, startSite } from "../../src/embedded/linkcheck-site.ts"
 import { Report, toJson } from "../../src/linkcheck/report.ts"
 import { runExample, runProcess, startExample } from "../example.ts"
 import { live } from "../live.ts"
 import { numbers } from "../outside.ts"
 import { linksTo, respond, serve, serveNever, serveRaw } from "../raw-server.ts"
 import { check, urlsOf } from "./crawling.ts"
+import { disagreements, PAGE_LIMIT, startSite } from "./site.ts"
 
 const run = (...args: ReadonlyArray<string>) => runExample("linkcheck", ...args)
 

@@ -1,8 +1,8 @@
 import { Effect } from "effect"
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { gzipSync } from "node:zlib"
-import { serve as serveRoutes } from "../gallery/serve.ts"
-import type { Report } from "../linkcheck/report.ts"
+import { serve as serveRoutes } from "../../src/gallery/serve.ts"
+import type { Report } from "../../src/linkcheck/report.ts"
 
 /**
  * The embedded site: real servers on the loopback interface, one for the site and others for what it links to, and what a

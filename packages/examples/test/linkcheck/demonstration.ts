@@ -1,7 +1,7 @@
 import { Console, Effect } from "effect"
-import { check, type Settings } from "../linkcheck/check.ts"
-import { Ended } from "../run.ts"
-import { disagreements, PAGE_LIMIT, startSite } from "./linkcheck-site.ts"
+import { check, type Settings } from "../../src/linkcheck/check.ts"
+import { Ended } from "../../src/run.ts"
+import { disagreements, PAGE_LIMIT, startSite } from "./site.ts"
 
 const next = `What to try next:
   pnpm start https://example.com   check a site of yours; --help lists the options
