@@ -80,8 +80,8 @@ const listed = faults.map((fault): Task => {
   return {
     ...fault,
     place: `src/${fault.file}`,
-    key: JSON.stringify([fault.file, fault.find, fault.replace]),
-    equivalent: fault.equivalent,
+    key: `${fault.file} ${fault.edit}`,
+    equivalent: undefined,
     examine: (examiner, due) => examiner.examineFault(fault, planted, due)
   }
 })
