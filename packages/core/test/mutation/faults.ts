@@ -28,7 +28,7 @@ export const faults: ReadonlyArray<Fault> = [
     "The number of free permits is never negative":
       "return [-this.permits - this.taken-]{+Math.max(0, this.permits - this.taken)+}"
   }),
-  ...faultsOf("internal/slots.ts", "reentrancy slots close longlife shares", {
+  ...faultsOf("internal/slots.ts", "lending reentrancy slots close longlife shares", {
     "A nested job borrows a slot although one is free":
       "if ({+this.lenderFor(job) === undefined && +}this.takeIfAvailable(job)) return true",
     "A close refuses only the first job in the queue": "job.onWaitEnd()\n    {+  return\n    +}}",
