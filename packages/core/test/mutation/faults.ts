@@ -61,7 +61,7 @@ export const faults: ReadonlyArray<Fault> = [
     "The stats count no borrowed slots": "borrowed{+: 0+},\n      started",
     "The stats give the running jobs for the size": "size: semaphore.[-permits-]{+taken+},\n      running"
   }),
-  ...faultsOf("internal/spawn.ts", "slots context reentrancy close", {
+  ...faultsOf("internal/spawn.ts", "slots context reentrancy pile", {
     "A spawned job starts inside the step of its spawner":
       "const fiber = this.launch()\n    this.[-pool.tasks.enqueue(this)-]{+run()+}",
     "A spawned job that is interrupted returns its slot before its finalizers have run":
