@@ -199,7 +199,7 @@ export const faults: ReadonlyArray<Fault> = [
     "The time of a timer counts from the beginning": "[-this.now + -]milliseconds",
     "A timer that is due at a time is due that much later": "new Timer(this, {+this.now + +}time, "
   }),
-  ...faultsOf("internal/gate.ts", "bounds", {
+  ...faultsOf("internal/gate.ts", "bounds model/model", {
     "The pool's maxWait bounds nested jobs": "[-bounds?-]{+this.bounds+}.maxWait ?? Infinity",
     "The maxWait of a call only shortens the pool's": "[-asked === undefined ? bounds?.maxWait ?? Infinity : " +
       "Duration.toMillis(asked)-]{+Math.min(bounds?.maxWait ?? Infinity, Duration.toMillis(asked ?? Infinity))+}",
@@ -224,7 +224,7 @@ export const faults: ReadonlyArray<Fault> = [
     "The schema takes maxWait for a number": "maxWait: Schema.optional(Schema.[-DurationFromString-]{+Finite+})",
     "The schema takes slowWait for a number": "slowWait: Schema.optional(Schema.[-DurationFromString-]{+Finite+})"
   }),
-  ...faultsOf("GreenPoolOptions.ts", "bounds drain slots priority close slow-wait", {
+  ...faultsOf("GreenPoolOptions.ts", "bounds drain slots priority close slow-wait adaptive/pool", {
     "maxWaiting as a function may return anything": "[-checkMaxWaiting(maxWaiting(size))-]{+maxWaiting(size)+}",
     "maxWaiting may be anything": "Infinity : [-checkMaxWaiting(maxWaiting)-]{+maxWaiting+})",
     "maxWaiting may be negative": "typeof value === \"number\" && [-value >= 0-]{+!Number.isNaN(value)+}",
@@ -247,7 +247,7 @@ export const faults: ReadonlyArray<Fault> = [
   ...faultsOf("internal/pool.ts", "changes", {
     "The changes end before the last jobs of the pool have": "this.gate.isShut[- && semaphore.isIdle-])"
   }),
-  ...faultsOf("internal/meter.ts", "metrics", {
+  ...faultsOf("internal/meter.ts", "metrics model/model", {
     "Buckets don't add up": "below [-+=-]{+=+} counts[i]!",
     "Every pool has a meter of its own": "let meter[- = named.get(key)-]{+: Meter | undefined+}",
     "Metrics go to the default registry": "Context.get([-context-]{+Context.empty()+}, Metric.MetricRegistry)",
