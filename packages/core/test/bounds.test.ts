@@ -125,6 +125,15 @@ describe("maxWait", () => {
       })
   )
 
+  it.effect("of the pool bounds no nested job, whose enclosing job may wait for it", () =>
+    Effect.gen(function*() {
+      const pool = yield* makeBounded({ size: 1, maxWait: "1 second" })
+      const nested = pool.run(Effect.sleep("2 seconds"))
+      const job = yield* forkNow(pool.run(Effect.all([nested, nested], { concurrency: 2, discard: true })))
+      yield* TestClock.adjust("4 seconds")
+      expect(job.pollUnsafe()).toEqual(Exit.void)
+    }))
+
   it.effect("sleeps once for all that wait, and rejects them in order, in uninterruptible regions too", () =>
     Effect.gen(function*() {
       const clock = yield* countSleepers

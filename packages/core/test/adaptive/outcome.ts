@@ -78,10 +78,7 @@ export const median = (values: ReadonlyArray<number>): number => values.toSorted
 /** A figure that must not be below `least`, or above `most`. */
 export type Check =
   & { readonly name: string; readonly value: number }
-  & (
-    | { readonly least: number }
-    | { readonly most: number }
-  )
+  & ({ readonly least: number } | { readonly most: number })
 
 /** One phase of a scenario, over all seeds: medians, and what is asserted of them. */
 export interface Report {

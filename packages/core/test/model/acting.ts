@@ -257,13 +257,9 @@ class ActingProgram {
   }
 
   #pile(): Effect.Effect<unknown, unknown> {
-    return Effect.scoped(
-      Effect.flatMap(GreenPile.make<void, unknown>(this.#pool), (pile) =>
-        Effect.andThen(
-          Effect.andThen(pile.spawn(this.#nested(1)), pile.spawn(this.#body(), this.#key())),
-          Effect.andThen(pile.next, pile.next)
-        ))
-    )
+    const use = (pile: GreenPile<void, unknown>) =>
+      Effect.all([pile.spawn(this.#nested(1)), pile.spawn(this.#body(), this.#key()), pile.next, pile.next])
+    return Effect.scoped(Effect.flatMap(GreenPile.make<void, unknown>(this.#pool), use))
   }
 
   #actingClock(): VirtualClock {

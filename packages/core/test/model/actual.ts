@@ -111,22 +111,17 @@ export class Actual {
         ...this.#adaptive(index, rules[index]!),
         ...this.#isObserved ? observed : {}
       }
-      // What the calls of a bounded pool may fail with is none of the program's concern.
-      const make = GreenPool.make(options).pipe(Scope.provide(this.#scopes[index]!)) as Effect.Effect<
-        GreenPool,
-        unknown
-      >
+      const make = Scope.provide(GreenPool.make(options), this.#scopes[index]!)
       // At once; but `runSync` would give the pool another scheduler.
       simulation.hold(1000)
       const exit = Effect.runForkWith(this.#context)(make).pollUnsafe()
       if (exit?._tag !== "Success") throw new Error("a pool is made at once")
-      this.#noteSizes(index, exit.value)
-      const read = Stream.runForEach(
-        exit.value.changes,
-        (stats) => Effect.sync(() => this.#seen.set(stats.name, stats))
-      )
+      // What the calls of a bounded pool may fail with is none of the program's concern.
+      const pool = exit.value as GreenPool
+      this.#noteSizes(index, pool)
+      const read = Stream.runForEach(pool.changes, (stats) => Effect.sync(() => this.#seen.set(stats.name, stats)))
       if (this.#isObserved) Effect.runForkWith(this.#context)(read)
-      return exit.value
+      return pool
     })
   }
 
@@ -229,19 +224,13 @@ export class Actual {
       if (job !== undefined) this.#jobs.set(job, body.id)
       this.board.set(body.id, "started")
       const finalizer = body.stubborn ? this.#orders(body.id, "finalizing") : Effect.void
-      return Effect.onExit(
-        this.#body(body),
-        () =>
-          Effect.andThen(
-            finalizer,
-            Effect.sync(() => {
-              this.board.set(body.id, "leaving")
-              // The end of a job may change the size of an adaptive pool and start others in that step: what these do to the
-              // fiber comes after it has noted the end.
-              if (this.#isAdaptive) this.simulation.hold(12)
-            })
-          )
-      )
+      const leave = Effect.sync(() => {
+        this.board.set(body.id, "leaving")
+        // The end of a job may change the size of an adaptive pool and start others in that step: what these do to the
+        // fiber comes after it has noted the end.
+        if (this.#isAdaptive) this.simulation.hold(12)
+      })
+      return Effect.onExit(this.#body(body), () => Effect.andThen(finalizer, leave))
     })
   }
 
@@ -300,10 +289,7 @@ export class Actual {
       }
       case "spawnIfAvailable": {
         const job = this.#spawned(order.body, `spawnIfAvailable of pool ${order.pool}`, pool)
-        return Effect.map(
-          pool.spawnIfAvailable(job, order.ask),
-          Option.match({ onNone: () => "none", onSome: () => "done" })
-        )
+        return Effect.map(pool.spawnIfAvailable(job, order.ask), (fiber) => Option.isSome(fiber) ? "done" : "none")
       }
       case "spawn":
       case "spawnN":

@@ -114,16 +114,18 @@ export class MapModel {
     if (feed.op === "items") {
       this.#delivered = this.#order.source.kind === "async" ? 1 : feed.count
       this.#sourceIs("open")
-    } else {
-      this.#sourceEnded = true
-      this.#ended = feed.op === "end" ? "end" : "fail source"
-      this.#sourceIs("ended")
-    }
+    } else this.#endSource(feed.op === "end" ? "end" : "fail source")
     this.#fillSoon()
   }
 
   #sourceIs(state: string): void {
     this.#board.set(`${this.#id} source`, state)
+  }
+
+  #endSource(how: string): void {
+    this.#sourceEnded = true
+    this.#ended = how
+    this.#sourceIs("ended")
   }
 
   #fillSoon(): void {
@@ -175,11 +177,7 @@ export class MapModel {
       // The second source has ended, which shows only when the first has given one more.
       this.#count()
       this.#ended = "end"
-    } else {
-      this.#sourceEnded = true
-      this.#ended = throws ? "die source" : "end"
-      this.#sourceIs("ended")
-    }
+    } else this.#endSource(throws ? "die source" : "end")
     return undefined
   }
 

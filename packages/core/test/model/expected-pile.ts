@@ -68,20 +68,12 @@ export class Pile {
   /** Gives the first result to the first reader, soon, and so on. */
   deliver(): void {
     this.#runtime.soon(() => {
-      const reader = this.#readers[0]
-      const entry = this.#entries[0]
-      if (reader === undefined) return
-      if (this.pool.closed) {
-        reader.give("closed")
-      } else if (entry === undefined) {
-        reader.give("none")
-      } else if (entry.exit === undefined) {
-        return
-      } else {
-        this.#entries.shift()
-        reader.entry = entry
-        reader.give(entry.exit)
-      }
+      const [reader] = this.#readers
+      const [entry] = this.pool.closed ? [] : this.#entries
+      const given = this.pool.closed ? "closed" : entry === undefined ? "none" : entry.exit
+      if (reader === undefined || given === undefined) return
+      if (entry !== undefined) reader.entry = this.#entries.shift()
+      reader.give(given)
       this.#readers.shift()
       this.deliver()
     })

@@ -1,37 +1,31 @@
 /**
- * Faults to plant in the library, one exact replacement each.
+ * Faults to plant in the library, one edit each.
  */
 
 export interface Fault {
   readonly name: string
   /** The path in `src`. */
   readonly file: string
-  /** What becomes `replace`: a text that is in the file once. */
-  readonly find: string
-  readonly replace: string
+  /** A text that is in the file once, with `[-what goes-]{+what comes+}` in it, as `git diff --word-diff` shows edits. */
+  readonly edit: string
   /** The test files that are likely to find it: they run first. */
   readonly tests: ReadonlyArray<string>
-  /** Why no test can find it: the library does the same with it. */
-  readonly equivalent?: string
 }
 
-/** A fault as it is listed: `tests` if others are likelier than those of its list, `file` if it is in another one. */
-export type Entry = Omit<Fault, "file" | "tests"> & {
-  readonly file?: string
-  readonly tests?: ReadonlyArray<string>
-}
-
-/** The faults of one file. */
-export const faultsOf = (
-  file: string,
-  tests: ReadonlyArray<string>,
-  entries: ReadonlyArray<Entry>
-): ReadonlyArray<Fault> =>
-  entries.map((entry) => ({ file, ...entry, tests: (entry.tests ?? tests).map((name) => `${name}.test.ts`) }))
+/** The faults of one file: their edits, by their names. The names of the test files are without `.test.ts`. */
+export const faultsOf = (file: string, tests: string, edits: Readonly<Record<string, string>>): ReadonlyArray<Fault> =>
+  Object.entries(edits).map(([name, edit]) => ({
+    name,
+    file,
+    edit,
+    tests: tests.split(" ").map((test) => `${test}.test.ts`)
+  }))
 
 /** The file with the fault in it. Throws when its text isn't there exactly once. */
-export const plant = ({ file, find, name, replace }: Fault, source: string): string => {
-  const matches = source.split(find).length - 1
+export const plant = ({ edit, file, name }: Fault, source: string): string => {
+  const parts = /\[-(.*?)-\]|\{\+(.*?)\+\}/gs
+  const [before, after] = [edit.replace(parts, "$1"), edit.replace(parts, "$2")]
+  const matches = source.split(before).length - 1
   if (matches !== 1) throw new Error(`"${name}" matches ${matches} times in ${file}`)
-  return source.replace(find, () => replace)
+  return source.replace(before, () => after)
 }

@@ -1,583 +1,281 @@
 /**
- * The faults, file by file.
+ * The faults that no program plants, file by file: steps in the wrong order, a wrong queue, fiber, argument or moment, a
+ * case forgotten. What has the same effect as one of the mutants isn't listed.
  */
-import { admission } from "./admission-faults.ts"
 import { type Fault, faultsOf } from "./fault.ts"
-import { observation } from "./observation-faults.ts"
-
-const line = faultsOf("internal/linked-list.ts", ["linked-list", "semaphore"], [
-  {
-    name: "push puts at the head",
-    find: "this.insert(node, this.ends)",
-    replace: "this.insert(node, this.ends.next)"
-  }
-])
-
-const semaphore = faultsOf("internal/semaphore.ts", ["semaphore", "resize", "slots"], [
-  {
-    name: "a release wakes two",
-    find: "    this.taken--\n    this.serveQueue()",
-    replace:
-      "    this.taken--\n    this.serveQueue()\n    const second = this.first\n    if (second !== undefined) {\n" +
-      "      this.leave(second)\n      this.taken++\n      second.onPermit()\n    }"
-  },
-  {
-    name: "a release hands the permit on although the size has shrunk",
-    find: "    this.taken--\n    this.serveQueue()",
-    replace: "    this.taken--\n    const next = this.first\n    if (next !== undefined) {\n" +
-      "      this.leave(next)\n      this.taken++\n      next.onPermit()\n    }"
-  },
-  {
-    name: "growing wakes as many as it grows by",
-    find: "    this.permits = permits\n    this.serveQueue()",
-    replace: "    const more = permits - this.permits\n    this.permits = permits\n" +
-      "    for (let i = 0; i < more; i++) {\n      const waiter = this.first\n      if (waiter === undefined) return\n" +
-      "      this.leave(waiter)\n      this.taken++\n      waiter.onPermit()\n    }"
-  },
-  {
-    name: "shrinking takes permits away",
-    find: "    this.permits = permits\n    this.serveQueue()",
-    replace: "    this.permits = permits\n    this.taken = Math.min(this.taken, permits)\n    this.serveQueue()"
-  },
-  {
-    name: "a grant goes to the tail",
-    find: "this.next === undefined ? this.queue.first",
-    replace: "this.next === undefined ? this.queue.toArray().at(-1)"
-  },
-  {
-    name: "a grant skips the head",
-    find: "this.next === undefined ? this.queue.first",
-    replace: "this.next === undefined ? this.queue.toArray().at(this.waiting > 1 ? 1 : 0)"
-  },
-  {
-    name: "free is never negative",
-    find: "return this.permits - this.taken",
-    replace: "return Math.max(0, this.permits - this.taken)"
-  }
-])
-
-const slots = faultsOf("internal/slots.ts", ["reentrancy", "slots", "close"], [
-  {
-    name: "a job never yields for its depth",
-    find: "return this.depth % MaxNesting === MaxNesting - 1",
-    replace: "return false"
-  },
-  {
-    name: "the depth of nesting is not counted",
-    find: "? 1 : enclosing.depth + 1",
-    replace: "? 1 : 1"
-  },
-  {
-    name: "lending comes before free slots",
-    find: "if (this.takeIfAvailable(job)) return true",
-    replace: "if (running(job.enclosing) === undefined && this.takeIfAvailable(job)) return true"
-  },
-  {
-    name: "only the first is refused at the close",
-    find: "      job.onWaitEnd()\n    }\n",
-    replace: "      job.onWaitEnd()\n      return\n    }\n",
-    tests: ["close"]
-  },
-  {
-    name: "a borrower that outlives its lender takes the slot of the pool for its own",
-    find: "borrower.lender = lender\n",
-    replace: "borrower.lender = undefined\n",
-    tests: ["reentrancy", "longlife"]
-  },
-  {
-    name: "a lent slot is given back at the end of the lender",
-    find: "      if (lender !== undefined) lender.borrower = borrower\n      this.ledger.borrowed--",
-    replace: "      if (lender !== undefined) lender.borrower = borrower\n      this.ledger.borrowed--\n" +
-      "      this.semaphore.release()"
-  },
-  {
-    name: "a borrower that ends frees a slot of the pool",
-    find: "      this.ledger.borrowed--\n      this.lendOn(lender)",
-    replace: "      this.ledger.borrowed--\n      this.lendOn(lender)\n      this.semaphore.release()"
-  }
-])
-
-const pool = faultsOf("internal/pool.ts", ["waitall", "close", "reentrancy"], [
-  {
-    name: "an interrupted waitall is kept until the pool is idle",
-    find: "return Effect.sync(() => waiter.leave())",
-    replace: "return Effect.void",
-    tests: ["longlife", "waitall"]
-  },
-  {
-    name: "only one of those in waitall returns",
-    find: "      this.tasks.schedule(() => waiter.resume(effect))\n",
-    replace: "      this.tasks.schedule(() => waiter.resume(effect))\n      return\n"
-  },
-  {
-    name: "a closed party is forgotten with its first job",
-    find: "whenEnded(() => this.forget(group))",
-    replace: "whenEnded(() => this.groups.delete(group))",
-    tests: ["pile"]
-  },
-  {
-    name: "the close waits for the closer's own job",
-    find: "if (!around.has(job)) {",
-    replace: "if (job !== undefined) {",
-    tests: ["close"]
-  },
-  {
-    name: "the close knows only the innermost job of the closer",
-    find: "for (let job = this.jobAround(fiber); job !== undefined; job = job.enclosing) around.add(job)",
-    replace: "for (let job = this.jobAround(fiber); job !== undefined; job = undefined) around.add(job)",
-    tests: ["close"]
-  },
-  {
-    name: "the close does not wait",
-    find: "        if (pending === 0) return resume(Effect.void)\n",
-    replace: "        if (pending >= 0) return resume(Effect.void)\n",
-    tests: ["close"]
-  },
-  {
-    name: "the close waits for one job only",
-    find: "if (--pending === 0) onEnded()",
-    replace: "if (--pending >= 0) onEnded()",
-    tests: ["longlife", "close"]
-  },
-  {
-    name: "wake-ups happen inside the step that asks for them",
-    file: "internal/tasks.ts",
-    find: "    if (this.tasks.push(task) === 1) this.dispatcher.scheduleTask(this.run, 0)",
-    replace: "    task.run()",
-    tests: ["slots", "reentrancy"]
-  },
-  {
-    name: "turns are given in reverse",
-    file: "internal/tasks.ts",
-    find: "        tasks[next]?.run()\n",
-    replace: "        tasks[tasks.length - 1 - next]?.run()\n",
-    tests: ["slots"]
-  },
-  {
-    name: "only the first turn is given",
-    file: "internal/tasks.ts",
-    find: "next < tasks.length",
-    replace: "next < 1",
-    tests: ["slots"]
-  },
-  {
-    name: "stats forget the loans",
-    file: "internal/ledger.ts",
-    find: "      borrowed,\n      started",
-    replace: "      borrowed: 0,\n      started"
-  },
-  {
-    name: "stats take running for the size",
-    file: "internal/ledger.ts",
-    find: "size: semaphore.permits,\n      running",
-    replace: "size: semaphore.taken,\n      running",
-    tests: ["schema", "slots"]
-  }
-])
-
-const spawn = faultsOf("internal/spawn.ts", ["interruption", "slots", "context", "close", "reentrancy"], [
-  {
-    name: "spawn starts at once",
-    find: "    const fiber = this.launch()\n    this.pool.tasks.enqueue(this)",
-    replace: "    const fiber = this.launch()\n    this.onTurn()",
-    tests: ["slots"]
-  },
-  {
-    name: "a spawned job gives its slot back when it is interrupted, before the finalizers",
-    find: "    if (this.fiber !== undefined) this.fiber.interruptUnsafe(fiberId)\n",
-    replace: "    const { fiber } = this\n    if (fiber !== undefined) {\n" +
-      "      this.slots.end(this, Exit.interrupt(fiberId))\n      fiber.interruptUnsafe(fiberId)\n    }\n",
-    tests: ["close"]
-  },
-  {
-    name: "a spawned job does not have its spawner's context",
-    find: "Effect.runForkWith(this.pool.contextOf(this, this.context))",
-    replace: "Effect.runForkWith(this.pool.contextOf(this, Context.empty()))",
-    tests: ["context"]
-  },
-  {
-    name: "a spawned job is not marked",
-    find: "Effect.runForkWith(this.pool.contextOf(this, this.context))",
-    replace: "Effect.runForkWith(this.context)",
-    tests: ["reentrancy"]
-  },
-  {
-    name: "a failure with an interruption beside it is not reported",
-    find: "if (exit._tag === \"Success\" || Cause.hasInterruptsOnly(exit.cause)) return",
-    replace: "if (exit._tag === \"Success\" || Cause.hasInterrupts(exit.cause)) return",
-    tests: ["reports", "longlife"]
-  },
-  {
-    name: "nothing is reported",
-    find: "if (exit._tag === \"Success\" || Cause.hasInterruptsOnly(exit.cause)) return",
-    replace: "if (exit._tag !== \"Never\") return",
-    tests: ["reports"]
-  },
-  {
-    name: "a failure is reported twice",
-    find: "Effect.annotateLogs(\"pool\", pool))\n",
-    replace: "Effect.annotateLogs(\"pool\", pool), Effect.repeat({ times: 1 }))\n",
-    tests: ["reports"]
-  },
-  {
-    name: "a report does not name the pool",
-    find: "Effect.annotateLogs(\"pool\", pool)",
-    replace: "Effect.asVoid",
-    tests: ["reports"]
-  },
-  {
-    name: "a report is a warning",
-    find: "Effect.logError(",
-    replace: "Effect.logWarning(",
-    tests: ["reports"]
-  },
-  {
-    name: "a report does not have the spawner's context",
-    find: "Effect.runForkWith(spawner)(\n",
-    replace: "Effect.runForkWith(Context.empty())(\n",
-    tests: ["reports"]
-  }
-])
-
-const map = faultsOf(
-  "internal/map.ts",
-  ["imap", "imap-failure", "imap-nested", "imap-interruption"],
-  [
-    {
-      name: "a map that is closed leaves its jobs",
-      find: "this.pool.interruptAll(this.jobs.toArray())",
-      replace: "Effect.void",
-      tests: ["imap-failure"]
-    },
-    {
-      name: "a map that is closed ends as its source did",
-      find: "    this.mapExit ??= Exit.interrupt()\n    this.results",
-      replace: "    this.mapExit ??= this.sourceExit ?? Exit.interrupt()\n    this.results",
-      tests: ["imap-scope"]
-    },
-    {
-      name: "a pool forgets a closed map whose job goes on",
-      find: "this.pool.forget(this)",
-      replace: "this.pool.groups.delete(this)",
-      tests: ["imap-scope"]
-    },
-    {
-      name: "an iterator that throws breaks the map",
-      find: "      this.sourceExit = Exit.die(defect)\n",
-      replace: "      throw defect\n",
-      tests: ["imap-failure"]
-    },
-    {
-      name: "a failing source is taken for an empty one",
-      find: "if (exit._tag === \"Failure\") this.sourceExit = exit",
-      replace: "if (exit._tag === \"Failure\") this.sourceExit = Exit.void",
-      tests: ["imap-failure"]
-    },
-    {
-      name: "the jobs of a map are not marked",
-      find: "this.pool.contextOf(job, this.context) as",
-      replace: "this.context as",
-      tests: ["imap-nested"]
-    },
-    {
-      name: "a function that throws breaks the map",
-      find: "      return Effect.die(defect)\n",
-      replace: "      throw defect\n",
-      tests: ["imap-exit"]
-    },
-    {
-      name: "results after a failure are taken",
-      file: "internal/results.ts",
-      find: "      else break\n",
-      replace: "",
-      tests: ["imap-failure"]
-    },
-    {
-      name: "one result is emitted at a time",
-      file: "internal/results.ts",
-      find: "result?.exit !== undefined; result = this.first",
-      replace: "result?.exit !== undefined && chunk.length === 0; result = this.first"
-    }
-  ]
-)
-
-const source = faultsOf("internal/source.ts", ["source", "imap-failure"], [
-  {
-    name: "an iterator that has thrown is closed",
-    find:
-      "        ended = true\n        const result = iterator.next()\n        if (result.done === true) return End\n        ended = false\n",
-    replace:
-      "        const result = iterator.next()\n        ended = result.done === true\n        if (ended) return End\n",
-    tests: ["imap-failure", "longlife"]
-  },
-  {
-    name: "an async iterator is not closed",
-    find: "if (!fetching) return Effect.promise(end)",
-    replace: "if (!fetching) return Effect.void"
-  },
-  {
-    name: "the close of an idle async iterator is not awaited",
-    find: "if (!fetching) return Effect.promise(end)",
-    replace: "if (!fetching) return Effect.sync(() => void end())",
-    tests: ["imap-failure"]
-  },
-  {
-    name: "the close of a pending async iterator is awaited",
-    find: "if (!fetching) return Effect.promise(end)",
-    replace: "if (!ended) return Effect.promise(end)",
-    tests: ["imap-failure"]
-  },
-  {
-    name: "a pending async iterator that fails to close is an unhandled rejection",
-    find: "      end().catch(() => {})\n",
-    replace: "          void end()\n",
-    tests: ["imap-failure"]
-  },
-  {
-    name: "a rejection is no SourceError",
-    find: "catch: (cause) => new SourceError({ cause })",
-    replace: "catch: (cause) => cause"
-  },
-  {
-    name: "a row starts again where one has no item at the moment",
-    find: "for (const cursor of cursors.slice(row.length)) {",
-    replace: "for (const cursor of cursors) {"
-  },
-  {
-    name: "the wrong source of a row is fetched",
-    find: "        fetch = cursor.fetch\n",
-    replace: "        fetch = cursors[0]?.fetch ?? Effect.void\n"
-  },
-  {
-    name: "an iterable of both kinds is read at once",
-    find: "if (Predicate.hasProperty(source, Symbol.asyncIterator)) {",
-    replace:
-      "if (Predicate.hasProperty(source, Symbol.asyncIterator) && !Predicate.hasProperty(source, Symbol.iterator)) {"
-  },
-  {
-    name: "an interruption leaves an iterator behind that was just made",
-    find: "  Effect.uninterruptible(Effect.suspend(() => {\n    const iterator = source[Symbol.iterator]()",
-    replace: "  Effect.interruptible(Effect.suspend(() => {\n    const iterator = source[Symbol.iterator]()",
-    tests: ["imap-interruption"]
-  },
-  {
-    name: "an interruption leaves an async iterator behind that was just made",
-    find: "  Effect.uninterruptible(Effect.suspend(() => {\n    const iterator = source[Symbol.asyncIterator]()",
-    replace: "  Effect.interruptible(Effect.suspend(() => {\n    const iterator = source[Symbol.asyncIterator]()",
-    tests: ["imap-scope"]
-  }
-])
-
-const pile = faultsOf("GreenPile.ts", ["pile", "pile-interruption", "close"], [
-  {
-    name: "a closed pile accepts jobs",
-    find: "    return this.pile.isClosed\n",
-    replace: "    return false\n"
-  },
-  {
-    name: "a pile that closes leaves its jobs",
-    find: "      this.pool.interruptAll(this.jobs.toArray()),\n",
-    replace: "      Effect.void,\n"
-  },
-  {
-    name: "a pool keeps its closed piles",
-    find: "Effect.sync(() => this.pool.forget(this))",
-    replace: "Effect.void",
-    tests: ["imap-memory"]
-  },
-  {
-    name: "a pool forgets a closed pile whose job goes on",
-    find: "this.pool.forget(this)",
-    replace: "this.pool.groups.delete(this)"
-  },
-  {
-    name: "a pile does not end with its scope",
-    find: "Scope.addFinalizer(scope, pile.close)",
-    replace: "Effect.void"
-  },
-  {
-    name: "a pile is closed in the context of its maker",
-    find: "Scope.addFinalizer(scope, pile.close)",
-    replace: "Effect.addFinalizer(() => pile.close)"
-  },
-  {
-    name: "an interruption leaves a pile behind that was just made",
-    find: "      Effect.uninterruptible(Effect.flatMap(Effect.scope, (scope) => {",
-    replace: "      Effect.interruptible(Effect.flatMap(Effect.scope, (scope) => {",
-    tests: ["pile-interruption"]
-  },
-  {
-    name: "a result of an interrupted reader goes to the end",
-    find: "this.entries.pushBefore(entry, (other) => other.number > entry.number)",
-    replace: "this.entries.push(entry)",
-    tests: ["pile-interruption"]
-  },
-  {
-    name: "a result of an interrupted reader goes to the head, whatever is there",
-    find: "this.entries.pushBefore(entry, (other) => other.number > entry.number)",
-    replace: "this.entries.pushBefore(entry, () => true)",
-    tests: ["pile-interruption"]
-  },
-  {
-    name: "the entries of a pile have no order",
-    find: "entry.number = ++this.spawned",
-    replace: "entry.number = 0",
-    tests: ["pile-interruption"]
-  },
-  {
-    name: "the last reader is served first",
-    find: "this.readers.push(reader)",
-    replace: "this.readers.pushBefore(reader, () => true)"
-  },
-  {
-    name: "a pile delivers out of order",
-    find: "const entry = this.entries.first\n",
-    replace: "const entry = this.entries.toArray().find(({ exit }) => exit !== undefined) ?? this.entries.first\n"
-  },
-  {
-    name: "a reader of an empty pile waits",
-    find: "if (reader === undefined) return",
-    replace: "if (reader === undefined || (entry === undefined && !this.pool.closed)) return"
-  },
-  {
-    name: "the exit of an interrupted job comes again",
-    find: "if (!Exit.hasInterrupts(exit)) return resume(onExit(exit))",
-    replace: "if (exit !== undefined) return resume(onExit(exit))"
-  },
-  {
-    name: "a failure ends exits",
-    find: "pile.read((exit) => Effect.succeed(Arr.of(exit)), Cause.done())",
-    replace: "pile.read((exit) => Exit.map(exit, (value) => Arr.of(Exit.succeed(value))), Cause.done()) as never"
-  }
-])
-
-const verbs = faultsOf("internal/verbs.ts", ["verbs", "service", "imap-exit", "starmap", "source"], [
-  {
-    name: "starmap gives the tuple as one argument",
-    find: "mapVerb({ ordered: true, exits: false }, spread)",
-    replace: "mapVerb({ ordered: true, exits: false })",
-    tests: ["starmap"]
-  },
-  {
-    name: "several sources give the tuple as one argument",
-    find: "sources.length === 1 ? f as",
-    replace: "sources.length > 0 ? f as",
-    tests: ["source"]
-  },
-  {
-    name: "spawnN does not report",
-    find: "fiber, effect, options, reports)",
-    replace: "fiber, effect, options)",
-    tests: ["reports"]
-  },
-  {
-    name: "free does not count what is taken",
-    find: "pool.slots.semaphore.free)",
-    replace: "pool.slots.semaphore.permits)",
-    tests: ["slots"]
-  },
-  {
-    name: "any object in the last place is options",
-    find: "prototype === Object.prototype || prototype === null",
-    replace: "prototype !== Array.prototype"
-  },
-  {
-    name: "a map takes no note of its options",
-    find: "sources, mode, options)",
-    replace: "sources, mode)"
-  }
-])
-
-const greenPool = faultsOf("GreenPool.ts", ["service"], [
-  {
-    name: "a pool does not end with its scope",
-    find: "(pool) => pool.close)",
-    replace: "() => Effect.void)",
-    tests: ["close"]
-  },
-  {
-    name: "a service key's own name wins over the options",
-    find: "{ name: id, ...given(options) }",
-    replace: "{ ...given(options), name: id }"
-  },
-  {
-    name: "a service key does not name its pool",
-    find: "{ name: id, ...given(options) }",
-    replace: "given(options)"
-  },
-  {
-    name: "the configuration is ignored",
-    find: "Effect.flatMap(Config.unwrap(config), makeUnbounded)",
-    replace: "Effect.flatMap(Config.unwrap(config), () => makeUnbounded())"
-  },
-  {
-    name: "a service key ignores its configuration",
-    find: "makeOwn({ ...own, ...given(options) })",
-    replace: "makeOwn(own)"
-  },
-  {
-    name: "the configuration of a service key replaces all of its options",
-    find: "makeOwn({ ...own, ...given(options) })",
-    replace: "makeOwn(options)"
-  },
-  {
-    name: "the configuration of a service key takes options away by undefined",
-    find: "makeOwn({ ...own, ...given(options) })",
-    replace: "makeOwn({ ...own, ...options })"
-  }
-])
-
-const schemas = [
-  ...faultsOf("PoolSize.ts", ["schema", "resize"], [
-    {
-      name: "a negative size is accepted",
-      find: "Schema.isGreaterThanOrEqualTo(0)",
-      replace: "Schema.isGreaterThanOrEqualTo(-1)"
-    },
-    {
-      name: "a fraction is accepted",
-      find: "Schema.Int.check",
-      replace: "Schema.Finite.check"
-    },
-    {
-      name: "nothing is checked",
-      find: "isPoolSize(size) ? Effect.succeed(size)",
-      replace: "isPoolSize(0) ? Effect.succeed(size as PoolSize)"
-    },
-    {
-      name: "the refused value is not named",
-      find: "Invalid pool size ${this.value}",
-      replace: "Invalid pool size"
-    }
-  ]),
-  ...faultsOf("PoolStats.ts", ["schema", "resize"], [
-    {
-      name: "stats refuse a negative number of free slots",
-      find: "free: Schema.Int,",
-      replace: "free: Count,"
-    }
-  ]),
-  ...faultsOf("Source.ts", ["source"], [
-    {
-      name: "a SourceError does not quote its cause",
-      find: "cause instanceof Error ? cause.message : Formatter.format(cause)",
-      replace: "Formatter.format(\"\")"
-    }
-  ])
-]
 
 export const faults: ReadonlyArray<Fault> = [
-  ...line,
-  ...semaphore,
-  ...slots,
-  ...pool,
-  ...spawn,
-  ...map,
-  ...source,
-  ...pile,
-  ...verbs,
-  ...greenPool,
-  ...schemas,
-  ...admission,
-  ...observation
+  ...faultsOf("internal/linked-list.ts", "linked-list semaphore", {
+    "A push puts the node at the head": "this.insert(node, this.ends{+.next+})"
+  }),
+  ...faultsOf("internal/heap.ts", "heap shares priority", {
+    "A member that fills a gap never rises": "this.[-place-]{+sink+}(index, last, rank, number)",
+    "A member that fills a gap never sinks": "this.[-place-]{+rise+}(index, last, rank, number)"
+  }),
+  ...faultsOf("internal/semaphore.ts", "semaphore resize slots", {
+    "A release grants a second permit": "this.taken--\n    this.serveQueue(){+\n" +
+      "    const { first } = this; if (first) { this.leave(first); this.taken++; first.onPermit() }+}",
+    "A release grants its permit although the size has shrunk": "this.taken--\n    [-this.serveQueue()-]{+" +
+      "const { first } = this; if (first) { this.leave(first); this.taken++; first.onPermit() }+}",
+    "Growing grants as many permits as it adds": "[-this.permits = permits\n    this.serveQueue()-]{+" +
+      "let more = permits - this.permits; this.permits = permits\n" +
+      "    for (let w; more-- > 0 && (w = this.first); w.onPermit()) { this.leave(w); this.taken++ }+}",
+    "Shrinking takes permits back":
+      "this.permits = permits\n{+    this.taken = Math.min(this.taken, permits)\n+}    this.serveQueue()",
+    "A grant goes to the last in the queue": "this.next === undefined ? this.queue.[-first-]{+toArray().at(-1)+}",
+    "A grant skips the first in the queue":
+      "this.next === undefined ? this.queue.[-first-]{+toArray().at(this.waiting > 1 ? 1 : 0)+}",
+    "The number of free permits is never negative":
+      "return [-this.permits - this.taken-]{+Math.max(0, this.permits - this.taken)+}"
+  }),
+  ...faultsOf("internal/slots.ts", "lending reentrancy slots close longlife shares", {
+    "A nested job borrows a slot although one is free":
+      "if ({+this.lenderFor(job) === undefined && +}this.takeIfAvailable(job)) return true",
+    "A close refuses only the first job in the queue": "job.onWaitEnd()\n    {+  return\n    +}}",
+    "A borrower that outlives its lender takes the pool's slot for its own":
+      "borrower.lender = [-lender-]{+undefined+}",
+    "A lent slot is returned when the lender ends":
+      "if (lender !== undefined) lender.borrower = borrower\n      this.ledger.borrowed--{+; this.semaphore.release()+}",
+    "A borrower that ends frees a slot of the pool":
+      "this.ledger.borrowed--\n      this.lendOn(lender){+; this.semaphore.release()+}",
+    "An idle pool keeps its keys, which rank nobody any more":
+      "this.[-shares = this.semaphore-]{+semaphore+}.next = undefined"
+  }),
+  ...faultsOf("internal/pool.ts", "waitall longlife close reentrancy pile drain", {
+    "A pool keeps an interrupted waitall until it is idle": "Effect.[-sync(() => waiter.leave())-]{+void+}",
+    "Only one caller of waitall returns": "this.tasks.schedule(() => waiter.resume(effect)){+; return+}",
+    "A pool forgets a closed group when the first of its jobs ends":
+      "whenEnded(() => this.[-forget-]{+groups.delete+}(group))",
+    "A close knows only the innermost job of its caller":
+      "job !== undefined; job = [-job.enclosing-]{+undefined+}) around.add(job)",
+    "A drain waits for no job": "Effect.andThen([-this.drained-]{+Effect.void+}, this.shut)",
+    "A pool that has drained isn't closed": "Effect.andThen(this.drained, [-this.shut-]{+Effect.void+})"
+  }),
+  ...faultsOf("internal/tasks.ts", "slots reentrancy", {
+    "A task runs inside the step that schedules it":
+      "[-if (this.tasks.push(task) === 1) this.dispatcher.scheduleTask(this.run, 0)-]{+task.run()+}",
+    "Tasks run in reverse order": "tasks[{+tasks.length - 1 - +}next]?.run()",
+    "Only the first task runs": "next < [-tasks.length-]{+1+}"
+  }),
+  ...faultsOf("internal/ledger.ts", "schema slots waitall reentrancy", {
+    "The stats count no borrowed slots": "borrowed{+: 0+},\n      started",
+    "The stats give the running jobs for the size": "size: semaphore.[-permits-]{+taken+},\n      running"
+  }),
+  ...faultsOf("internal/spawn.ts", "slots context reentrancy pile", {
+    "A spawned job starts inside the step of its spawner":
+      "const fiber = this.launch()\n    this.[-pool.tasks.enqueue(this)-]{+run()+}",
+    "A spawned job that is interrupted returns its slot before its finalizers have run":
+      "this.fiber !== undefined) {+(this.slots.end(this, Exit.interrupt(fiberId)), +}this.fiber.interruptUnsafe(fiberId){+)+}",
+    "A spawned job lacks its spawner's context":
+      "this.pool.contextOf(this, [-this.context-]{+Effect.runSync(Effect.context())+})",
+    "A spawned job isn't in its fiber's context": "runForkWith(this.[-pool.contextOf(this, this.context)-]{+context+})"
+  }),
+  ...faultsOf("internal/spawn.ts", "reports longlife", {
+    "A failure with an interruption beside it isn't reported":
+      "exit._tag === \"Success\" || Cause.[-hasInterruptsOnly-]{+hasInterrupts+}(exit.cause)",
+    "A failure is reported twice": "Effect.annotateLogs(\"pool\", pool){+, Effect.repeat({ times: 1 })+})",
+    "A report doesn't name the pool": "Effect.[-annotateLogs(\"pool\", pool)-]{+asVoid+}",
+    "A report is a warning": "Effect.[-logError-]{+logWarning+}(",
+    "A report lacks the spawner's context": "Effect.[-runForkWith(spawner)-]{+runFork+}("
+  }),
+  ...faultsOf("internal/spawn.ts", "available bounds", {
+    "spawnIfAvailable borrows a slot": "job.[-pool.gate.enterIfAvailable-]{+slots.takeOrBorrow+}(job)) return",
+    "spawn ignores its options": "pool.jobAround(spawner)[-, options-])"
+  }),
+  ...faultsOf("internal/run.ts", "available shares", {
+    "runIfAvailable borrows a slot": "this.[-pool.gate.enterIfAvailable-]{+slots.takeOrBorrow+}(this)) return",
+    "runIfAvailable ignores its options": "Effect.asSome(effect)[-, options-])"
+  }),
+  ...faultsOf("internal/map.ts", "imap-failure imap-scope imap-exit imap-nested", {
+    "A map that is closed leaves its jobs": "[-this.pool.interruptAll(this.jobs.toArray())-]{+Effect.void+}",
+    "A map that is closed ends as its source did":
+      "this.mapExit ??= {+this.sourceExit ?? +}Exit.interrupt()\n    this.results",
+    "A pool forgets a closed map that still has a job": "this.pool.[-forget-]{+groups.delete+}(this)",
+    "The defect of an iterator that throws isn't caught": "[-this.sourceExit = Exit.die(defect)-]{+throw defect+}",
+    "A source that fails is taken for an empty one":
+      "if (exit._tag === \"Failure\") this.sourceExit = [-exit-]{+Exit.void+}",
+    "A map's job isn't in its context": "this.[-pool.contextOf(job, this.context)-]{+context+} as",
+    "The defect of a function that throws isn't caught": "[-return Effect.die(defect)-]{+throw defect+}"
+  }),
+  ...faultsOf("internal/results.ts", "imap imap-failure imap-nested", {
+    "A chunk has only one result": "result?.exit !== undefined{+ && chunk.length === 0+}; result = this.first"
+  }),
+  ...faultsOf("internal/source.ts", "source imap-failure imap-interruption imap-scope longlife", {
+    "An iterator that has thrown is closed":
+      "[-ended = true\n        -]const result = iterator.next()\n        if (result.done === true) return [-End\n        " +
+      "ended = false-]{+(ended = true, End)+}",
+    "An async iterator that fails to close while it is pending is an unhandled rejection":
+      "[-end().catch(() => {})-]{+void end()+}",
+    "A rejection isn't a SourceError": "catch: (cause) => [-new SourceError({ cause })-]{+cause+}",
+    "A row starts again when one of its sources has no item yet":
+      "for (const cursor of cursors[-.slice(row.length)-]) {",
+    "A row fetches from the wrong source": "fetch = [-cursor.fetch-]{+cursors[0]?.fetch ?? Effect.void+}",
+    "An iterable of both kinds is read as a sync one": "if ({+!Predicate.hasProperty(source, Symbol.iterator) && +}" +
+      "Predicate.hasProperty(source, Symbol.asyncIterator)) {",
+    "An interruption leaves an iterator open that has just been made":
+      "Effect.[-uninterruptible-]{+interruptible+}(Effect.suspend(() => {\n    const iterator = source[Symbol.iterator]()",
+    "An interruption leaves an async iterator open that has just been made":
+      "Effect.[-uninterruptible-]{+interruptible+}(Effect.suspend(() => {\n" +
+      "    const iterator = source[Symbol.asyncIterator]()"
+  }),
+  ...faultsOf("GreenPile.ts", "pile pile-interruption close imap-memory bounds", {
+    "A pile that closes leaves its jobs": "[-this.pool.interruptAll(this.jobs.toArray())-]{+Effect.void+},",
+    "A pool keeps its closed piles": "Effect.[-sync(() => this.pool.forget(this))-]{+void+}",
+    "A pool forgets a closed pile that still has a job": "this.pool.[-forget-]{+groups.delete+}(this)",
+    "A pile doesn't end with its scope": "[-Scope.addFinalizer(scope, pile.close)-]{+Effect.void+}",
+    "A pile is closed in the context of its maker":
+      "[-Scope.addFinalizer(scope,-]{+Effect.addFinalizer(() =>+} pile.close)",
+    "An interruption leaves a pile open that has just been made":
+      "Effect.[-uninterruptible-]{+interruptible+}(Effect.flatMap(Effect.scope",
+    "The result of an interrupted reader goes to the end":
+      "this.entries.[-pushBefore(entry, (other) => other.number > entry.number)-]{+push(entry)+}",
+    "The result of an interrupted reader goes to the head, before earlier ones":
+      "pushBefore(entry, ([-other) => other.number > entry.number-]{+) => true+})",
+    "The last reader is served first": "this.readers.[-push(reader)-]{+pushBefore(reader, () => true)+}",
+    "A pile gives the results that are ready first":
+      "= this.entries.{+toArray().find(({ exit }) => exit !== undefined) ?? this.entries.+}first",
+    "A reader of an empty pile waits":
+      "if (reader === undefined{+ || (entry === undefined && !this.pool.gate.isShut)+}) return",
+    "A failure ends the stream of exits": "pile.read((exit) => [-Effect.succeed(Arr.of(exit)), Cause.done())-]{+" +
+      "Exit.map(exit, (value) => Arr.of(Exit.succeed(value))), Cause.done()) as never+}",
+    "A pile's spawn ignores its options": "effect as Effect.Effect<A, E, unknown>[-, options-])"
+  }),
+  ...faultsOf("internal/verbs.ts", "verbs starmap reports slots service bounds available shares changes", {
+    "starmap passes the tuple as one argument": "mapVerb({ ordered: true, exits: false }[-, spread-])",
+    "spawnN doesn't report failures": "fiber, effect, options[-, reports-])",
+    "free doesn't count the slots that are taken": "pool.slots.semaphore.[-free-]{+permits+})",
+    "Any object in the last place is taken for options":
+      "prototype [-=== Object.prototype || prototype === null-]{+!== Array.prototype+}",
+    "A map ignores its options": "sources, mode[-, options-])",
+    "A verb ignores options that come first": "over(data[-, dataOrOptions-])",
+    "spawnN ignores its options": "effect, [-options-]{+undefined+}, reports)",
+    "spawnIfAvailable ignores its options":
+      "spawnIfAvailable(new SpawnJob(pool, pool.jobs, fiber, effect[-, options-]))",
+    "The changes of a pool are an empty stream": "[-access.stream(({ pool }) => pool.changes.stream)-]{+Stream.empty+}"
+  }),
+  ...faultsOf("GreenPool.ts", "service close", {
+    "A pool doesn't end with its scope": "(pool) => [-pool.close-]{+Effect.void+})",
+    "The name of a service's key wins over its options":
+      "{ [-name: id, ...given(options)-]{+...given(options), name: id+} }",
+    "A service's pool doesn't have the name of its key": "{ [-name: id, -]...given(options) }",
+    "The configuration is ignored": "Config.unwrap(config), {+() => +}makeUnbounded{+()+})",
+    "The configuration of a service is ignored": "makeOwn({ ...own[-, ...given(options)-] })",
+    "The configuration of a service replaces all of its options": "makeOwn({ [-...own, -]...given(options) })",
+    "An undefined value in the configuration of a service removes an option":
+      "makeOwn({ ...own, ...[-given(options)-]{+options+} })"
+  }),
+  ...faultsOf("PoolSize.ts", "schema resize", {
+    "A negative size is accepted": "Schema.isGreaterThanOrEqualTo([-0-]{+-1+})",
+    "A fraction is accepted": "Schema.[-Int-]{+Finite+}.check",
+    "The error doesn't name the value": "Invalid pool size[- ${this.value}-]"
+  }),
+  ...faultsOf("PoolStats.ts", "schema resize", {
+    "The stats refuse a negative number of free slots": "free: [-Schema.Int-]{+Count+},"
+  }),
+  ...faultsOf("internal/shares.ts", "shares shares-property priority", {
+    "Of keys that were never served the last is first":
+      "[-this.arrivals - Number.MAX_SAFE_INTEGER-]{+-this.arrivals - 2 ** 50+}",
+    "The greatest debt is looked at first": "this.debtors.push(flow, {+-+}flow.finishTag)",
+    "A weight that its sum has lost upsets what is fair":
+      "time / [-Math.max(this.weights, flow.weight)-]{+this.weights+}",
+    "A grant is charged without the weight": "this.flow.finishTag += estimate[- / this.flow.weight-]",
+    "A correction leaves out the weight": "(time - this.estimate)[- / this.flow.weight-]",
+    "A job is charged its estimate and its time": "([-time - this.estimate-]{+time+}) /",
+    "The mean time of a job is that of the first": "mean === undefined ? time : mean[- + (time - mean) / 8-]",
+    "A key saves up what it doesn't use": "flow.startTag = [-Math.max(this.virtualTime, flow.finishTag)-]{+" +
+      "flow.finishTag+}\n    this.backlogged.push",
+    "A key in the queue saves up what it doesn't use": "flow.startTag = " +
+      "[-Math.max(this.virtualTime, flow.finishTag)-]{+flow.finishTag+}\n    this.backlogged.move",
+    "A key that returns has no debt left": "flow.startTag = [-Math.max(this.virtualTime, flow.finishTag)-]{+" +
+      "this.virtualTime+}\n    this.backlogged.push",
+    "The virtual time goes back": "this.virtualTime = [-Math.max(this.virtualTime, virtualTime)-]{+virtualTime+}"
+  }),
+  ...faultsOf("internal/time.ts", "shares priority bounds", {
+    "Slots are charged by wall-clock time":
+      "clock.[-monotonicTimeNanosUnsafe-]{+currentTimeNanosUnsafe+}()) / 1_000_000\n"
+  }),
+  ...faultsOf("internal/timers.ts", "bounds drain slow-wait", {
+    "A sleep that is over may have been too short": "[-Math.max(until, this.now)-]{+this.now+}",
+    "The time of a timer counts from the beginning": "[-this.now + -]milliseconds",
+    "A timer that is due at a time is due that much later": "new Timer(this, {+this.now + +}time, "
+  }),
+  ...faultsOf("internal/gate.ts", "bounds model/model", {
+    "The pool's maxWait bounds nested jobs": "[-bounds?-]{+this.bounds+}.maxWait ?? Infinity",
+    "The maxWait of a call only shortens the pool's": "[-asked === undefined ? bounds?.maxWait ?? Infinity : " +
+      "Duration.toMillis(asked)-]{+Math.min(bounds?.maxWait ?? Infinity, Duration.toMillis(asked ?? Infinity))+}",
+    "A fraction of a caller counts as one": "semaphore.waiting [-+ 1 >-]{+>=+} longest",
+    "maxWaiting counts running jobs": "semaphore.{+taken + semaphore.+}waiting + 1 > longest",
+    "A full queue is reported as a wait that was too long":
+      "return Effect.fail(this.reject(\"[-QueueFull-]{+WaitTimeout+}\")"
+  }),
+  ...faultsOf("Admission.ts", "bounds", {
+    "PoolFull doesn't say how many wait": "waiting ${this.[-waiting-]{+size+}}"
+  }),
+  ...faultsOf("GreenPoolOptions.ts", "schema", {
+    "The schema accepts any size": "size: Schema.optional([-PoolSize-]{+Schema.Finite+})",
+    "The schema accepts any maxWaiting":
+      "maxWaiting: Schema.optional(Schema.[-Finite.check(Schema.isGreaterThanOrEqualTo(0))-]{+Number+})",
+    "The schema accepts any priorityBoost":
+      "priorityBoost: Schema.optional(Schema.[-Finite.check(Schema.isGreaterThanOrEqualTo(0))-]{+Number+})",
+    "The schema refuses drain": "Schema.Literals([\"interrupt\"[-, \"drain\"-]])",
+    "The schema lacks drainTimeout": "[-drainTimeout: Schema.optional(Schema.DurationFromString),-]",
+    "The schema lacks metrics": "[-metrics: Schema.optional(Schema.Boolean),-]",
+    "The schema lacks tracing": "[-tracing: Schema.optional(Schema.Boolean),-]",
+    "The schema takes maxWait for a number": "maxWait: Schema.optional(Schema.[-DurationFromString-]{+Finite+})",
+    "The schema takes slowWait for a number": "slowWait: Schema.optional(Schema.[-DurationFromString-]{+Finite+})"
+  }),
+  ...faultsOf("GreenPoolOptions.ts", "bounds drain slots priority close slow-wait adaptive/pool", {
+    "maxWaiting as a function may return anything": "[-checkMaxWaiting(maxWaiting(size))-]{+maxWaiting(size)+}",
+    "maxWaiting may be anything": "Infinity : [-checkMaxWaiting(maxWaiting)-]{+maxWaiting+})",
+    "maxWaiting may be negative": "typeof value === \"number\" && [-value >= 0-]{+!Number.isNaN(value)+}",
+    "A duration may be negative": "return [-check(what, \"a duration of at least 0\", value, value >= 0)-]{+value+}",
+    "slowWait may be negative": "[-milliseconds(\"slowWait\", slowWait)-]{+Duration.toMillis(slowWait)+}",
+    "Without maxWait no caller waits": "maxWait: maxWait === undefined ? [-Infinity-]{+0+} :",
+    "By default no caller gains a level": "priorityBoost = [-1-]{+0+},",
+    "By default a pool drains": "onClose = \"[-interrupt-]{+drain+}\"",
+    "By default a drain lasts a second": "drainTimeout === undefined\n        ? [-Infinity-]{+1000+}",
+    "By default slowWait is a second": "slowWait === undefined ? [-Infinity-]{+1000+}"
+  }),
+  ...faultsOf("internal/outcomes.ts", "slots reports longlife", {
+    "A failure with an interruption beside it counts as interrupted":
+      "Cause.[-hasInterruptsOnly-]{+hasInterrupts+}(exit.cause)"
+  }),
+  ...faultsOf("internal/changes.ts", "changes", {
+    "States are compared by identity": "[-!Equal.equals(reader.seen, stats)-]{+reader.seen !== stats+}",
+    "The changes end without the last state": "[-isNew ? stats : undefined-]{+isLast ? undefined : stats+}"
+  }),
+  ...faultsOf("internal/pool.ts", "changes", {
+    "The changes end before the last jobs of the pool have": "this.gate.isShut[- && semaphore.isIdle-])"
+  }),
+  ...faultsOf("internal/meter.ts", "metrics model/model", {
+    "Buckets don't add up": "below [-+=-]{+=+} counts[i]!",
+    "Every pool has a meter of its own": "let meter[- = named.get(key)-]{+: Meter | undefined+}",
+    "Metrics go to the default registry": "Context.get([-context-]{+Context.empty()+}, Metric.MetricRegistry)",
+    "Pools of all names share a meter": "JSON.stringify([[-pool, -]...",
+    "Pools share a meter whatever attributes are around them":
+      "[-JSON.stringify([pool, ...Object.keys(around).sort().map((name) => [name, around[name]])])-]{+pool+}",
+    "The attributes around a pool hide its own": "const [-{ outcome: _outcome, pool: _pool, ...around }-]{+around+} =",
+    "The order of the attributes around a pool matters": "Object.keys(around)[-.sort()-]",
+    "Metrics lack the attributes around the pool":
+      "[-Context.add(Metric.CurrentMetricAttributes, around)-]{+(own) => own+}",
+    "The gauge of the size shows the length of the queue": "\"[-permits-]{+waiting+}\"]",
+    "The histogram of waits shows runs": "histogram(\"wait\", this.[-waits-]{+runs+})"
+  }),
+  ...faultsOf("internal/slow-wait.ts", "slow-wait", {
+    "The warning comes once a second": "const Pause = [-60_000-]{+1_000+}",
+    "The warning is about a caller that has just come": "[-now >= this.due(since)-]{+true+}",
+    "The warning isn't annotated with the pool": "[-.pipe(Effect.annotateLogs(\"pool\", this.pool))-]",
+    "The warning is an error": "Effect.[-logWarning-]{+logError+}",
+    "The warning goes to the default logger": "Effect.[-runForkWith(this.context)-]{+runFork+}(",
+    "The warning gives the running jobs for the waiting ones": "waiting ${[-waiting-]{+taken + 1+}}"
+  }),
+  ...faultsOf("internal/wait.ts", "tracing tracing-reentrancy", {
+    "The span of a wait lacks the pool": "[-\"greenpool.pool\": pool, -]",
+    "The span of a wait lacks the size": "[-, \"greenpool.size\": size-]",
+    "The span of a wait has no parent": "Effect.[-runSyncWith(context)-]{+runSync+}",
+    "The span of a wait ends by another clock": "Context.get([-context-]{+Context.empty()+}, Clock.Clock)",
+    "What a tracer throws reaches the pool": "[-void Effect.runFork(Effect.sync(() => -]span.end(isTimed ? " +
+      "clock.currentTimeNanosUnsafe() : 0n, exit)[-))-]",
+    "The span of a wait always ends with success": "0n, [-exit-]{+{ _tag: \"Success\", value: undefined } as never+})"
+  })
 ]

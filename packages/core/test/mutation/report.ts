@@ -41,9 +41,7 @@ const survivorsOf = (outcomes: ReadonlyArray<Outcome>): string =>
     .join("\n\n")
 
 const killersOf = (faults: ReadonlyArray<Outcome>): string =>
-  faults.map(({ equivalent, file, killedBy, name }) =>
-    `| \`${file}\` | ${cell(name)} | ${cell(killedBy ?? `survived: ${equivalent ?? "**unexplained**"}`)} |`
-  ).join("\n")
+  faults.map(({ file, killedBy, name }) => `| \`${file}\` | ${name} | ${cell(killedBy ?? "**survived**")} |`).join("\n")
 
 export const report = (mutants: ReadonlyArray<Outcome>, faults: ReadonlyArray<Outcome>): string =>
   `# Faults that the tests find
@@ -64,8 +62,7 @@ ${survivorsOf(mutants)}
 
 ## By hand
 
-What no program can plant: an order of steps, a wrong queue, fiber or moment. They are listed in the \`*faults.ts\` beside
-this page.
+What no program can plant: an order of steps, a wrong queue, fiber or moment. They are listed in \`faults.ts\`.
 
 ${countsOf(faults, "Faults")}
 

@@ -65,7 +65,9 @@ interface Task extends Omit<Outcome, "killedBy"> {
   readonly examine: (examiner: Examiner, tests: ReadonlyArray<Passed>) => Promise<string | undefined>
 }
 
-const reasons = new Map(explained.flatMap(({ mutants, reason }) => mutants.map((name) => [name, reason])))
+const reasons = new Map(
+  Object.entries(explained).flatMap(([reason, mutants]) => mutants.map((name) => [name, reason]))
+)
 
 const mutants = bench.mutants.map((mutant): Task => ({
   ...mutant,
@@ -80,8 +82,8 @@ const listed = faults.map((fault): Task => {
   return {
     ...fault,
     place: `src/${fault.file}`,
-    key: JSON.stringify([fault.file, fault.find, fault.replace]),
-    equivalent: fault.equivalent,
+    key: `${fault.file} ${fault.edit}`,
+    equivalent: undefined,
     examine: (examiner, due) => examiner.examineFault(fault, planted, due)
   }
 })

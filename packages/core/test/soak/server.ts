@@ -65,9 +65,7 @@ const attack = async (port: number): Promise<autocannon.Result> => {
 /** Serves under load, and looks at what is left. */
 export const serveUnderLoad = async (): Promise<void> => {
   const scope = Scope.makeUnsafe()
-  const pool = await Effect.runPromise(
-    Effect.orDie(Scope.provide(GreenPool.make({ size: Size }), scope))
-  )
+  const pool = await Effect.runPromise(Effect.orDie(Scope.provide(GreenPool.make({ size: Size }), scope)))
   const counts = { ...noCounts }
   const server = createServer(serve(pool, counts))
   await once(server.listen(0, Host), "listening")

@@ -65,9 +65,7 @@ describe("a map", () => {
     expectTypeOf(Key.imap(together, numbers, texts, feed)).toEqualTypeOf<Zipped<Key>>()
     const inferred = pool.imap(
       (n, text, flag) => {
-        expectTypeOf(n).toEqualTypeOf<number>()
-        expectTypeOf(text).toEqualTypeOf<string>()
-        expectTypeOf(flag).toEqualTypeOf<boolean>()
+        expectTypeOf({ n, text, flag }).toEqualTypeOf<{ n: number; text: string; flag: boolean }>()
         return together(n, text, flag)
       },
       numbers,
@@ -127,8 +125,7 @@ describe("a map of tuples", () => {
 
   it("gives the function its parameters", () => {
     const called = rows.pipe(pool.starmap((n, text) => {
-      expectTypeOf(n).toEqualTypeOf<number>()
-      expectTypeOf(text).toEqualTypeOf<string>()
+      expectTypeOf({ n, text }).toEqualTypeOf<{ n: number; text: string }>()
       return Effect.succeed(n)
     }))
     expectTypeOf(called).toEqualTypeOf<Stream.Stream<number, "broken", Feed>>()

@@ -105,9 +105,8 @@ describe("a key", () => {
     expectTypeOf(GreenPool.layerConfig(Config.succeed<GreenPoolOptions>({ size: 3 })))
       .toEqualTypeOf<Configured<GreenPool>>()
     expectTypeOf(Key.layerConfig({ size: Config.Int("SIZE"), adaptive })).toEqualTypeOf<Configured<Key>>()
-    expectTypeOf(BoundedKey.layerConfig({ maxWaiting: Config.Int("N"), adaptive })).toEqualTypeOf<
-      Configured<BoundedKey>
-    >()
+    expectTypeOf(BoundedKey.layerConfig({ maxWaiting: Config.Int("N"), adaptive }))
+      .toEqualTypeOf<Configured<BoundedKey>>()
     expectTypeOf(BoundedKey.layerConfig(Config.schema(GreenPoolOptions, "api")))
       .toEqualTypeOf<Configured<BoundedKey>>()
   })
@@ -222,10 +221,9 @@ it("what crosses a boundary has exact types", () => {
   expectTypeOf<number>().not.toExtend<PoolSize>()
   type Numbers<Name extends string> = { readonly [_ in Name]: number }
   type Counts = "size" | "running" | "free" | "waiting"
+  type KeyCounts = "weight" | "running" | "waiting"
   expectTypeOf<Pick<PoolStats, Counts>>().toEqualTypeOf<Numbers<Counts>>()
-  expectTypeOf<Pick<KeyStats, "weight" | "running" | "waiting">>().toEqualTypeOf<
-    Numbers<"weight" | "running" | "waiting">
-  >()
+  expectTypeOf<Pick<KeyStats, KeyCounts>>().toEqualTypeOf<Numbers<KeyCounts>>()
   expectTypeOf<Pick<PoolStats, "name">>().toEqualTypeOf<{ readonly name: string }>()
   expectTypeOf<Pick<KeyStats, "key">>().toEqualTypeOf<{ readonly key?: string | undefined }>()
   expectTypeOf<Pick<InvalidPoolSize, "_tag" | "value">>()
