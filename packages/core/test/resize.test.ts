@@ -1,19 +1,27 @@
-import { describe, expect, it } from "@effect/vitest"
+import { expect, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { GreenPool, InvalidPoolSize } from "../src/index.ts"
 import { counters, expectWorking } from "./support/counters.ts"
 import { forkNow } from "./support/forkNow.ts"
 import { makePool } from "./support/makePool.ts"
-import { sizes, upTo } from "./support/sizes.ts"
+import { upTo } from "./support/sizes.ts"
 import { Stage } from "./support/stage.ts"
 import { atRest } from "./support/turns.ts"
 
-/** A pool with so many jobs, named by numbers, on its slots or in its queue, in order. */
+/** A pool with so many jobs, named by numbers, on its slots or in its queue, in order, by all verbs. */
 const setUp = (size: number, count: number) =>
   Effect.gen(function*() {
     const pool = yield* makePool(size)
     const stage = new Stage()
-    for (const name of first(count)) yield* forkNow(pool.run(stage.job(name)))
+    const verbs: ReadonlyArray<(job: Effect.Effect<string>) => Effect.Effect<unknown>> = [
+      pool.run,
+      pool.spawn,
+      pool.spawnN
+    ]
+    for (const [i, name] of first(count).entries()) {
+      yield* forkNow(verbs[i % 3]!(stage.job(name)))
+      yield* atRest
+    }
     return { pool, stage }
   })
 
@@ -23,78 +31,43 @@ const first = (count: number) => upTo(count).map(String)
 const expectCounters = (pool: GreenPool, free: number, running: number, waiting: number, borrowed = 0) =>
   Effect.map(counters(pool), (seen) => expect(seen).toEqual({ free, running, waiting, borrowed }))
 
-describe.each(sizes)("growing a pool of size %i", (size) => {
-  it.effect("wakes exactly as many as fit, in order, immediately", () =>
-    Effect.gen(function*() {
-      const { pool, stage } = yield* setUp(size, size + 5)
-      yield* pool.resize(size + 3)
-      yield* expectCounters(pool, 0, size + 3, 2)
-      yield* atRest
-      expect(stage.started).toEqual(first(size + 3))
-      yield* pool.resize(size + 10)
-      yield* expectCounters(pool, 5, size + 5, 0)
-      yield* atRest
-      expect(stage.started).toEqual(first(size + 5))
-    }))
+/** A new size, or the end of the eldest job, and what is free, running and waiting then. */
+type Step = readonly [number | "end", free: number, running: number, waiting: number]
 
-  it.effect("after a shrink grants no more than the new size", () =>
-    Effect.gen(function*() {
-      const { pool, stage } = yield* setUp(size + 4, size + 6)
-      yield* pool.resize(size)
-      yield* pool.resize(size + 3)
-      yield* expectCounters(pool, -1, size + 4, 2)
-      yield* pool.resize(size + 5)
-      yield* expectCounters(pool, 0, size + 5, 1)
-      yield* stage.finishAll
-      yield* pool.waitall
-      yield* expectWorking(pool)
-    }))
-})
-
-describe("shrinking", () => {
-  it.effect("never touches what runs, and grants no slot until fewer run than the new size", () =>
-    Effect.gen(function*() {
-      const { pool, stage } = yield* setUp(3, 5)
-      yield* pool.resize(2)
-      yield* atRest
-      expect(stage.events).toEqual(["0 starts", "1 starts", "2 starts"])
-      yield* expectCounters(pool, -1, 3, 2)
-      yield* stage.finish("0")
-      yield* atRest
-      yield* expectCounters(pool, 0, 2, 2)
-      expect(stage.started).toEqual(first(3))
-      yield* stage.finish("1")
-      yield* atRest
-      expect(stage.started).toEqual(first(4))
-      yield* expectCounters(pool, 0, 2, 1)
-    }))
-
-  it.effect("to 0 pauses a busy pool: what runs ends, and nothing starts", () =>
-    Effect.gen(function*() {
-      const { pool, stage } = yield* setUp(2, 4)
-      yield* pool.resize(0)
-      yield* stage.finishAll
-      yield* atRest
-      expect(stage.started).toEqual(first(2))
-      yield* expectCounters(pool, 0, 0, 2)
-      yield* pool.resize(2)
-      yield* pool.waitall
-      expect(stage.started).toEqual(first(4))
-    }))
-})
-
-it.effect("a pool of size 0 makes every caller wait, whose place in the queue is that of its call, until it grows", () =>
+it.effect.each<readonly [string, size: number, jobs: number, ReadonlyArray<Step>]>([
+  ["growing wakes exactly as many as fit", 1, 6, [[4, 0, 4, 2], [11, 5, 6, 0]]],
+  ["growing wakes one after the other in a pool of no slot", 0, 3, [[0, 0, 0, 3], [1, 0, 1, 2], [2, 0, 2, 1], [
+    3,
+    0,
+    3,
+    0
+  ]]],
+  ["growing after a shrink grants no more than the new size", 5, 7, [[1, -4, 5, 2], [4, -1, 5, 2], [6, 0, 6, 1]]],
+  [
+    "shrinking never touches what runs, and grants no slot until fewer run than the new size",
+    3,
+    5,
+    [[2, -1, 3, 2], ["end", 0, 2, 2], ["end", 0, 2, 1]]
+  ],
+  ["shrinking to 0 pauses a busy pool", 2, 4, [[0, -2, 2, 2], ["end", -1, 1, 2], ["end", 0, 0, 2], [2, 0, 2, 0]]]
+])("%s, in order, immediately", ([, size, jobs, steps]) =>
   Effect.gen(function*() {
-    const { pool, stage } = yield* setUp(0, 1)
-    yield* forkNow(pool.spawn(stage.job("1")))
-    expect(yield* pool.waiting).toBe(2)
-    yield* forkNow(pool.spawnN(stage.job("2")))
-    for (const size of [0, 1, 2, 3]) {
-      yield* pool.resize(size)
-      yield* expectCounters(pool, 0, size, 3 - size)
+    const { pool, stage } = yield* setUp(size, jobs)
+    let ended = 0
+    for (const [step, free, running, waiting] of steps) {
+      if (step !== "end") yield* pool.resize(step)
+      else {
+        yield* stage.finish(`${ended++}`)
+        yield* atRest
+      }
+      yield* expectCounters(pool, free, running, waiting)
       yield* atRest
-      expect(stage.started).toEqual(first(size))
+      expect(stage.started).toEqual(first(ended + running))
+      expect(stage.events).toHaveLength(2 * ended + running)
     }
+    yield* stage.finishAll
+    yield* pool.waitall
+    yield* expectWorking(pool)
   }))
 
 it.effect("resize hands a slot to a nested job that waited for one", () =>
@@ -114,10 +87,7 @@ it.effect("resize hands a slot to a nested job that waited for one", () =>
 const cyclic: { self?: unknown } = {}
 cyclic.self = cyclic
 
-const noJson = () => {
-  throw new Error("no JSON")
-}
-const withoutJson = Object.assign(Object.create(null), { toJSON: noJson })
+const withoutJson = Object.assign(Object.create(null), { toJSON: () => cyclic.self })
 
 it.effect.each<[value: unknown, quoted: RegExp]>([
   [-1, /^-1$/],

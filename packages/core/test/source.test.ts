@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Context, Effect, Exit, Schema, Stream } from "effect"
+import { Context, Effect, Exit, Stream } from "effect"
 import { Readable } from "node:stream"
-import { type GreenPool, type Source, SourceError } from "../src/index.ts"
+import type { GreenPool, Source, SourceError } from "../src/index.ts"
 import { CountedAsyncIterable, CountedIterable, CountedStream } from "./support/counted-sources.ts"
 import { makePool } from "./support/makePool.ts"
 import { upTo } from "./support/sizes.ts"
@@ -138,22 +138,5 @@ describe("a source", () => {
       const mapped = pool.imap((item) => Effect.map(Prefix, (prefix) => `${prefix}:${item}`), source)
       expect(yield* Effect.provideService(Stream.runCollect(mapped), Prefix, "p")).toEqual(["p:p0", "p:p1", "p:p2"])
       expect(yield* Stream.runCollect(Stream.provideService(mapped, Prefix, "q"))).toEqual(["q:q0", "q:q1", "q:q2"])
-    }))
-})
-
-describe("SourceError", () => {
-  it("says what the source failed with, whatever that is", () => {
-    expect(new SourceError({ cause: new Error("no line") }).message).toBe("The async source failed: no line")
-    expect(new SourceError({ cause: { code: 7 } }).message).toBe(`The async source failed: {"code":7}`)
-    expect(new SourceError({ cause: "text" })._tag).toBe("SourceError")
-  })
-
-  it.effect("travels as JSON", () =>
-    Effect.gen(function*() {
-      const json = Schema.toCodecJson(SourceError)
-      const encoded = yield* Schema.encodeEffect(json)(new SourceError({ cause: new Error("no line") }))
-      const decoded = yield* Schema.decodeUnknownEffect(json)(JSON.parse(JSON.stringify(encoded)))
-      expect(decoded).toBeInstanceOf(SourceError)
-      expect(decoded.message).toBe("The async source failed: no line")
     }))
 })
