@@ -6,7 +6,6 @@ import { defectOf } from "./support/exits.ts"
 import { forkNow } from "./support/forkNow.ts"
 import { makePool } from "./support/makePool.ts"
 import { Stage } from "./support/stage.ts"
-import { atRest } from "./support/turns.ts"
 
 /** A caller that joins the queue at this second. */
 type Caller = { readonly at: number; readonly priority?: number; readonly key?: string }
@@ -51,17 +50,6 @@ describe("priority", () => {
     "%s",
     ([, callers, order, options]) => Effect.map(startsOf(callers, options), (starts) => expect(starts).toBe(order))
   )
-
-  it.effect("decides which callers get the slots of a pool that grows by several", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(0)
-      const stage = new Stage()
-      for (const priority of [0, 5, 9]) yield* forkNow(pool.run(stage.job(`${priority}`), { priority }))
-      yield* pool.resize(2)
-      yield* atRest
-      expect(stage.started).toEqual(["9", "5"])
-      yield* stage.finishAll
-    }))
 
   it.effect("that is no finite number is a defect of the call", () =>
     Effect.gen(function*() {
