@@ -11,9 +11,6 @@ import { World } from "./support/world.ts"
 /** A pool, and jobs by name. */
 const setUp = (size: number) => Effect.map(makePool(size), (pool) => ({ pool, stage: new Stage() }))
 
-/** Forks a fiber that may outlive its job, and runs it up to its first pause. */
-const detach = <A, E>(effect: Effect.Effect<A, E>) => Effect.forkDetach(effect, { startImmediately: true })
-
 const slow = <A>(value: A) => Effect.as(Effect.yieldNow, value)
 
 /** Ways to use the pool inside one of its own jobs, and what they give. */
@@ -45,27 +42,14 @@ const nestings: Record<string, (pool: GreenPool, other: GreenPool) => readonly [
   ]
 }
 
-describe.each([1, 2, 3, 10, 1000])("a job of a full pool of size %i", (size) => {
-  /** Runs `job` in the last slot of a full pool. */
-  const inside = <A, E>(job: (pool: GreenPool) => Effect.Effect<A, E>) =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(size)
-      for (let slot = 1; slot < size; slot++) yield* pool.spawn(Effect.never)
-      const result = yield* pool.run(Effect.suspend(() => job(pool)))
-      expect(yield* counters(pool)).toEqual({ free: 1, running: size - 1, waiting: 0, borrowed: 0 })
-      return result
-    })
-
+describe.each([1, 2, 3, 1000])("a job of a full pool of size %i", (size) => {
   it.effect.each(Object.entries(nestings))("%s without deadlock", ([, nesting]) =>
     Effect.gen(function*() {
-      const other = yield* makePool(1)
-      let expected: unknown
-      const result = yield* inside((pool) => {
-        const [effect, value] = nesting(pool, other)
-        expected = value
-        return effect
-      })
-      expect(result).toEqual(expected)
+      const [pool, other] = [yield* makePool(size), yield* makePool(1)]
+      for (let slot = 1; slot < size; slot++) yield* pool.spawn(Effect.never)
+      const [job, expected] = nesting(pool, other)
+      expect(yield* pool.run(job)).toEqual(expected)
+      expect(yield* counters(pool)).toEqual({ free: 1, running: size - 1, waiting: 0, borrowed: 0 })
       yield* expectEmpty(other)
     }))
 })
@@ -92,7 +76,7 @@ describe("a fiber that has outlived its job", () => {
       const inside = yield* Deferred.make<Context.Context<never>>()
       const tell = Effect.flatMap(Effect.context<never>(), (context) => Deferred.succeed(inside, context))
       yield* pool.spawn(Effect.andThen(tell, stage.job("holder")))
-      const orphan = yield* pool.run(detach(Effect.gen(function*() {
+      const orphan = yield* pool.run(Effect.forkDetach(Effect.gen(function*() {
         yield* stage.gate("job ended").await
         yield* pool.run(Effect.void)
         yield* Effect.provideContext(pool.run(Effect.void), yield* Deferred.await(inside))
@@ -198,41 +182,12 @@ describe("a map that was begun outside and is read inside a job of a full pool",
       for (const read of [pool.run(pull), pull, pool.run(pull)]) expect(yield* read).toEqual(["item"])
     }))
 
-  it.effect.each([
-    { its: "own slot", isLent: false, after: { running: 1, free: 0, waiting: 0, borrowed: 1 } },
-    {
-      its: "slot once it is back, while that is lent",
-      isLent: true,
-      after: { running: 1, free: 0, waiting: 1, borrowed: 1 }
-    }
-  ])(
-    "has the item that waits since it was read outside borrow the job's $its",
-    ({ after, isLent }) =>
-      Effect.gen(function*() {
-        const { pool, stage } = yield* setUp(1)
-        const pull = yield* Stream.toPull(pool.imap(stage.job, ["item", "next"]))
-        const borrow = isLent ? forkNow(pool.run(stage.job("borrower"))) : Effect.void
-        const job = yield* forkNow(pool.run(Effect.andThen(stage.gate("read").await, Effect.andThen(borrow, pull))))
-        const outside = yield* forkNow(pull)
-        expect(yield* counters(pool)).toMatchObject({ running: 1, waiting: 1 })
-        yield* Fiber.interrupt(outside)
-        yield* stage.finish("read")
-        yield* atRest
-        expect(yield* counters(pool)).toEqual(after)
-        yield* stage.finishAll
-        yield* stage.finish("item")
-        expect(yield* Fiber.join(job)).toEqual(["item"])
-      })
-  )
-
   it.effect("goes on behind what a reader outside has read before", () =>
     Effect.gen(function*() {
       const pool = yield* makePool(1)
       const pull = yield* Stream.toPull(pool.imap((item: number) => slow(item), [1, 2, 3]))
-      const header = yield* forkNow(pull)
-      const rest = yield* forkNow(
-        pool.run(Effect.flatMap(Fiber.join(header), (first) => Effect.map(pull, (second) => [first, second])))
-      )
-      expect(yield* Fiber.join(rest)).toEqual([[1], [2]])
+      const first = yield* forkNow(pull)
+      const second = yield* forkNow(pool.run(Effect.andThen(Fiber.join(first), pull)))
+      expect([yield* Fiber.join(first), yield* Fiber.join(second)]).toEqual([[1], [2]])
     }))
 })
