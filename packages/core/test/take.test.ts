@@ -2,7 +2,7 @@
  * Slots that outlive a call: `takeScoped` and `runStream`.
  */
 import { describe, expect, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Scope, Stream } from "effect"
+import { Effect, Exit, Fiber, Latch, Scope, Stream } from "effect"
 import type { GreenPool } from "../src/index.ts"
 import { expectEmpty, expectWorking } from "./support/counters.ts"
 import { isInterrupted } from "./support/exits.ts"
@@ -16,14 +16,11 @@ const hold = (pool: GreenPool) =>
   Effect.gen(function*() {
     const scope = yield* Scope.make()
     const slot = yield* Scope.provide(pool.takeScoped(), scope)
-    return { slot, close: (exit: Exit.Exit<unknown, unknown> = Exit.void) => Scope.close(scope, exit) }
+    return { slot, close: Scope.close(scope, Exit.void) }
   })
 
 /** A pool of size 1, and its slot. */
-const setUp = Effect.gen(function*() {
-  const pool = yield* makePool(1)
-  return { pool, ...yield* hold(pool) }
-})
+const setUp = Effect.flatMap(makePool(1), (pool) => Effect.map(hold(pool), (held) => ({ pool, ...held })))
 
 it.effect("takeScoped at any depth, inside jobs of run or of itself, takes no native stack", () =>
   Effect.gen(function*() {
@@ -46,7 +43,7 @@ it.effect("a fiber is outside of the slot again when it has run within, also if 
       yield* pool.run(Effect.void)
       const { close, slot } = yield* hold(pool)
       yield* slot.within(Effect.void)
-      yield* Effect.forkChild(Effect.andThen(atRest, close()))
+      yield* Effect.forkChild(Effect.andThen(atRest, close))
       yield* pool.run(Effect.void)
     })
     for (const start of [forkNow(use), pool.run(Effect.forkDetach(use))]) {
@@ -60,16 +57,14 @@ describe("a slot whose scope closes", () => {
   it.effect("interrupts what runs within, and is given back after that, also if it asks for the slot once more", () =>
     Effect.gen(function*() {
       const { close, pool, slot } = yield* setUp
-      const cleanUp = yield* Deferred.make<void>()
-      const inner = yield* forkNow(slot.within(Effect.never.pipe(
-        Effect.ensuring(Effect.exit(slot.within(Effect.void))),
-        Effect.ensuring(Deferred.await(cleanUp))
-      )))
+      const cleanUp = yield* Latch.make()
+      const again = Effect.exit(slot.within(Effect.void))
+      const inner = yield* forkNow(slot.within(Effect.ensuring(Effect.never, Effect.andThen(again, cleanUp.await))))
       const other = yield* forkNow(pool.run(Effect.void))
-      const closing = yield* forkNow(close())
+      const closing = yield* forkNow(close)
       yield* atRest
       expect([yield* pool.running, other.pollUnsafe(), closing.pollUnsafe()]).toEqual([1, undefined, undefined])
-      yield* Deferred.succeed(cleanUp, undefined)
+      yield* cleanUp.open
       yield* Fiber.joinAll([closing, other])
       expect(isInterrupted(yield* Fiber.await(inner))).toBe(true)
       yield* expectEmpty(pool)
@@ -80,7 +75,7 @@ describe("a slot whose scope closes", () => {
 
   it.effect.each<readonly [string, isInterrupted: boolean, by: Closer]>([
     [
-      "its own fiber, which goes on and uses the pool again",
+      "its own fiber, which goes on and uses the pool",
       false,
       (pool, close) => Effect.andThen(close, pool.run(Effect.void))
     ],
@@ -93,48 +88,38 @@ describe("a slot whose scope closes", () => {
     ([, ends, by]) =>
       Effect.gen(function*() {
         const { close, pool, slot } = yield* setUp
-        const exit = yield* Fiber.await(yield* forkNow(slot.within(Effect.suspend(() => by(pool, close())))))
+        const exit = yield* Fiber.await(yield* forkNow(slot.within(by(pool, close))))
         expect(isInterrupted(exit)).toBe(ends)
         yield* atRest
         yield* expectEmpty(pool)
       })
   )
 
-  it.effect("still knows the second of two fibers within when the first has left", () =>
+  it.effect("knows all that is within, when a second fiber, or an inner within, has left", () =>
     Effect.gen(function*() {
-      const { close, slot } = yield* setUp
-      const gate = yield* Deferred.make<void>()
-      const fibers = [
-        yield* forkNow(slot.within(Deferred.await(gate))),
-        yield* forkNow(slot.within(Effect.never))
-      ] as const
-      yield* Deferred.succeed(gate, undefined)
-      yield* Fiber.join(fibers[0])
-      yield* close()
-      expect(isInterrupted(fibers[1].pollUnsafe())).toBe(true)
+      const { close, pool, slot } = yield* setUp
+      const ended: Array<number> = []
+      const noted = Effect.map(pool.running, (running) => ended.push(running))
+      const gate = yield* Latch.make()
+      const first = yield* forkNow(slot.within(gate.await))
+      yield* forkNow(slot.within(Effect.andThen(slot.within(Effect.void), Effect.ensuring(Effect.never, noted))))
+      yield* gate.open
+      yield* Fiber.join(first)
+      yield* close
+      expect(ended).toEqual([1])
+      yield* expectWorking(pool)
     }))
 
   it.effect("counts as interrupted, if its pool has closed before", () =>
     Effect.gen(function*() {
       const { close: closePool, pool } = yield* makeClosable({ size: 1 })
       const { close, slot } = yield* hold(pool)
-      const gate = yield* Deferred.make<void>()
-      yield* forkNow(slot.within(Effect.uninterruptible(Deferred.await(gate))))
-      const closing = [yield* forkNow(closePool), yield* forkNow(close())]
-      yield* Deferred.succeed(gate, undefined)
+      const gate = yield* Latch.make()
+      yield* forkNow(slot.within(Effect.uninterruptible(gate.await)))
+      const closing = [yield* forkNow(closePool), yield* forkNow(close)]
+      yield* gate.open
       yield* Fiber.joinAll(closing)
       expect(yield* pool.stats).toMatchObject({ succeeded: 0, interrupted: 1 })
-    }))
-
-  it.effect("keeps what runs within after an inner within of the same fiber has ended", () =>
-    Effect.gen(function*() {
-      const { close, pool, slot } = yield* setUp
-      const ended: Array<number> = []
-      const noted = Effect.map(pool.running, (running) => ended.push(running))
-      yield* forkNow(slot.within(Effect.andThen(slot.within(Effect.void), Effect.ensuring(Effect.never, noted))))
-      yield* close()
-      expect(ended).toEqual([1])
-      yield* expectWorking(pool)
     }))
 
   it.effect("that has closed already takes no slot for longer than the call", () =>
@@ -154,27 +139,27 @@ describe("interruption at every step", () => {
       Effect.scoped(Effect.flatMap(pool.takeScoped(), (slot) => slot.within(pool.run(Effect.yieldNow)))),
     runStream: (pool) =>
       Stream.runDrain(
-        pool.runStream(Stream.ensuring(Stream.tap(Stream.make(1, 2), () => Effect.yieldNow), Effect.yieldNow))
+        pool.runStream(Stream.ensuring(Stream.take(Stream.fromEffectRepeat(Effect.yieldNow), 2), Effect.yieldNow))
       ),
     "runStream, left early": (pool) => Stream.runHead(pool.runStream(Stream.make(1, 2))),
     "imap with a window": (pool) =>
       Stream.runDrain(pool.imap(() => Effect.yieldNow, [1, 2, 3], { window: 3, concurrency: 1, key: "b" }))
   }
 
-  describe.each(Object.entries(users))("of %s", (_, use) => {
-    it.each([
-      { title: "on a full pool", size: 1, isNested: false },
-      { title: "inside a job of a pool of 2, where others wait", size: 2, isNested: true }
-    ])("conserves slots $title", ({ isNested, size }) => {
-      sweep((world, operations) => {
-        const pool = world.pool(size)
-        for (let i = 0; i < size; i++) world.fork(pool.run(Effect.yieldNow))
-        const victim = world.fork(isNested ? pool.run(use(pool)) : use(pool), operations)
-        world.fork(pool.run(Effect.yieldNow))
-        return { pool, victim, check: () => {} }
-      })
-    })
-  })
+  it.each(Object.entries(users))(
+    "of %s conserves slots on a full pool, and inside a job of a pool of 2, where others wait",
+    (_, use) => {
+      for (const size of [1, 2]) {
+        sweep((world, operations) => {
+          const pool = world.pool(size)
+          for (let i = 0; i < size; i++) world.fork(pool.run(Effect.yieldNow))
+          const victim = world.fork(size === 1 ? use(pool) : pool.run(use(pool)), operations)
+          world.fork(pool.run(Effect.yieldNow))
+          return { pool, victim, check: () => {} }
+        })
+      }
+    }
+  )
 })
 
 describe("runStream", () => {
