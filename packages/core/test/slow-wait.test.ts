@@ -1,7 +1,7 @@
 import { expect, it } from "@effect/vitest"
-import { Clock, Duration, Effect, Exit, Fiber, Logger, Stream } from "effect"
+import { Clock, Duration, Effect, Exit, Fiber, identity, Logger, Stream } from "effect"
 import { TestClock } from "effect/testing"
-import { GreenPool, type GreenPoolOptions, type PoolFull } from "../src/index.ts"
+import { GreenPool, type GreenPoolOptions } from "../src/index.ts"
 import { expectWorking } from "./support/counters.ts"
 import { forkNow } from "./support/forkNow.ts"
 import { makeLog } from "./support/logged.ts"
@@ -13,15 +13,12 @@ import { atRest } from "./support/turns.ts"
 import { VirtualClock } from "./support/virtual-clock.ts"
 
 /** A pool that warns after 10 seconds, what it has logged, what closes it, and a caller that waits if no slot is free. */
-const makeWarning = (options?: GreenPoolOptions, clock?: Clock.Clock) =>
-  Effect.gen(function*() {
-    const { entries: log, layer } = makeLog()
-    const { close, pool } = yield* makeClosable({ size: 0, name: "api", slowWait: "10 seconds", ...options }).pipe(
-      Effect.provide(layer),
-      Effect.provideService(Clock.Clock, clock ?? (yield* Clock.Clock))
-    )
-    return { pool, log, close, caller: forkNow(pool.run(Effect.void)) }
-  })
+const makeWarning = (options?: GreenPoolOptions, clock?: Clock.Clock, log = makeLog()) =>
+  makeClosable({ size: 0, name: "api", slowWait: "10 seconds", ...options }).pipe(
+    Effect.map(({ close, pool }) => ({ pool, log: log.entries, close, caller: forkNow(pool.run(Effect.void)) })),
+    Effect.provide(log.layer),
+    clock === undefined ? identity : Effect.provideService(Clock.Clock, clock)
+  )
 
 /**
  * What happens, and the number of warnings until then: seconds pass; a caller comes, one of a high priority, too; the
@@ -42,11 +39,8 @@ it.effect("slowWait warns once the oldest in the queue has waited so long, with 
     yield* TestClock.adjust("9999 millis")
     expect(log).toEqual([])
     yield* TestClock.adjust("1 millis")
-    expect(log).toMatchObject([{
-      annotations: { pool: "api" },
-      level: "Warn",
-      message: ["A caller has waited 10s for a slot of the pool (size 1, running 2, waiting 1)"]
-    }])
+    const message = ["A caller has waited 10s for a slot of the pool (size 1, running 2, waiting 1)"]
+    expect(log).toMatchObject([{ annotations: { pool: "api" }, level: "Warn", message }])
   }))
 
 it.effect("slowWait warns in time, whatever fraction of a millisecond the wait began at", () =>
@@ -113,18 +107,16 @@ it.effect.each<GreenPoolOptions["slowWait"] & {}>(["10 seconds", 0])(
     Effect.gen(function*() {
       const clock = yield* countSleepers
       const { caller, close, pool } = yield* makeWarning({ size: 1, slowWait }, clock)
-      const stage = new Stage()
-      for (const name of ["a", "b"]) {
-        yield* forkNow(pool.run(stage.job(name)))
-        yield* atRest
-        expect(clock.sleepers).toBe(0)
+      const expectSleepers = (count: number) => Effect.map(atRest, () => expect(clock.sleepers).toBe(count))
+      for (let round = 0; round < 2; round++) {
+        const holder = yield* forkNow(pool.run(Effect.never))
+        yield* expectSleepers(0)
         yield* caller
         yield* caller
         expect(clock.sleepers).toBe(1)
-        yield* stage.finish(name)
+        yield* Fiber.interrupt(holder)
         yield* pool.waitall
-        yield* atRest
-        expect(clock.sleepers).toBe(0)
+        yield* expectSleepers(0)
       }
       yield* forkNow(pool.run(Effect.never))
       const { sleeps } = clock
@@ -133,8 +125,7 @@ it.effect.each<GreenPoolOptions["slowWait"] & {}>(["10 seconds", 0])(
       expect(clock.sleepers).toBe(1)
       expect(clock.sleeps - sleeps).toBeLessThanOrEqual(2)
       yield* close
-      yield* atRest
-      expect(clock.sleepers).toBe(0)
+      yield* expectSleepers(0)
     })
 )
 
@@ -146,12 +137,10 @@ it.effect("slowWait is no trouble for a pool that its logger uses", () =>
       warnings++
       outside.fork(pool.run(Effect.void))
     })
-    const { close, pool } = yield* makeClosable({ size: 1, slowWait: "10 seconds" }).pipe(
-      Effect.provide(Logger.layer([logger])),
-      Effect.provideService(Clock.Clock, clock)
-    )
+    const log = { entries: [], layer: Logger.layer([logger]) }
+    const { caller, close, pool } = yield* makeWarning({ size: 1 }, clock, log)
     yield* forkNow(pool.run(Effect.never))
-    yield* forkNow(pool.run(Effect.void))
+    yield* caller
     yield* TestClock.adjust("10 minutes")
     expect(warnings).toBe(10)
     yield* close
@@ -162,9 +151,8 @@ it.effect("slowWait is no trouble for a pool that its logger uses", () =>
 it.effect("slowWait of zero has a logger that grows the pool at once, and the caller waits no more", () =>
   Effect.gen(function*() {
     const logger = Logger.make<unknown, void>(() => outside.runSync(Effect.orDie(pool.resize(2))))
-    const pool: GreenPool<PoolFull> = yield* GreenPool.make({ size: 1, slowWait: 0, maxWait: "1 second" }).pipe(
-      Effect.provide(Logger.layer([logger]))
-    )
+    const log = { entries: [], layer: Logger.layer([logger]) }
+    const { pool } = yield* makeWarning({ size: 1, slowWait: 0, maxWait: "1 second" }, undefined, log)
     const stage = new Stage()
     yield* forkNow(pool.run(stage.job("a")))
     yield* forkNow(pool.run(stage.job("b")))

@@ -1,13 +1,13 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Fiber, Scope, Stream, Tracer } from "effect"
+import { Cause, Effect, Exit, Fiber, Stream, Tracer } from "effect"
 import { TestClock } from "effect/testing"
 import { toInternal } from "../src/GreenPool.ts"
 import { GreenPile, GreenPool, type GreenPoolOptions, type PoolFull, type PoolStats } from "../src/index.ts"
 import { expectConsistent, expectWorking } from "./support/counters.ts"
 import { forkNow } from "./support/forkNow.ts"
+import { makeClosable } from "./support/makePool.ts"
 import { lengthOf, makeTracer, parentOf } from "./support/spans.ts"
 import { Stage } from "./support/stage.ts"
-import { atRest } from "./support/turns.ts"
 
 const makeTraced = (options?: GreenPoolOptions) =>
   Effect.orDie(GreenPool.make({ size: 1, name: "api", tracing: true, ...options }))
@@ -60,8 +60,7 @@ describe.each(Object.entries(calls))("a wait in %s", (_, call) => {
   it.effect("fails where it does: a time-out, an interruption, the end of the pool", () =>
     Effect.gen(function*() {
       const tracer = makeTracer()
-      const scope = yield* Scope.make()
-      const pool = yield* Scope.provide(makeTraced({ maxWait: "1 second" }), scope)
+      const { close, pool } = yield* makeClosable({ size: 1, tracing: true, maxWait: "1 second" })
       yield* forkNow(pool.run(Effect.never))
       const traced = tracer.provide(call(pool, Effect.void))
       const late = yield* forkNow(traced)
@@ -69,12 +68,12 @@ describe.each(Object.entries(calls))("a wait in %s", (_, call) => {
       expect(yield* Effect.flip(Fiber.join(late))).toMatchObject({ reason: "WaitTimeout" })
       yield* Fiber.interrupt(yield* forkNow(traced))
       const last = yield* forkNow(traced)
-      yield* Scope.close(scope, Exit.void)
+      yield* close
       yield* Fiber.await(last)
       const exits = tracer.waits.map(({ status }) => status._tag === "Ended" ? status.exit : Exit.void)
       expect(exits).toHaveLength(3)
       expect(exits[0]).toMatchObject(Exit.fail({ _tag: "PoolFull", reason: "WaitTimeout" }))
-      for (const exit of exits.slice(1)) expect(Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)).toBe(true)
+      expect(exits.slice(1).every((exit) => Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause))).toBe(true)
       expect(tracer.waits.map(lengthOf)).toEqual([1000, 0, 0])
     }))
 
@@ -135,24 +134,21 @@ describe("tracing", () => {
       expect(tracer.spans).toEqual([])
     }))
 
-  it.effect("says the size at the begin of the wait, and is off where the caller's tracer is", () =>
+  it.effect("says the size at the begin of the wait; is off, or has no times, where the caller wants that", () =>
     Effect.gen(function*() {
       const tracer = makeTracer()
       const pool = yield* makeTraced({ size: 0 })
-      const caller = yield* forkNow(tracer.provide(pool.run(Effect.void)))
-      yield* forkNow(Effect.withTracerEnabled(tracer.provide(pool.run(Effect.void)), false))
-      yield* pool.resize(2)
-      yield* Fiber.join(caller)
-      yield* atRest
-      expect(tracer.waits.map(({ attributes }) => attributes.get("greenpool.size"))).toEqual([0])
-    }))
-
-  it.effect("has no times where the caller wants none", () =>
-    Effect.gen(function*() {
-      const { pool, tracer } = yield* setUp(1000)
-      yield* forkNow(Effect.withTracerTiming(tracer.provide(pool.run(Effect.void)), false))
+      const call = tracer.provide(pool.run(Effect.void))
+      yield* forkNow(call)
+      yield* forkNow(Effect.withTracerEnabled(call, false))
       yield* TestClock.adjust("1 second")
-      expect(tracer.waits.map(({ status }) => status)).toMatchObject([{ startTime: 0n, endTime: 0n }])
+      yield* forkNow(Effect.withTracerTiming(call, false))
+      yield* TestClock.adjust("1 second")
+      yield* pool.resize(2)
+      yield* pool.waitall
+      expect(tracer.waits.map(({ attributes }) => attributes.get("greenpool.size"))).toEqual([0, 0])
+      expect(tracer.waits.map(lengthOf)).toEqual([2000, 0])
+      expect(tracer.waits[1]?.status).toMatchObject({ startTime: 0n, endTime: 0n })
     }))
 
   it.effect("keeps no span when the wait is over", () =>
