@@ -2,8 +2,7 @@
  * The options of maps, and the keys that a pool tells of.
  */
 import { describe, expect, it } from "@effect/vitest"
-import { Clock, Effect, Fiber, Stream } from "effect"
-import { TestClock } from "effect/testing"
+import { Effect, Fiber, Stream } from "effect"
 import { GreenPool, type MapOptions } from "../src/index.ts"
 import { CountedIterable } from "./support/counted-sources.ts"
 import { expectEmpty, expectWorking } from "./support/counters.ts"
@@ -53,14 +52,13 @@ describe.each(["imap", "imapUnordered", "imapExit", "imapExitUnordered"] as cons
       })
   )
 
+  const throwing = () => {
+    throw new RangeError("window of the user's")
+  }
+
   it.effect.each<MapOptions>([
     ...[0, 1.5, NaN].map((concurrency) => ({ concurrency })),
-    ...[0, -1, Infinity, () => 0.5].map((window) => ({ window })),
-    {
-      window: () => {
-        throw new RangeError("window of the user's")
-      }
-    },
+    ...[0, -1, Infinity, () => 0.5, throwing].map((window) => ({ window })),
     { priority: NaN }
   ])("takes no other options: a defect that names them: %j", (options) =>
     Effect.gen(function*() {
@@ -72,27 +70,6 @@ describe.each(["imap", "imapUnordered", "imapExit", "imapExitUnordered"] as cons
       yield* expectWorking(pool)
     }))
 })
-
-it.effect("a window wider than the size keeps the slots of an ordered map at work with uneven jobs", () =>
-  Effect.gen(function*() {
-    // Exponential, of mean 0.6 s, with one of 8 s in the middle.
-    const lengths = upTo(120).map((item) =>
-      item === 60 ? 8000 : Math.round(-600 * Math.log(1 - (item * 0.618_034) % 1))
-    )
-    const total = lengths.reduce((sum, length) => sum + length, 0)
-    const busy = (window: number | undefined) =>
-      Effect.gen(function*() {
-        const pool = yield* makePool(8)
-        const start = yield* Clock.currentTimeMillis
-        const reading = yield* forkNow(
-          Stream.runDrain(pool.imap((length) => Effect.sleep(length), lengths, { window }))
-        )
-        while (reading.pollUnsafe() === undefined) yield* TestClock.adjust(10)
-        return total / (8 * ((yield* Clock.currentTimeMillis) - start))
-      })
-    expect(yield* busy(64)).toBeGreaterThan(0.8)
-    expect(yield* busy(undefined)).toBeLessThan(0.6)
-  }))
 
 /** The keys of a pool, with their weights, and how many jobs of each run and wait. */
 const keysOf = (pool: GreenPool) =>

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Clock, Context, type Duration, Effect, Exit, Fiber, Metric, Scope, Stream } from "effect"
+import { Clock, type Duration, Effect, Exit, Fiber, Metric, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { toInternal } from "../src/GreenPool.ts"
 import { GreenPool, type GreenPoolOptions, type UnboundedOptions } from "../src/index.ts"
 import { forkNow } from "./support/forkNow.ts"
-import { makeRegistry } from "./support/series.ts"
+import { makeRegistry, stateIn } from "./support/series.ts"
 import { atRest } from "./support/turns.ts"
 import { VirtualClock } from "./support/virtual-clock.ts"
 import { World } from "./support/world.ts"
@@ -188,8 +188,7 @@ it.each<[string, (pool: GreenPool, slots: number) => Effect.Effect<unknown, unkn
   for (let i = 0; i < 2; i++) world.fork(pool.run(Effect.never))
   world.clock.advance(5000)
   world.get(Effect.orDie(change(pool, 2)))
-  const metrics = Metric.snapshotUnsafe(Context.make(Metric.MetricRegistry, world.registry))
-  expect(metrics.find(({ id }) => id === "greenpool_wait_seconds")?.state).toMatchObject({ count: 2, max: 5 })
+  expect(stateIn(world.registry, "greenpool_wait_seconds")).toMatchObject({ count: 2, max: 5 })
 })
 
 describe("what is recorded", () => {
