@@ -72,9 +72,8 @@ describe("a layer", () => {
   it.effect("fails with InvalidPoolSize when the size is wrong", () =>
     Effect.gen(function*() {
       class WrongPool extends GreenPool.Service<WrongPool>()("test/WrongPool", { size: -1 }) {}
-      expect(yield* Effect.flip(made(GreenPool, GreenPool.layer({ size: 1.5 })))).toEqual(
-        new InvalidPoolSize({ value: "1.5" })
-      )
+      const error = yield* Effect.flip(made(GreenPool, GreenPool.layer({ size: 1.5 })))
+      expect(error).toEqual(new InvalidPoolSize({ value: "1.5" }))
       expect(yield* Effect.flip(made(WrongPool, WrongPool.layer))).toEqual(new InvalidPoolSize({ value: "-1" }))
     }))
 })
