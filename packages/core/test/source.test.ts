@@ -78,30 +78,25 @@ describe("a source", () => {
       Effect.gen(function*() {
         const pool = yield* makePool(2)
         const wrong = sources as ReadonlyArray<Source<unknown, unknown>>
-        const defect = Exit.die(expect.objectContaining({
-          name: "TypeError",
-          message: expect.stringContaining("A source must be an Iterable, an AsyncIterable or a Stream")
-        }))
+        const message = expect.stringContaining("A source must be an Iterable, an AsyncIterable or a Stream")
+        const defect = Exit.die(expect.objectContaining({ name: "TypeError", message }))
         const closed = new CountedIterable()
-        expect(yield* Effect.exit(collect(pool, ...wrong))).toEqual(defect)
-        expect(yield* Effect.exit(collect(pool, closed, ...wrong, [1]))).toEqual(defect)
-        expect(yield* Effect.exit(collect(pool, Stream.never, ...wrong, [1]))).toEqual(defect)
-        expect(closed.closed).toBe(1)
-        expect(yield* pool.running).toBe(0)
+        for (const all of [wrong, [closed, ...wrong, [1]], [Stream.never, ...wrong, [1]]]) {
+          expect(yield* Effect.exit(collect(pool, ...all))).toEqual(defect)
+        }
+        expect([closed.closed, yield* pool.running]).toEqual([1, 0])
       })
   )
 
   const boom = new Error("boom")
-  const broken: Iterable<number> = {
-    [Symbol.iterator]() {
-      throw boom
-    }
+  const throws = () => {
+    throw boom
   }
 
   it.effect.each<[string, Source<number, string>, Exit.Exit<never, unknown>]>([
     ["an error", Stream.concat(Stream.make(1), Stream.fail("own error")), Exit.fail("own error")],
     ["a defect", Stream.concat(Stream.make(1), Stream.die("defect")), Exit.die("defect")],
-    ["an iterator that cannot be made", broken, Exit.die(boom)]
+    ["an iterator that cannot be made", { [Symbol.iterator]: throws }, Exit.die(boom)]
   ])("ends the map with %s of its own, alone and zipped", ([, source, exit]) =>
     Effect.gen(function*() {
       const pool = yield* makePool(2)
