@@ -1,27 +1,24 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, type Fiber } from "effect"
 import type { GreenPool } from "../src/index.ts"
-import { expectEmpty, expectWorking } from "./support/counters.ts"
 import { Growth } from "./support/heap.ts"
-import { makePool } from "./support/makePool.ts"
-import { Stage } from "./support/stage.ts"
+import { expectEmpty, expectWorking, makePool, Stage, testLive } from "./support/index.ts"
 
 describe("very many jobs that complete synchronously", () => {
-  it.live.each(["run", "spawn", "spawnN"] as const)(
+  testLive.each(["run", "spawn", "spawnN"] as const)(
     "of %s neither overflow the stack nor leave anything behind",
-    (verb) =>
-      Effect.gen(function*() {
-        const many = 50_000
-        const pool = yield* makePool(10)
-        const growth = new Growth(many)
-        let left = many
-        const body = () => Effect.andThen(pool[verb](Effect.void) as Effect.Effect<unknown>, growth.step)
-        yield* Effect.whileLoop({ while: () => left-- > 0, body, step: () => {} })
-        yield* pool.waitall
-        expect((yield* pool.stats).succeeded).toBe(many)
-        growth.expectLessThan(8)
-        yield* expectEmpty(pool)
-      })
+    function*(verb) {
+      const many = 50_000
+      const pool = yield* makePool(10)
+      const growth = new Growth(many)
+      let left = many
+      const body = () => Effect.andThen(pool[verb](Effect.void) as Effect.Effect<unknown>, growth.step)
+      yield* Effect.whileLoop({ while: () => left-- > 0, body, step: () => {} })
+      yield* pool.waitall
+      expect((yield* pool.stats).succeeded).toBe(many)
+      growth.expectLessThan(8)
+      yield* expectEmpty(pool)
+    }
   )
 })
 

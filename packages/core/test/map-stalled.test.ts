@@ -5,10 +5,9 @@ import { Effect, Stream } from "effect"
 import { expect, it } from "vitest"
 import { toInternal } from "../src/GreenPool.ts"
 import type { MapOptions, Source } from "../src/index.ts"
+import { upTo, World } from "./support/index.ts"
 import { MapJobs } from "./support/map-jobs.ts"
 import { Reader } from "./support/reader.ts"
-import { upTo } from "./support/sizes.ts"
-import { World } from "./support/world.ts"
 
 /** A map over the source, not read yet, on an adaptive pool of two slots. */
 const openMap = (source: Source<number>, options?: MapOptions) => {

@@ -4,13 +4,10 @@
 import { Effect, Exit, Fiber, Scope, Stream } from "effect"
 import { describe, expect, it } from "vitest"
 import type { GreenPoolOptions } from "../src/index.ts"
-import { isInterrupted } from "./support/exits.ts"
-import { forkNow } from "./support/forkNow.ts"
+import { forkNow, isInterrupted, Stage, World } from "./support/index.ts"
 import { MapJobs } from "./support/map-jobs.ts"
 import { Reader } from "./support/reader.ts"
 import { stateIn } from "./support/series.ts"
-import { Stage } from "./support/stage.ts"
-import { World } from "./support/world.ts"
 
 const many = [0, 1, 2, 3]
 

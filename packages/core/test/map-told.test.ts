@@ -4,10 +4,8 @@
 import { Cause, Effect, Exit, Fiber, Latch, Pull, Scope, Stream } from "effect"
 import { describe, expect, it } from "vitest"
 import type { GreenPoolOptions, MapOptions } from "../src/index.ts"
+import { mapOf, upTo, type Verb, verbs, World } from "./support/index.ts"
 import { MapJobs } from "./support/map-jobs.ts"
-import { upTo } from "./support/sizes.ts"
-import { mapOf, type Verb, verbs } from "./support/verbs.ts"
-import { World } from "./support/world.ts"
 
 /** How something ended, in a word. */
 const wordOf = (exit: Exit.Exit<unknown, unknown> | undefined): string => {

@@ -2,11 +2,8 @@ import { describe, expect, it, vi } from "@effect/vitest"
 import { Cause, Effect, Exit, Latch, Option, Scope, Stream } from "effect"
 import { toInternal } from "../src/GreenPool.ts"
 import { GreenPile, type GreenPool } from "../src/index.ts"
-import { expectEmpty } from "./support/counters.ts"
+import { expectEmpty, turns, upTo, World } from "./support/index.ts"
 import { sweep } from "./support/interruption-sweep.ts"
-import { upTo } from "./support/sizes.ts"
-import { turns } from "./support/turns.ts"
-import { World } from "./support/world.ts"
 
 // Thousands of runs.
 vi.setConfig({ testTimeout: 30_000 })

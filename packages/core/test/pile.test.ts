@@ -2,13 +2,9 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Latch, Option, Scope, Stream } from "effect"
 import { toInternal } from "../src/GreenPool.ts"
 import { GreenPile, InvalidPoolSize } from "../src/index.ts"
-import { expectEmpty } from "./support/counters.ts"
-import { isInterrupted } from "./support/exits.ts"
-import { forkNow } from "./support/forkNow.ts"
+import { expectEmpty, forkNow, isInterrupted, lengthsAround, openSizes, until, upTo, World } from "./support/index.ts"
 import { MapJobs } from "./support/map-jobs.ts"
-import { lengthsAround, openSizes, upTo } from "./support/sizes.ts"
-import { until } from "./support/turns.ts"
-import { World } from "./support/world.ts"
+import { testEffect } from "./support/test-effect.ts"
 
 type Pile = GreenPile<number, string>
 
@@ -193,27 +189,26 @@ describe("closing the pool of a pile that one of its jobs has closed", () => {
 })
 
 describe("GreenPile.make", () => {
-  it.effect.each([[0, 0], [2, 2], [undefined, 1000]] as const)(
+  testEffect.each([[0, 0], [2, 2], [undefined, 1000]] as const)(
     "makes a pool of its own, closed with the pile: with %s of size %i",
-    ([given, size]) =>
-      Effect.gen(function*() {
-        const jobs = new MapJobs()
-        const scope = yield* Scope.make()
-        const pile = yield* Scope.provide(GreenPile.make<number, string>(given), scope)
-        const feeder = yield* forkNow(spawnAll(pile, jobs, upTo(size + 2)))
-        yield* until(() => jobs.started.length >= size)
-        expect([jobs.most, feeder.pollUnsafe()]).toEqual([size, undefined])
-        if (size > 0) {
-          jobs.finish(0)
-          expect(yield* pile.next).toEqual(Option.some(0))
-        }
-        yield* Scope.close(scope, Exit.void)
-        expect(jobs.started).toHaveLength(size > 0 ? size + 1 : 0)
-        expect(jobs.interrupted).toEqual(jobs.started.slice(1))
-        for (const call of [pile.next, pile.spawn(jobs.job(0))]) {
-          expect(isInterrupted(yield* Effect.exit<unknown, string, never>(call))).toBe(true)
-        }
-      })
+    function*([given, size]) {
+      const jobs = new MapJobs()
+      const scope = yield* Scope.make()
+      const pile = yield* Scope.provide(GreenPile.make<number, string>(given), scope)
+      const feeder = yield* forkNow(spawnAll(pile, jobs, upTo(size + 2)))
+      yield* until(() => jobs.started.length >= size)
+      expect([jobs.most, feeder.pollUnsafe()]).toEqual([size, undefined])
+      if (size > 0) {
+        jobs.finish(0)
+        expect(yield* pile.next).toEqual(Option.some(0))
+      }
+      yield* Scope.close(scope, Exit.void)
+      expect(jobs.started).toHaveLength(size > 0 ? size + 1 : 0)
+      expect(jobs.interrupted).toEqual(jobs.started.slice(1))
+      for (const call of [pile.next, pile.spawn(jobs.job(0))]) {
+        expect(isInterrupted(yield* Effect.exit<unknown, string, never>(call))).toBe(true)
+      }
+    }
   )
 
   it.effect("fails with InvalidPoolSize for what is no size", () =>

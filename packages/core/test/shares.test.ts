@@ -4,13 +4,8 @@ import { TestClock } from "effect/testing"
 import { toInternal } from "../src/GreenPool.ts"
 import { GreenPool } from "../src/index.ts"
 import { Claim, Shares } from "../src/internal/shares.ts"
-import { expectEmpty } from "./support/counters.ts"
-import { defectOf } from "./support/exits.ts"
-import { forkNow } from "./support/forkNow.ts"
-import { Stage } from "./support/stage.ts"
-import { atRest } from "./support/turns.ts"
+import { atRest, defectOf, expectEmpty, forkNow, Stage, testEffect, World } from "./support/index.ts"
 import { makeWallClock } from "./support/wall-clock.ts"
-import { World } from "./support/world.ts"
 
 /** A pool of one slot, and jobs by name whose key is the first letter, "d" of double weight; a number has none. */
 const scene = Effect.gen(function*() {
@@ -36,7 +31,7 @@ const scene = Effect.gen(function*() {
 
 describe("keys", () => {
   // Callers that come, jobs that end so many milliseconds later, and the clock on the wall that is put forward.
-  it.effect.each<[string, steps: ReadonlyArray<string | number | readonly [string, number]>, started: string]>([
+  testEffect.each<[string, steps: ReadonlyArray<string | number | readonly [string, number]>, started: string]>([
     [
       "that return are served next, as charged, and first come, first served within",
       ["a1 a2 a3 a4", ["a1", 100], "b1 b2", ["a2", 100], ["b1", 50]],
@@ -44,65 +39,61 @@ describe("keys", () => {
     ],
     ["are charged for time that passes", ["a1 b1 a2 b2", ["a1", 100], 3_600_000, ["b1", 50]], "a1 b1 b2 a2"],
     ["are charged by their weights", ["d1 a1 d2 d3 a2", ["d1", 100], ["a1", 100], ["d2", 40]], "d1 a1 d2 d3 a2"]
-  ])("%s", ([, steps, started]) =>
-    Effect.gen(function*() {
-      const scenery = yield* scene
-      for (const step of steps) {
-        if (typeof step === "number") scenery.clock.ahead = step
-        else yield* typeof step === "string" ? scenery.start(step) : scenery.finish(...step)
-      }
-      yield* scenery.finishAll
-      expect(scenery.started()).toBe(started)
-    }))
+  ])("%s", function*([, steps, started]) {
+    const scenery = yield* scene
+    for (const step of steps) {
+      if (typeof step === "number") scenery.clock.ahead = step
+      else yield* typeof step === "string" ? scenery.start(step) : scenery.finish(...step)
+    }
+    yield* scenery.finishAll
+    expect(scenery.started()).toBe(started)
+  })
 
-  it.effect("are charged for the jobs of maps as for those without a key", () =>
-    Effect.gen(function*() {
-      const { finish, pool, stage, start, started } = yield* scene
-      yield* start("holder")
-      yield* forkNow(Stream.runDrain(pool.imap(stage.job, ["m1", "m2"])))
-      yield* atRest
-      yield* start("h")
-      yield* TestClock.adjust(10)
-      for (const name of ["holder", "m1", "m2", "h"]) yield* finish(name, 0)
-      yield* pool.waitall
-      // between its items a map gives its slot to the next caller
-      expect(started()).toBe("holder m1 h m2")
-    }))
+  testEffect("are charged for the jobs of maps as for those without a key", function*() {
+    const { finish, pool, stage, start, started } = yield* scene
+    yield* start("holder")
+    yield* forkNow(Stream.runDrain(pool.imap(stage.job, ["m1", "m2"])))
+    yield* atRest
+    yield* start("h")
+    yield* TestClock.adjust(10)
+    for (const name of ["holder", "m1", "m2", "h"]) yield* finish(name, 0)
+    yield* pool.waitall
+    // between its items a map gives its slot to the next caller
+    expect(started()).toBe("holder m1 h m2")
+  })
 
-  it.effect("of a borrowed slot are those it was granted to, also when the borrower outlives its lender", () =>
-    Effect.gen(function*() {
-      const { finish, finishAll, pool, stage, start, started } = yield* scene
-      const borrow = Effect.forkDetach(pool.run(stage.job("borrower"), { key: "b" }), { startImmediately: true })
-      yield* forkNow(pool.run(borrow, { key: "a" }))
-      yield* start("a1 b1 b2")
-      // the time is a's, though b's job held the slot
-      yield* finish("borrower", 100)
-      yield* finish("b1", 50)
-      yield* finishAll
-      expect(started()).toBe("borrower b1 b2 a1")
-    }))
+  testEffect("of a borrowed slot are those it was granted to, also when the borrower outlives its lender", function*() {
+    const { finish, finishAll, pool, stage, start, started } = yield* scene
+    const borrow = Effect.forkDetach(pool.run(stage.job("borrower"), { key: "b" }), { startImmediately: true })
+    yield* forkNow(pool.run(borrow, { key: "a" }))
+    yield* start("a1 b1 b2")
+    // the time is a's, though b's job held the slot
+    yield* finish("borrower", 100)
+    yield* finish("b1", 50)
+    yield* finishAll
+    expect(started()).toBe("borrower b1 b2 a1")
+  })
 
-  it.effect("are not charged for a slot that was granted before any had one", () =>
-    Effect.gen(function*() {
-      const { finish, finishAll, pool, slots, stage, start, started } = yield* scene
-      const borrow = Effect.forkDetach(pool.run(stage.job("borrower"), { key: "b" }), { startImmediately: true })
-      yield* forkNow(pool.run(Effect.andThen(stage.gate("lent").await, borrow)))
-      yield* start("other")
-      yield* stage.finish("lent")
-      yield* atRest
-      yield* TestClock.adjust(100)
-      yield* start("b")
-      expect(slots.shares?.size).toBe(2)
-      yield* finish("borrower", 0)
-      expect(started()).toBe("borrower other")
-      yield* start("other2 b2")
-      yield* finish("other", 150)
-      yield* finish("b", 200)
-      expect(started()).toBe("borrower other b other2")
-      // b has one in the queue still
-      expect(slots.shares?.size).toBe(2)
-      yield* finishAll
-    }))
+  testEffect("are not charged for a slot that was granted before any had one", function*() {
+    const { finish, finishAll, pool, slots, stage, start, started } = yield* scene
+    const borrow = Effect.forkDetach(pool.run(stage.job("borrower"), { key: "b" }), { startImmediately: true })
+    yield* forkNow(pool.run(Effect.andThen(stage.gate("lent").await, borrow)))
+    yield* start("other")
+    yield* stage.finish("lent")
+    yield* atRest
+    yield* TestClock.adjust(100)
+    yield* start("b")
+    expect(slots.shares?.size).toBe(2)
+    yield* finish("borrower", 0)
+    expect(started()).toBe("borrower other")
+    yield* start("other2 b2")
+    yield* finish("other", 150)
+    yield* finish("b", 200)
+    expect(started()).toBe("borrower other b other2")
+    // b has one in the queue still
+    expect(slots.shares?.size).toBe(2)
+    yield* finishAll
+  })
 })
 
 describe("a weight", () => {
@@ -129,20 +120,19 @@ describe("a weight", () => {
     throw new RangeError("no weight")
   }
 
-  it.effect.each([0, -1, NaN, Infinity, "1" as unknown as number, fail])(
+  testEffect.each([0, -1, NaN, Infinity, "1" as unknown as number, fail])(
     "that is no finite number above 0, or throws, is a defect of the call, which takes nothing: %s",
-    (weight) =>
-      Effect.gen(function*() {
-        const pool = yield* GreenPool.make({ size: 1, weight: typeof weight === "function" ? weight : () => weight })
-        const expectDefect = (call: Effect.Effect<unknown>) =>
-          Effect.map(Effect.exit(call), (exit) => expect(defectOf(exit)).toBeInstanceOf(RangeError))
-        yield* expectDefect(pool.run(Effect.void, { key: "k" }))
-        yield* expectDefect(pool.spawn(Effect.void, { key: "k" }))
-        yield* expectEmpty(pool)
-        yield* forkNow(pool.run(Effect.never))
-        yield* expectDefect(pool.spawn(Effect.void, { key: "k" }))
-        expect(yield* pool.waiting).toBe(0)
-      })
+    function*(weight) {
+      const pool = yield* GreenPool.make({ size: 1, weight: typeof weight === "function" ? weight : () => weight })
+      const expectDefect = (call: Effect.Effect<unknown>) =>
+        Effect.map(Effect.exit(call), (exit) => expect(defectOf(exit)).toBeInstanceOf(RangeError))
+      yield* expectDefect(pool.run(Effect.void, { key: "k" }))
+      yield* expectDefect(pool.spawn(Effect.void, { key: "k" }))
+      yield* expectEmpty(pool)
+      yield* forkNow(pool.run(Effect.never))
+      yield* expectDefect(pool.spawn(Effect.void, { key: "k" }))
+      expect(yield* pool.waiting).toBe(0)
+    }
   )
 })
 

@@ -4,10 +4,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, type Fiber, Tracer } from "effect"
 import type { GreenPool, GreenPoolOptions } from "../src/index.ts"
-import { expectEmpty, expectWorking } from "./support/counters.ts"
-import { isInterrupted } from "./support/exits.ts"
-import { Stage } from "./support/stage.ts"
-import { World } from "./support/world.ts"
+import { expectEmpty, expectWorking, isInterrupted, Stage, World } from "./support/index.ts"
 
 /** What is done when a span begins or ends. */
 interface Acts {
