@@ -11,20 +11,16 @@ const loggedIn = (size: number, use: (pool: GreenPool) => Effect.Effect<unknown,
   logged(Effect.flatMap(makePool(size), (pool) => Effect.andThen(use(pool), pool.waitall)))
 
 describe("a job of spawnN that fails or dies is reported once, at level Error, with its cause", () => {
-  const asKey = (pool: GreenPool, job: Effect.Effect<never, string>) =>
-    Effect.provideService(GreenPool.spawnN(job), GreenPool, pool)
+  type Spawn = (pool: GreenPool, job: Effect.Effect<never, string>) => Effect.Effect<unknown>
+  const afterWait: Spawn = (pool, job) => Effect.andThen(pool.spawn(Effect.yieldNow), pool.spawnN(job))
+  const byKey: Spawn = (pool, job) =>
+    Effect.map(Effect.provideService(GreenPool.spawnN(job), GreenPool, pool), (none) => expect(none).toBeUndefined())
 
-  testEffect.each<readonly [string, (pool: GreenPool, job: Effect.Effect<never, string>) => Effect.Effect<unknown>]>([
+  testEffect.each<readonly [string, Spawn]>([
     ["on a free slot", (pool, job) => pool.spawnN(job)],
     ["on a borrowed slot", (pool, job) => pool.run(pool.spawnN(job))],
-    [
-      "after it had to wait for its slot",
-      (pool, job) => Effect.flatMap(pool.spawn(Effect.yieldNow), () => pool.spawnN(job))
-    ],
-    [
-      "by the verb of a key, which returns nothing",
-      (...on) => Effect.map(asKey(...on), (result) => expect(result).toBeUndefined())
-    ]
+    ["after it had to wait for its slot", afterWait],
+    ["by the verb of a key, which returns nothing", byKey]
   ])("%s, with the log annotations of its spawn and the name of the pool", function*([, spawn]) {
     for (const cause of [Cause.fail("no"), Cause.die(bug)]) {
       const job = Effect.annotateLogs(Effect.failCause(cause), "inner", "not in force")

@@ -24,7 +24,6 @@ describe.each([0, 1, 3])("a pool of size %i", (size) => {
       yield* forkNow(kind(stage.job(`${size + index}`)))
       yield* untilEffect(Effect.map(pool.waiting, (waiting) => waiting === index + 1))
     }
-    yield* atRest
     expect(stage.started).toEqual(names(size))
     for (let i = 0; i < kinds.length; i++) {
       // one slot at a time, so that the order of the starts is that of the grants
@@ -57,22 +56,19 @@ testEffect("a freed slot goes to the head of the queue in the same step, before 
   expect(stage.started).toEqual(["a", "b"])
 })
 
-testEffect(
-  "spawn defers: its job, which holds its slot, starts when the spawner yields, also after a wait",
-  function*() {
-    const pool = yield* makePool(2)
-    const stage = new Stage()
-    yield* pool.spawn(stage.job("a"))
-    yield* pool.spawnN(stage.job("b"))
-    stage.note("still here")
-    expect(yield* pool.running).toBe(2)
-    yield* forkNow(Effect.andThen(pool.spawn(stage.job("c")), Effect.sync(() => stage.note("c is spawned"))))
-    yield* atRest
-    yield* stage.finish("a")
-    yield* atRest
-    expect(stage.events).toEqual(["still here", "a starts", "b starts", "a ends", "c is spawned", "c starts"])
-  }
-)
+testEffect("spawn defers: its job has its slot, and starts when the spawner yields, also after a wait", function*() {
+  const pool = yield* makePool(2)
+  const stage = new Stage()
+  yield* pool.spawn(stage.job("a"))
+  yield* pool.spawnN(stage.job("b"))
+  stage.note("still here")
+  expect(yield* pool.running).toBe(2)
+  yield* forkNow(Effect.andThen(pool.spawn(stage.job("c")), Effect.sync(() => stage.note("c is spawned"))))
+  yield* atRest
+  yield* stage.finish("a")
+  yield* atRest
+  expect(stage.events).toEqual(["still here", "a starts", "b starts", "a ends", "c is spawned", "c starts"])
+})
 
 it("a caller of run that gets its slot, and its turn, before it listens goes on", () => {
   const operations = 40

@@ -49,14 +49,11 @@ testEffect("slowWait warns in time, whatever fraction of a millisecond the wait 
 })
 
 testEffect.each<[string, ReadonlyArray<Step>, GreenPoolOptions?]>([
-  [
-    "at most once a minute, also of one that is never served",
-    [["comes", 0], [10, 1], ["comes", 1], [59.999, 1], [0.001, 2], [600, 12]]
-  ],
-  [
-    "a minute after the last warning, though the queue was empty between",
-    [["comes", 0], [10, 1], ["served", 1], ["comes", 1], [59, 1], [1, 2]]
-  ],
+  ["once a minute, also of one never served", [["comes", 0], [10, 1], ["comes", 1], [59.999, 1], [0.001, 2], [
+    600,
+    12
+  ]]],
+  ["so even after an empty queue", [["comes", 0], [10, 1], ["served", 1], ["comes", 1], [59, 1], [1, 2]]],
   ["after a look at an empty queue", [["comes", 0], [5, 0], ["leaves", 0], [5, 0], ["comes", 0], [10, 1]]],
   [
     "of the one that has waited longest of those still in the queue, whichever is next",
@@ -93,7 +90,7 @@ testEffect("slowWait sees a map in the queue too, and goes by the pool's clock, 
 })
 
 testEffect.each<GreenPoolOptions["slowWait"] & {}>(["10 seconds", 0])(
-  "slowWait of %s watches once for all that wait, not while none waits, and not beyond the close",
+  "slowWait of %s watches once for all that wait, not while none waits, nor beyond the close",
   function*(slowWait) {
     const clock = yield* countSleepers
     const { caller, close, pool } = yield* makeWarning({ size: 1, slowWait }, clock)
@@ -151,15 +148,12 @@ testEffect("slowWait of zero has a logger that grows the pool at once, and the c
   yield* expectWorking(pool)
 })
 
-testEffect(
-  "slowWait is off by default and of Infinity, and a defect where it is no duration of at least 0",
-  function*() {
-    const clock = yield* countSleepers
-    for (const slowWait of [undefined, "Infinity"] as const) yield* (yield* makeWarning({ slowWait }, clock)).caller
-    expect(clock.sleeps).toBe(0)
-    for (const slowWait of [-1, NaN]) {
-      const exit = yield* Effect.exit(GreenPool.make({ slowWait }))
-      expect(Exit.isFailure(exit) && String(exit.cause)).toContain("Invalid slowWait")
-    }
+testEffect("slowWait is off by default and of Infinity, and a defect where it is no duration", function*() {
+  const clock = yield* countSleepers
+  for (const slowWait of [undefined, "Infinity"] as const) yield* (yield* makeWarning({ slowWait }, clock)).caller
+  expect(clock.sleeps).toBe(0)
+  for (const slowWait of [-1, NaN]) {
+    const exit = yield* Effect.exit(GreenPool.make({ slowWait }))
+    expect(Exit.isFailure(exit) && String(exit.cause)).toContain("Invalid slowWait")
   }
-)
+})

@@ -68,25 +68,18 @@ describe("a slot whose scope closes", () => {
   type Closer = (pool: GreenPool, close: Effect.Effect<void>) => Effect.Effect<unknown, unknown>
 
   testEffect.each<readonly [string, isInterrupted: boolean, by: Closer]>([
-    [
-      "its own fiber, which goes on and uses the pool",
-      false,
-      (pool, close) => Effect.andThen(close, pool.run(Effect.void))
-    ],
+    ["its own fiber, which goes on", false, (pool, close) => Effect.andThen(close, pool.run(Effect.void))],
     ["a nested run", false, (pool, close) => pool.run(close)],
     ["a fiber that it forks", true, (_, close) => Effect.flatMap(Effect.forkChild(close), Fiber.join)],
     ["a nested spawn", true, (pool, close) => Effect.flatMap(pool.spawn(close), Fiber.join)],
     ["a map", true, (pool, close) => Stream.runDrain(pool.imap(() => close, [1]))]
-  ])(
-    "may be closed from within, by %s, and does not wait for itself; that is interrupted: %s",
-    function*([, ends, by]) {
-      const { close, pool, slot } = yield* setUp
-      const exit = yield* Fiber.await(yield* forkNow(slot.within(by(pool, close))))
-      expect(isInterrupted(exit)).toBe(ends)
-      yield* atRest
-      yield* expectEmpty(pool)
-    }
-  )
+  ])("may be closed from within, by %s, without waiting for itself; that is interrupted: %s", function*([, ends, by]) {
+    const { close, pool, slot } = yield* setUp
+    const exit = yield* Fiber.await(yield* forkNow(slot.within(by(pool, close))))
+    expect(isInterrupted(exit)).toBe(ends)
+    yield* atRest
+    yield* expectEmpty(pool)
+  })
 
   testEffect("knows all that is within, when a second fiber, or an inner within, has left", function*() {
     const { close, pool, slot } = yield* setUp

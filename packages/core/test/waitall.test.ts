@@ -75,6 +75,8 @@ describe("waitall outside the pool", () => {
 
 describe("waitall inside the pool", () => {
   const joined = Effect.flatMap(Fiber.join<void, never>)
+  const waitInPile = ({ waitall }: GreenPool) => ({ next, spawn }: GreenPile<void>) =>
+    Effect.andThen(spawn(waitall), next)
 
   testEffect.each<readonly [string, (pool: GreenPool, other: GreenPool) => Effect.Effect<unknown, unknown>]>([
     ["run", (pool) => pool.run(pool.waitall)],
@@ -84,13 +86,7 @@ describe("waitall inside the pool", () => {
     ["a detached fiber of a job", (pool) => pool.run(joined(Effect.forkDetach(pool.waitall)))],
     ["a job of another pool inside a job", (pool, other) => pool.run(joined(other.spawn(pool.waitall)))],
     ["a job of a map", (pool) => Stream.runDrain(pool.imap(() => pool.waitall, [1]))],
-    [
-      "a job of a pile",
-      (pool) =>
-        Effect.scoped(
-          Effect.flatMap(GreenPile.make<void>(pool), (pile) => Effect.andThen(pile.spawn(pool.waitall), pile.next))
-        )
-    ]
+    ["a job of a pile", (pool) => Effect.scoped(Effect.flatMap(GreenPile.make<void>(pool), waitInPile(pool)))]
   ])("dies immediately with a clear defect: from %s", function*([, from]) {
     for (const size of [1, 3]) {
       const pool = yield* makePool(size)
