@@ -9,25 +9,21 @@ import { expectEmpty, isInterrupted, makePool, testEffect, testLive, turns, upTo
 describe("a failure is kept where the close of the source fails as well, and comes first", () => {
   const closing = (what: string) => Stream.make(2, 3).pipe(Stream.ensuring(Effect.die(what)))
   const next = () => ({ done: false, value: 2 })
-  const iterator: Iterator<number> = {
-    next,
-    return: () => {
-      throw "close"
-    }
+  const end = () => {
+    throw "close"
   }
-  const asyncIterator: AsyncIterator<number> = { next: async () => next(), return: () => Promise.reject("close") }
+  const iterable = { [Symbol.iterator]: () => ({ next, return: end }) }
+  const asyncIterable = { [Symbol.asyncIterator]: () => ({ next: async () => next(), return: async () => end() }) }
 
   testLive.each<[string, ReadonlyArray<Source<number>>, ReadonlyArray<string>]>([
     ["a stream", [closing("close")], ["close"]],
-    ["an iterable", [{ [Symbol.iterator]: () => iterator }], ["close"]],
-    ["an async iterable", [{ [Symbol.asyncIterator]: () => asyncIterator }], ["close"]],
+    ["an iterable", [iterable], ["close"]],
+    ["an async iterable", [asyncIterable], ["close"]],
     ["several that are zipped", [closing("close a"), closing("close b")], ["close b", "close a"]]
   ])("%s", function*([, sources, closed]) {
     const pool = yield* makePool(1)
     const cause = yield* Effect.flip(Effect.sandbox(Stream.runDrain(pool.imap(() => Effect.fail("job"), ...sources))))
-    const failures = cause.reasons.map((reason) =>
-      "error" in reason ? reason.error : Cause.squash(Cause.fromReasons([reason]))
-    )
+    const failures = cause.reasons.map((reason) => Cause.squash(Cause.fromReasons([reason])))
     expect(failures).toEqual(["job", ...closed])
   })
 })
