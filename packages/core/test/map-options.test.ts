@@ -12,7 +12,7 @@ describe.each(["imap", "imapUnordered", "imapExit", "imapExitUnordered"] as cons
   const mapOf = (pool: GreenPool) => pool[verb] as GreenPool["imap"]
 
   testEffect.each([{ concurrency: 2 }, { concurrency: 2, window: 20 }])(
-    "runs at most `concurrency` jobs, and leaves the other slots alone: %j",
+    "runs at most `concurrency` jobs, and leaves other slots alone: %j",
     function*(options) {
       const pool = yield* makePool(5)
       let most = 0

@@ -84,23 +84,20 @@ describe("gauges", () => {
     expect((yield* runs)?.count).toBe(2)
   })
 
-  testEffect.each([0, 1])(
-    "and counters of pools with one name add up, also when pool %i closes first",
-    function*(closeFirst) {
-      const registry = makeRegistry()
-      const make = (size: number) => registry.provide(GreenPool.make({ name: "api", size, metrics: true }))
-      const figures = Effect.forEach([names[0]!, names[3]!], registry.figure)
-      const scopes = [yield* Scope.make(), yield* Scope.make()]
-      for (const [i, scope] of scopes.entries()) yield* (yield* Scope.provide(make(i + 1), scope)).run(Effect.void)
-      const seen = [yield* figures]
-      for (const scope of closeFirst === 0 ? scopes : scopes.toReversed()) {
-        yield* Scope.close(scope, Exit.void)
-        seen.push(yield* figures)
-      }
-      yield* (yield* make(5)).run(Effect.void)
-      expect([...seen, yield* figures]).toEqual([[3, 2], [2 - closeFirst, 2], [undefined, 2], [5, 3]])
+  testEffect.each([0, 1])("and counters of one name add up, also when pool %i closes first", function*(closeFirst) {
+    const registry = makeRegistry()
+    const make = (size: number) => registry.provide(GreenPool.make({ name: "api", size, metrics: true }))
+    const figures = Effect.forEach([names[0]!, names[3]!], registry.figure)
+    const scopes = [yield* Scope.make(), yield* Scope.make()]
+    for (const [i, scope] of scopes.entries()) yield* (yield* Scope.provide(make(i + 1), scope)).run(Effect.void)
+    const seen = [yield* figures]
+    for (const scope of closeFirst === 0 ? scopes : scopes.toReversed()) {
+      yield* Scope.close(scope, Exit.void)
+      seen.push(yield* figures)
     }
-  )
+    yield* (yield* make(5)).run(Effect.void)
+    expect([...seen, yield* figures]).toEqual([[3, 2], [2 - closeFirst, 2], [undefined, 2], [5, 3]])
+  })
 })
 
 describe("histograms", () => {

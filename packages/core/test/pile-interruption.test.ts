@@ -91,7 +91,7 @@ describe("an interruption at any point of a reader", () => {
     ["exits", (pile) => pile.exits],
     ["results", (pile) => Stream.catch(Stream.map(pile.results, Exit.succeed), (item) => Stream.make(Exit.fail(item)))]
   ])(
-    "of %s gives no result twice or out of order, and leaves the next reader all but the one in hand",
+    "of %s gives no result twice or out of order, and leaves the next all but the one in hand",
     (_, read) =>
       sweepPile(2, (pile, world) => {
         world.fork(spawnAll(pile))

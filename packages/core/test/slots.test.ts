@@ -56,7 +56,7 @@ testEffect("a freed slot goes to the head of the queue in the same step, before 
   expect(stage.started).toEqual(["a", "b"])
 })
 
-testEffect("spawn defers: its job has its slot, and starts when the spawner yields, also after a wait", function*() {
+testEffect("spawn defers: its job, with its slot, starts when the spawner yields, also after a wait", function*() {
   const pool = yield* makePool(2)
   const stage = new Stage()
   yield* pool.spawn(stage.job("a"))

@@ -66,7 +66,7 @@ describe("a source", () => {
   })
 
   testEffect.each<ReadonlyArray<unknown>>([[null], [undefined], [42], [() => [1]], [undefined, [1]], [{}, [1]]])(
-    "that is none is a defect that says what a source is, also among others: %j",
+    "that is none is a defect that says so, also among others: %j",
     function*(sources) {
       const pool = yield* makePool(2)
       const wrong = sources as ReadonlyArray<Source<unknown, unknown>>

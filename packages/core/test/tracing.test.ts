@@ -1,9 +1,9 @@
 import { describe, expect } from "@effect/vitest"
-import { Cause, Effect, Exit, Fiber, Stream, Tracer } from "effect"
+import { Cause, Effect, Exit, Fiber, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { toInternal } from "../src/GreenPool.ts"
-import { GreenPile, GreenPool, type GreenPoolOptions, type PoolFull, type PoolStats } from "../src/index.ts"
-import { expectConsistent, expectWorking, forkNow, makeClosable, Stage, testEffect } from "./support/index.ts"
+import { GreenPile, GreenPool, type GreenPoolOptions, type PoolFull } from "../src/index.ts"
+import { forkNow, makeClosable, testEffect } from "./support/index.ts"
 import { lengthOf, makeTracer, parentOf } from "./support/spans.ts"
 
 const makeTraced = (options?: GreenPoolOptions) =>
@@ -25,11 +25,9 @@ const calls: Record<string, Call> = {
   spawn: (pool, job) => pool.spawn(job),
   spawnN: (pool, job) => pool.spawnN(job),
   "pile.spawn": (pool, job) =>
-    Effect.scoped(Effect.gen(function*() {
-      const pile = yield* GreenPile.make<void, never, PoolFull>(pool)
-      yield* pile.spawn(job)
-      yield* pile.next
-    }))
+    Effect.scoped(
+      Effect.flatMap(GreenPile.make<void, never, PoolFull>(pool), (pile) => Effect.andThen(pile.spawn(job), pile.next))
+    )
 }
 
 describe.each(Object.entries(calls))("a wait in %s", (_, call) => {
@@ -45,11 +43,10 @@ describe.each(Object.entries(calls))("a wait in %s", (_, call) => {
     yield* Fiber.join(caller)
     expect(seen).toEqual(["Started", "Ended"])
     const [, wait, itself] = tracer.spans
-    expect(Object.fromEntries(wait?.attributes ?? [])).toEqual({ "greenpool.pool": "api", "greenpool.size": 1 })
-    expect(parentOf(wait)).toBe("request")
-    expect(lengthOf(wait)).toBe(240)
-    expect(wait?.status).toMatchObject({ exit: Exit.void })
     expect(tracer.spans.map(({ name }) => name)).toEqual(["request", "greenpool.wait", "job"])
+    expect(Object.fromEntries(wait?.attributes ?? [])).toEqual({ "greenpool.pool": "api", "greenpool.size": 1 })
+    expect(wait?.status).toMatchObject({ exit: Exit.void })
+    expect([parentOf(wait), lengthOf(wait)]).toEqual(["request", 240])
     expect([parentOf(itself), lengthOf(itself)]).toEqual(["request", 30])
   })
 
@@ -89,31 +86,6 @@ describe.each(Object.entries(calls))("a wait in %s", (_, call) => {
     yield* Fiber.join(caller)
     expect(tracer.spans).toEqual([])
   })
-
-  testEffect.each([true, false])(
-    "finds the pool at rest when a tracer looks at it and interrupts the caller: granted %s",
-    function*(isGranted) {
-      const context = yield* Effect.context<never>()
-      const states: Array<PoolStats> = []
-      const pool = yield* makeTraced({ maxWait: "1 second" })
-      const stage = new Stage()
-      let caller: Fiber.Fiber<unknown, unknown> | undefined = undefined
-      const end = () => {
-        states.push(Effect.runSyncWith(context)(pool.stats))
-        caller?.interruptUnsafe()
-      }
-      const tracer = Tracer.make({ span: (options) => Object.assign(new Tracer.NativeSpan(options), { end }) })
-      yield* forkNow(pool.run(stage.job("a")))
-      caller = yield* forkNow(Effect.withTracer(call(pool, Effect.void), tracer))
-      yield* isGranted ? stage.finish("a") : TestClock.adjust("1 second")
-      yield* Fiber.await(caller)
-      yield* stage.finish("a")
-      yield* pool.waitall
-      yield* expectWorking(pool)
-      expect(states).toHaveLength(1)
-      states.forEach(expectConsistent)
-    }
-  )
 })
 
 describe("tracing", () => {

@@ -7,7 +7,7 @@ import { TestClock } from "effect/testing"
 import { expectWorking, forkNow, makePool, testEffect } from "./support/index.ts"
 
 testEffect.each([[1, 6, 0.85], [2, 6, 1.7], [3, 6, 2.55], [8, 9, 7]] as const)(
-  "a binary tree of nested run keeps %i slots at work: a job lends its slot to any inside it",
+  "a tree of nested run keeps %i slots at work: a job lends its slot to any inside it",
   function*([size, depth, least]) {
     const pool = yield* makePool(size)
     let now = 0

@@ -6,26 +6,23 @@ import { atRest, defectOf, forkNow, makePool, Stage, testEffect, until, upTo } f
 /** A pool, and jobs by name. */
 const setUp = (size: number) => Effect.map(makePool(size), (pool) => ({ pool, stage: new Stage() }))
 
-testEffect.each([0, 1, 3])(
-  "waitall returns when nothing runs and nobody waits, at once if so, at size %i",
-  function*(size) {
-    const { pool, stage } = yield* setUp(size)
-    expect((yield* forkNow(pool.waitall)).pollUnsafe()).toEqual(Exit.void)
-    const names = upTo(size + 3).map(String)
-    for (const name of names) yield* forkNow(pool.spawn(stage.job(name)))
-    const cancelled = yield* forkNow(pool.run(Effect.void))
-    const idle = yield* forkNow(pool.waitall)
-    yield* atRest
-    yield* pool.resize(Math.max(1, size))
-    for (const name of names) {
-      expect(idle.pollUnsafe()).toBeUndefined()
-      yield* stage.finish(name)
-      if (name === names.at(-2)) yield* Fiber.interrupt(cancelled)
-    }
-    yield* Fiber.join(idle)
-    expect(stage.events.filter((event) => event.endsWith("ends"))).toHaveLength(names.length)
+testEffect.each([0, 1, 3])("waitall returns when nothing runs and nobody waits, at size %i", function*(size) {
+  const { pool, stage } = yield* setUp(size)
+  expect((yield* forkNow(pool.waitall)).pollUnsafe()).toEqual(Exit.void)
+  const names = upTo(size + 3).map(String)
+  for (const name of names) yield* forkNow(pool.spawn(stage.job(name)))
+  const cancelled = yield* forkNow(pool.run(Effect.void))
+  const idle = yield* forkNow(pool.waitall)
+  yield* atRest
+  yield* pool.resize(Math.max(1, size))
+  for (const name of names) {
+    expect(idle.pollUnsafe()).toBeUndefined()
+    yield* stage.finish(name)
+    if (name === names.at(-2)) yield* Fiber.interrupt(cancelled)
   }
-)
+  yield* Fiber.join(idle)
+  expect(stage.events.filter((event) => event.endsWith("ends"))).toHaveLength(names.length)
+})
 
 describe("waitall outside the pool", () => {
   testEffect("can be used again, by any number of callers, of which others may be interrupted", function*() {
