@@ -1,93 +1,101 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Clock, Effect, Stream } from "effect"
-import { TestClock } from "effect/testing"
+import { Effect, Stream } from "effect"
 import { toInternal } from "../src/GreenPool.ts"
 import { GreenPool } from "../src/index.ts"
 import { Claim, Shares } from "../src/internal/shares.ts"
-import { atRest, defectOf, expectEmpty, forkNow, Stage, testEffect, World } from "./support/index.ts"
-import { makeWallClock } from "./support/wall-clock.ts"
+import { defectOf, expectEmpty, forkNow, Stage, testEffect, World } from "./support/index.ts"
 
-/** A pool of one slot, and jobs by name whose key is the first letter, "d" of double weight; a number has none. */
-const scene = Effect.gen(function*() {
-  const clock = yield* makeWallClock
-  const make = GreenPool.make({ size: 1, weight: (key) => key === "d" ? 2 : 1 })
-  const pool = yield* Effect.provideService(make, Clock.Clock, clock)
+/** A pool, and jobs by name whose key is the first letter, "d" of double weight; a number has none. */
+const scene = (size = 1) => {
+  const world = new World()
+  const pool = world.pool(size, { weight: (key) => key === "d" ? 2 : 1 })
   const stage = new Stage()
   const keyOf = (name: string) => /^\d/.test(name) ? undefined : name.slice(0, 1)
-  const start = (names: string) =>
-    Effect.forEach(names.split(" "), (name) => forkNow(pool.run(stage.job(name), { key: keyOf(name) })))
-  /** Lets the job end, so many milliseconds later. */
-  const finish = (name: string, time: number) =>
-    Effect.andThen(TestClock.adjust(time), Effect.andThen(stage.finish(name), atRest))
+  const start = (names: string) => {
+    for (const name of names.split(" ")) world.fork(pool.run(stage.job(name), { key: keyOf(name) }))
+    world.run()
+  }
+  /** Lets the job end, if there is one, so many milliseconds later. */
+  const finish = (name: string, time: number) => {
+    world.clock.advance(time)
+    world.get(stage.finish(name))
+  }
   const started = () => stage.started.join(" ")
-  const finishAll = Effect.andThen(stage.finishAll, Effect.andThen(pool.waitall, expectEmpty(pool)))
-  return { clock, pool, stage, slots: toInternal(pool).slots, start, started, finish, finishAll }
-})
+  const finishAll = () => world.get(Effect.all([stage.finishAll, pool.waitall, expectEmpty(pool)]))
+  const borrow = Effect.forkDetach(pool.run(stage.job("borrower"), { key: "b" }), { startImmediately: true })
+  return { world, pool, stage, slots: toInternal(pool).slots, start, started, finish, finishAll, borrow }
+}
+
+/** Callers that come, jobs that end so many milliseconds later, and the clock on the wall that is put forward. */
+type Step = string | number | readonly [string, number]
 
 describe("keys", () => {
-  // Callers that come, jobs that end so many milliseconds later, and the clock on the wall that is put forward.
-  testEffect.each<[string, steps: ReadonlyArray<string | number | readonly [string, number]>, started: string]>([
+  it.each<[string, size: number, steps: ReadonlyArray<Step>, started: string]>([
     [
       "that return are served next, as charged",
+      1,
       ["a1 a2 a3", ["a1", 100], "b1 b2", ["a2", 100], ["b1", 50]],
       "a1 a2 b1 b2 a3"
     ],
-    ["are charged for time that passes", ["a1 b1 a2 b2", ["a1", 100], 3_600_000, ["b1", 50]], "a1 b1 b2 a2"],
-    ["are charged by their weights", ["d1 a1 d2 d3 a2", ["d1", 100], ["a1", 100], ["d2", 40]], "d1 a1 d2 d3 a2"]
-  ])("%s", function*([, steps, started]) {
-    const scenery = yield* scene
+    ["are charged for time that passes", 1, ["a1 b1 a2 b2", ["a1", 100], 3_600_000, ["b1", 50]], "a1 b1 b2 a2"],
+    ["are charged by their weights", 1, ["d1 a1 d2 d3 a2", ["d1", 100], ["a1", 100], ["d2", 40]], "d1 a1 d2 d3 a2"],
+    ["beside jobs without one, which are charged from their start on a free slot", 2, [
+      "x1 x2",
+      ["x1", 500],
+      ["", 500],
+      "1 x3 2",
+      ["1", 10]
+    ], "x1 x2 1 2 x3"]
+  ])("%s", (_, size, steps, started) => {
+    const scenery = scene(size)
     for (const step of steps) {
-      if (typeof step === "number") scenery.clock.ahead = step
-      else yield* typeof step === "string" ? scenery.start(step) : scenery.finish(...step)
+      if (typeof step === "number") scenery.world.clock.skew = step
+      else if (typeof step === "string") scenery.start(step)
+      else scenery.finish(...step)
     }
-    yield* scenery.finishAll
+    scenery.finishAll()
     expect(scenery.started()).toBe(started)
   })
 
-  testEffect("are charged for the jobs of maps as for those without a key", function*() {
-    const { finish, pool, stage, start, started } = yield* scene
-    yield* start("holder")
-    yield* forkNow(Stream.runDrain(pool.imap(stage.job, ["m1", "m2"])))
-    yield* atRest
-    yield* start("h")
-    yield* TestClock.adjust(10)
-    for (const name of ["holder", "m1", "m2", "h"]) yield* finish(name, 0)
-    yield* pool.waitall
+  it("are charged for the jobs of maps as for those without a key", () => {
+    const { finish, pool, stage, start, started, world } = scene()
+    start("holder")
+    world.fork(Stream.runDrain(pool.imap(stage.job, ["m1", "m2"])))
+    start("h")
+    finish("", 10)
+    for (const name of ["holder", "m1", "m2", "h"]) finish(name, 0)
     // between its items a map gives its slot to the next caller
     expect(started()).toBe("holder m1 h m2")
   })
 
-  testEffect("of a borrowed slot are those it was granted to, also when the borrower outlives its lender", function*() {
-    const { finish, finishAll, pool, stage, start, started } = yield* scene
-    const borrow = Effect.forkDetach(pool.run(stage.job("borrower"), { key: "b" }), { startImmediately: true })
-    yield* forkNow(pool.run(borrow, { key: "a" }))
-    yield* start("a1 b1 b2")
+  it("of a borrowed slot are those it was granted to, also when the borrower outlives its lender", () => {
+    const { borrow, finish, finishAll, pool, start, started, world } = scene()
+    world.fork(pool.run(borrow, { key: "a" }))
+    start("a1 b1 b2")
     // the time is a's, though b's job held the slot
-    yield* finish("borrower", 100)
-    yield* finish("b1", 50)
-    yield* finishAll
+    finish("borrower", 100)
+    finish("b1", 50)
+    finishAll()
     expect(started()).toBe("borrower b1 b2 a1")
   })
 
-  testEffect("are not charged for a slot that was granted before any had one", function*() {
-    const { finish, finishAll, pool, slots, stage, start, started } = yield* scene
-    const borrow = Effect.forkDetach(pool.run(stage.job("borrower"), { key: "b" }), { startImmediately: true })
-    yield* forkNow(pool.run(Effect.andThen(stage.gate("lent").await, borrow)))
-    yield* start("other")
-    yield* stage.finish("lent")
-    yield* atRest
-    yield* TestClock.adjust(100)
-    yield* start("b")
+  it("are not charged for a slot that was granted before any had one", () => {
+    const { borrow, finish, finishAll, pool, slots, stage, start, started, world } = scene()
+    world.fork(pool.run(Effect.andThen(stage.gate("lent").await, borrow)))
+    start("other")
+    finish("lent", 0)
+    finish("", 100)
+    start("b")
     expect(slots.shares?.size).toBe(2)
-    yield* finish("borrower", 0)
+    finish("borrower", 0)
     expect(started()).toBe("borrower other")
-    yield* start("other2 b2")
-    yield* finish("other", 150)
-    yield* finish("b", 200)
+    start("other2 b2")
+    finish("other", 150)
+    finish("b", 200)
     expect(started()).toBe("borrower other b other2")
     // b has one in the queue still
     expect(slots.shares?.size).toBe(2)
-    yield* finishAll
+    finishAll()
   })
 })
 
@@ -127,24 +135,4 @@ describe("a weight", () => {
       expect(yield* pool.waiting).toBe(0)
     }
   )
-})
-
-it("a job without a key is charged from when it got a free slot, among others that have keys", () => {
-  const world = new World()
-  const pool = world.pool(2)
-  const stage = new Stage()
-  const start = (name: string, key?: string) => world.fork(pool.run(stage.job(name), { key }))
-  /** Lets the job end, so many milliseconds later. */
-  const finish = (name: string, time: number) => {
-    world.clock.advance(time)
-    world.get(stage.finish(name))
-  }
-  for (const name of ["x1", "x2"]) start(name, "x")
-  finish("x1", 500)
-  world.clock.advance(500)
-  start("plain1")
-  start("x3", "x")
-  start("plain2")
-  finish("plain1", 10)
-  expect(stage.started).toEqual(["x1", "x2", "plain1", "plain2"])
 })

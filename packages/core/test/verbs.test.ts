@@ -134,15 +134,6 @@ describe.each(forms)("the verbs of %s", (_, verbsOf) => {
       yield* expectEach([2], ...results.map(Stream.take(1)))
     }))
 
-  test("take an object for a source if it can be iterated, also as the last argument", (pool) =>
-    Effect.gen(function*() {
-      const iterable: Iterable<number> = { [Symbol.iterator]: () => [1, 2].values() }
-      const asyncIterable = {
-        [Symbol.asyncIterator]: () => Stream.toAsyncIterable(Stream.make(1, 2))[Symbol.asyncIterator]()
-      }
-      yield* expectEach([2, 4], pool.imap(twice, iterable), pool.imap(add, iterable, asyncIterable))
-    }))
-
   test("never take for options what stands where a source belongs, or is no plain object", (pool) =>
     Effect.gen(function*() {
       const last = [null, 123, new Date()].map((wrong) => [[1], wrong])
