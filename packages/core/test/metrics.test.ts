@@ -2,8 +2,8 @@ import { describe, expect, it } from "@effect/vitest"
 import { Clock, type Duration, Effect, Exit, Fiber, Metric, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { toInternal } from "../src/GreenPool.ts"
-import { GreenPool, type GreenPoolOptions, type UnboundedOptions } from "../src/index.ts"
-import { atRest, forkNow, testEffect, World } from "./support/index.ts"
+import { GreenPool, type GreenPoolOptions } from "../src/index.ts"
+import { atRest, forkNow, makeClosable, testEffect, World } from "./support/index.ts"
 import { makeRegistry, stateIn } from "./support/series.ts"
 import { VirtualClock } from "./support/virtual-clock.ts"
 
@@ -198,9 +198,8 @@ describe("what is recorded", () => {
     const registry = makeRegistry()
     const surroundings = [{ a: "b,c", "a,b": "c" }, { "a,b": "c", a: "b,c" }, { pool: "around", outcome: "around" }]
     for (const around of surroundings) {
-      const pool = yield* registry.provide(
-        Effect.provideService(GreenPool.make({ metrics: true }), Metric.CurrentMetricAttributes, around)
-      )
+      const make = Effect.provideService(GreenPool.make({ metrics: true }), Metric.CurrentMetricAttributes, around)
+      const pool = yield* registry.provide(make)
       yield* pool.run(Effect.void)
       yield* Effect.exit(pool.run(Effect.fail("no")))
     }
@@ -217,21 +216,20 @@ describe("what is recorded", () => {
 
 testEffect("the gauges of adaptive pools end with the last of their name, but for the cuts", function*() {
   const registry = makeRegistry()
-  const make = (options: UnboundedOptions, scope: Scope.Scope) =>
-    GreenPool.make({ name: "p", metrics: true, ...options }).pipe(Scope.provide(scope), registry.provide)
-  const scopes = [yield* Scope.make(), yield* Scope.make(), yield* Scope.make()] as const
-  yield* make({ adaptive: true }, scopes[0])
-  yield* make({ adaptive: true }, scopes[1])
-  yield* make({}, scopes[2])
-  const names = Effect.map(
-    registry.snapshot,
-    (series) => [...series.keys()].filter((name) => /elasticity|goodput/.test(name))
+  const closes = yield* Effect.forEach(
+    [true, true, false],
+    (adaptive) =>
+      Effect.map(registry.provide(makeClosable({ name: "p", metrics: true, adaptive })), ({ close }) => close)
   )
-  yield* Scope.close(scopes[0], Exit.void)
-  expect(yield* names).toHaveLength(2)
-  yield* Scope.close(scopes[1], Exit.void)
-  expect(yield* names).toEqual([])
+  const gauges = Effect.map(
+    registry.snapshot,
+    (series) => [...series.keys()].filter((name) => /elast|goodput/.test(name))
+  )
+  yield* closes[0]!
+  expect(yield* gauges).toHaveLength(2)
+  yield* closes[1]!
+  expect(yield* gauges).toEqual([])
   const cuts = (yield* registry.snapshot).get("greenpool_cuts_total{pool=p}")
   expect(cuts?.state).toEqual({ count: 0, incremental: true })
-  yield* Scope.close(scopes[2], Exit.void)
+  yield* closes[2]!
 })

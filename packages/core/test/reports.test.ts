@@ -1,4 +1,4 @@
-import { describe, expect, it } from "@effect/vitest"
+import { describe, expect } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber } from "effect"
 import { GreenPool } from "../src/index.ts"
 import { atRest, forkNow, makePool, testEffect } from "./support/index.ts"
@@ -58,24 +58,4 @@ testEffect("nothing is reported of jobs that succeed, are interrupted, or fail t
     yield* atRest
   })))
   expect(entries).toEqual([])
-})
-
-it("a job that fails leaves no unhandled rejection behind", async () => {
-  const rejections: Array<unknown> = []
-  const listener = (reason: unknown) => {
-    rejections.push(reason)
-  }
-  process.on("unhandledRejection", listener)
-  try {
-    await Effect.runPromise(Effect.scoped(loggedIn(2, (pool) =>
-      Effect.gen(function*() {
-        for (const verb of ["spawn", "spawnN"] as const) {
-          yield* pool[verb](Effect.fail("no"))
-          yield* pool[verb](Effect.promise(() => Promise.reject(bug)))
-        }
-      }))))
-  } finally {
-    process.off("unhandledRejection", listener)
-  }
-  expect(rejections).toEqual([])
 })

@@ -73,22 +73,12 @@ cyclic.self = cyclic
 
 const withoutJson = Object.assign(Object.create(null), { toJSON: () => JSON.parse("no JSON") })
 
-testEffect.each<[value: unknown, quoted: RegExp]>([
-  [-1, /^-1$/],
-  [0.5, /^0\.5$/],
-  [Number.NaN, /NaN/],
-  [Number.POSITIVE_INFINITY, /^Infinity$/],
-  [Number.NEGATIVE_INFINITY, /^-Infinity$/],
-  ["10", /10/],
-  [null, /null/],
-  [10n, /10/],
-  [{ size: 3 }, /size/],
-  [Symbol("three"), /three/],
-  [() => 3, /.+/],
-  [new Date(0), /1970/],
-  [Object.create(null), /.+/],
-  [withoutJson, /.*/],
-  [cyclic, /.+/]
+testEffect.each<readonly [value: unknown, quoted: string]>([
+  ...[-1, 0.5, NaN, Infinity, -Infinity, "10", null, 10n].map((value) => [value, `^"?${value}n?"?$`] as const),
+  ...[{ size: 3 }, Symbol("size")].map((value) => [value, "size"] as const),
+  ...[() => 3, Object.create(null), cyclic].map((value) => [value, "."] as const),
+  [new Date(0), "1970"],
+  [withoutJson, ""]
 ])("a bad size fails make and resize with InvalidPoolSize, and changes nothing (#%#)", function*([value, quoted]) {
   const size = value as number
   const pool = yield* makePool(2)
@@ -96,7 +86,7 @@ testEffect.each<[value: unknown, quoted: RegExp]>([
   const before = yield* pool.stats
   for (const error of [yield* Effect.flip(pool.resize(size)), yield* Effect.flip(GreenPool.make({ size }))]) {
     expect(error).toBeInstanceOf(InvalidPoolSize)
-    expect(error.value).toMatch(quoted)
+    expect(error.value).toMatch(new RegExp(quoted))
     expect(error.message).toContain(error.value)
     expect(error.message).toMatch(/non-negative safe integer/)
   }
@@ -104,10 +94,9 @@ testEffect.each<[value: unknown, quoted: RegExp]>([
 })
 
 testEffect("no size means the default, 1000, for make, and fails resize", function*() {
-  for (const options of [undefined, {}, { size: undefined }, { name: "n" }]) {
+  for (const options of [undefined, { size: undefined }]) {
     const pool = yield* GreenPool.make(options)
-    const error = yield* Effect.flip(pool.resize(undefined as unknown as number))
-    expect(error).toMatchObject({ _tag: "InvalidPoolSize", value: "undefined" })
+    expect(yield* Effect.flip(pool.resize(undefined as unknown as number))).toMatchObject({ value: "undefined" })
     expect(yield* pool.size).toBe(1000)
   }
 })
