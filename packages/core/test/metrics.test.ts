@@ -14,23 +14,22 @@ const names = [
 ]
 
 /** A measured pool, and the registry of its metrics. */
-const makeMeasured = (options?: GreenPoolOptions) =>
-  Effect.gen(function*() {
-    const registry = makeRegistry()
-    const pool = yield* Effect.orDie(registry.provide(GreenPool.make({ name: "api", metrics: true, ...options })))
-    const figures = (names: ReadonlyArray<string>) => Effect.forEach(names, registry.figure)
-    const histogram = (name: string) => registry.observed(`greenpool_${name}_seconds{pool=api}`)
-    return {
-      pool,
-      registry,
-      /** Size, running and waiting. */
-      gauges: figures(names.slice(0, 3)),
-      /** How many of each outcome. */
-      counts: figures(names.slice(3, 7)),
-      waits: histogram("wait"),
-      runs: histogram("run")
-    }
-  })
+const makeMeasured = Effect.fnUntraced(function*(options?: GreenPoolOptions) {
+  const registry = makeRegistry()
+  const pool = yield* Effect.orDie(registry.provide(GreenPool.make({ name: "api", metrics: true, ...options })))
+  const figures = (names: ReadonlyArray<string>) => Effect.forEach(names, registry.figure)
+  const histogram = (name: string) => registry.observed(`greenpool_${name}_seconds{pool=api}`)
+  return {
+    pool,
+    registry,
+    /** Size, running and waiting. */
+    gauges: figures(names.slice(0, 3)),
+    /** How many of each outcome. */
+    counts: figures(names.slice(3, 7)),
+    waits: histogram("wait"),
+    runs: histogram("run")
+  }
+})
 
 /** In how many seconds at the most each observation was. */
 const buckets = (state: Metric.HistogramState | undefined) =>

@@ -138,14 +138,9 @@ describe("an interruption at any point of a reader", () => {
   )
 })
 
-it.each([
-  { size: 1, taken: 1, isNested: false },
-  { size: 10, taken: 0, isNested: false },
-  { size: 1, taken: 0, isNested: true },
-  { size: 2, taken: 0, isNested: true }
-])(
-  "an interruption at any point of a feeder keeps the jobs that it spawned and drops the one that waits or borrows: %j",
-  ({ isNested, size, taken }) =>
+it.each([[1, 1, false], [10, 0, false], [1, 0, true], [2, 0, true]] as const)(
+  "an interruption at any point of a feeder drops only the job that waits or borrows: size %i, %i taken, nested: %s",
+  (size, taken, isNested) =>
     sweepPile(size, (pile, world, pool) => {
       for (let job = 0; job < taken; job++) world.fork(pool.run(turns(4)))
       const spawned: Array<number> = []

@@ -84,13 +84,12 @@ describe("a fiber that has outlived its job", () => {
 
   testLive("uses the pool at no cost that grows with the jobs that run", function*() {
     const jobs = 8000
-    const time = (pool: GreenPool) =>
-      Effect.gen(function*() {
-        const start = process.cpuUsage()
-        for (let job = 0; job < jobs; job++) yield* pool.spawnN(Effect.never)
-        const { system, user } = process.cpuUsage(start)
-        return user + system
-      })
+    const time = Effect.fnUntraced(function*(pool: GreenPool) {
+      const start = process.cpuUsage()
+      for (let job = 0; job < jobs; job++) yield* pool.spawnN(Effect.never)
+      const { system, user } = process.cpuUsage(start)
+      return user + system
+    })
     const gate = yield* Latch.make()
     const daemon = yield* Effect.flatMap(
       makePool(jobs + 1),

@@ -4,17 +4,16 @@ import { GreenPool, InvalidPoolSize } from "../src/index.ts"
 import { atRest, counters, expectWorking, forkNow, makePool, Stage, testEffect, upTo } from "./support/index.ts"
 
 /** A pool with so many jobs, named by numbers, on its slots or in its queue, in order, by all verbs. */
-const setUp = (size: number, count: number) =>
-  Effect.gen(function*() {
-    const pool = yield* makePool(size)
-    const stage = new Stage()
-    const verbs = ["run", "spawn", "spawnN"] as const
-    for (const [i, name] of first(count).entries()) {
-      yield* forkNow(pool[verbs[i % 3]!](stage.job(name)) as Effect.Effect<unknown>)
-      yield* atRest
-    }
-    return { pool, stage }
-  })
+const setUp = Effect.fnUntraced(function*(size: number, count: number) {
+  const pool = yield* makePool(size)
+  const stage = new Stage()
+  const verbs = ["run", "spawn", "spawnN"] as const
+  for (const [i, name] of first(count).entries()) {
+    yield* forkNow(pool[verbs[i % 3]!](stage.job(name)) as Effect.Effect<unknown>)
+    yield* atRest
+  }
+  return { pool, stage }
+})
 
 const first = (count: number) => upTo(count).map(String)
 

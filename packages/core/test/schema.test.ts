@@ -12,12 +12,11 @@ import {
 import { makePool, testEffect } from "./support/index.ts"
 
 /** Out as JSON text, and in again. */
-const overTheWire = <S extends Schema.Codec<unknown, unknown>>(schema: S, value: S["Type"]) =>
-  Effect.gen(function*() {
-    const json = Schema.toCodecJson(schema)
-    const text = JSON.stringify(yield* Schema.encodeEffect(json)(value))
-    return { text, value: yield* Schema.decodeUnknownEffect(json)(JSON.parse(text)) }
-  })
+const overTheWire = Effect.fnUntraced(function*<S extends Schema.Codec<unknown, unknown>>(schema: S, value: S["Type"]) {
+  const json = Schema.toCodecJson(schema)
+  const text = JSON.stringify(yield* Schema.encodeEffect(json)(value))
+  return { text, value: yield* Schema.decodeUnknownEffect(json)(JSON.parse(text)) }
+})
 
 /** What is wrong as a size. */
 const noSizes = [-1, 0.5, Number.NaN, Number.POSITIVE_INFINITY, "many", null, undefined]

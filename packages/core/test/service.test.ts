@@ -1,13 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Config, ConfigProvider, Context, Effect, Exit, Fiber, Layer, Option, Scope } from "effect"
-import {
-  GreenPool,
-  GreenPoolLive,
-  GreenPoolOptions,
-  InvalidPoolSize,
-  type PoolStats,
-  type UnboundedOptions
-} from "../src/index.ts"
+import { GreenPool, GreenPoolLive, GreenPoolOptions, InvalidPoolSize, type UnboundedOptions } from "../src/index.ts"
 import { atRest, defectOf, Stage, testEffect } from "./support/index.ts"
 
 class ApiPool extends GreenPool.Service<ApiPool>()("test/ApiPool", { size: 10, priorityBoost: 2 }) {}
@@ -18,10 +11,12 @@ class BoundedPool extends GreenPool.Service<BoundedPool>()("test/BoundedPool", {
 /** Where the pools below are read from. */
 const environment = (values: Record<string, unknown>) => ConfigProvider.layer(ConfigProvider.fromUnknown(values))
 
-const nameAndSize = ({ name, size }: { readonly name: string; readonly size: number }) => [name, size]
+type Named = { readonly name: string; readonly size: number }
+
+const nameAndSize = ({ name, size }: Named) => [name, size]
 
 /** What is made for this key. */
-const made = <I, E>(key: { readonly stats: Effect.Effect<PoolStats, never, I> }, layer: Layer.Layer<I, E>) =>
+const made = <I, E>(key: { readonly stats: Effect.Effect<Named, never, I> }, layer: Layer.Layer<I, E>) =>
   Effect.map(key.stats, nameAndSize).pipe(Effect.provide(layer))
 
 it("GreenPool.make works with runSync, outside of any fiber's life, as far as nothing waits", () => {

@@ -9,12 +9,11 @@ import { sweep } from "./support/interruption-sweep.ts"
 import { makeClosable, makePool } from "./support/makePool.ts"
 
 /** A slot for a scope, and what closes that. */
-const hold = (pool: GreenPool) =>
-  Effect.gen(function*() {
-    const scope = yield* Scope.make()
-    const slot = yield* Scope.provide(pool.takeScoped(), scope)
-    return { slot, close: Scope.close(scope, Exit.void) }
-  })
+const hold = Effect.fnUntraced(function*(pool: GreenPool) {
+  const scope = yield* Scope.make()
+  const slot = yield* Scope.provide(pool.takeScoped(), scope)
+  return { slot, close: Scope.close(scope, Exit.void) }
+})
 
 /** A pool of size 1, and its slot. */
 const setUp = Effect.flatMap(makePool(1), (pool) => Effect.map(hold(pool), (held) => ({ pool, ...held })))

@@ -10,12 +10,11 @@ const makeTraced = (options?: GreenPoolOptions) =>
   Effect.orDie(GreenPool.make({ size: 1, name: "api", tracing: true, ...options }))
 
 /** A traced pool whose slot is taken for so many milliseconds, and a tracer. */
-const setUp = (milliseconds: number, options?: GreenPoolOptions) =>
-  Effect.gen(function*() {
-    const pool = yield* makeTraced(options)
-    yield* forkNow(pool.run(Effect.sleep(milliseconds)))
-    return { pool, tracer: makeTracer() }
-  })
+const setUp = Effect.fnUntraced(function*(milliseconds: number, options?: GreenPoolOptions) {
+  const pool = yield* makeTraced(options)
+  yield* forkNow(pool.run(Effect.sleep(milliseconds)))
+  return { pool, tracer: makeTracer() }
+})
 
 type Call = (pool: GreenPool<PoolFull>, job: Effect.Effect<void>) => Effect.Effect<unknown, PoolFull>
 

@@ -92,15 +92,4 @@ describe("waitall inside the pool", () => {
       yield* pool.waitall
     }
   })
-
-  testEffect("works again after the job, in the same fiber", function*() {
-    const { pool, stage } = yield* setUp(1)
-    for (const job of [Effect.void, Effect.die("bug")]) {
-      yield* Effect.exit(pool.run(job))
-      yield* pool.waitall
-    }
-    const fiber = yield* forkNow(Effect.andThen(Effect.ignoreCause(pool.run(stage.job("job"))), pool.waitall))
-    yield* stage.finishAll
-    yield* Fiber.join(fiber)
-  })
 })
