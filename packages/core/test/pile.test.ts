@@ -143,36 +143,24 @@ describe("closing a pile", () => {
   })
 })
 
-describe("closing the pool of a pile that one of its jobs has closed", () => {
-  it("waits for the jobs around that one, which go on", () => {
-    const { pile, pool, scope, world } = setUp(2)
-    const [outer, inner] = [Latch.makeUnsafe(), Latch.makeUnsafe()]
-    const closer = Effect.uninterruptible(Effect.andThen(Scope.close(scope, Exit.void), inner.await))
-    const around = Effect.uninterruptible(Effect.andThen(pile.spawn(Effect.as(closer, 1)), outer.await))
-    world.get(pile.spawn(Effect.as(around, 0)))
-    world.run()
-    outer.openUnsafe()
-    world.run()
-    expect(world.get(pool.running)).toBe(1)
-    const closing = world.fork(Scope.close(world.scope, Exit.void))
-    world.run()
-    expect(closing.pollUnsafe()).toBeUndefined()
-    inner.openUnsafe()
-    world.run()
-    expect(closing.pollUnsafe()?._tag).toBe("Success")
-    world.get(expectEmpty(pool))
-    expect(toInternal(pool).groups.size).toBe(0)
-  })
-
-  it("ends the next of a job that goes on", () => {
-    const { pile, pool, scope, world } = setUp(2)
-    const closer = Effect.andThen(Scope.close(scope, Exit.void), pile.next)
-    world.get(pile.spawn(Effect.uninterruptible(Effect.as(closer, 0))))
-    world.run()
-    expect(world.get(pool.running)).toBe(1)
-    world.close()
-    world.get(expectEmpty(pool))
-  })
+it("closing the pool of a pile that one of its jobs has closed waits for the jobs around that one, which go on", () => {
+  const { pile, pool, scope, world } = setUp(2)
+  const [outer, inner] = [Latch.makeUnsafe(), Latch.makeUnsafe()]
+  const closer = Effect.uninterruptible(Effect.andThen(Scope.close(scope, Exit.void), inner.await))
+  const around = Effect.uninterruptible(Effect.andThen(pile.spawn(Effect.as(closer, 1)), outer.await))
+  world.get(pile.spawn(Effect.as(around, 0)))
+  world.run()
+  outer.openUnsafe()
+  world.run()
+  expect(world.get(pool.running)).toBe(1)
+  const closing = world.fork(Scope.close(world.scope, Exit.void))
+  world.run()
+  expect(closing.pollUnsafe()).toBeUndefined()
+  inner.openUnsafe()
+  world.run()
+  expect(closing.pollUnsafe()?._tag).toBe("Success")
+  world.get(expectEmpty(pool))
+  expect(toInternal(pool).groups.size).toBe(0)
 })
 
 describe("GreenPile.make", () => {

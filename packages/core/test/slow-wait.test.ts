@@ -116,24 +116,6 @@ testEffect.each<GreenPoolOptions["slowWait"] & {}>(["10 seconds", 0])(
   }
 )
 
-testEffect("slowWait is no trouble for a pool that its logger uses", function*() {
-  const clock = yield* countSleepers
-  let warnings = 0
-  const logger = Logger.make<unknown, void>(() => {
-    warnings++
-    outside.fork(pool.run(Effect.void))
-  })
-  const log = { entries: [], layer: Logger.layer([logger]) }
-  const { caller, close, pool } = yield* makeWarning({ size: 1 }, clock, log)
-  yield* forkNow(pool.run(Effect.never))
-  yield* caller
-  yield* TestClock.adjust("10 minutes")
-  expect(warnings).toBe(10)
-  yield* close
-  yield* atRest
-  expect(clock.sleepers).toBe(0)
-})
-
 testEffect("slowWait of zero has a logger that grows the pool at once, and the caller waits no more", function*() {
   const logger = Logger.make<unknown, void>(() => outside.runSync(Effect.orDie(pool.resize(2))))
   const log = { entries: [], layer: Logger.layer([logger]) }

@@ -22,20 +22,6 @@ const calls: Record<string, (pool: GreenPool, job: Effect.Effect<unknown>) => Ef
 }
 
 describe.each(Object.entries(calls))("a tracer of a wait in %s", (_, call) => {
-  it("that frees a slot when the wait begins has the caller get it, and no time ends its wait", () => {
-    const { fork, pool, stage, world } = setUp({ maxWait: "1 second" })
-    const holder = world.fork(pool.run(Effect.never))
-    const caller = fork(call(pool, stage.job("a")), { onBegin: () => holder.interruptUnsafe() })
-    world.run()
-    expect(stage.events).toEqual(["a starts"])
-    // It waits no more, so no time ends its wait.
-    world.clock.advance(1000)
-    world.get(stage.finish("a"))
-    expect(stage.events).toEqual(["a starts", "a ends"])
-    expect(caller.pollUnsafe()?._tag).toBe("Success")
-    world.get(expectWorking(pool))
-  })
-
   it.each(["does nothing", "frees a slot", "closes the pool"])(
     "that %s and then throws leaves no caller in the queue: the call has a defect",
     (deed) => {
