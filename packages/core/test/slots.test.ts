@@ -1,41 +1,53 @@
-import { describe, expect, it } from "@effect/vitest"
+import { expect, it } from "@effect/vitest"
 import { Effect, Exit, Stream } from "effect"
 import { GreenPile } from "../src/index.ts"
+import { Semaphore, Waiter } from "../src/internal/semaphore.ts"
 import { atRest, counters, forkNow, later, makePool, Stage, until, untilEffect, upTo, World } from "./support/index.ts"
 import { testEffect } from "./support/test-effect.ts"
 
 const names = (count: number) => upTo(count).map(String)
 
-describe.each([0, 1, 3])("a pool of size %i", (size) => {
-  testEffect("starts jobs of all kinds in the order in which they came, as many as it has slots", function*() {
-    const pool = yield* makePool(size)
-    const stage = new Stage()
-    for (const name of names(size)) yield* forkNow(pool.run(stage.job(name)))
-    const pile = yield* Effect.orDie(GreenPile.make<string>(pool))
-    const kinds: ReadonlyArray<(job: Effect.Effect<string>) => Effect.Effect<unknown, unknown>> = [
-      pool.run,
-      pool.spawn,
-      pool.spawnN,
-      pile.spawn,
-      (job) => Stream.runDrain(pool.imap(() => job, [1])),
-      pool.run
-    ]
-    for (const [index, kind] of kinds.entries()) {
-      yield* forkNow(kind(stage.job(`${size + index}`)))
-      yield* untilEffect(Effect.map(pool.waiting, (waiting) => waiting === index + 1))
+testEffect.each([0, 1, 3])("a pool of size %i starts jobs of all kinds in the order of their coming", function*(size) {
+  const pool = yield* makePool(size)
+  const stage = new Stage()
+  for (const name of names(size)) yield* forkNow(pool.run(stage.job(name)))
+  const pile = yield* Effect.orDie(GreenPile.make<string>(pool))
+  const kinds: ReadonlyArray<(job: Effect.Effect<string>) => Effect.Effect<unknown, unknown>> = [
+    pool.run,
+    pool.spawn,
+    pool.spawnN,
+    pile.spawn,
+    (job) => Stream.runDrain(pool.imap(() => job, [1])),
+    pool.run
+  ]
+  for (const [index, kind] of kinds.entries()) {
+    yield* forkNow(kind(stage.job(`${size + index}`)))
+    yield* untilEffect(Effect.map(pool.waiting, (waiting) => waiting === index + 1))
+  }
+  expect(stage.started).toEqual(names(size))
+  for (let i = 0; i < kinds.length; i++) {
+    // one slot at a time, so that the order of the starts is that of the grants
+    if (size === 0) yield* Effect.orDie(pool.resize(i + 1))
+    else yield* stage.finish(`${i === 0 ? 0 : size + i - 1}`)
+    yield* until(() => stage.started.length > size + i)
+    yield* atRest
+    expect(stage.started).toEqual(names(size + i + 1))
+  }
+  yield* stage.finishAll
+  yield* pool.waitall
+})
+
+it("a pool that grows has no slot for a newcomer while it grants to those in the queue", () => {
+  const semaphore = new Semaphore(0)
+  const taken: Array<boolean> = []
+  class Observer extends Waiter {
+    onPermit(): void {
+      taken.push(semaphore.takeIfAvailable())
     }
-    expect(stage.started).toEqual(names(size))
-    for (let i = 0; i < kinds.length; i++) {
-      // one slot at a time, so that the order of the starts is that of the grants
-      if (size === 0) yield* Effect.orDie(pool.resize(i + 1))
-      else yield* stage.finish(`${i === 0 ? 0 : size + i - 1}`)
-      yield* until(() => stage.started.length > size + i)
-      yield* atRest
-      expect(stage.started).toEqual(names(size + i + 1))
-    }
-    yield* stage.finishAll
-    yield* pool.waitall
-  })
+  }
+  for (let waiter = 0; waiter < 3; waiter++) semaphore.wait(new Observer())
+  semaphore.resize(4)
+  expect(taken).toEqual([false, false, true])
 })
 
 testEffect("a freed slot goes to the head of the queue in the same step, before anybody else comes", function*() {

@@ -6,26 +6,24 @@ import { Cause, Effect, Fiber, Queue, Stream } from "effect"
 import type { Source } from "../src/index.ts"
 import { expectEmpty, isInterrupted, makePool, testEffect, testLive, turns, upTo, World } from "./support/index.ts"
 
-describe("a failure is kept where the close of the source fails as well, and comes first", () => {
-  const closing = (what: string) => Stream.make(2, 3).pipe(Stream.ensuring(Effect.die(what)))
-  const next = () => ({ done: false, value: 2 })
-  const end = () => {
-    throw "close"
-  }
-  const iterable = { [Symbol.iterator]: () => ({ next, return: end }) }
-  const asyncIterable = { [Symbol.asyncIterator]: () => ({ next: async () => next(), return: async () => end() }) }
+const closing = (what: string) => Stream.make(2, 3).pipe(Stream.ensuring(Effect.die(what)))
+const next = () => ({ done: false, value: 2 })
+const end = () => {
+  throw "close"
+}
+const iterable = { [Symbol.iterator]: () => ({ next, return: end }) }
+const asyncIterable = { [Symbol.asyncIterator]: () => ({ next: async () => next(), return: async () => end() }) }
 
-  testLive.each<[string, ReadonlyArray<Source<number>>, ReadonlyArray<string>]>([
-    ["a stream", [closing("close")], ["close"]],
-    ["an iterable", [iterable], ["close"]],
-    ["an async iterable", [asyncIterable], ["close"]],
-    ["several that are zipped", [closing("close a"), closing("close b")], ["close b", "close a"]]
-  ])("%s", function*([, sources, closed]) {
-    const pool = yield* makePool(1)
-    const cause = yield* Effect.flip(Effect.sandbox(Stream.runDrain(pool.imap(() => Effect.fail("job"), ...sources))))
-    const failures = cause.reasons.map((reason) => Cause.squash(Cause.fromReasons([reason])))
-    expect(failures).toEqual(["job", ...closed])
-  })
+testLive.each<[string, ReadonlyArray<Source<number>>, ReadonlyArray<string>]>([
+  ["a stream", [closing("close")], ["close"]],
+  ["an iterable", [iterable], ["close"]],
+  ["an async iterable", [asyncIterable], ["close"]],
+  ["several that are zipped", [closing("close a"), closing("close b")], ["close b", "close a"]]
+])("a failure is kept, and comes first, where the close of %s fails as well", function*([, sources, closed]) {
+  const pool = yield* makePool(1)
+  const cause = yield* Effect.flip(Effect.sandbox(Stream.runDrain(pool.imap(() => Effect.fail("job"), ...sources))))
+  const failures = cause.reasons.map((reason) => Cause.squash(Cause.fromReasons([reason])))
+  expect(failures).toEqual(["job", ...closed])
 })
 
 describe("all pulls of a source run in one fiber, which lives as long as the map", () => {

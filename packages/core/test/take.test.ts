@@ -114,35 +114,32 @@ describe("a slot whose scope closes", () => {
   })
 })
 
-describe("interruption at every step", () => {
-  const users: Record<string, (pool: GreenPool) => Effect.Effect<unknown>> = {
-    takeScoped: (pool) => Effect.scoped(Effect.andThen(pool.takeScoped({ key: "a" }), Effect.yieldNow)),
-    within: (pool) =>
-      Effect.scoped(Effect.flatMap(pool.takeScoped(), (slot) => slot.within(pool.run(Effect.yieldNow)))),
-    runStream: (pool) =>
-      Stream.runDrain(
-        pool.runStream(Stream.ensuring(Stream.take(Stream.fromEffectRepeat(Effect.yieldNow), 2), Effect.yieldNow))
-      ),
-    "runStream, left early": (pool) => Stream.runHead(pool.runStream(Stream.make(1, 2))),
-    "imap with a window": (pool) =>
-      Stream.runDrain(pool.imap(() => Effect.yieldNow, [1, 2, 3], { window: 3, concurrency: 1, key: "b" }))
-  }
+const users: Record<string, (pool: GreenPool) => Effect.Effect<unknown>> = {
+  takeScoped: (pool) => Effect.scoped(Effect.andThen(pool.takeScoped({ key: "a" }), Effect.yieldNow)),
+  within: (pool) => Effect.scoped(Effect.flatMap(pool.takeScoped(), (slot) => slot.within(pool.run(Effect.yieldNow)))),
+  runStream: (pool) =>
+    Stream.runDrain(
+      pool.runStream(Stream.ensuring(Stream.take(Stream.fromEffectRepeat(Effect.yieldNow), 2), Effect.yieldNow))
+    ),
+  "runStream, left early": (pool) => Stream.runHead(pool.runStream(Stream.make(1, 2))),
+  "imap with a window": (pool) =>
+    Stream.runDrain(pool.imap(() => Effect.yieldNow, [1, 2, 3], { window: 3, concurrency: 1, key: "b" }))
+}
 
-  it.each(Object.entries(users))(
-    "of %s conserves slots on a full pool, and inside a job of a pool of 2, where others wait",
-    (_, use) => {
-      for (const size of [1, 2]) {
-        sweep((world, operations) => {
-          const pool = world.pool(size)
-          for (let i = 0; i < size; i++) world.fork(pool.run(Effect.yieldNow))
-          const victim = world.fork(size === 1 ? use(pool) : pool.run(use(pool)), operations)
-          world.fork(pool.run(Effect.yieldNow))
-          return { pool, victim, check: () => {} }
-        })
-      }
+it.each(Object.entries(users))(
+  "interruption at every step of %s conserves slots on a full pool, and inside a job of one where others wait",
+  (_, use) => {
+    for (const size of [1, 2]) {
+      sweep((world, operations) => {
+        const pool = world.pool(size)
+        for (let i = 0; i < size; i++) world.fork(pool.run(Effect.yieldNow))
+        const victim = world.fork(size === 1 ? use(pool) : pool.run(use(pool)), operations)
+        world.fork(pool.run(Effect.yieldNow))
+        return { pool, victim, check: () => {} }
+      })
     }
-  )
-})
+  }
+)
 
 describe("runStream", () => {
   testEffect("holds a slot from the first pull to the end of its finalizers, and lends it", function*() {

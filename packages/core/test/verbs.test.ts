@@ -149,18 +149,16 @@ describe.each(forms)("the verbs of %s", (_, verbsOf) => {
   })
 })
 
-describe("spawn of a pile", () => {
-  it.effect("takes a job as the verbs do, and heeds the options in each form", () =>
-    Effect.gen(function*() {
-      const pile = yield* GreenPile.make<number>(yield* GreenPool)
-      yield* pile.spawn(twice(1))
-      yield* pile.spawn(twice(2), { key: "k" })
-      yield* twice(3).pipe(pile.spawn)
-      yield* twice(4).pipe(pile.spawn({ priority: 1 }))
-      yield* Effect.forEach([twice(5), twice(6)], pile.spawn)
-      expect(yield* collect(pile.results)).toEqual([2, 4, 6, 8, 10, 12])
-      yield* Effect.forEach([1, 2], () => pile.spawn(Effect.never))
-      expect(yield* Effect.flip(pile.spawn(twice(1), { maxWait: 0 }))).toBeInstanceOf(PoolFull)
-      expect(yield* Effect.flip(twice(1).pipe(pile.spawn({ maxWait: 0 })))).toBeInstanceOf(PoolFull)
-    }).pipe(provided, Effect.orDie))
-})
+it.effect("spawn of a pile takes a job as the verbs do, and heeds the options in each form", () =>
+  Effect.gen(function*() {
+    const pile = yield* GreenPile.make<number>(yield* GreenPool)
+    yield* pile.spawn(twice(1))
+    yield* pile.spawn(twice(2), { key: "k" })
+    yield* twice(3).pipe(pile.spawn)
+    yield* twice(4).pipe(pile.spawn({ priority: 1 }))
+    yield* Effect.forEach([twice(5), twice(6)], pile.spawn)
+    expect(yield* collect(pile.results)).toEqual([2, 4, 6, 8, 10, 12])
+    yield* Effect.forEach([1, 2], () => pile.spawn(Effect.never))
+    expect(yield* Effect.flip(pile.spawn(twice(1), { maxWait: 0 }))).toBeInstanceOf(PoolFull)
+    expect(yield* Effect.flip(twice(1).pipe(pile.spawn({ maxWait: 0 })))).toBeInstanceOf(PoolFull)
+  }).pipe(provided, Effect.orDie))

@@ -70,26 +70,24 @@ describe("waitall outside the pool", () => {
   })
 })
 
-describe("waitall inside the pool", () => {
-  const joined = Effect.flatMap(Fiber.join<void, never>)
-  const waitInPile = ({ waitall }: GreenPool) => ({ next, spawn }: GreenPile<void>) =>
-    Effect.andThen(spawn(waitall), next)
+const joined = Effect.flatMap(Fiber.join<void, never>)
+const waitInPile = ({ waitall }: GreenPool) => ({ next, spawn }: GreenPile<void>) =>
+  Effect.andThen(spawn(waitall), next)
 
-  testEffect.each<readonly [string, (pool: GreenPool, other: GreenPool) => Effect.Effect<unknown, unknown>]>([
-    ["run", (pool) => pool.run(pool.waitall)],
-    ["run in an uninterruptible region", (pool) => Effect.uninterruptible(pool.run(pool.waitall))],
-    ["a nested job", (pool) => pool.run(joined(pool.spawn(pool.waitall)))],
-    ["a fiber that a job forked", (pool) => pool.run(joined(Effect.forkChild(pool.waitall)))],
-    ["a detached fiber of a job", (pool) => pool.run(joined(Effect.forkDetach(pool.waitall)))],
-    ["a job of another pool inside a job", (pool, other) => pool.run(joined(other.spawn(pool.waitall)))],
-    ["a job of a map", (pool) => Stream.runDrain(pool.imap(() => pool.waitall, [1]))],
-    ["a job of a pile", (pool) => Effect.scoped(Effect.flatMap(GreenPile.make<void>(pool), waitInPile(pool)))]
-  ])("dies immediately with a clear defect: from %s", function*([, from]) {
-    for (const size of [1, 3]) {
-      const pool = yield* makePool(size)
-      const defect = defectOf(yield* Effect.exit(from(pool, yield* makePool(1))))
-      expect(String(defect)).toMatch(/waitall of pool "default".*inside/)
-      yield* pool.waitall
-    }
-  })
+testEffect.each<readonly [string, (pool: GreenPool, other: GreenPool) => Effect.Effect<unknown, unknown>]>([
+  ["run", (pool) => pool.run(pool.waitall)],
+  ["run in an uninterruptible region", (pool) => Effect.uninterruptible(pool.run(pool.waitall))],
+  ["a nested job", (pool) => pool.run(joined(pool.spawn(pool.waitall)))],
+  ["a fiber that a job forked", (pool) => pool.run(joined(Effect.forkChild(pool.waitall)))],
+  ["a detached fiber of a job", (pool) => pool.run(joined(Effect.forkDetach(pool.waitall)))],
+  ["a job of another pool inside a job", (pool, other) => pool.run(joined(other.spawn(pool.waitall)))],
+  ["a job of a map", (pool) => Stream.runDrain(pool.imap(() => pool.waitall, [1]))],
+  ["a job of a pile", (pool) => Effect.scoped(Effect.flatMap(GreenPile.make<void>(pool), waitInPile(pool)))]
+])("waitall inside the pool dies immediately with a clear defect: from %s", function*([, from]) {
+  for (const size of [1, 3]) {
+    const pool = yield* makePool(size)
+    const defect = defectOf(yield* Effect.exit(from(pool, yield* makePool(1))))
+    expect(String(defect)).toMatch(/waitall of pool "default".*inside/)
+    yield* pool.waitall
+  }
 })

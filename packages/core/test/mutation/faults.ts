@@ -5,7 +5,7 @@ import { admission } from "./admission-faults.ts"
 import { type Fault, faultsOf } from "./fault.ts"
 import { observation } from "./observation-faults.ts"
 
-const line = faultsOf("internal/linked-list.ts", ["linked-list", "semaphore"], [
+const line = faultsOf("internal/linked-list.ts", ["linked-list", "slots"], [
   {
     name: "push puts at the head",
     find: "this.insert(node, this.ends)",
@@ -13,7 +13,7 @@ const line = faultsOf("internal/linked-list.ts", ["linked-list", "semaphore"], [
   }
 ])
 
-const semaphore = faultsOf("internal/semaphore.ts", ["semaphore", "resize", "slots"], [
+const semaphore = faultsOf("internal/semaphore.ts", ["slots", "resize", "lending"], [
   {
     name: "a release wakes two",
     find: "    this.taken--\n    this.serveQueue()",
