@@ -65,45 +65,25 @@ describe.each(forms)("the verbs of %s", (_, verbsOf) => {
   })
 
   test("map one source or several, data-first or data-last, with options or without", function*(pool) {
+    const { imap, imapExit, imapUnordered, starmap } = pool
     const options = { concurrency: 2, window: (size: number) => size, key: "k", priority: 1 }
     const bare: MapOptions = Object.assign(Object.create(null) as object, options)
     const source = Stream.make(1, 2)
-    yield* expectEach(
-      [2, 4],
-      pool.imap(twice, [1, 2]),
-      ...[options, bare, {}, undefined].map((options) => pool.imap(twice, [1, 2], options)),
-      source.pipe(pool.imap(twice)),
-      source.pipe(pool.imap(twice, options)),
-      source.pipe(pool.imap(twice, {})),
-      pool.imapUnordered(twice, [1, 2], options),
-      source.pipe(pool.imapUnordered(twice, options))
-    )
-    yield* expectEach(
-      [4, 6],
-      pool.imap(add, [1, 2], Stream.make(3, 4, 5)),
-      pool.imap(add, [1, 2], Stream.make(3, 4, 5), options)
-    )
-    yield* expectEach(
-      [Exit.fail("1 is odd"), Exit.succeed(2)],
-      pool.imapExit(evens, [1, 2], options),
-      source.pipe(pool.imapExit(evens, options))
-    )
+    const first = [options, bare, {}, undefined].map((options) => imap(twice, [1, 2], options))
+    const last = [imap(twice), imap(twice, options), imap(twice, {}), imapUnordered(twice, options)]
+    yield* expectEach([2, 4], imap(twice, [1, 2]), ...first, imapUnordered(twice, [1, 2], options))
+    yield* expectEach([2, 4], ...last.map((map) => map(source)))
+    const other = Stream.make(3, 4, 5)
+    yield* expectEach([4, 6], imap(add, [1, 2], other), imap(add, [1, 2], other, options))
+    const exits = [Exit.fail("1 is odd"), Exit.succeed(2)]
+    yield* expectEach(exits, imapExit(evens, [1, 2], options), source.pipe(imapExit(evens, options)))
     const pairs = Stream.make([1, 2] as const, [3, 4] as const)
-    yield* expectEach(
-      [3, 7],
-      pool.starmap(add, [[1, 2], [3, 4]], options),
-      pairs.pipe(pool.starmap(add)),
-      pairs.pipe(pool.starmap(add, options))
-    )
+    const ofPairs = [pairs.pipe(starmap(add)), pairs.pipe(starmap(add, options))]
+    yield* expectEach([3, 7], starmap(add, [[1, 2], [3, 4]], options), ...ofPairs)
     // Tuples for a function of fewer parameters.
     const rows: ReadonlyArray<readonly [number, string]> = [[1, "a"], [2, "b"]]
     const stream = Stream.fromIterable(rows)
-    yield* expectEach(
-      [2, 4],
-      pool.starmap(twice, rows),
-      pool.starmap(twice, stream),
-      stream.pipe(pool.starmap(twice))
-    )
+    yield* expectEach([2, 4], starmap(twice, rows), starmap(twice, stream), stream.pipe(starmap(twice)))
   })
 
   test("heed the options of a map in each form", function*(pool) {

@@ -182,7 +182,8 @@ const trace = faultsOf("internal/trace.ts", ["tracing"], [
     name: "a tracer that throws stops the pool",
     file: "internal/wait.ts",
     find: "void Effect.runFork(Effect.sync(() => span.end(isTimed ? clock.currentTimeNanosUnsafe() : 0n, exit)))",
-    replace: "span.end(isTimed ? clock.currentTimeNanosUnsafe() : 0n, exit)"
+    replace: "span.end(isTimed ? clock.currentTimeNanosUnsafe() : 0n, exit)",
+    tests: ["tracing-reentrancy"]
   },
   {
     name: "a span of a wait ends well, always",
