@@ -1,5 +1,5 @@
 /**
- * What a map does between the steps of its jobs: when it starts the next one, and what becomes of one that hasn't begun.
+ * What a map does between the steps of its jobs: when it starts the next one, and what comes of one that has not begun.
  */
 import { Effect, Exit, Fiber, Scope, Stream } from "effect"
 import { describe, expect, it } from "vitest"

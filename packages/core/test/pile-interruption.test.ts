@@ -151,7 +151,7 @@ it.each([[1, 1, false], [10, 0, false], [1, 0, true], [2, 0, true]] as const)(
           const known = isNested ? spawned.length : received.length
           expect(received.slice(0, known)).toEqual(outcomes.slice(0, known))
           expect(over ? received : outcomes).toEqual(outcomes)
-          // The job of the one `spawn` that was interrupted may have started, or not; on a loan it was interrupted, too.
+          // The job of the interrupted `spawn` may have started, or not; on a loan it was interrupted, too.
           expect(received.length).toBeOneOf([spawned.length, spawned.length + 1])
         }
       }

@@ -7,7 +7,7 @@ import { makeLog } from "./support/logged.ts"
 import { countSleepers } from "./support/sleepers.ts"
 import { VirtualClock } from "./support/virtual-clock.ts"
 
-/** A pool that warns after 10 seconds, what it has logged, what closes it, and a caller that waits if no slot is free. */
+/** A pool that warns after 10 seconds, its log, what closes it, and a caller that waits if no slot is free. */
 const makeWarning = (options?: GreenPoolOptions, clock?: Clock.Clock, log = makeLog()) =>
   makeClosable({ size: 0, name: "api", slowWait: "10 seconds", ...options }).pipe(
     Effect.map(({ close, pool }) => ({ pool, log: log.entries, close, caller: forkNow(pool.run(Effect.void)) })),
