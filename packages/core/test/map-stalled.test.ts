@@ -5,17 +5,21 @@ import { Effect, Stream } from "effect"
 import { expect, it } from "vitest"
 import { toInternal } from "../src/GreenPool.ts"
 import type { MapOptions, Source } from "../src/index.ts"
+import { upTo, World } from "./support/index.ts"
 import { MapJobs } from "./support/map-jobs.ts"
 import { Reader } from "./support/reader.ts"
-import { upTo } from "./support/sizes.ts"
-import { World } from "./support/world.ts"
 
 /** A map over the source, not read yet, on an adaptive pool of two slots. */
 const openMap = (source: Source<number>, options?: MapOptions) => {
   const world = new World()
   const pool = world.pool(2, { adaptive: true })
   const jobs = new MapJobs()
-  return { world, pool, jobs, reader: new Reader(world, pool.imap(jobs.job, source, options)) }
+  const reader = new Reader(world, pool.imap(jobs.job, source, options))
+  const finish = (item: number) => {
+    jobs.finish(item)
+    world.run()
+  }
+  return { world, pool, jobs, finish, reader }
 }
 
 type Map = ReturnType<typeof openMap>
@@ -24,24 +28,25 @@ const many = upTo(10)
 
 const pull = ({ reader }: Map) => reader.pull()
 
-/** The first result is read, and another waits for the reader. */
-const awaitReader = ({ jobs, reader, world }: Map) => {
+const finishSecond = ({ finish, reader }: Map) => {
   reader.pull()
-  for (const item of [0, 1]) {
-    jobs.finish(item)
-    world.run()
-  }
+  finish(1)
+}
+
+/** The first result is read, and another waits for the reader. */
+const awaitReader = ({ finish, reader }: Map) => {
+  reader.pull()
+  finish(0)
+  finish(1)
   expect(reader.values).toEqual([0])
 }
+
+const grows = (size: number) => size
 
 it.each<[string, stalled: 0 | 1, (map: Map) => void, Source<number>?, MapOptions?]>([
   ["not before it is read", 0, () => {}],
   ["while its window is full of items that run", 1, pull],
-  ["while it waits for the first of them, although others have ended", 1, ({ jobs, reader, world }) => {
-    reader.pull()
-    jobs.finish(1)
-    world.run()
-  }],
+  ["while it waits for the first of them, although others have ended", 1, finishSecond],
   ["not while it waits for its reader", 0, awaitReader],
   ["again when its reader has come", 1, (map) => {
     awaitReader(map)
@@ -68,18 +73,14 @@ it.each<[string, stalled: 0 | 1, (map: Map) => void, Source<number>?, MapOptions
   ["not while it is bounded by its concurrency", 0, pull, many, { concurrency: 2 }],
   ["not while it is bounded by its concurrency in a window that grows", 0, pull, many, {
     concurrency: 2,
-    window: (size) => size
+    window: grows
   }],
   [
     "where a job has ended within its concurrency, whose result keeps a window full that grows",
     1,
-    ({ jobs, reader, world }) => {
-      reader.pull()
-      jobs.finish(1)
-      world.run()
-    },
+    finishSecond,
     many,
-    { concurrency: 2, window: (size) => size }
+    { concurrency: 2, window: grows }
   ],
   ["not while its source has nothing ready", 0, pull, Stream.concat(Stream.make(0), Stream.never)],
   ["not after its source has ended", 0, pull, [0]],

@@ -1,15 +1,13 @@
 /**
- * What a map does between the steps of its jobs: when it starts the next one, and what becomes of one that hasn't begun.
+ * What a map does between the steps of its jobs: when it starts the next one, and what comes of one that has not begun.
  */
-import { Context, Effect, Exit, Fiber, Metric, Scope, Stream } from "effect"
+import { Effect, Exit, Fiber, Scope, Stream } from "effect"
 import { describe, expect, it } from "vitest"
 import type { GreenPoolOptions } from "../src/index.ts"
-import { isInterrupted } from "./support/exits.ts"
-import { forkNow } from "./support/forkNow.ts"
+import { forkNow, isInterrupted, Stage, World } from "./support/index.ts"
 import { MapJobs } from "./support/map-jobs.ts"
 import { Reader } from "./support/reader.ts"
-import { Stage } from "./support/stage.ts"
-import { World } from "./support/world.ts"
+import { stateIn } from "./support/series.ts"
 
 const many = [0, 1, 2, 3]
 
@@ -32,41 +30,37 @@ const scene = (options?: Omit<GreenPoolOptions, "size">) => {
   const pool = world.pool(1, options)
   const stage = new Stage()
   const pull = world.get(Scope.provide(Stream.toPull(pool.imap(stage.job, ["item"])), world.scope))
-  return { world, pool, stage, pull }
+  /** Runs this in a job, whose slot it has lent before, and which goes on. */
+  const lendAnd = (effect: Effect.Effect<unknown, unknown>) => {
+    const borrower = forkNow(pool.run(stage.job("borrower")))
+    world.fork(pool.run(Effect.andThen(borrower, Effect.andThen(effect, Effect.never))))
+    world.run()
+  }
+  return { world, pool, stage, pull, lendAnd }
 }
 
-it("An item that waits inside a job keeps its place before others when its reader comes again", () => {
-  const { pool, pull, stage, world } = scene()
-  const job = Effect.gen(function*() {
-    yield* forkNow(pool.run(stage.job("borrower")))
-    const reader = yield* forkNow(pull)
-    yield* forkNow(pool.run(stage.job("other")))
-    yield* Fiber.interrupt(reader)
-    yield* forkNow(pull)
-    yield* stage.finish("borrower")
-    return yield* Effect.never
+describe("An item that waits", () => {
+  it("inside a job keeps its place before others when its reader comes again", () => {
+    const { lendAnd, pool, pull, stage } = scene()
+    lendAnd(Effect.gen(function*() {
+      const reader = yield* forkNow(pull)
+      yield* forkNow(pool.run(stage.job("other")))
+      yield* Fiber.interrupt(reader)
+      yield* forkNow(pull)
+      yield* stage.finish("borrower")
+    }))
+    expect(stage.started).toEqual(["borrower", "item"])
   })
-  world.fork(pool.run(job))
-  world.run()
-  expect(stage.started).toEqual(["borrower", "item"])
-})
 
-describe("An item that waits goes with its reader", () => {
-  it("out of a job, and gets no slot of that one any more", () => {
-    const { pool, pull, stage, world } = scene()
-    const job = Effect.gen(function*() {
-      yield* forkNow(pool.run(stage.job("borrower")))
-      yield* Fiber.interrupt(yield* forkNow(pull))
-      return yield* Effect.never
-    })
-    world.fork(pool.run(job))
-    world.run()
+  it("goes with its reader out of a job, and gets no slot of that one any more", () => {
+    const { lendAnd, pool, pull, stage, world } = scene()
+    lendAnd(Effect.flatMap(forkNow(pull), Fiber.interrupt))
     world.fork(pull)
     world.get(stage.finish("borrower"))
     expect([stage.started, world.get(pool.waiting)]).toEqual([["borrower"], 1])
   })
 
-  it("into a job, and has waited until then when it borrows there", () => {
+  it("goes with its reader into a job, and has waited until then when it borrows there", () => {
     const { pool, pull, stage, world } = scene({ metrics: true })
     world.fork(pool.run(Effect.andThen(stage.gate("goes on").await, pull)))
     const outside = world.fork(pull)
@@ -75,8 +69,7 @@ describe("An item that waits goes with its reader", () => {
     world.clock.advance(5000)
     world.get(stage.finish("goes on"))
     expect(stage.started).toEqual(["item"])
-    const metrics = Metric.snapshotUnsafe(Context.make(Metric.MetricRegistry, world.registry))
-    expect(metrics.find(({ id }) => id === "greenpool_wait_seconds")?.state).toMatchObject({ count: 2, max: 5 })
+    expect(stateIn(world.registry, "greenpool_wait_seconds")).toMatchObject({ count: 2, max: 5 })
   })
 })
 
@@ -108,10 +101,7 @@ describe("a pool that closes", () => {
     const pool = world.pool(1)
     const holder = world.fork(pool.run(Effect.never))
     let calls = 0
-    const map = pool.imap(() => {
-      calls++
-      return Effect.void
-    }, many)
+    const map = pool.imap(() => Effect.succeed(++calls), many)
     new Reader(world, map).pull()
     holder.interruptUnsafe()
     world.fork(Scope.close(world.scope, Exit.void))

@@ -4,10 +4,8 @@
 import { Cause, Effect, Exit, Fiber, Latch, Pull, Scope, Stream } from "effect"
 import { describe, expect, it } from "vitest"
 import type { GreenPoolOptions, MapOptions } from "../src/index.ts"
+import { mapOf, upTo, type Verb, verbs, World } from "./support/index.ts"
 import { MapJobs } from "./support/map-jobs.ts"
-import { upTo } from "./support/sizes.ts"
-import { mapOf, type Verb, verbs } from "./support/verbs.ts"
-import { World } from "./support/world.ts"
 
 /** How something ended, in a word. */
 const wordOf = (exit: Exit.Exit<unknown, unknown> | undefined): string => {
@@ -16,15 +14,13 @@ const wordOf = (exit: Exit.Exit<unknown, unknown> | undefined): string => {
   return Cause.hasInterruptsOnly(exit.cause) ? "interrupted" : String(Cause.squash(exit.cause))
 }
 
-type Numbers = Stream.Stream<number, string>
-
 interface Setup {
   readonly verb?: Verb
   readonly options?: MapOptions
   readonly onClose?: GreenPoolOptions["onClose"]
-  /** What the source goes on with after its items. */
-  readonly tail?: Numbers
-  readonly zipped?: Numbers
+  /** What the source goes on with after its items, and another that it is zipped with. */
+  readonly tail?: Stream.Stream<number, string>
+  readonly zipped?: Stream.Stream<number, string>
 }
 
 /** A map over the numbers from 0 to 4, and what their source is told; read by pulls of the test's. */
@@ -144,16 +140,13 @@ describe("what a window throws", () => {
     expect([map.read(), map.read(), map.read()]).toEqual([[1], "the window", "the window"])
   })
 
-  it("is told to the source, where it was not read", () => {
+  it("is told to the source, where it was not read, and lets it pull none", () => {
     const map = openThrowing()
     map.close(Exit.void)
     expect(map.seen.told).toEqual(["the window"])
-  })
-
-  it("lets it pull no source", () => {
-    const map = openMap({ options: { window: () => 0 } })
-    expect(map.read()).toContain("Invalid window 0")
-    expect(map.seen.taken).toBe(0)
+    const wrong = openMap({ options: { window: () => 0 } })
+    expect(wrong.read()).toContain("Invalid window 0")
+    expect(wrong.seen.taken).toBe(0)
   })
 })
 

@@ -1,196 +1,165 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Clock, Context, Effect, Exit, Fiber, Metric, Scope, Stream } from "effect"
+import { Clock, type Duration, Effect, Exit, Fiber, Metric, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { toInternal } from "../src/GreenPool.ts"
-import { GreenPool, type GreenPoolOptions, type UnboundedOptions } from "../src/index.ts"
-import { forkNow } from "./support/forkNow.ts"
-import { makeRegistry } from "./support/series.ts"
-import { atRest } from "./support/turns.ts"
+import { GreenPool, type GreenPoolOptions } from "../src/index.ts"
+import { atRest, forkNow, makeClosable, testEffect, World } from "./support/index.ts"
+import { makeRegistry, stateIn } from "./support/series.ts"
 import { VirtualClock } from "./support/virtual-clock.ts"
-import { World } from "./support/world.ts"
-
-const outcomes = ["success", "failure", "interruption", "rejection"]
 
 const names = [
   ...["size", "running", "waiting"].map((gauge) => `greenpool_${gauge}{pool=api}`),
-  ...outcomes.map((outcome) => `greenpool_jobs_total{outcome=${outcome},pool=api}`),
+  ...["success", "failure", "interruption", "rejection"].map((end) => `greenpool_jobs_total{outcome=${end},pool=api}`),
   ...["wait", "run"].map((histogram) => `greenpool_${histogram}_seconds{pool=api}`)
 ]
 
 /** A measured pool, and the registry of its metrics. */
-const makeMeasured = (options?: GreenPoolOptions) =>
-  Effect.gen(function*() {
-    const registry = makeRegistry()
-    const pool = yield* Effect.orDie(registry.provide(GreenPool.make({ name: "api", metrics: true, ...options })))
-    /** How many of each outcome. */
-    const counts = Effect.forEach(
-      outcomes,
-      (outcome) => registry.figure(`greenpool_jobs_total{outcome=${outcome},pool=api}`)
-    )
-    const gauge = (name: string) => registry.figure(`greenpool_${name}{pool=api}`)
+const makeMeasured = Effect.fnUntraced(function*(options?: GreenPoolOptions) {
+  const registry = makeRegistry()
+  const pool = yield* Effect.orDie(registry.provide(GreenPool.make({ name: "api", metrics: true, ...options })))
+  const figures = (names: ReadonlyArray<string>) => Effect.forEach(names, registry.figure)
+  const histogram = (name: string) => registry.observed(`greenpool_${name}_seconds{pool=api}`)
+  return {
+    pool,
+    registry,
     /** Size, running and waiting. */
-    const gauges = Effect.all([gauge("size"), gauge("running"), gauge("waiting")])
-    const histogram = (name: string) => registry.observed(`greenpool_${name}_seconds{pool=api}`)
-    return { pool, registry, counts, gauges, waits: histogram("wait"), runs: histogram("run") }
-  })
+    gauges: figures(names.slice(0, 3)),
+    /** How many of each outcome. */
+    counts: figures(names.slice(3, 7)),
+    waits: histogram("wait"),
+    runs: histogram("run")
+  }
+})
 
 /** In how many seconds at the most each observation was. */
-const buckets = (state: Metric.HistogramState | undefined) => {
-  let below = 0
-  const found: Array<readonly [seconds: number, count: number]> = []
-  for (const [boundary, count] of state?.buckets ?? []) {
-    if (count !== below) found.push([boundary, count - below])
-    below = count
-  }
-  return found
-}
+const buckets = (state: Metric.HistogramState | undefined) =>
+  state?.buckets.map(([boundary, count], i) => [boundary, count - (state.buckets[i - 1]?.[1] ?? 0)])
+    .filter(([, count]) => count !== 0)
 
 describe("metrics", () => {
-  it.effect("are off by default, and then there are none", () =>
-    Effect.gen(function*() {
-      const registry = makeRegistry()
-      for (const metrics of [undefined, false]) {
-        const pool = yield* registry.provide(GreenPool.make({ metrics }))
-        yield* registry.provide(pool.run(Effect.void))
-      }
-      expect(yield* registry.snapshot).toEqual(new Map())
-    }))
+  testEffect("are off by default, and then there are none", function*() {
+    const registry = makeRegistry()
+    for (const metrics of [undefined, false]) {
+      const pool = yield* registry.provide(GreenPool.make({ metrics }))
+      yield* registry.provide(pool.run(Effect.void))
+    }
+    expect(yield* registry.snapshot).toEqual(new Map())
+  })
 
-  it.effect("have their names, attributes and descriptions, and begin at 0", () =>
-    Effect.gen(function*() {
-      const { counts, gauges, registry, runs, waits } = yield* makeMeasured({ size: 3 })
-      const series = yield* registry.snapshot
-      expect([...series.keys()].sort()).toEqual([...names].sort())
-      for (const { description } of series.values()) expect(description).toMatch(/^[A-Z][a-z].+[a-z]$/)
-      expect(yield* counts).toEqual([0, 0, 0, 0])
-      expect(series.get(names[3]!)?.state).toEqual({ count: 0, incremental: true })
-      expect(yield* gauges).toEqual([3, 0, 0])
-      for (const histogram of [yield* waits, yield* runs]) {
-        expect(histogram).toMatchObject({ count: 0, sum: 0 })
-        const boundaries = histogram?.buckets.map(([boundary]) => boundary) ?? []
-        const upTo300 = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300]
-        expect(boundaries).toEqual([...upTo300, Infinity])
-      }
-    }))
+  testEffect("have their names, attributes and descriptions, and begin at 0", function*() {
+    const { counts, gauges, registry, runs, waits } = yield* makeMeasured({ size: 3 })
+    const series = yield* registry.snapshot
+    expect([...series.keys()].sort()).toEqual([...names].sort())
+    for (const { description } of series.values()) expect(description).toMatch(/^[A-Z][a-z].+[a-z]$/)
+    expect(yield* counts).toEqual([0, 0, 0, 0])
+    expect(series.get(names[3]!)?.state).toEqual({ count: 0, incremental: true })
+    expect(yield* gauges).toEqual([3, 0, 0])
+    for (const histogram of [yield* waits, yield* runs]) {
+      expect(histogram).toMatchObject({ count: 0, sum: 0 })
+      const boundaries = histogram?.buckets.map(([boundary]) => boundary) ?? []
+      const upTo300 = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300]
+      expect(boundaries).toEqual([...upTo300, Infinity])
+    }
+  })
 })
 
 describe("gauges", () => {
-  it.effect("are of the moment of the snapshot, and gone when the pool has closed; what it has counted stays", () =>
-    Effect.gen(function*() {
-      const scope = yield* Scope.make()
-      const { counts, gauges, pool, registry, runs } = yield* Scope.provide(makeMeasured({ size: 2 }), scope)
-      let inFinalizer: unknown
-      const look = Effect.map(gauges, (now) => inFinalizer = now)
-      const fibers = yield* Effect.forEach([1, 2, 3, 4], () => forkNow(pool.run(Effect.ensuring(Effect.never, look))))
-      expect(yield* gauges).toEqual([2, 2, 2])
-      yield* pool.resize(1)
-      yield* Fiber.interrupt(fibers[3]!)
-      expect(yield* gauges).toEqual([1, 2, 1])
-      yield* Fiber.interrupt(fibers[0]!)
-      yield* Scope.close(scope, Exit.void)
-      expect(inFinalizer).toEqual([1, 1, 0])
-      expect(yield* gauges).toEqual([undefined, undefined, undefined])
-      expect([...(yield* registry.snapshot).keys()].sort()).toEqual(names.slice(3).sort())
-      expect(yield* counts).toEqual([0, 0, 2, 0])
-      expect((yield* runs)?.count).toBe(2)
-    }))
+  testEffect("are of the moment of the snapshot, and end with the pool; what it has counted stays", function*() {
+    const scope = yield* Scope.make()
+    const { counts, gauges, pool, registry, runs } = yield* Scope.provide(makeMeasured({ size: 2 }), scope)
+    let inFinalizer: unknown
+    const look = Effect.map(gauges, (now) => inFinalizer = now)
+    const fibers = yield* Effect.forEach([1, 2, 3, 4], () => forkNow(pool.run(Effect.ensuring(Effect.never, look))))
+    expect(yield* gauges).toEqual([2, 2, 2])
+    yield* pool.resize(1)
+    yield* Fiber.interrupt(fibers[3]!)
+    expect(yield* gauges).toEqual([1, 2, 1])
+    yield* Fiber.interrupt(fibers[0]!)
+    yield* Scope.close(scope, Exit.void)
+    expect(inFinalizer).toEqual([1, 1, 0])
+    expect(yield* gauges).toEqual([undefined, undefined, undefined])
+    expect([...(yield* registry.snapshot).keys()].sort()).toEqual(names.slice(3).sort())
+    expect(yield* counts).toEqual([0, 0, 2, 0])
+    expect((yield* runs)?.count).toBe(2)
+  })
 
-  it.effect.each([0, 1])(
-    "and counters of pools with one name add up, also when pool %i closes first",
-    (closeFirst) =>
-      Effect.gen(function*() {
-        const registry = makeRegistry()
-        const make = (size: number) => registry.provide(GreenPool.make({ name: "api", size, metrics: true }))
-        const size = registry.figure("greenpool_size{pool=api}")
-        const successes = registry.figure("greenpool_jobs_total{outcome=success,pool=api}")
-        const scopes = [yield* Scope.make(), yield* Scope.make()]
-        for (const [i, scope] of scopes.entries()) yield* (yield* Scope.provide(make(i + 1), scope)).run(Effect.void)
-        const seen = [[yield* size, yield* successes]]
-        for (const scope of closeFirst === 0 ? scopes : scopes.toReversed()) {
-          yield* Scope.close(scope, Exit.void)
-          seen.push([yield* size, yield* successes])
-        }
-        expect(seen).toEqual([[3, 2], [2 - closeFirst, 2], [undefined, 2]])
-        yield* (yield* make(5)).run(Effect.void)
-        expect([yield* size, yield* successes]).toEqual([5, 3])
-      })
-  )
+  testEffect.each([0, 1])("and counters of one name add up, also when pool %i closes first", function*(closeFirst) {
+    const registry = makeRegistry()
+    const make = (size: number) => registry.provide(GreenPool.make({ name: "api", size, metrics: true }))
+    const figures = Effect.forEach([names[0]!, names[3]!], registry.figure)
+    const scopes = [yield* Scope.make(), yield* Scope.make()]
+    for (const [i, scope] of scopes.entries()) yield* (yield* Scope.provide(make(i + 1), scope)).run(Effect.void)
+    const seen = [yield* figures]
+    for (const scope of closeFirst === 0 ? scopes : scopes.toReversed()) {
+      yield* Scope.close(scope, Exit.void)
+      seen.push(yield* figures)
+    }
+    yield* (yield* make(5)).run(Effect.void)
+    expect([...seen, yield* figures]).toEqual([[3, 2], [2 - closeFirst, 2], [undefined, 2], [5, 3]])
+  })
 })
 
 describe("histograms", () => {
-  it.effect("have one wait for each job that starts, 0 for one that need not wait", () =>
-    Effect.gen(function*() {
-      const { pool, waits } = yield* makeMeasured({ size: 1 })
-      yield* forkNow(pool.run(Effect.sleep("2 seconds")))
-      yield* forkNow(pool.run(Effect.sleep("90 seconds")))
-      const gone = yield* forkNow(pool.run(Effect.void))
-      yield* forkNow(Effect.exit(pool.run(Effect.void, { maxWait: "10 seconds" })))
-      yield* pool.spawn(Effect.void).pipe(Effect.forkChild({ startImmediately: true }))
-      yield* forkNow(Stream.runDrain(pool.imap(() => Effect.void, [1])))
-      yield* TestClock.adjust("30 seconds")
-      yield* Fiber.interrupt(gone)
-      yield* TestClock.adjust("100 seconds")
-      // at once, 2 s, and twice 92 s, of which one for the item of the map
-      expect(buckets(yield* waits)).toEqual([[0.001, 1], [2.5, 1], [120, 2]])
-      expect(yield* waits).toMatchObject({ count: 4, sum: 186, min: 0, max: 92 })
-    }))
+  testEffect("have one wait for each job that starts, 0 for one that need not wait", function*() {
+    const { pool, waits } = yield* makeMeasured({ size: 1 })
+    yield* forkNow(pool.run(Effect.sleep("2 seconds")))
+    yield* forkNow(pool.run(Effect.sleep("90 seconds")))
+    const gone = yield* forkNow(pool.run(Effect.void))
+    yield* forkNow(Effect.exit(pool.run(Effect.void, { maxWait: "10 seconds" })))
+    yield* pool.spawn(Effect.void).pipe(Effect.forkChild({ startImmediately: true }))
+    yield* forkNow(Stream.runDrain(pool.imap(() => Effect.void, [1])))
+    yield* TestClock.adjust("30 seconds")
+    yield* Fiber.interrupt(gone)
+    yield* TestClock.adjust("100 seconds")
+    // at once, 2 s, and twice 92 s, of which one for the item of the map
+    expect(buckets(yield* waits)).toEqual([[0.001, 1], [2.5, 1], [120, 2]])
+    expect(yield* waits).toMatchObject({ count: 4, sum: 186, min: 0, max: 92 })
+  })
 
-  it.effect("have one run for each job that ends, up to the end of its finalizers", () =>
-    Effect.gen(function*() {
-      const { pool, runs } = yield* makeMeasured({ size: 1 })
-      const first = yield* forkNow(pool.run(Effect.ensuring(Effect.sleep("3 seconds"), Effect.sleep("4 seconds"))))
-      yield* forkNow(pool.spawn(Effect.sleep("40 millis")))
-      yield* TestClock.adjust("2 seconds")
-      expect((yield* runs)?.count).toBe(0)
-      yield* TestClock.adjust("5 seconds")
-      yield* Fiber.join(first)
-      expect(yield* runs).toMatchObject({ count: 1, sum: 7 })
-      yield* TestClock.adjust("1 second")
-      expect(buckets(yield* runs)).toEqual([[0.05, 1], [10, 1]])
-      const forever = yield* forkNow(pool.run(Effect.ensuring(Effect.never, Effect.sleep("1 hour"))))
-      yield* forkNow(Fiber.interrupt(forever))
-      yield* TestClock.adjust("1 hour")
-      expect(buckets(yield* runs)).toEqual([[0.05, 1], [10, 1], [Infinity, 1]])
-    }))
+  testEffect("have one run for each job that ends, up to the end of its finalizers", function*() {
+    const { pool, runs } = yield* makeMeasured({ size: 1 })
+    const first = yield* forkNow(pool.run(Effect.ensuring(Effect.sleep("3 seconds"), Effect.sleep("4 seconds"))))
+    const forever = yield* forkNow(pool.run(Effect.ensuring(Effect.never, Effect.sleep("1 hour"))))
+    yield* TestClock.adjust("6 seconds")
+    expect((yield* runs)?.count).toBe(0)
+    yield* TestClock.adjust("1 second")
+    yield* Fiber.join(first)
+    expect(yield* runs).toMatchObject({ count: 1, sum: 7 })
+    yield* forkNow(Fiber.interrupt(forever))
+    yield* TestClock.adjust("1 hour")
+    expect(buckets(yield* runs)).toEqual([[10, 1], [Infinity, 1]])
+  })
 
-  it.effect("measure a run from its own slot on, also when others got theirs in the same turn", () =>
-    Effect.gen(function*() {
-      const clock = new VirtualClock()
-      const { pool, runs } = yield* Effect.provideService(makeMeasured(), Clock.Clock, clock)
-      yield* pool.spawn(Effect.void)
-      // as long as the spawner computes
-      clock.advance(300)
-      yield* pool.spawn(Effect.void)
-      yield* pool.waitall
-      expect(yield* runs).toMatchObject({ count: 2, min: 0, max: 0.3 })
-    }))
+  testEffect("measure a run from its own slot on, also when others got theirs in the same turn", function*() {
+    const clock = new VirtualClock()
+    const { pool, runs } = yield* Effect.provideService(makeMeasured(), Clock.Clock, clock)
+    yield* pool.spawn(Effect.void)
+    // as long as the spawner computes
+    clock.advance(300)
+    yield* pool.spawn(Effect.void)
+    yield* pool.waitall
+    expect(yield* runs).toMatchObject({ count: 2, min: 0, max: 0.3 })
+  })
 
-  it.effect("count a time that is a boundary below it, as Prometheus does", () =>
-    Effect.gen(function*() {
-      const { pool, runs } = yield* makeMeasured()
-      for (const time of ["1 millis", "1 second", "300 seconds", "300001 millis"] as const) {
-        yield* forkNow(pool.run(Effect.sleep(time)))
-        yield* pool.spawn(Effect.sleep(time))
-      }
-      yield* TestClock.adjust("1 hour")
-      expect(buckets(yield* runs)).toEqual([[0.001, 2], [1, 2], [300, 2], [Infinity, 2]])
-    }))
+  testEffect("count a time that is a boundary below it, as Prometheus does", function*() {
+    const { pool, runs } = yield* makeMeasured()
+    const times = [1, 1000, 300_000, 300_001]
+    for (const time of [...times, ...times]) yield* pool.spawn(Effect.sleep(time))
+    yield* TestClock.adjust("1 hour")
+    expect(buckets(yield* runs)).toEqual([[0.001, 2], [1, 2], [300, 2], [Infinity, 2]])
+  })
 
-  it.effect("measure a job on a borrowed slot from the loan on, and one left with the slot to its end", () =>
-    Effect.gen(function*() {
-      const { pool, runs, waits } = yield* makeMeasured({ size: 1 })
-      yield* forkNow(pool.run(Effect.gen(function*() {
-        yield* Effect.sleep("1 second")
-        yield* Effect.forkDetach(pool.run(Effect.sleep("20 seconds")), { startImmediately: true })
-        // waits for the slot that is lent
-        yield* Effect.forkDetach(pool.run(Effect.sleep("100 seconds")), { startImmediately: true })
-        yield* Effect.sleep("1 second")
-      })))
-      yield* TestClock.adjust("5 minutes")
-      expect(buckets(yield* runs)).toEqual([[2.5, 1], [30, 1], [120, 1]])
-      expect(yield* runs).toMatchObject({ count: 3, sum: 122 })
-      expect(yield* waits).toMatchObject({ count: 3, sum: 20 })
-    }))
+  testEffect("measure a job on a borrowed slot from the loan on, and one left with the slot to its end", function*() {
+    const { pool, runs, waits } = yield* makeMeasured({ size: 1 })
+    const borrow = (time: Duration.Input) => Effect.forkDetach(pool.run(Effect.sleep(time)), { startImmediately: true })
+    // The second borrower waits for the slot that is lent.
+    const borrowers = Effect.andThen(borrow("20 seconds"), borrow("100 seconds"))
+    yield* forkNow(pool.run(Effect.delay(Effect.andThen(borrowers, Effect.sleep("1 second")), "1 second")))
+    yield* TestClock.adjust("5 minutes")
+    expect(buckets(yield* runs)).toEqual([[2.5, 1], [30, 1], [120, 1]])
+    expect(yield* runs).toMatchObject({ count: 3, sum: 122 })
+    expect(yield* waits).toMatchObject({ count: 3, sum: 20 })
+  })
 })
 
 it.each<[string, (pool: GreenPool, slots: number) => Effect.Effect<unknown, unknown>]>([
@@ -203,69 +172,63 @@ it.each<[string, (pool: GreenPool, slots: number) => Effect.Effect<unknown, unkn
   for (let i = 0; i < 2; i++) world.fork(pool.run(Effect.never))
   world.clock.advance(5000)
   world.get(Effect.orDie(change(pool, 2)))
-  const metrics = Metric.snapshotUnsafe(Context.make(Metric.MetricRegistry, world.registry))
-  expect(metrics.find(({ id }) => id === "greenpool_wait_seconds")?.state).toMatchObject({ count: 2, max: 5 })
+  expect(stateIn(world.registry, "greenpool_wait_seconds")).toMatchObject({ count: 2, max: 5 })
 })
 
 describe("what is recorded", () => {
-  it.effect("goes to the context in which the pool was made, never to a caller's", () =>
-    Effect.gen(function*() {
-      const { counts, pool, registry, waits } = yield* makeMeasured({ size: 1 })
-      const caller = makeRegistry()
-      const asCaller = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-        caller.provide(Effect.provideService(effect, Metric.CurrentMetricAttributes, { request: "42" }))
-      yield* asCaller(Effect.gen(function*() {
-        yield* pool.run(Effect.void)
-        yield* pool.spawn(Effect.void)
-        yield* Stream.runDrain(pool.imap(() => Effect.void, [1, 2]))
-      }))
-      yield* atRest
-      expect(yield* caller.snapshot).toEqual(new Map())
-      expect([...(yield* registry.snapshot).keys()].sort()).toEqual([...names].sort())
-      expect(yield* counts).toEqual([4, 0, 0, 0])
-      expect((yield* waits)?.count).toBe(4)
+  testEffect("goes to the context in which the pool was made, never to a caller's", function*() {
+    const { counts, pool, registry, waits } = yield* makeMeasured({ size: 1 })
+    const caller = makeRegistry()
+    const asCaller = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+      caller.provide(Effect.provideService(effect, Metric.CurrentMetricAttributes, { request: "42" }))
+    yield* asCaller(Effect.gen(function*() {
+      yield* pool.run(Effect.void)
+      yield* pool.spawn(Effect.void)
+      yield* Stream.runDrain(pool.imap(() => Effect.void, [1, 2]))
     }))
+    yield* atRest
+    expect(yield* caller.snapshot).toEqual(new Map())
+    expect([...(yield* registry.snapshot).keys()].sort()).toEqual([...names].sort())
+    expect(yield* counts).toEqual([4, 0, 0, 0])
+    expect((yield* waits)?.count).toBe(4)
+  })
 
-  it.effect("has the attributes around the making of the pool, which make series of their own, but for the pool's", () =>
-    Effect.gen(function*() {
-      const registry = makeRegistry()
-      const surroundings = [{ a: "b,c", "a,b": "c" }, { "a,b": "c", a: "b,c" }, { pool: "around", outcome: "around" }]
-      for (const around of surroundings) {
-        const pool = yield* registry.provide(
-          Effect.provideService(GreenPool.make({ metrics: true }), Metric.CurrentMetricAttributes, around)
-        )
-        yield* pool.run(Effect.void)
-        yield* Effect.exit(pool.run(Effect.fail("no")))
-      }
-      // The first two are the same, however they are written.
-      const series = yield* registry.snapshot
-      expect(series.size).toBe(2 * names.length)
-      for (const outcome of ["success", "failure"]) {
-        const found = [...series].filter(([name]) => name.includes(`outcome=${outcome}`))
-        expect(found.map(([, { state }]) => state)).toMatchObject([{ count: 2 }, { count: 1 }])
-        expect(found[1]?.[0]).toBe(`greenpool_jobs_total{outcome=${outcome},pool=default}`)
-      }
-    }))
+  testEffect("has the attributes around the pool's making, as series of their own, but for the pool's", function*() {
+    const registry = makeRegistry()
+    const surroundings = [{ a: "b,c", "a,b": "c" }, { "a,b": "c", a: "b,c" }, { pool: "around", outcome: "around" }]
+    for (const around of surroundings) {
+      const make = Effect.provideService(GreenPool.make({ metrics: true }), Metric.CurrentMetricAttributes, around)
+      const pool = yield* registry.provide(make)
+      yield* pool.run(Effect.void)
+      yield* Effect.exit(pool.run(Effect.fail("no")))
+    }
+    // The first two are the same, however they are written.
+    const series = yield* registry.snapshot
+    expect(series.size).toBe(2 * names.length)
+    for (const outcome of ["success", "failure"]) {
+      const found = [...series].filter(([name]) => name.includes(`outcome=${outcome}`))
+      expect(found.map(([, { state }]) => state)).toMatchObject([{ count: 2 }, { count: 1 }])
+      expect(found[1]?.[0]).toBe(`greenpool_jobs_total{outcome=${outcome},pool=default}`)
+    }
+  })
 })
 
-it.effect("the gauges of adaptive pools end with the last of their name, but for the cuts", () =>
-  Effect.gen(function*() {
-    const registry = makeRegistry()
-    const make = (options: UnboundedOptions, scope: Scope.Scope) =>
-      GreenPool.make({ name: "p", metrics: true, ...options }).pipe(Scope.provide(scope), registry.provide)
-    const scopes = [yield* Scope.make(), yield* Scope.make(), yield* Scope.make()] as const
-    yield* make({ adaptive: true }, scopes[0])
-    yield* make({ adaptive: true }, scopes[1])
-    yield* make({}, scopes[2])
-    const names = Effect.map(
-      registry.snapshot,
-      (series) => [...series.keys()].filter((name) => /elasticity|goodput/.test(name))
-    )
-    yield* Scope.close(scopes[0], Exit.void)
-    expect(yield* names).toHaveLength(2)
-    yield* Scope.close(scopes[1], Exit.void)
-    expect(yield* names).toEqual([])
-    const cuts = (yield* registry.snapshot).get("greenpool_cuts_total{pool=p}")
-    expect(cuts?.state).toEqual({ count: 0, incremental: true })
-    yield* Scope.close(scopes[2], Exit.void)
-  }))
+testEffect("the gauges of adaptive pools end with the last of their name, but for the cuts", function*() {
+  const registry = makeRegistry()
+  const closes = yield* Effect.forEach(
+    [true, true, false],
+    (adaptive) =>
+      Effect.map(registry.provide(makeClosable({ name: "p", metrics: true, adaptive })), ({ close }) => close)
+  )
+  const gauges = Effect.map(
+    registry.snapshot,
+    (series) => [...series.keys()].filter((name) => /elast|goodput/.test(name))
+  )
+  yield* closes[0]!
+  expect(yield* gauges).toHaveLength(2)
+  yield* closes[1]!
+  expect(yield* gauges).toEqual([])
+  const cuts = (yield* registry.snapshot).get("greenpool_cuts_total{pool=p}")
+  expect(cuts?.state).toEqual({ count: 0, incremental: true })
+  yield* closes[2]!
+})

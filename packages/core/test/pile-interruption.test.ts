@@ -2,10 +2,8 @@ import { describe, expect, it, vi } from "@effect/vitest"
 import { Cause, Effect, Exit, Latch, Option, Scope, Stream } from "effect"
 import { toInternal } from "../src/GreenPool.ts"
 import { GreenPile, type GreenPool } from "../src/index.ts"
-import { expectEmpty } from "./support/counters.ts"
+import { expectEmpty, turns, upTo, World } from "./support/index.ts"
 import { sweep } from "./support/interruption-sweep.ts"
-import { turns } from "./support/turns.ts"
-import { World } from "./support/world.ts"
 
 // Thousands of runs.
 vi.setConfig({ testTimeout: 30_000 })
@@ -18,41 +16,28 @@ const total = 4
 const job = (item: number): Effect.Effect<number, number> =>
   Effect.andThen(turns((item * 2) % 3), item === 2 ? Effect.fail(item) : Effect.succeed(item))
 
-const outcomes = Array.from({ length: total }, (_, item) => item === 2 ? "failure 2" : `success ${item}`)
+const outcomes = upTo(total).map((item) => item === 2 ? "failure 2" : `success ${item}`)
 
 const describeExit = (exit: Exit.Exit<number, number>): string =>
-  Exit.match(exit, {
-    onSuccess: (item) => `success ${item}`,
-    onFailure: (cause) => `failure ${Cause.squash(cause)}`
-  })
+  Exit.isSuccess(exit) ? `success ${exit.value}` : `failure ${Cause.squash(exit.cause)}`
 
 const makePile = (world: World, pool: GreenPool, scope: Scope.Scope = world.scope): Pile =>
   world.get(Effect.orDie(Scope.provide(GreenPile.make<number, number>(pool), scope)))
 
 const spawnAll = (pile: Pile, spawned: Array<number> = []): Effect.Effect<void> =>
-  Effect.suspend(() => {
-    const item = spawned.length
-    if (item === total) return Effect.void
-    return Effect.flatMap(pile.spawn(job(item)), () => {
-      spawned.push(item)
-      return spawnAll(pile, spawned)
-    })
-  })
+  Effect.forEach(upTo(total), (item) => Effect.map(pile.spawn(job(item)), () => spawned.push(item)), { discard: true })
 
 /** Reads with `next` until there is no more; notes each result in the very step that gives it. */
-const readAll = (pile: Pile, received: Array<string>): Effect.Effect<void> =>
-  Effect.flatten(Effect.matchCause(pile.next, {
-    onSuccess: (result) => {
-      if (Option.isNone(result)) return Effect.void
-      received.push(`success ${result.value}`)
-      return readAll(pile, received)
-    },
-    onFailure: (cause) => {
-      if (Cause.hasInterrupts(cause)) return Effect.interrupt
-      received.push(`failure ${Cause.squash(cause)}`)
-      return readAll(pile, received)
-    }
+const readAll = (pile: Pile, received: Array<string>): Effect.Effect<void> => {
+  const note = (outcome: string) => {
+    received.push(outcome)
+    return readAll(pile, received)
+  }
+  return Effect.flatten(Effect.matchCause(pile.next, {
+    onSuccess: (result) => Option.isNone(result) ? Effect.void : note(`success ${result.value}`),
+    onFailure: (cause) => Cause.hasInterrupts(cause) ? Effect.interrupt : note(`failure ${Cause.squash(cause)}`)
   }))
+}
 
 /** Sweeps a fiber that uses a pile. `check` is told what can be read of the pile in the end. */
 const sweepPile = (
@@ -80,11 +65,7 @@ const sweepPile = (
   })
 
 describe("an interruption at any point of a reader", () => {
-  it.each([
-    { size: 1, hasOthers: false },
-    { size: 2, hasOthers: false },
-    { size: 2, hasOthers: true }
-  ])(
+  it.each([{ size: 1, hasOthers: false }, { size: 2, hasOthers: false }, { size: 2, hasOthers: true }])(
     "of next loses no result, and gives none twice or out of order: %j",
     ({ hasOthers, size }) =>
       sweepPile(size, (pile, world) => {
@@ -106,23 +87,17 @@ describe("an interruption at any point of a reader", () => {
       })
   )
 
-  const streams = {
-    exits: (pile: Pile) => pile.exits,
-    results: (pile: Pile) =>
-      Stream.catch(Stream.map(pile.results, Exit.succeed), (item) => Stream.make(Exit.fail(item)))
-  }
-
-  it.each(["results", "exits"] as const)(
-    "of %s gives no result twice or out of order, and leaves the next reader all but the one in hand",
-    (kind) =>
+  it.each<[string, (pile: Pile) => Stream.Stream<Exit.Exit<number, number>>]>([
+    ["exits", (pile) => pile.exits],
+    ["results", (pile) => Stream.catch(Stream.map(pile.results, Exit.succeed), (item) => Stream.make(Exit.fail(item)))]
+  ])(
+    "of %s gives no result twice or out of order, and leaves the next all but the one in hand",
+    (_, read) =>
       sweepPile(2, (pile, world) => {
         world.fork(spawnAll(pile))
         const received: Array<string> = []
         return {
-          victim: Stream.runForEach(
-            streams[kind](pile),
-            (exit) => Effect.sync(() => received.push(describeExit(exit)))
-          ),
+          victim: Stream.runForEach(read(pile), (exit) => Effect.sync(() => received.push(describeExit(exit)))),
           check(left) {
             expect(outcomes.slice(0, received.length)).toEqual(received)
             expect(outcomes.slice(total - left.length)).toEqual(left)
@@ -163,14 +138,9 @@ describe("an interruption at any point of a reader", () => {
   )
 })
 
-it.each([
-  { size: 1, taken: 1, isNested: false },
-  { size: 10, taken: 0, isNested: false },
-  { size: 1, taken: 0, isNested: true },
-  { size: 2, taken: 0, isNested: true }
-])(
-  "an interruption at any point of a feeder keeps the jobs that it spawned and drops the one that waits or borrows: %j",
-  ({ isNested, size, taken }) =>
+it.each([[1, 1, false], [10, 0, false], [1, 0, true], [2, 0, true]] as const)(
+  "an interruption at any point of a feeder drops only the job that waits or borrows: size %i, %i taken, nested: %s",
+  (size, taken, isNested) =>
     sweepPile(size, (pile, world, pool) => {
       for (let job = 0; job < taken; job++) world.fork(pool.run(turns(4)))
       const spawned: Array<number> = []
@@ -181,7 +151,7 @@ it.each([
           const known = isNested ? spawned.length : received.length
           expect(received.slice(0, known)).toEqual(outcomes.slice(0, known))
           expect(over ? received : outcomes).toEqual(outcomes)
-          // The job of the one `spawn` that was interrupted may have started, or not; on a loan it was interrupted, too.
+          // The job of the interrupted `spawn` may have started, or not; on a loan it was interrupted, too.
           expect(received.length).toBeOneOf([spawned.length, spawned.length + 1])
         }
       }
@@ -208,9 +178,7 @@ it("a close of a pile's scope at any point frees all its slots and ends its feed
     const scope = Scope.makeUnsafe()
     const feeder = world.fork(spawnAll(makePile(world, pool, scope)), 3)
     for (let turn = 0; turn < after; turn++) over ||= !world.step()
-    const closing = world.fork(Scope.close(scope, Exit.void))
-    world.run()
-    expect(closing.pollUnsafe()?._tag).toBe("Success")
+    world.get(Scope.close(scope, Exit.void))
     expect(feeder.pollUnsafe()).toBeDefined()
     world.get(expectEmpty(pool))
   }

@@ -2,13 +2,9 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Latch, Option, Scope, Stream } from "effect"
 import { toInternal } from "../src/GreenPool.ts"
 import { GreenPile, InvalidPoolSize } from "../src/index.ts"
-import { expectEmpty } from "./support/counters.ts"
-import { isInterrupted } from "./support/exits.ts"
-import { forkNow } from "./support/forkNow.ts"
+import { expectEmpty, forkNow, isInterrupted, lengthsAround, openSizes, until, upTo, World } from "./support/index.ts"
 import { MapJobs } from "./support/map-jobs.ts"
-import { lengthsAround, openSizes, upTo } from "./support/sizes.ts"
-import { until } from "./support/turns.ts"
-import { World } from "./support/world.ts"
+import { testEffect } from "./support/test-effect.ts"
 
 type Pile = GreenPile<number, string>
 
@@ -16,10 +12,9 @@ type Pile = GreenPile<number, string>
 const setUp = (size: number) => {
   const world = new World()
   const pool = world.pool(size)
-  const makePile = (scope = Scope.makeUnsafe()): Pile =>
-    world.get(Effect.orDie(Scope.provide(GreenPile.make<number, string>(pool), scope)))
   const scope = Scope.makeUnsafe()
-  return { world, pool, scope, makePile, pile: makePile(scope), jobs: new MapJobs() }
+  const pile: Pile = world.get(Scope.provide(GreenPile.make<number, string>(pool), scope))
+  return { world, pool, scope, pile, jobs: new MapJobs() }
 }
 
 const spawnAll = (pile: Pile, jobs: MapJobs, items: ReadonlyArray<number>): Effect.Effect<void> =>
@@ -27,28 +22,24 @@ const spawnAll = (pile: Pile, jobs: MapJobs, items: ReadonlyArray<number>): Effe
 
 type Exits = Effect.Effect<ReadonlyArray<Exit.Exit<unknown, string>>>
 
+/** What `read` notes, and its failures, in order, until it ends; it says whether there may be more. */
+const readOn = (read: (note: (item: number) => number) => Effect.Effect<boolean, string>): Exits =>
+  Effect.gen(function*() {
+    const exits: Array<Exit.Exit<unknown, string>> = []
+    for (;;) {
+      const exit = yield* Effect.exit(read((item) => exits.push(Exit.succeed(item))))
+      if (Exit.isFailure(exit)) exits.push(exit)
+      else if (!exit.value) return exits
+    }
+  })
+
 /** Ways to read the exits of all that is outstanding. */
 const readings: Record<string, (pile: Pile) => Exits> = {
   exits: (pile) => Stream.runCollect(pile.exits),
-  next: (pile) =>
-    Effect.gen(function*() {
-      const exits: Array<Exit.Exit<unknown, string>> = []
-      for (;;) {
-        const exit = yield* Effect.exit(pile.next)
-        if (Exit.isSuccess(exit) && Option.isNone(exit.value)) return exits
-        exits.push(Exit.map(exit, Option.getOrThrow))
-      }
-    }),
-  "results, run again after each failure": (pile) =>
-    Effect.gen(function*() {
-      const exits: Array<Exit.Exit<unknown, string>> = []
-      const note = (item: number) => Effect.sync(() => exits.push(Exit.succeed(item)))
-      for (;;) {
-        const exit = yield* Effect.exit(Stream.runForEach(pile.results, note))
-        if (Exit.isSuccess(exit)) return exits
-        exits.push(exit)
-      }
-    })
+  next: ({ next }) =>
+    readOn((note) => Effect.map(next, Option.match({ onNone: () => false, onSome: (item) => note(item) > 0 }))),
+  "results, run again after each failure": ({ results }) =>
+    readOn((note) => Effect.as(Stream.runForEach(results, (item) => Effect.sync(() => note(item))), false))
 }
 
 describe.each(openSizes)("a pile on a pool of size %i", (size) => {
@@ -95,19 +86,6 @@ describe.each(openSizes)("a pile on a pool of size %i", (size) => {
   })
 })
 
-it.each(["is interrupted", "has waited as long as it may"])("a reader of a job whose spawner %s gets none", (how) => {
-  const { jobs, pile, pool, world } = setUp(1)
-  world.fork(pool.run(Effect.never))
-  const spawner = world.fork(pile.spawn(jobs.job(0), { maxWait: 10 }))
-  const reader = world.fork(pile.next)
-  world.run()
-  expect(reader.pollUnsafe()).toBeUndefined()
-  if (how === "is interrupted") spawner.interruptUnsafe()
-  else world.clock.advance(10)
-  world.run()
-  expect(reader.pollUnsafe()).toEqual(Exit.succeed(Option.none()))
-})
-
 /** Calls of a pile that wait. */
 const calls: Record<string, (pile: Pile, job: Effect.Effect<number, string>) => Effect.Effect<unknown, string>> = {
   spawn: (pile, job) => pile.spawn(job),
@@ -150,82 +128,59 @@ describe("closing a pile", () => {
 
   it("inside one of its own jobs does not wait for that job, also if the pile was made inside a job", () => {
     const { pool, world } = setUp(2)
-    const closeFromInside = Effect.gen(function*() {
-      const scope = yield* Scope.make()
-      const pile = yield* GreenPile.make<void>(pool).pipe(Scope.provide(scope), Effect.orDie)
-      yield* pile.spawn(Scope.close(scope, Exit.void))
-      return yield* Effect.exit(pile.next)
-    })
-    for (const caller of [world.fork(closeFromInside), world.fork(pool.run(closeFromInside))]) {
-      world.run()
-      expect(caller.pollUnsafe()?._tag).toBe("Success")
+    const closeFromInside = Effect.flatMap(
+      Scope.make(),
+      (scope) =>
+        Effect.flatMap(
+          Scope.provide(GreenPile.make<void>(pool), scope),
+          (pile) => Effect.andThen(pile.spawn(Scope.close(scope, Exit.void)), Effect.exit(pile.next))
+        )
+    )
+    for (const caller of [closeFromInside, pool.run(closeFromInside)]) {
+      world.get(caller)
       world.get(expectEmpty(pool))
     }
   })
 })
 
-describe("closing the pool of a pile that one of its jobs has closed", () => {
-  it("waits for the jobs around that one, which go on", () => {
-    const { pile, pool, scope, world } = setUp(2)
-    const [outer, inner] = [Latch.makeUnsafe(), Latch.makeUnsafe()]
-    const closer = Effect.uninterruptible(Effect.andThen(Scope.close(scope, Exit.void), inner.await))
-    const around = Effect.uninterruptible(Effect.andThen(pile.spawn(Effect.as(closer, 1)), outer.await))
-    world.get(pile.spawn(Effect.as(around, 0)))
-    world.run()
-    outer.openUnsafe()
-    world.run()
-    expect(world.get(pool.running)).toBe(1)
-    const closing = world.fork(Scope.close(world.scope, Exit.void))
-    world.run()
-    expect(closing.pollUnsafe()).toBeUndefined()
-    inner.openUnsafe()
-    world.run()
-    expect(closing.pollUnsafe()?._tag).toBe("Success")
-    world.get(expectEmpty(pool))
-    expect(toInternal(pool).groups.size).toBe(0)
-  })
-
-  it("ends the next of a job that goes on", () => {
-    const { pile, pool, scope, world } = setUp(2)
-    const closer = Effect.andThen(Scope.close(scope, Exit.void), pile.next)
-    world.get(pile.spawn(Effect.uninterruptible(Effect.as(closer, 0))))
-    world.run()
-    expect(world.get(pool.running)).toBe(1)
-    world.close()
-    world.get(expectEmpty(pool))
-  })
+it("closing the pool of a pile that one of its jobs has closed waits for the jobs around that one, which go on", () => {
+  const { pile, pool, scope, world } = setUp(2)
+  const [outer, inner] = [Latch.makeUnsafe(), Latch.makeUnsafe()]
+  const closer = Effect.uninterruptible(Effect.andThen(Scope.close(scope, Exit.void), inner.await))
+  const around = Effect.uninterruptible(Effect.andThen(pile.spawn(Effect.as(closer, 1)), outer.await))
+  world.get(pile.spawn(Effect.as(around, 0)))
+  world.run()
+  outer.openUnsafe()
+  world.run()
+  expect(world.get(pool.running)).toBe(1)
+  const closing = world.fork(Scope.close(world.scope, Exit.void))
+  world.run()
+  expect(closing.pollUnsafe()).toBeUndefined()
+  inner.openUnsafe()
+  world.run()
+  expect(closing.pollUnsafe()?._tag).toBe("Success")
+  world.get(expectEmpty(pool))
+  expect(toInternal(pool).groups.size).toBe(0)
 })
 
 describe("GreenPile.make", () => {
-  it.effect.each([[0, 0], [2, 2], [undefined, 1000]] as const)(
+  testEffect.each([[0, 0], [2, 2], [undefined, 1000]] as const)(
     "makes a pool of its own, closed with the pile: with %s of size %i",
-    ([given, size]) =>
-      Effect.gen(function*() {
-        const jobs = new MapJobs()
-        const scope = yield* Scope.make()
-        const pile = yield* Scope.provide(GreenPile.make<number, string>(given), scope)
-        const feeder = yield* forkNow(spawnAll(pile, jobs, upTo(size + 2)))
-        yield* until(() => jobs.started.length >= size)
-        expect([jobs.most, feeder.pollUnsafe()]).toEqual([size, undefined])
-        if (size > 0) {
-          jobs.finish(0)
-          expect(yield* pile.next).toEqual(Option.some(0))
-        }
-        yield* Scope.close(scope, Exit.void)
-        expect(jobs.started).toHaveLength(size > 0 ? size + 1 : 0)
-        expect(jobs.interrupted).toEqual(jobs.started.slice(1))
-        for (const call of [pile.next, pile.spawn(jobs.job(0))]) {
-          expect(isInterrupted(yield* Effect.exit<unknown, string, never>(call))).toBe(true)
-        }
-      })
+    function*([given, size]) {
+      const jobs = new MapJobs()
+      const scope = yield* Scope.make()
+      const pile = yield* Scope.provide(GreenPile.make<number, string>(given), scope)
+      const feeder = yield* forkNow(spawnAll(pile, jobs, upTo(size + 1)))
+      yield* until(() => jobs.started.length >= size)
+      expect([jobs.most, feeder.pollUnsafe()]).toEqual([size, undefined])
+      yield* Scope.close(scope, Exit.void)
+      expect([jobs.started, jobs.interrupted]).toEqual([upTo(size), upTo(size)])
+      for (const call of [pile.next, pile.spawn(jobs.job(0))]) {
+        expect(isInterrupted(yield* Effect.exit<unknown, string, never>(call))).toBe(true)
+      }
+    }
   )
 
   it.effect("fails with InvalidPoolSize for what is no size", () =>
-    Effect.gen(function*() {
-      for (const size of [-1, 1.5, NaN, Infinity, "3", null, {}, 2 ** 53]) {
-        const error = yield* Effect.flip(GreenPile.make(size as number))
-        expect(error).toBeInstanceOf(InvalidPoolSize)
-        expect(error.message).toContain("a non-negative safe integer")
-      }
-    }))
+    Effect.map(Effect.flip(GreenPile.make(-1)), (error) => expect(error).toEqual(new InvalidPoolSize({ value: "-1" }))))
 })

@@ -2,11 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { TestClock } from "effect/testing"
 import { GreenPool, type GreenPoolOptions } from "../src/index.ts"
-import { defectOf } from "./support/exits.ts"
-import { forkNow } from "./support/forkNow.ts"
-import { makePool } from "./support/makePool.ts"
-import { Stage } from "./support/stage.ts"
-import { atRest } from "./support/turns.ts"
+import { defectOf, forkNow, makePool, Stage, testEffect } from "./support/index.ts"
 
 /** A caller that joins the queue at this second. */
 type Caller = { readonly at: number; readonly priority?: number; readonly key?: string }
@@ -52,22 +48,10 @@ describe("priority", () => {
     ([, callers, order, options]) => Effect.map(startsOf(callers, options), (starts) => expect(starts).toBe(order))
   )
 
-  it.effect("decides which callers get the slots of a pool that grows by several", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(0)
-      const stage = new Stage()
-      for (const priority of [0, 5, 9]) yield* forkNow(pool.run(stage.job(`${priority}`), { priority }))
-      yield* pool.resize(2)
-      yield* atRest
-      expect(stage.started).toEqual(["9", "5"])
-      yield* stage.finishAll
-    }))
-
-  it.effect("that is no finite number is a defect of the call", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(1)
-      for (const priority of [NaN, Infinity, "1" as unknown as number]) {
-        expect(defectOf(yield* Effect.exit(pool.run(Effect.void, { priority })))).toBeInstanceOf(RangeError)
-      }
-    }))
+  testEffect("that is no finite number is a defect of the call", function*() {
+    const pool = yield* makePool(1)
+    for (const priority of [NaN, Infinity, "1" as unknown as number]) {
+      expect(defectOf(yield* Effect.exit(pool.run(Effect.void, { priority })))).toBeInstanceOf(RangeError)
+    }
+  })
 })

@@ -2,17 +2,10 @@ import { describe, expect, it } from "@effect/vitest"
 import { type Context, Deferred, Effect, Exit, Fiber, Latch, Stream } from "effect"
 import { GreenPile, type GreenPool } from "../src/index.ts"
 import { counters, expectEmpty, expectWorking } from "./support/counters.ts"
-import { forkNow } from "./support/forkNow.ts"
-import { makePool } from "./support/makePool.ts"
-import { Stage } from "./support/stage.ts"
-import { atRest, later } from "./support/turns.ts"
-import { World } from "./support/world.ts"
+import { atRest, forkNow, later, makePool, Stage, testEffect, testLive, World } from "./support/index.ts"
 
 /** A pool, and jobs by name. */
 const setUp = (size: number) => Effect.map(makePool(size), (pool) => ({ pool, stage: new Stage() }))
-
-/** Forks a fiber that may outlive its job, and runs it up to its first pause. */
-const detach = <A, E>(effect: Effect.Effect<A, E>) => Effect.forkDetach(effect, { startImmediately: true })
 
 const slow = <A>(value: A) => Effect.as(Effect.yieldNow, value)
 
@@ -45,106 +38,89 @@ const nestings: Record<string, (pool: GreenPool, other: GreenPool) => readonly [
   ]
 }
 
-describe.each([1, 2, 3, 10, 1000])("a job of a full pool of size %i", (size) => {
-  /** Runs `job` in the last slot of a full pool. */
-  const inside = <A, E>(job: (pool: GreenPool) => Effect.Effect<A, E>) =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(size)
-      for (let slot = 1; slot < size; slot++) yield* pool.spawn(Effect.never)
-      const result = yield* pool.run(Effect.suspend(() => job(pool)))
-      expect(yield* counters(pool)).toEqual({ free: 1, running: size - 1, waiting: 0, borrowed: 0 })
-      return result
-    })
-
-  it.effect.each(Object.entries(nestings))("%s without deadlock", ([, nesting]) =>
-    Effect.gen(function*() {
-      const other = yield* makePool(1)
-      let expected: unknown
-      const result = yield* inside((pool) => {
-        const [effect, value] = nesting(pool, other)
-        expected = value
-        return effect
-      })
-      expect(result).toEqual(expected)
-      yield* expectEmpty(other)
-    }))
+describe.each([1, 2, 3, 1000])("a job of a full pool of size %i", (size) => {
+  testEffect.each(Object.entries(nestings))("%s without deadlock", function*([, nesting]) {
+    const [pool, other] = [yield* makePool(size), yield* makePool(1)]
+    for (let slot = 1; slot < size; slot++) yield* pool.spawn(Effect.never)
+    const [job, expected] = nesting(pool, other)
+    expect(yield* pool.run(job)).toEqual(expected)
+    expect(yield* counters(pool)).toEqual({ free: 1, running: size - 1, waiting: 0, borrowed: 0 })
+    yield* expectEmpty(other)
+  })
 })
 
-it.effect("spawn on a borrowed slot returns after the next borrower has begun, which was in the queue before", () =>
-  Effect.gen(function*() {
-    const pool = yield* makePool(1)
-    const gate = yield* Deferred.make<void>()
-    const order: Array<string> = []
-    const note = (what: string) => Effect.sync(() => order.push(what))
-    yield* pool.run(Effect.gen(function*() {
-      const spawner = yield* forkNow(Effect.andThen(pool.spawn(Deferred.await(gate)), note("spawner")))
-      const waiter = yield* forkNow(pool.run(note("next")))
-      yield* Deferred.succeed(gate, undefined)
-      yield* Fiber.awaitAll([spawner, waiter])
-    }))
-    expect(order).toEqual(["next", "spawner"])
+testEffect("spawn on a borrowed slot returns after the next borrower in the queue has begun", function*() {
+  const pool = yield* makePool(1)
+  const gate = yield* Deferred.make<void>()
+  const order: Array<string> = []
+  const note = (what: string) => Effect.sync(() => order.push(what))
+  yield* pool.run(Effect.gen(function*() {
+    const spawner = yield* forkNow(Effect.andThen(pool.spawn(Deferred.await(gate)), note("spawner")))
+    const waiter = yield* forkNow(pool.run(note("next")))
+    yield* Deferred.succeed(gate, undefined)
+    yield* Fiber.awaitAll([spawner, waiter])
   }))
+  expect(order).toEqual(["next", "spawner"])
+})
 
 describe("a fiber that has outlived its job", () => {
-  it.effect("is outside again after it has used the context of a job that runs", () =>
-    Effect.gen(function*() {
-      const { pool, stage } = yield* setUp(2)
-      const inside = yield* Deferred.make<Context.Context<never>>()
-      const tell = Effect.flatMap(Effect.context<never>(), (context) => Deferred.succeed(inside, context))
-      yield* pool.spawn(Effect.andThen(tell, stage.job("holder")))
-      const orphan = yield* pool.run(detach(Effect.gen(function*() {
-        yield* stage.gate("job ended").await
-        yield* pool.run(Effect.void)
-        yield* Effect.provideContext(pool.run(Effect.void), yield* Deferred.await(inside))
-        yield* pool.waitall
-      })))
-      yield* stage.finish("job ended")
-      yield* atRest
-      expect(orphan.pollUnsafe()).toBeUndefined()
-      yield* stage.finish("holder")
-      yield* Fiber.join(orphan)
-    }))
+  testEffect("is outside again after it has used the context of a job that runs", function*() {
+    const { pool, stage } = yield* setUp(2)
+    const inside = yield* Deferred.make<Context.Context<never>>()
+    const tell = Effect.flatMap(Effect.context<never>(), (context) => Deferred.succeed(inside, context))
+    yield* pool.spawn(Effect.andThen(tell, stage.job("holder")))
+    const orphan = yield* pool.run(Effect.forkDetach(Effect.gen(function*() {
+      yield* stage.gate("job ended").await
+      yield* pool.run(Effect.void)
+      yield* Effect.provideContext(pool.run(Effect.void), yield* Deferred.await(inside))
+      yield* pool.waitall
+    })))
+    yield* stage.finish("job ended")
+    yield* atRest
+    expect(orphan.pollUnsafe()).toBeUndefined()
+    yield* stage.finish("holder")
+    yield* Fiber.join(orphan)
+  })
 
-  it.live("uses the pool at no cost that grows with the jobs that run", () =>
-    Effect.gen(function*() {
-      const jobs = 8000
-      const time = (pool: GreenPool) =>
-        Effect.gen(function*() {
-          const start = process.cpuUsage()
-          for (let job = 0; job < jobs; job++) yield* pool.spawnN(Effect.never)
-          const { system, user } = process.cpuUsage(start)
-          return user + system
-        })
-      const gate = yield* Latch.make()
-      const daemon = yield* Effect.flatMap(makePool(jobs + 1), (pool) =>
-        pool.run(Effect.forkDetach(Effect.andThen(gate.await, time(pool)))))
-      const outside = yield* Effect.flatMap(makePool(jobs + 1), time)
-      yield* gate.open
-      // quadratic would be more than ten times as much
-      expect((yield* Fiber.join(daemon)) / outside).toBeLessThan(5)
-    }))
+  testLive("uses the pool at no cost that grows with the jobs that run", function*() {
+    const jobs = 8000
+    const time = Effect.fnUntraced(function*(pool: GreenPool) {
+      const start = process.cpuUsage()
+      for (let job = 0; job < jobs; job++) yield* pool.spawnN(Effect.never)
+      const { system, user } = process.cpuUsage(start)
+      return user + system
+    })
+    const gate = yield* Latch.make()
+    const daemon = yield* Effect.flatMap(
+      makePool(jobs + 1),
+      (pool) => pool.run(Effect.forkDetach(Effect.andThen(gate.await, time(pool))))
+    )
+    const outside = yield* Effect.flatMap(makePool(jobs + 1), time)
+    yield* gate.open
+    // quadratic would be more than ten times as much
+    expect((yield* Fiber.join(daemon)) / outside).toBeLessThan(5)
+  })
 
-  it.effect("knows its own jobs, one inside the other, in a context that is older than they are", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(1)
-      const old = yield* pool.run(Effect.context<never>())
-      const inOld = <A, E>(effect: Effect.Effect<A, E>) => Effect.provideContext(effect, old)
-      const nested = (depth: number): Effect.Effect<number> =>
-        inOld(depth === 0 ? pool.running : pool.run(Effect.suspend(() => nested(depth - 1))))
-      for (let round = 0; round < 2; round++) {
-        expect(yield* nested(3)).toBe(1)
-        expect(yield* pool.run(inOld(Effect.andThen(pool.run(Effect.void), pool.run(pool.running))))).toBe(1)
-        expect(Exit.isSuccess(yield* Effect.exit(inOld(pool.waitall)))).toBe(true)
-      }
-      yield* expectEmpty(pool)
-    }))
+  testEffect("knows its own jobs, one inside the other, in a context that is older than they are", function*() {
+    const pool = yield* makePool(1)
+    const old = yield* pool.run(Effect.context<never>())
+    const inOld = <A, E>(effect: Effect.Effect<A, E>) => Effect.provideContext(effect, old)
+    const nested = (depth: number): Effect.Effect<number> =>
+      inOld(depth === 0 ? pool.running : pool.run(Effect.suspend(() => nested(depth - 1))))
+    for (let round = 0; round < 2; round++) {
+      expect(yield* nested(3)).toBe(1)
+      expect(yield* pool.run(inOld(Effect.andThen(pool.run(Effect.void), pool.run(pool.running))))).toBe(1)
+      expect(Exit.isSuccess(yield* Effect.exit(inOld(pool.waitall)))).toBe(true)
+    }
+    yield* expectEmpty(pool)
+  })
 })
 
 const depth = 15_000
 
 type Nest = (pool: GreenPool, below: Effect.Effect<number>) => Effect.Effect<number>
 
-it.live.each<[string, size: number, Nest]>([
+testLive.each<[string, size: number, Nest]>([
   ["run inside run", 1, (pool, below) => pool.run(below)],
   ["run in fibers that jobs fork", 1, (pool, below) => Effect.flatMap(Effect.forkChild(pool.run(below)), Fiber.join)],
   ...[1, 3, depth * 2].map((size): [string, number, Nest] => [
@@ -152,18 +128,17 @@ it.live.each<[string, size: number, Nest]>([
     size,
     (pool, below) => Effect.flatMap(pool.spawn(below), Fiber.join)
   ])
-])("depth is no limit for %s", ([, size, nest]) =>
-  Effect.gen(function*() {
-    const pool = yield* makePool(size)
-    const nested = (level: number): Effect.Effect<number> =>
-      level === depth
-        ? Effect.succeed(0)
-        : Effect.map(nest(pool, Effect.suspend(() => nested(level + 1))), (count) => count + 1)
-    expect(yield* nested(0)).toBe(depth)
-    yield* pool.waitall
-    expect((yield* pool.stats).succeeded).toBe(depth)
-    yield* expectEmpty(pool)
-  }))
+])("depth is no limit for %s", function*([, size, nest]) {
+  const pool = yield* makePool(size)
+  const nested = (level: number): Effect.Effect<number> =>
+    level === depth
+      ? Effect.succeed(0)
+      : Effect.map(nest(pool, Effect.suspend(() => nested(level + 1))), (count) => count + 1)
+  expect(yield* nested(0)).toBe(depth)
+  yield* pool.waitall
+  expect((yield* pool.stats).succeeded).toBe(depth)
+  yield* expectEmpty(pool)
+})
 
 it("a nested caller whose job ends while it is on its way into the pool borrows nothing of it", () => {
   const operations = 40
@@ -190,49 +165,18 @@ it("a nested caller whose job ends while it is on its way into the pool borrows 
 })
 
 describe("a map that was begun outside and is read inside a job of a full pool", () => {
-  it.effect("has its items and its source inside the job as well", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(1)
-      const source = Stream.fromEffectRepeat(pool.run(Effect.succeed("item")))
-      const pull = yield* Stream.toPull(pool.imap(Effect.succeed, source))
-      for (const read of [pool.run(pull), pull, pool.run(pull)]) expect(yield* read).toEqual(["item"])
-    }))
+  testEffect("has its items and its source inside the job as well", function*() {
+    const pool = yield* makePool(1)
+    const source = Stream.fromEffectRepeat(pool.run(Effect.succeed("item")))
+    const pull = yield* Stream.toPull(pool.imap(Effect.succeed, source))
+    for (const read of [pool.run(pull), pull, pool.run(pull)]) expect(yield* read).toEqual(["item"])
+  })
 
-  it.effect.each([
-    { its: "own slot", isLent: false, after: { running: 1, free: 0, waiting: 0, borrowed: 1 } },
-    {
-      its: "slot once it is back, while that is lent",
-      isLent: true,
-      after: { running: 1, free: 0, waiting: 1, borrowed: 1 }
-    }
-  ])(
-    "has the item that waits since it was read outside borrow the job's $its",
-    ({ after, isLent }) =>
-      Effect.gen(function*() {
-        const { pool, stage } = yield* setUp(1)
-        const pull = yield* Stream.toPull(pool.imap(stage.job, ["item", "next"]))
-        const borrow = isLent ? forkNow(pool.run(stage.job("borrower"))) : Effect.void
-        const job = yield* forkNow(pool.run(Effect.andThen(stage.gate("read").await, Effect.andThen(borrow, pull))))
-        const outside = yield* forkNow(pull)
-        expect(yield* counters(pool)).toMatchObject({ running: 1, waiting: 1 })
-        yield* Fiber.interrupt(outside)
-        yield* stage.finish("read")
-        yield* atRest
-        expect(yield* counters(pool)).toEqual(after)
-        yield* stage.finishAll
-        yield* stage.finish("item")
-        expect(yield* Fiber.join(job)).toEqual(["item"])
-      })
-  )
-
-  it.effect("goes on behind what a reader outside has read before", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(1)
-      const pull = yield* Stream.toPull(pool.imap((item: number) => slow(item), [1, 2, 3]))
-      const header = yield* forkNow(pull)
-      const rest = yield* forkNow(
-        pool.run(Effect.flatMap(Fiber.join(header), (first) => Effect.map(pull, (second) => [first, second])))
-      )
-      expect(yield* Fiber.join(rest)).toEqual([[1], [2]])
-    }))
+  testEffect("goes on behind what a reader outside has read before", function*() {
+    const pool = yield* makePool(1)
+    const pull = yield* Stream.toPull(pool.imap((item: number) => slow(item), [1, 2, 3]))
+    const first = yield* forkNow(pull)
+    const second = yield* forkNow(pool.run(Effect.andThen(Fiber.join(first), pull)))
+    expect([yield* Fiber.join(first), yield* Fiber.join(second)]).toEqual([[1], [2]])
+  })
 })

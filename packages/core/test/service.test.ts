@@ -1,16 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Config, ConfigProvider, Context, Effect, Exit, Fiber, Layer, Option, Scope } from "effect"
-import {
-  GreenPool,
-  GreenPoolLive,
-  GreenPoolOptions,
-  InvalidPoolSize,
-  type PoolStats,
-  type UnboundedOptions
-} from "../src/index.ts"
-import { defectOf } from "./support/exits.ts"
-import { Stage } from "./support/stage.ts"
-import { atRest } from "./support/turns.ts"
+import { GreenPool, GreenPoolLive, GreenPoolOptions, InvalidPoolSize, type UnboundedOptions } from "../src/index.ts"
+import { atRest, defectOf, Stage, testEffect } from "./support/index.ts"
 
 class ApiPool extends GreenPool.Service<ApiPool>()("test/ApiPool", { size: 10, priorityBoost: 2 }) {}
 class NamedPool extends GreenPool.Service<NamedPool>()("test/NamedPool", { size: 2, name: "mail" }) {}
@@ -20,10 +11,12 @@ class BoundedPool extends GreenPool.Service<BoundedPool>()("test/BoundedPool", {
 /** Where the pools below are read from. */
 const environment = (values: Record<string, unknown>) => ConfigProvider.layer(ConfigProvider.fromUnknown(values))
 
-const nameAndSize = ({ name, size }: { readonly name: string; readonly size: number }) => [name, size]
+type Named = { readonly name: string; readonly size: number }
+
+const nameAndSize = ({ name, size }: Named) => [name, size]
 
 /** What is made for this key. */
-const made = <I, E>(key: { readonly stats: Effect.Effect<PoolStats, never, I> }, layer: Layer.Layer<I, E>) =>
+const made = <I, E>(key: { readonly stats: Effect.Effect<Named, never, I> }, layer: Layer.Layer<I, E>) =>
   Effect.map(key.stats, nameAndSize).pipe(Effect.provide(layer))
 
 it("GreenPool.make works with runSync, outside of any fiber's life, as far as nothing waits", () => {
@@ -35,48 +28,43 @@ it("GreenPool.make works with runSync, outside of any fiber's life, as far as no
 })
 
 describe("a layer", () => {
-  it.effect("makes a pool of the options, by default of size 1000, as eventlet's, named default", () =>
-    Effect.gen(function*() {
-      for (const layer of [GreenPoolLive, GreenPool.layer(), GreenPool.layer({})]) {
-        expect(yield* made(GreenPool, layer)).toEqual(["default", 1000])
-      }
-      expect(yield* made(GreenPool, GreenPool.layer({ size: 4, name: "four" }))).toEqual(["four", 4])
-    }))
+  testEffect("makes a pool of the options, by default of size 1000, as eventlet's, named default", function*() {
+    for (const layer of [GreenPoolLive, GreenPool.layer(), GreenPool.layer({})]) {
+      expect(yield* made(GreenPool, layer)).toEqual(["default", 1000])
+    }
+    expect(yield* made(GreenPool, GreenPool.layer({ size: 4, name: "four" }))).toEqual(["four", 4])
+  })
 
-  it.effect("gives one pool to all that share it, and closes it in the end", () =>
-    Effect.gen(function*() {
-      const stage = new Stage()
-      const pool = yield* Effect.gen(function*() {
-        yield* GreenPool.spawn(stage.around("job", Effect.never))
-        yield* atRest
-        const [first, second] = yield* Effect.all([GreenPool, GreenPool])
-        expect(first).toBe(second)
-        return first
-      }).pipe(Effect.provide(GreenPoolLive))
-      expect(stage.events).toEqual(["job starts", "job is interrupted"])
-      expect(Exit.hasInterrupts(yield* Effect.exit(pool.run(Effect.void)))).toBe(true)
-    }))
+  testEffect("gives one pool to all that share it, and closes it in the end", function*() {
+    const stage = new Stage()
+    const pool = yield* Effect.gen(function*() {
+      yield* GreenPool.spawn(stage.around("job", Effect.never))
+      yield* atRest
+      const [first, second] = yield* Effect.all([GreenPool, GreenPool])
+      expect(first).toBe(second)
+      return first
+    }).pipe(Effect.provide(GreenPoolLive))
+    expect(stage.events).toEqual(["job starts", "job is interrupted"])
+    expect(Exit.hasInterrupts(yield* Effect.exit(pool.run(Effect.void)))).toBe(true)
+  })
 
-  it.effect("of a key makes one pool per build, for all that is built with it", () =>
-    Effect.gen(function*() {
-      const use = Effect.provide(Effect.andThen(ApiPool.spawnN(Effect.never), ApiPool.running), ApiPool.layer)
-      expect([yield* use, yield* use]).toEqual([1, 1])
-      const [One, Other] = [Context.Service<GreenPool>("test/One"), Context.Service<GreenPool>("test/Other")]
-      const holding = (key: typeof One) =>
-        Layer.provide(Layer.effect(key, Effect.map(ApiPool, (pool) => pool)), ApiPool.layer)
-      const pools = Effect.all([One, Other]).pipe(Effect.provide(Layer.merge(holding(One), holding(Other))))
-      const [one, other] = yield* pools
-      expect(one).toBe(other)
-    }))
+  testEffect("of a key makes one pool per build, for all that is built with it", function*() {
+    const use = Effect.provide(Effect.andThen(ApiPool.spawnN(Effect.never), ApiPool.running), ApiPool.layer)
+    expect([yield* use, yield* use]).toEqual([1, 1])
+    const [One, Other] = [Context.Service<GreenPool>("test/One"), Context.Service<GreenPool>("test/Other")]
+    const holding = (key: typeof One) =>
+      Layer.provide(Layer.effect(key, Effect.map(ApiPool, (pool) => pool)), ApiPool.layer)
+    const pools = Effect.all([One, Other]).pipe(Effect.provide(Layer.merge(holding(One), holding(Other))))
+    const [one, other] = yield* pools
+    expect(one).toBe(other)
+  })
 
-  it.effect("fails with InvalidPoolSize when the size is wrong", () =>
-    Effect.gen(function*() {
-      class WrongPool extends GreenPool.Service<WrongPool>()("test/WrongPool", { size: -1 }) {}
-      expect(yield* Effect.flip(made(GreenPool, GreenPool.layer({ size: 1.5 })))).toEqual(
-        new InvalidPoolSize({ value: "1.5" })
-      )
-      expect(yield* Effect.flip(made(WrongPool, WrongPool.layer))).toEqual(new InvalidPoolSize({ value: "-1" }))
-    }))
+  testEffect("fails with InvalidPoolSize when the size is wrong", function*() {
+    class WrongPool extends GreenPool.Service<WrongPool>()("test/WrongPool", { size: -1 }) {}
+    const error = yield* Effect.flip(made(GreenPool, GreenPool.layer({ size: 1.5 })))
+    expect(error).toEqual(new InvalidPoolSize({ value: "1.5" }))
+    expect(yield* Effect.flip(made(WrongPool, WrongPool.layer))).toEqual(new InvalidPoolSize({ value: "-1" }))
+  })
 })
 
 describe("a key", () => {
@@ -101,80 +89,74 @@ describe("a key", () => {
       for (const name of ["a", "b"]) expect(yield* made(GreenPool, GreenPool.layer({ name }))).toEqual([name, 1000])
     }).pipe(Effect.provide(ApiPool.layer)))
 
-  it.effect("without a pool in the context dies, and names the missing service", () =>
-    Effect.gen(function*() {
-      const exit = yield* Effect.exit(GreenPool.run(Effect.void) as Effect.Effect<void>)
-      expect(String(defectOf(exit))).toContain("GreenPool")
-    }))
+  testEffect("without a pool in the context dies, and names the missing service", function*() {
+    const exit = yield* Effect.exit(GreenPool.run(Effect.void) as Effect.Effect<void>)
+    expect(String(defectOf(exit))).toContain("GreenPool")
+  })
 })
 
 describe("layerConfig", () => {
   const fromSize = GreenPool.layerConfig({ size: Config.Int("SIZE") })
 
-  it.effect("reads options one by one, all together, or by their schema", () =>
-    Effect.gen(function*() {
-      const together = GreenPool.layerConfig(Config.all({ size: Config.Int("SIZE"), name: Config.String("NAME") }))
-      const schema = BoundedPool.layerConfig(Config.schema(GreenPoolOptions, "api"))
-      const env = environment({ SIZE: "2", NAME: "two", api: { maxWaiting: "0", name: "bounded" } })
-      expect(yield* Effect.provide(made(GreenPool, fromSize), env)).toEqual(["default", 2])
-      expect(yield* Effect.provide(made(GreenPool, together), env)).toEqual(["two", 2])
-      expect(yield* made(BoundedPool, Layer.provide(schema, env))).toEqual(["bounded", 1])
-    }))
+  testEffect("reads options one by one, all together, or by their schema", function*() {
+    const together = GreenPool.layerConfig(Config.all({ size: Config.Int("SIZE"), name: Config.String("NAME") }))
+    const schema = BoundedPool.layerConfig(Config.schema(GreenPoolOptions, "api"))
+    const env = environment({ SIZE: "2", NAME: "two", api: { maxWaiting: "0", name: "bounded" } })
+    expect(yield* Effect.provide(made(GreenPool, fromSize), env)).toEqual(["default", 2])
+    expect(yield* Effect.provide(made(GreenPool, together), env)).toEqual(["two", 2])
+    expect(yield* made(BoundedPool, Layer.provide(schema, env))).toEqual(["bounded", 1])
+  })
 
-  it.effect.each<readonly [Record<string, string>, string]>([
+  testEffect.each<readonly [Record<string, string>, string]>([
     [{}, "ConfigError"],
     [{ SIZE: "many" }, "ConfigError"],
     [{ SIZE: "1.5" }, "ConfigError"],
     [{ SIZE: "-7" }, "InvalidPoolSize"]
-  ])("fails with what is wrong in the configuration: %j", ([values, tag]) =>
-    Effect.gen(function*() {
-      const env = environment(values)
-      expect((yield* Effect.flip(Effect.provide(made(GreenPool, fromSize), env)))._tag).toBe(tag)
-      const api = ApiPool.layerConfig({ size: Config.Int("SIZE") })
-      expect((yield* Effect.flip(made(ApiPool, Layer.provide(api, env))))._tag).toBe(tag)
-    }))
+  ])("fails with what is wrong in the configuration: %j", function*([values, tag]) {
+    const env = environment(values)
+    expect((yield* Effect.flip(Effect.provide(made(GreenPool, fromSize), env)))._tag).toBe(tag)
+    const api = ApiPool.layerConfig({ size: Config.Int("SIZE") })
+    expect((yield* Effect.flip(made(ApiPool, Layer.provide(api, env))))._tag).toBe(tag)
+  })
 
-  it.effect("of a key replaces the options to which the configuration gives a value", () =>
-    Effect.gen(function*() {
-      const over = (options: Config.Wrap<UnboundedOptions>) => made(ApiPool, ApiPool.layerConfig(options))
-      expect(yield* over({ size: Config.succeed(7) })).toEqual(["test/ApiPool", 7])
-      expect(yield* over({ name: Config.succeed("api") })).toEqual(["api", 10])
-      for (const none of [{}, { size: undefined, name: undefined }]) {
-        expect(yield* over(Config.succeed(none))).toEqual(["test/ApiPool", 10])
-      }
-      const weights: Array<string> = []
-      class Weighed extends GreenPool.Service<Weighed>()("test/Weighed", {
-        size: 5,
-        weight: (key) => weights.push(key)
-      }) {}
-      yield* Effect.gen(function*() {
-        yield* Weighed.spawnN(Effect.never)
-        yield* Effect.forkChild(Weighed.run(Effect.never, { key: "k" }))
-        yield* atRest
-      }).pipe(Effect.provide(Weighed.layerConfig({ size: Config.succeed(1) })))
-      expect(weights).toContain("k")
-    }))
+  testEffect("of a key replaces the options to which the configuration gives a value", function*() {
+    const over = (options: Config.Wrap<UnboundedOptions>) => made(ApiPool, ApiPool.layerConfig(options))
+    expect(yield* over({ size: Config.succeed(7) })).toEqual(["test/ApiPool", 7])
+    expect(yield* over({ name: Config.succeed("api") })).toEqual(["api", 10])
+    for (const none of [{}, { size: undefined, name: undefined }]) {
+      expect(yield* over(Config.succeed(none))).toEqual(["test/ApiPool", 10])
+    }
+    const weights: Array<string> = []
+    class Weighed extends GreenPool.Service<Weighed>()("test/Weighed", {
+      size: 5,
+      weight: (key) => weights.push(key)
+    }) {}
+    yield* Effect.gen(function*() {
+      yield* Weighed.spawnN(Effect.never)
+      yield* Effect.forkChild(Weighed.run(Effect.never, { key: "k" }))
+      yield* atRest
+    }).pipe(Effect.provide(Weighed.layerConfig({ size: Config.succeed(1) })))
+    expect(weights).toContain("k")
+  })
 
-  it.effect("of a key keeps the bounds that it has, and may give them other values", () =>
-    Effect.gen(function*() {
-      const rejection = <E>(layer: Layer.Layer<BoundedPool, E>) =>
-        Effect.gen(function*() {
-          yield* BoundedPool.spawnN(Effect.never)
-          return (yield* Effect.flip(BoundedPool.spawn(Effect.never))).reason
-        }).pipe(Effect.timeoutOption("1 second"), Effect.provide(layer))
-      const sized = BoundedPool.layerConfig({ size: Config.succeed(1) })
-      const timed = BoundedPool.layerConfig({ maxWaiting: Config.succeed(1), maxWait: Config.succeed(0) })
-      expect(yield* rejection(BoundedPool.layer)).toEqual(Option.some("QueueFull"))
-      expect(yield* rejection(sized)).toEqual(Option.some("QueueFull"))
-      expect(yield* rejection(timed)).toEqual(Option.some("WaitTimeout"))
-    }))
+  testEffect("of a key keeps the bounds that it has, and may give them other values", function*() {
+    const rejection = <E>(layer: Layer.Layer<BoundedPool, E>) =>
+      Effect.gen(function*() {
+        yield* BoundedPool.spawnN(Effect.never)
+        return (yield* Effect.flip(BoundedPool.spawn(Effect.never))).reason
+      }).pipe(Effect.timeoutOption("1 second"), Effect.provide(layer))
+    const sized = BoundedPool.layerConfig({ size: Config.succeed(1) })
+    const timed = BoundedPool.layerConfig({ maxWaiting: Config.succeed(1), maxWait: Config.succeed(0) })
+    expect(yield* rejection(BoundedPool.layer)).toEqual(Option.some("QueueFull"))
+    expect(yield* rejection(sized)).toEqual(Option.some("QueueFull"))
+    expect(yield* rejection(timed)).toEqual(Option.some("WaitTimeout"))
+  })
 
-  it.effect("is a defect where a key without bounds is given some", () =>
-    Effect.gen(function*() {
-      for (const bounds of [{ maxWaiting: 3 }, { maxWait: 3 }]) {
-        const options = Config.succeed(bounds as UnboundedOptions)
-        const exit = yield* Effect.exit(made(ApiPool, ApiPool.layerConfig(options)))
-        expect(String(defectOf(exit))).toContain("key of its own")
-      }
-    }))
+  testEffect("is a defect where a key without bounds is given some", function*() {
+    for (const bounds of [{ maxWaiting: 3 }, { maxWait: 3 }]) {
+      const options = Config.succeed(bounds as UnboundedOptions)
+      const exit = yield* Effect.exit(made(ApiPool, ApiPool.layerConfig(options)))
+      expect(String(defectOf(exit))).toContain("key of its own")
+    }
+  })
 })

@@ -2,83 +2,65 @@
  * The life of a map's source: the fiber it is pulled in, and what comes of the failure of its close.
  */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Fiber, Queue, Stream } from "effect"
+import { Cause, Effect, Fiber, Queue, Stream } from "effect"
 import type { Source } from "../src/index.ts"
-import { expectEmpty } from "./support/counters.ts"
-import { isInterrupted } from "./support/exits.ts"
-import { makePool } from "./support/makePool.ts"
-import { upTo } from "./support/sizes.ts"
-import { turns } from "./support/turns.ts"
-import { World } from "./support/world.ts"
+import { expectEmpty, isInterrupted, makePool, testEffect, testLive, turns, upTo, World } from "./support/index.ts"
 
-describe("a failure is kept where the close of the source fails as well, and comes first", () => {
-  const closing = (what: string) => Stream.make(2, 3).pipe(Stream.ensuring(Effect.die(what)))
-  const next = () => ({ done: false, value: 2 })
-  const iterator: Iterator<number> = {
-    next,
-    return: () => {
-      throw "close"
-    }
-  }
-  const asyncIterator: AsyncIterator<number> = { next: async () => next(), return: () => Promise.reject("close") }
+const closing = (what: string) => Stream.make(2, 3).pipe(Stream.ensuring(Effect.die(what)))
+const next = () => ({ done: false, value: 2 })
+const end = () => {
+  throw "close"
+}
+const iterable = { [Symbol.iterator]: () => ({ next, return: end }) }
+const asyncIterable = { [Symbol.asyncIterator]: () => ({ next: async () => next(), return: async () => end() }) }
 
-  it.live.each<[string, ReadonlyArray<Source<number>>, ReadonlyArray<string>]>([
-    ["a stream", [closing("close")], ["close"]],
-    ["an iterable", [{ [Symbol.iterator]: () => iterator }], ["close"]],
-    ["an async iterable", [{ [Symbol.asyncIterator]: () => asyncIterator }], ["close"]],
-    ["several that are zipped", [closing("close a"), closing("close b")], ["close b", "close a"]]
-  ])("%s", ([, sources, closed]) =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(1)
-      const cause = yield* Effect.flip(Effect.sandbox(Stream.runDrain(pool.imap(() => Effect.fail("job"), ...sources))))
-      const failures = cause.reasons.map((reason) =>
-        reason._tag === "Fail" ? reason.error : reason._tag === "Die" ? reason.defect : reason._tag
-      )
-      expect(failures).toEqual(["job", ...closed])
-    }))
+testLive.each<[string, ReadonlyArray<Source<number>>, ReadonlyArray<string>]>([
+  ["a stream", [closing("close")], ["close"]],
+  ["an iterable", [iterable], ["close"]],
+  ["an async iterable", [asyncIterable], ["close"]],
+  ["several that are zipped", [closing("close a"), closing("close b")], ["close b", "close a"]]
+])("a failure is kept, and comes first, where the close of %s fails as well", function*([, sources, closed]) {
+  const pool = yield* makePool(1)
+  const cause = yield* Effect.flip(Effect.sandbox(Stream.runDrain(pool.imap(() => Effect.fail("job"), ...sources))))
+  const failures = cause.reasons.map((reason) => Cause.squash(Cause.fromReasons([reason])))
+  expect(failures).toEqual(["job", ...closed])
 })
 
 describe("all pulls of a source run in one fiber, which lives as long as the map", () => {
-  it.effect("so that what the source forks goes on between pulls and ends with the map", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(2)
-      let ended = 0
-      const source = Stream.unwrap(Effect.gen(function*() {
-        const queue = yield* Queue.bounded<number>(1)
-        const feed = Effect.forEach(upTo(9), (item) => Effect.andThen(Queue.offer(queue, item), turns(3)))
-        yield* Effect.forkChild(Effect.ensuring(feed, Effect.sync(() => ended++)))
-        return Stream.take(Stream.fromQueue(queue), 5)
-      }))
-      expect(yield* Stream.runCollect(pool.imap(Effect.succeed, source))).toEqual(upTo(5))
-      expect(ended).toBe(1)
+  testEffect("so that what the source forks goes on between pulls and ends with the map", function*() {
+    const pool = yield* makePool(2)
+    let ended = 0
+    const source = Stream.unwrap(Effect.gen(function*() {
+      const queue = yield* Queue.bounded<number>(1)
+      const feed = Effect.forEach(upTo(9), (item) => Effect.andThen(Queue.offer(queue, item), turns(3)))
+      yield* Effect.forkChild(Effect.ensuring(feed, Effect.sync(() => ended++)))
+      return Stream.take(Stream.fromQueue(queue), 5)
     }))
+    expect(yield* Stream.runCollect(pool.imap(Effect.succeed, source))).toEqual(upTo(5))
+    expect(ended).toBe(1)
+  })
 
-  it.live.each(["a stream", "an async iterable"])("of %s", (kind) =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(2)
-      const fibers = new Set<unknown>()
-      const note = <A>(value: A): A => {
-        fibers.add(Fiber.getCurrent())
-        return value
-      }
-      let item = 0
-      const iterator = { next: () => Promise.resolve(note({ done: ++item > 20, value: item })) }
-      const source = kind === "a stream"
-        ? Stream.range(1, 20).pipe(Stream.rechunk(1), Stream.map(note))
-        : { [Symbol.asyncIterator]: () => iterator }
-      const read = yield* Stream.runCollect(pool.imap((item) => Effect.as(Effect.yieldNow, item), source))
-      expect([read.length, fibers.size]).toEqual([20, 1])
-    }))
+  testLive("of an async iterable, too", function*() {
+    const pool = yield* makePool(2)
+    const fibers = new Set<unknown>()
+    let item = 0
+    const next = () => {
+      fibers.add(Fiber.getCurrent())
+      return Promise.resolve({ done: ++item > 20, value: item })
+    }
+    const source = { [Symbol.asyncIterator]: () => ({ next }) }
+    const read = yield* Stream.runCollect(pool.imap((item) => Effect.as(Effect.yieldNow, item), source))
+    expect([read.length, fibers.size]).toEqual([20, 1])
+  })
 
-  it.live("a map over a map over a map … is bounded by memory, not by the stack", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(2)
-      let stream: Stream.Stream<number> = Stream.make(1, 2, 3)
-      for (let i = 0; i < 5000; i++) stream = pool.imap((item: number) => Effect.sync(() => item + 1), stream)
-      expect(yield* Stream.runCollect(stream)).toEqual([5001, 5002, 5003])
-      expect(yield* Stream.runCollect(Stream.take(stream, 1))).toEqual([5001])
-      yield* expectEmpty(pool)
-    }))
+  testLive("a map over a map over a map … is bounded by memory, not by the stack", function*() {
+    const pool = yield* makePool(2)
+    let stream: Stream.Stream<number> = Stream.make(1, 2, 3)
+    for (let i = 0; i < 5000; i++) stream = pool.imap((item: number) => Effect.sync(() => item + 1), stream)
+    expect(yield* Stream.runCollect(stream)).toEqual([5001, 5002, 5003])
+    expect(yield* Stream.runCollect(Stream.take(stream, 1))).toEqual([5001])
+    yield* expectEmpty(pool)
+  })
 })
 
 describe("the fiber that fills the window", () => {
@@ -103,29 +85,28 @@ describe("the fiber that fills the window", () => {
 
   const jobs = [Effect.succeed, (n: number) => Effect.sync(() => n), (n: number) => Effect.as(Effect.void, n)]
 
-  it.live.each([1, 100, 20_000].flatMap((size) => jobs.map((job) => [size, job] as const)))(
+  testLive.each([1, 100, 20_000].flatMap((size) => jobs.map((job) => [size, job] as const)))(
     "lets others have their turn while jobs end in their first step, at size %i",
-    ([size, job]) =>
-      Effect.gen(function*() {
-        const pool = yield* makePool(size)
-        let over = false
-        let done = 0
-        let seen = 0
-        let longest = 0
-        const look = (): void => {
-          longest = Math.max(longest, done - seen)
-          seen = done
-          if (!over) setImmediate(look)
-        }
-        look()
-        const map = pool.imapUnordered((item: number) => {
-          done++
-          return job(item)
-        }, upTo(20_000))
-        yield* Stream.runDrain(map)
-        over = true
-        look()
-        expect(longest).toBeLessThanOrEqual(4 * 2048)
-      })
+    function*([size, job]) {
+      const pool = yield* makePool(size)
+      let over = false
+      let done = 0
+      let seen = 0
+      let longest = 0
+      const look = (): void => {
+        longest = Math.max(longest, done - seen)
+        seen = done
+        if (!over) setImmediate(look)
+      }
+      look()
+      const count = (item: number) => {
+        done++
+        return job(item)
+      }
+      yield* Stream.runDrain(pool.imapUnordered(count, upTo(20_000)))
+      over = true
+      look()
+      expect(longest).toBeLessThanOrEqual(4 * 2048)
+    }
   )
 })

@@ -2,38 +2,17 @@
  * Tracers that act on the pool in the step in which it tells them of a wait.
  */
 import { describe, expect, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, type Fiber, Tracer } from "effect"
+import { Effect, Exit, type Fiber } from "effect"
 import type { GreenPool, GreenPoolOptions } from "../src/index.ts"
-import { expectEmpty, expectWorking } from "./support/counters.ts"
-import { isInterrupted } from "./support/exits.ts"
-import { Stage } from "./support/stage.ts"
-import { World } from "./support/world.ts"
-
-/** What is done when a span begins or ends. */
-interface Acts {
-  readonly begin?: (span: Tracer.Span) => void
-  readonly end?: () => void
-}
-
-const acting = (acts: Acts) =>
-  Tracer.make({
-    span(options) {
-      const span = new Tracer.NativeSpan(options)
-      const end = span.end.bind(span)
-      span.end = (time, exit) => {
-        end(time, exit)
-        acts.end?.()
-      }
-      acts.begin?.(span)
-      return span
-    }
-  })
+import { makeActingTracer } from "./support/acting-tracer.ts"
+import { expectEmpty, expectWorking, isInterrupted, Stage, World } from "./support/index.ts"
 
 /** A pool of one slot, and calls by a tracer that acts. */
 const setUp = (options?: GreenPoolOptions) => {
   const world = new World()
   const pool = world.pool(1, { tracing: true, ...options })
-  const fork = <A>(effect: Effect.Effect<A>, acts: Acts) => world.fork(Effect.withTracer(effect, acting(acts)))
+  const fork = <A>(effect: Effect.Effect<A>, acts: Parameters<typeof makeActingTracer>[0]) =>
+    world.fork(Effect.withTracer(effect, makeActingTracer(acts)))
   return { world, pool, stage: new Stage(), fork }
 }
 
@@ -43,38 +22,17 @@ const calls: Record<string, (pool: GreenPool, job: Effect.Effect<unknown>) => Ef
 }
 
 describe.each(Object.entries(calls))("a tracer of a wait in %s", (_, call) => {
-  it("that frees a slot when the wait begins has the caller get it, and the wait is over", () => {
-    const { fork, pool, stage, world } = setUp({ maxWait: "1 second" })
-    const holder = world.fork(pool.run(Effect.never))
-    let wait: Tracer.Span | undefined
-    const caller = fork(call(pool, stage.job("a")), {
-      begin: (span) => {
-        wait = span
-        holder.interruptUnsafe()
-      }
-    })
-    world.run()
-    expect(stage.events).toEqual(["a starts"])
-    expect(wait?.status).toMatchObject({ exit: Exit.void })
-    // It waits no more, so no time ends its wait.
-    world.clock.advance(1000)
-    world.get(stage.finish("a"))
-    expect(stage.events).toEqual(["a starts", "a ends"])
-    expect(caller.pollUnsafe()?._tag).toBe("Success")
-    world.get(expectWorking(pool))
-  })
-
   it.each(["does nothing", "frees a slot", "closes the pool"])(
     "that %s and then throws leaves no caller in the queue: the call has a defect",
     (deed) => {
       const { fork, pool, world } = setUp()
       const holder = world.fork(pool.run(Effect.never))
-      const begin = () => {
+      const onBegin = () => {
         if (deed === "frees a slot") holder.interruptUnsafe()
         if (deed === "closes the pool") world.close()
         throw new Error("no span")
       }
-      expect(fork(call(pool, Effect.void), { begin }).pollUnsafe()).toEqual(Exit.die(new Error("no span")))
+      expect(fork(call(pool, Effect.void), { onBegin }).pollUnsafe()).toEqual(Exit.die(new Error("no span")))
       holder.interruptUnsafe()
       world.run()
       world.get(deed === "closes the pool" ? expectEmpty(pool) : expectWorking(pool))
@@ -83,11 +41,11 @@ describe.each(Object.entries(calls))("a tracer of a wait in %s", (_, call) => {
 
   it("that throws when the wait ends loses no slot and no place", () => {
     const { fork, pool, stage, world } = setUp()
-    const end = () => {
+    const onEnd = () => {
       throw new Error("no end")
     }
     world.fork(pool.run(stage.job("a")))
-    fork(call(pool, stage.job("b")), { end })
+    fork(call(pool, stage.job("b")), { onEnd })
     world.fork(call(pool, stage.job("c")))
     world.get(stage.finishAll)
     expect(stage.started).toEqual(["a", "b", "c"])
@@ -98,7 +56,7 @@ describe.each(Object.entries(calls))("a tracer of a wait in %s", (_, call) => {
     const { fork, pool, world } = setUp()
     world.fork(pool.run(Effect.never))
     const waiting = Effect.andThen(Effect.yieldNow, call(pool, Effect.void))
-    const caller: Fiber.Fiber<unknown> = fork(waiting, { begin: () => caller.interruptUnsafe() })
+    const caller: Fiber.Fiber<unknown> = fork(waiting, { onBegin: () => caller.interruptUnsafe() })
     world.run()
     expect(isInterrupted(caller.pollUnsafe())).toBe(true)
     expect(world.get(pool.waiting)).toBe(0)
@@ -108,17 +66,14 @@ describe.each(Object.entries(calls))("a tracer of a wait in %s", (_, call) => {
     "that has another caller get a slot when %s ends the wait keeps their order",
     (what) => {
       const { fork, pool, stage, world } = setUp()
-      const gate = Deferred.makeUnsafe<void>()
       const traced = call(pool, stage.job("traced"))
-      const busy = pool.run(Deferred.await(gate))
+      const busy = pool.run(stage.gate("busy").await)
       if (what === "a slot") world.fork(busy)
-      fork(what === "a slot" ? traced : pool.run(Effect.all([busy, traced], { concurrency: 2 })), {
-        end: () => world.fork(pool.resize(2))
-      })
+      const caller = what === "a slot" ? traced : pool.run(Effect.all([busy, traced], { concurrency: 2 }))
+      fork(caller, { onEnd: () => world.fork(pool.resize(2)) })
       world.fork(call(pool, stage.job("other")))
       world.run()
-      Deferred.doneUnsafe(gate, Exit.void)
-      world.run()
+      world.get(stage.finish("busy"))
       expect(stage.started).toEqual(["traced", "other"])
     }
   )

@@ -5,14 +5,14 @@
 import { type Fault, faultsOf } from "./fault.ts"
 
 export const faults: ReadonlyArray<Fault> = [
-  ...faultsOf("internal/linked-list.ts", "linked-list semaphore", {
+  ...faultsOf("internal/linked-list.ts", "linked-list slots", {
     "A push puts the node at the head": "this.insert(node, this.ends{+.next+})"
   }),
   ...faultsOf("internal/heap.ts", "heap shares priority", {
     "A member that fills a gap never rises": "this.[-place-]{+sink+}(index, last, rank, number)",
     "A member that fills a gap never sinks": "this.[-place-]{+rise+}(index, last, rank, number)"
   }),
-  ...faultsOf("internal/semaphore.ts", "semaphore resize slots", {
+  ...faultsOf("internal/semaphore.ts", "slots resize lending", {
     "A release grants a second permit": "this.taken--\n    this.serveQueue(){+\n" +
       "    const { first } = this; if (first) { this.leave(first); this.taken++; first.onPermit() }+}",
     "A release grants its permit although the size has shrunk": "this.taken--\n    [-this.serveQueue()-]{+" +

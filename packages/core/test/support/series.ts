@@ -1,7 +1,7 @@
 /**
  * What a registry of metrics holds.
  */
-import { Effect, Metric } from "effect"
+import { Context, Effect, Metric } from "effect"
 
 const labels = (attributes: Metric.Metric.AttributeSet | undefined): string =>
   Object.entries(attributes ?? {}).sort().map(([key, value]) => `${key}=${value}`).join(",")
@@ -28,3 +28,7 @@ export const makeRegistry = () => {
     })
   return { provide, snapshot, figure, observed }
 }
+
+/** The state of the first metric of this name in a registry. */
+export const stateIn = (registry: Metric.MetricRegistry, name: string): unknown =>
+  Metric.snapshotUnsafe(Context.make(Metric.MetricRegistry, registry)).find(({ id }) => id === name)?.state
