@@ -4,6 +4,7 @@
  * The coordinator is the real one, over the real store. What stands between is what `Sharding` does: calls go to the
  * coordinator of the moment, wait where there is none, and are repeated with the same payload when it goes.
  */
+import { it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Latch, Layer, Queue, Scope, Stream } from "effect"
 import { Entity, Sharding, ShardingConfig } from "effect/cluster"
 import { KeyValueStore } from "effect/persistence"
@@ -14,11 +15,13 @@ import {
   type CoordinatorOptions
 } from "../../src/index.ts"
 import { BudgetEntity, type Word } from "../../src/internal/protocol.ts"
-import { settle } from "./cluster.ts"
+import { type Body, settle } from "./cluster.ts"
 
 type Client = ReturnType<Effect.Success<typeof BudgetEntity.client>>
 
-export interface Coordinator {
+type Payload<Call extends keyof Client> = Parameters<Client[Call]>[0]
+
+interface Coordinator {
   readonly client: Client
   readonly scope: Scope.Closeable
   readonly gone: Deferred.Deferred<void>
@@ -30,7 +33,7 @@ class Wire {
   private readonly pumps = new Set<Fiber.Fiber<unknown, unknown>>()
   private readonly queues = new Set<Queue.Queue<Word>>()
   /** The payloads of all reports. */
-  readonly sent: Array<Parameters<Client["Report"]>[0]> = []
+  readonly sent: Array<Payload<"Report">> = []
   /** The coordinator that it leads to, whoever the current one is. */
   private pinned: Coordinator | undefined = undefined
   /** The test is over: nobody waits for the coordinator to hear of that. */
@@ -78,18 +81,25 @@ class Wire {
   }
 
   /** A call, as `Sharding` makes it. */
-  private call<A, E>(make: (client: Client) => Effect.Effect<A, E>): Effect.Effect<A, E> {
-    const attempt: Effect.Effect<A, E> = Effect.flatMap(this.coordinator, ({ client, gone }) =>
-      Effect.raceFirst(
-        Effect.map(make(client), (value) => ({ value })),
-        Effect.as(Deferred.await(gone), undefined)
-      ).pipe(Effect.flatMap((done) => done === undefined ? attempt : Effect.succeed(done.value))))
+  private call(make: (client: Client) => Effect.Effect<unknown, unknown>): Effect.Effect<unknown, unknown> {
+    const attempt: Effect.Effect<unknown, unknown> = Effect.flatMap(
+      this.coordinator,
+      ({ client, gone }) =>
+        Effect.raceFirst(
+          Effect.map(make(client), (value) => ({ value })),
+          Effect.as(Deferred.await(gone), undefined)
+        ).pipe(Effect.flatMap((done) => done === undefined ? attempt : Effect.succeed(done.value)))
+    )
     return this.through(attempt)
   }
 
+  private passOn(name: "Ask" | "Resize" | "WaitAll" | "Stats") {
+    return (payload: never) => this.call((client) => client[name](payload))
+  }
+
   get client(): Client {
-    const calls: Partial<Client> = {
-      Open: ((payload: Parameters<Client["Open"]>[0]) =>
+    const calls: Record<keyof Client, unknown> = {
+      Open: (payload: Payload<"Open">) =>
         Stream.unwrap(Effect.gen({ self: this }, function*() {
           const queue = yield* Queue.unbounded<Word>()
           this.queues.add(queue)
@@ -110,19 +120,17 @@ class Wire {
             Stream.fromQueue(queue),
             Effect.suspend(() => this.pumps.delete(fiber) ? Fiber.interrupt(fiber) : Effect.void)
           )
-        }))) as never,
-      Report: ((payload: Parameters<Client["Report"]>[0]) =>
+        })),
+      Report: (payload: Payload<"Report">) =>
         Effect.suspend(() => {
           this.sent.push(payload)
           return this.call((client) => client.Report(payload))
-        })) as never,
-      Leave:
-        ((payload: Parameters<Client["Leave"]>[0]) =>
-          this.isOver ? Effect.void : this.call((client) => client.Leave(payload))) as never,
-      Ask: ((payload: Parameters<Client["Ask"]>[0]) => this.call((client) => client.Ask(payload))) as never,
-      Resize: ((payload: Parameters<Client["Resize"]>[0]) => this.call((client) => client.Resize(payload))) as never,
-      WaitAll: (() => this.call((client) => client.WaitAll())) as never,
-      Stats: (() => this.call((client) => client.Stats())) as never
+        }),
+      Leave: (payload: Payload<"Leave">) => this.isOver ? Effect.void : this.call((client) => client.Leave(payload)),
+      Ask: this.passOn("Ask"),
+      Resize: this.passOn("Resize"),
+      WaitAll: this.passOn("WaitAll"),
+      Stats: this.passOn("Stats")
     }
     return calls as Client
   }
@@ -140,20 +148,10 @@ export class Cluster {
   private coordinator: Coordinator | undefined = undefined
   private readonly exists = Latch.makeUnsafe(false)
 
-  private constructor(store: KeyValueStore.KeyValueStore, options: CoordinatorOptions | undefined) {
+  constructor(store: KeyValueStore.KeyValueStore, options: CoordinatorOptions | undefined) {
     this.store = store
     this.options = options
   }
-
-  /** A cluster with a coordinator. */
-  static readonly make = (options?: CoordinatorOptions): Effect.Effect<Cluster, never, Scope.Scope> =>
-    Effect.gen(function*() {
-      const context = yield* Layer.build(KeyValueStore.layerMemory)
-      const store = yield* Effect.provideContext(KeyValueStore.KeyValueStore, context)
-      const cluster = new Cluster(store, options)
-      yield* cluster.start()
-      return cluster
-    })
 
   readonly current: Effect.Effect<Coordinator> = Effect.suspend(() =>
     Effect.andThen(this.exists.await, Effect.sync(() => this.coordinator!))
@@ -201,3 +199,12 @@ export class Cluster {
     })
   }
 }
+
+/** A test with a cluster that has a coordinator. */
+export const wired = (title: string, body: (cluster: Cluster) => Body, options?: CoordinatorOptions) =>
+  it.effect(title, () =>
+    Effect.gen(function*() {
+      const cluster = new Cluster(yield* KeyValueStore.KeyValueStore, options)
+      yield* cluster.start()
+      yield* body(cluster)
+    }).pipe(Effect.provide(KeyValueStore.layerMemory)))
