@@ -1,5 +1,5 @@
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
-import { layer } from "@effect/vitest"
+import { it, layer } from "@effect/vitest"
 import { Context, Effect, Layer, Logger, Metric, type Scope } from "effect"
 import { HttpRouter, HttpServer } from "effect/http"
 import { TestClock } from "effect/testing"
@@ -22,16 +22,31 @@ export const serveDashboard = <const Pools extends ReadonlyArray<AnyPool> = [], 
   options?: DashboardOptions<Pools, R>
 ) => Effect.map(serve(Dashboard.layer(options)), ({ context, url }) => ({ context, url, page: `${url}/greenpool` }))
 
-/** Makes once what the tests of a block share: the key to it, and the block. */
-export const shared = <A, E>(make: Effect.Effect<A, E, Scope.Scope>) => {
-  const key = Context.Service<A>("test/shared")
-  const once = Layer.provide(Layer.effect(key, ownMetrics(make)), Logger.layer([]))
-  return [key, layer(once, { excludeTestServices: true, timeout: "60 seconds" })] as const
-}
+/** The body of a test. */
+export type Body = Generator<Effect.Effect<any, any, Scope.Scope>, void, any>
 
 /** Each test has metrics of its own. */
 export const ownMetrics = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.provideService(effect, Metric.MetricRegistry, new Map())
+
+/** A test on virtual time. */
+export const test = (title: string, body: () => Body) => it.effect(title, () => ownMetrics(Effect.gen(body)))
+
+/** A test in real time. */
+export const live = (title: string, body: () => Body) => it.live(title, () => Effect.gen(body))
+
+/** Makes once what the tests of a block share, in real time, and gives it to each of them. */
+export const shared =
+  <A, E>(make: Effect.Effect<A, E, Scope.Scope>) =>
+  (name: string, block: (test: (title: string, body: (shared: A) => Body) => void) => void) => {
+    const key = Context.Service<A>("test/shared")
+    const once = Layer.provide(Layer.effect(key, ownMetrics(make)), Logger.layer([]))
+    layer(once, { excludeTestServices: true, timeout: "60 seconds" })(
+      name,
+      (it) =>
+        block((title, body) => it.effect(title, () => Effect.flatMap(key, (shared) => Effect.gen(() => body(shared)))))
+    )
+  }
 
 export interface Answer {
   readonly status: number
