@@ -4,22 +4,16 @@ import { GreenPool, InvalidPoolSize } from "@greenpool/core"
 import { Effect, Exit, Fiber, Redacted, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { Dashboard } from "../src/index.ts"
+import type { Pool } from "../src/internal/wire.ts"
 import { ask, command, ownMetrics, serve, serveDashboard } from "./support/serve.ts"
 
 const secret = { view: Redacted.make("look"), steer: Redacted.make("s3cret") }
 
-interface Listed {
-  readonly name: string
-  readonly ended?: string
-  readonly steer?: true
-  readonly times?: true
-}
-
-const listed = (page: string): Effect.Effect<ReadonlyArray<Listed>> =>
+const listed = (page: string): Effect.Effect<ReadonlyArray<Pool>> =>
   Effect.map(ask(`${page}?history`), ({ body }) => JSON.parse(body).pools)
 
 /** Lets virtual time go by until the first pool of the page is listed so. */
-const until = (page: string, isSo: (pool: Listed) => boolean): Effect.Effect<void> =>
+const until = (page: string, isSo: (pool: Pool) => boolean): Effect.Effect<void> =>
   Effect.flatMap(listed(page), ([pool]) =>
     pool !== undefined && isSo(pool)
       ? Effect.void
