@@ -1,4 +1,4 @@
-import { assert, describe } from "@effect/vitest"
+import { assert } from "@effect/vitest"
 import { GreenPool } from "@greenpool/core"
 import { Effect, Exit, Scope } from "effect"
 import { readFileSync } from "node:fs"
@@ -16,7 +16,7 @@ interface Violation {
 }
 
 /** The address of a dashboard with a pool in each state, keys, times and none: everything that the page can show. */
-const [Everything, withEverything] = shared(Effect.gen(function*() {
+const withEverything = shared(Effect.gen(function*() {
   const [busy, full, shrunk, paused, idle] = yield* Effect.all([
     GreenPool.make({ name: "busy", size: 4, metrics: true }),
     GreenPool.make({ name: "full", size: 2 }),
@@ -50,57 +50,53 @@ const [Everything, withEverything] = shared(Effect.gen(function*() {
   return page
 }))
 
-describe("for everyone, the page", () => {
-  withEverything((it) => {
-    it.effect("has no finding of axe, in light, in dark, and on a phone", () =>
-      Effect.gen(function*() {
-        const page = yield* openLive(`${yield* Everything}#busy`, { bypassCSP: true })
-        yield* see(page.getByRole("table", { name: "Keys of busy" }))
-        yield* act(() => page.getByText("As a table").click())
-        yield* act(() => page.evaluate(axe))
-        for (
-          const [colorScheme, width, ...pools] of [
-            ["light", 1360, "busy", "shrunk", "full", "paused", "closed"],
-            ["dark", 1360, "busy", "shrunk", "full", "paused"],
-            ["light", 390, "busy"]
-          ] as const
-        ) {
-          yield* act(() => page.emulateMedia({ colorScheme }))
-          yield* act(() => page.setViewportSize({ width, height: 900 }))
-          for (const pool of pools) {
-            yield* act(() => page.evaluate(`location.hash = "#${pool}"`))
-            yield* see(page.getByRole("heading", { level: 2, name: pool }))
-            // Of all that the first shows, other pools and the dark differ in their colours.
-            const isAll = pool === "busy" && colorScheme === "light"
-            const rules = {
-              selectors: false,
-              resultTypes: ["violations"],
-              ...!isAll && { runOnly: ["color-contrast"] }
-            }
-            const { violations } = yield* act(() =>
-              page.evaluate<{ violations: ReadonlyArray<Violation> }>(`axe.run(${JSON.stringify(rules)})`)
-            )
-            const found = violations.filter(({ impact }) => impact !== "minor")
-              .map(({ id, nodes }) => `${id}: ${nodes[0]?.html} ${nodes[0]?.failureSummary}`)
-            assert.deepStrictEqual(found, [], `${pool} in ${colorScheme}, ${width} px wide`)
-          }
+withEverything("for everyone, the page", (test) => {
+  test("has no finding of axe, in light, in dark, and on a phone", function*(address) {
+    const page = yield* openLive(`${address}#busy`, { bypassCSP: true })
+    yield* see(page.getByRole("table", { name: "Keys of busy" }))
+    yield* act(() => page.getByText("As a table").click())
+    yield* act(() => page.evaluate(axe))
+    for (
+      const [colorScheme, width, ...pools] of [
+        ["light", 1360, "busy", "shrunk", "full", "paused", "closed"],
+        ["dark", 1360, "busy", "shrunk", "full", "paused"],
+        ["light", 390, "busy"]
+      ] as const
+    ) {
+      yield* act(() => page.emulateMedia({ colorScheme }))
+      yield* act(() => page.setViewportSize({ width, height: 900 }))
+      for (const pool of pools) {
+        yield* act(() => page.evaluate(`location.hash = "#${pool}"`))
+        yield* see(page.getByRole("heading", { level: 2, name: pool }))
+        // Of all that the first shows, other pools and the dark differ in their colours.
+        const isAll = pool === "busy" && colorScheme === "light"
+        const rules = {
+          selectors: false,
+          resultTypes: ["violations"],
+          ...!isAll && { runOnly: ["color-contrast"] }
         }
-      }))
-
-    it.effect("can be used by keyboard alone", () =>
-      Effect.gen(function*() {
-        const page = yield* openLive(yield* Everything)
-        const press = (key: string) => act(() => page.keyboard.press(key))
-        yield* press("Tab")
-        assert.strictEqual(yield* act(() => page.evaluate<string>("document.activeElement.ariaLabel")), "Colours")
-        for (let row = 0; row < 2; row++) yield* press("Tab")
-        yield* press("Enter")
-        yield* see(page.getByRole("heading", { level: 2, name: "full" }))
-        // Where the focus is can be seen.
-        const outline = yield* act(() =>
-          page.evaluate<string>(`getComputedStyle(document.activeElement, "::after").outlineStyle`)
+        const { violations } = yield* act(() =>
+          page.evaluate<{ violations: ReadonlyArray<Violation> }>(`axe.run(${JSON.stringify(rules)})`)
         )
-        assert.strictEqual(outline, "solid")
-      }))
+        const found = violations.filter(({ impact }) => impact !== "minor")
+          .map(({ id, nodes }) => `${id}: ${nodes[0]?.html} ${nodes[0]?.failureSummary}`)
+        assert.deepStrictEqual(found, [], `${pool} in ${colorScheme}, ${width} px wide`)
+      }
+    }
+  })
+
+  test("can be used by keyboard alone", function*(address) {
+    const page = yield* openLive(address)
+    const press = (key: string) => act(() => page.keyboard.press(key))
+    yield* press("Tab")
+    assert.strictEqual(yield* act(() => page.evaluate<string>("document.activeElement.ariaLabel")), "Colours")
+    for (let row = 0; row < 2; row++) yield* press("Tab")
+    yield* press("Enter")
+    yield* see(page.getByRole("heading", { level: 2, name: "full" }))
+    // Where the focus is can be seen.
+    const outline = yield* act(() =>
+      page.evaluate<string>(`getComputedStyle(document.activeElement, "::after").outlineStyle`)
+    )
+    assert.strictEqual(outline, "solid")
   })
 })
