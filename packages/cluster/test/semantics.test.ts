@@ -1,13 +1,13 @@
 /**
  * What a pool of a cluster does as the core's pools do, and what it does for all members: keys, lending, resizing,
- * `waitall`, closing.
+ * `waitall`, closing, what is seen of the budget.
  */
 import { expect, it } from "@effect/vitest"
-import { GreenPool, InvalidPoolSize, PoolFull } from "@greenpool/core"
+import { GreenPool, InvalidPoolSize, PoolFull, type PoolStats } from "@greenpool/core"
 import { Deferred, Effect, Exit, Fiber, Layer, Logger, References, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
-import { ClusterGreenPool } from "../src/index.ts"
-import { Count, member, members, pass, ready, running, settle, start, test, two } from "./support/cluster.ts"
+import { budgetOf, ClusterGreenPool } from "../src/index.ts"
+import { Count, member, members, pass, ready, settle, start, test } from "./support/cluster.ts"
 
 const live = Effect.provide(ClusterGreenPool.layerTest())
 
@@ -62,15 +62,6 @@ test("wrong options are errors: a size, bounds without a key for them, adaptive,
   }
 })
 
-test("nested jobs borrow at size 1, also while others want the slot (C11)", function*() {
-  const runs = yield* Effect.forEach(
-    yield* two(1),
-    (pool) => Effect.forkChild(pool.run(pool.run(pool.run(Effect.as(Effect.sleep(10), "deep")))))
-  )
-  yield* pass(10, 10)
-  for (const run of runs) expect(yield* Fiber.join(run)).toBe("deep")
-})
-
 test("when a shrink has returned, no member starts a job beyond the new size, until fewer run in all (C8)", function*() {
   const pools = yield* members(3, 6)
   const count = new Count()
@@ -101,17 +92,6 @@ test("when a shrink has returned, no member starts a job beyond the new size, un
   expect(count.running).toBe(4)
   expect(yield* Effect.flip(pools[0]!.resize(1.5))).toBeInstanceOf(InvalidPoolSize)
   expect(yield* pools[0]!.size).toBe(4)
-})
-
-test("after a shrink a share is no right to start while jobs of others run beyond the size (C8)", function*() {
-  const [first, second] = yield* two(4)
-  const gates = [Deferred.makeUnsafe<void>(), Deferred.makeUnsafe<void>()]
-  for (const gate of gates) yield* start(first, 1, Deferred.await(gate))
-  yield* start(second, 2)
-  yield* start(first, 1)
-  yield* second.resize(2)
-  for (const gate of gates) yield* Effect.andThen(Deferred.succeed(gate, undefined), pass(25))
-  expect([...yield* running([first, second]), yield* first.waiting]).toEqual([0, 2, 1])
 })
 
 test("waitall waits for the jobs and the callers of all members, and not for what comes later (C9)", function*() {
@@ -189,4 +169,24 @@ test("clusterStats gives what was last heard of a member that doesn't answer in 
     waiting: 0,
     members: [{ running: 1, waiting: 0 }]
   })
+})
+
+test("a budget is shown with the jobs, callers and processes of all its pools, and can be resized", function*() {
+  yield* ready
+  const pools = yield* members(2, 2)
+  const budget = budgetOf(pools[0]!)
+  const seen: Array<PoolStats> = []
+  yield* Effect.forkScoped(Stream.runForEach(budget.changes, (stats) => Effect.sync(() => seen.push(stats))))
+  for (const pool of pools) yield* start(pool, 2)
+  yield* pass("1 second", 3)
+  const soon = <A, E>(effect: Effect.Effect<A, E>) =>
+    Effect.flatMap(Effect.forkChild(effect), (fiber) => Effect.andThen(pass("1 second"), Fiber.join(fiber)))
+  const name = "test (cluster)"
+  expect(yield* soon(budget.stats)).toMatchObject({ name, size: 2, running: 2, free: 0, waiting: 2 })
+  expect((yield* soon(budget.keys)).map(({ running, waiting }) => [running, waiting])).toEqual([[2, 0], [0, 2]])
+  yield* soon(budget.resize(4))
+  yield* pass("1 second", 2)
+  expect(seen.at(-1)).toMatchObject({ size: 4, running: 4, waiting: 0 })
+  // No state is emitted twice.
+  expect(new Set(seen.map((state) => JSON.stringify(state))).size).toBe(seen.length)
 })

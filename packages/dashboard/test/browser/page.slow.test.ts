@@ -122,47 +122,44 @@ withShop("the page of one who looks", (test) => {
     assert.deepStrictEqual((yield* texts(totals)).slice(0, 3), ["Pools: 6", "Running: 47", "In line: 37"])
   })
 
-  test(
-    "shows the pool of the address: its picture, its totals, and its plots as images that have names",
-    function*({ page }) {
-      yield* go(page, "app/ApiPool")
-      yield* see(page.getByRole("img", { name: "12 of 12 slots are taken, 37 in line." }))
-      yield* see(page.getByText("12 started · 0 succeeded · 0 failed · 0 interrupted · 0 turned away"))
-      const plot = (name: RegExp) => see(page.getByRole("img", { name }))
-      yield* plot(/^Slots: Size 12, at most 12; Running 12, at most 12; Borrowed 0, at most 0$/)
-      yield* plot(/^In line: In line 37, at most 37$/)
-      yield* plot(
-        /^Ended: Succeeded 0, at most 0; Failed 0, at most 0; Interrupted 0, at most 0; Turned away 0, at most 0$/
-      )
-      yield* plot(/^Time in line: p99 .+, at most .+; p95 .+; p50 /)
-      yield* plot(/^Run time: p99 /)
-      yield* see(
-        rowOf(page, "app/ApiPool").getByRole("img", {
-          name: "Last 5 min: Running 12, at most 12; In line 37, at most 37; Size 12, at most 12"
-        })
-      )
+  test("shows the pool of the address: its picture, totals, and plots as images with names", function*({ page }) {
+    yield* go(page, "app/ApiPool")
+    yield* see(page.getByRole("img", { name: "12 of 12 slots are taken, 37 in line." }))
+    yield* see(page.getByText("12 started · 0 succeeded · 0 failed · 0 interrupted · 0 turned away"))
+    const plot = (name: RegExp) => see(page.getByRole("img", { name }))
+    yield* plot(/^Slots: Size 12, at most 12; Running 12, at most 12; Borrowed 0, at most 0$/)
+    yield* plot(/^In line: In line 37, at most 37$/)
+    yield* plot(
+      /^Ended: Succeeded 0, at most 0; Failed 0, at most 0; Interrupted 0, at most 0; Turned away 0, at most 0$/
+    )
+    yield* plot(/^Time in line: p99 .+, at most .+; p95 .+; p50 /)
+    yield* plot(/^Run time: p99 /)
+    yield* see(
+      rowOf(page, "app/ApiPool").getByRole("img", {
+        name: "Last 5 min: Running 12, at most 12; In line 37, at most 37; Size 12, at most 12"
+      })
+    )
 
-      // One cursor in all plots: their legends have the figures of its time.
-      const times = page.locator("h3 time")
-      assert.deepStrictEqual(yield* texts(times), ["now", "now", "now", "now", "now"])
-      yield* act(() => page.getByRole("img", { name: /^Slots: / }).hover())
-      yield* see(times.filter({ hasText: /^\d\d:\d\d:\d\d$/ }).nth(4))
-      assert.strictEqual(new Set(yield* texts(times)).size, 1)
-      yield* act(() => page.getByRole("heading", { level: 1 }).hover())
-      yield* see(times.filter({ hasText: "now" }).nth(4))
+    // One cursor in all plots: their legends have the figures of its time.
+    const times = page.locator("h3 time")
+    assert.deepStrictEqual(yield* texts(times), ["now", "now", "now", "now", "now"])
+    yield* act(() => page.getByRole("img", { name: /^Slots: / }).hover())
+    yield* see(times.filter({ hasText: /^\d\d:\d\d:\d\d$/ }).nth(4))
+    assert.strictEqual(new Set(yield* texts(times)).size, 1)
+    yield* act(() => page.getByRole("heading", { level: 1 }).hover())
+    yield* see(times.filter({ hasText: "now" }).nth(4))
 
-      // Another pool, by its link; its address can be sent on.
-      yield* act(() => page.getByRole("link", { name: "idle" }).click())
-      yield* see(page.getByRole("heading", { level: 2, name: "idle" }))
-      assert.strictEqual(new URL(page.url()).hash, "#idle")
-      yield* see(page.getByText("Waits and run times are measured for pools made with the option metrics: true."))
-      yield* isAbsent(page.getByRole("img", { name: /^Time in line/ }))
-      yield* act(() => page.goBack())
-      yield* see(page.getByRole("heading", { level: 2, name: "app/ApiPool" }))
-      yield* act(() => page.evaluate(`location.hash = "nowhere"`))
-      yield* see(page.getByText("There is no pool named “nowhere” here."))
-    }
-  )
+    // Another pool, by its link; its address can be sent on.
+    yield* act(() => page.getByRole("link", { name: "idle" }).click())
+    yield* see(page.getByRole("heading", { level: 2, name: "idle" }))
+    assert.strictEqual(new URL(page.url()).hash, "#idle")
+    yield* see(page.getByText("Waits and run times are measured for pools made with the option metrics: true."))
+    yield* isAbsent(page.getByRole("img", { name: /^Time in line/ }))
+    yield* act(() => page.goBack())
+    yield* see(page.getByRole("heading", { level: 2, name: "app/ApiPool" }))
+    yield* act(() => page.evaluate(`location.hash = "nowhere"`))
+    yield* see(page.getByText("There is no pool named “nowhere” here."))
+  })
 
   test("says what an adaptive pool has found, and nothing of keys", function*(shop) {
     const { page } = shop
@@ -222,18 +219,6 @@ withShop("the page of one who looks", (test) => {
     yield* see(failed.getByText("1", { exact: true }))
     const colour = yield* act(() => page.evaluate<string>(`getComputedStyle(document.querySelector("dd.bad")).color`))
     assert.match(colour, /^rgb\(19\d/)
-  })
-
-  test("is right again after it has read nothing for a while", function*({ idle, page }) {
-    const blocked = yield* Effect.forkChild(
-      act(() => page.evaluate("{ const end = Date.now() + 700; while (Date.now() < end); }"))
-    )
-    // More frames than wait for a page.
-    for (let size = 20; size > 8; size--) yield* Effect.delay(idle.resize(size), 50)
-    const job = yield* idle.spawn(Effect.never)
-    yield* Fiber.join(blocked)
-    yield* see(rowOf(page, "idle").getByText("1 / 9"), 2)
-    yield* Fiber.interrupt(job)
   })
 })
 
