@@ -2,12 +2,14 @@ import { assert, it } from "@effect/vitest"
 import { ClusterFailure, ClusterJob } from "@greenpool/cluster"
 import { layerEmbedded } from "@greenpool/cluster/node"
 import { GreenPool } from "@greenpool/core"
-import { Cause, Deferred, Effect, Exit, Fiber, Layer, References, Schema, Stream } from "effect"
+import { allowanceOf } from "@greenpool/core/allowance"
+import { Cause, Deferred, Effect, Exit, Fiber, Layer, References, Schema, Scope, Stream } from "effect"
 import type { MessageStorage, Sharding } from "effect/cluster"
 import { SqlClient } from "effect/sql"
 import { inspect } from "node:util"
 import { laneOf } from "../src/internal/job-lanes.ts"
 import { type Body, Count } from "./support/cluster.ts"
+import { database } from "./support/folder.ts"
 
 const Failed = Schema.TaggedStruct("Failed", { n: Schema.Int })
 
@@ -20,7 +22,9 @@ const Double = ClusterJob.make("double", {
 
 const fail = (n: number) => Effect.fail({ _tag: "Failed", n } as const)
 
-const cluster = layerEmbedded({ sharding: { entityMessagePollInterval: 50, refreshAssignmentsInterval: 20 } })
+const sharding = { entityMessagePollInterval: 50, refreshAssignmentsInterval: 20 }
+
+const quiet = Effect.provideService(References.MinimumLogLevel, "Error")
 
 /** A test in a cluster that is this process, with a pool of four slots. */
 const test = (
@@ -29,9 +33,9 @@ const test = (
 ) =>
   it.live(title, () =>
     Effect.gen(body).pipe(
-      Effect.provide(Layer.merge(GreenPool.layer({ size: 4 }), cluster)),
+      Effect.provide(Layer.merge(GreenPool.layer({ size: 4 }), layerEmbedded({ sharding }))),
       Effect.scoped,
-      Effect.provideService(References.MinimumLogLevel, "Error")
+      quiet
     ))
 
 /** Makes this process the runner of the bodies. */
@@ -185,3 +189,91 @@ test("a job that can't be written down fails with ClusterFailure, which says whi
     assert.match(failed.message, /^The cluster failed a call of the job "double": \S*PersistenceError$/)
   }
 })
+
+test("a job is forgotten when it is purged, but for what has not run, and then runs again", function*() {
+  let runs = 0
+  const gate = yield* Deferred.make<void>()
+  yield* serve(() => Effect.suspend(() => ++runs === 3 ? Effect.as(Deferred.await(gate), runs) : Effect.succeed(runs)))
+  yield* Double.run({ n: 1 })
+  yield* Double.run({ n: 2 })
+  const waiting = yield* Effect.forkChild(Double.run({ n: 3 }))
+  yield* Effect.sleep(50)
+  assert.strictEqual(yield* Double.purge({ olderThan: "1 hour" }), 0)
+  assert.strictEqual(yield* Double.run({ n: 1 }), 1)
+  assert.strictEqual(yield* Double.purge({ olderThan: 0 }), 2)
+  yield* Deferred.succeed(gate, undefined)
+  assert.strictEqual(yield* Fiber.join(waiting), 3)
+  assert.strictEqual(yield* Double.run({ n: 1 }), 4)
+  const sql = yield* SqlClient.SqlClient
+  assert.deepStrictEqual(yield* sql`SELECT COUNT(*) FROM cluster_messages`.values, [[2]])
+  assert.deepStrictEqual(yield* sql`SELECT COUNT(*) FROM cluster_replies`.values, [[2]])
+})
+
+/** A body that first waits for ever, and the next time returns how often it has run. */
+const stuckOnce = () => {
+  const started = Deferred.makeUnsafe<void>()
+  const counts = { runs: 0, stopped: 0 }
+  const stuck = Effect.onInterrupt(
+    Effect.andThen(Deferred.succeed(started, undefined), Effect.never),
+    () => Effect.sync(() => counts.stopped++)
+  )
+  const body = Effect.suspend(() => ++counts.runs === 1 ? stuck : Effect.succeed(counts.runs))
+  return { body, started: Deferred.await(started), counts }
+}
+
+test("a job starts again where the lease of its slot is lost, and its callers get that result", function*() {
+  const { body, counts, started } = stuckOnce()
+  yield* serve(() => body)
+  const caller = yield* Effect.forkChild(Double.run({ n: 1 }))
+  yield* started
+  yield* allowanceOf(yield* GreenPool).evict
+  assert.strictEqual(yield* Fiber.join(caller), 2)
+  assert.strictEqual(counts.stopped, 1)
+})
+
+/** A process of its own, as far as the database can tell, with this body. */
+const start = (filename: string, body: Effect.Effect<number>, pool = Layer.orDie(GreenPool.layer({ size: 2 }))) =>
+  Effect.gen(function*() {
+    const scope = yield* Scope.make()
+    const layer = Double.toLayer(() => body).pipe(
+      Layer.provideMerge(Layer.merge(pool, layerEmbedded({ filename, sharding })))
+    )
+    const context = yield* Layer.buildWithScope(Layer.fresh(layer), scope)
+    return { context, stop: Scope.close(scope, Exit.void), run: Effect.provide(Double.run({ n: 1 }), context) }
+  })
+
+it.live("a job starts again after its process has stopped, and is not run again once it has ended", () =>
+  Effect.gen(function*() {
+    const { body, counts, started } = stuckOnce()
+    const filename = yield* database
+    const { context, stop } = yield* start(filename, body)
+    yield* Effect.provide(Double.spawn({ n: 1 }), context)
+    yield* started
+    yield* stop
+    assert.strictEqual(counts.stopped, 1)
+    for (let restart = 0; restart < 2; restart++) {
+      const again = yield* start(filename, body)
+      assert.strictEqual(yield* again.run, 2)
+      yield* again.stop
+    }
+  }).pipe(quiet))
+
+it.live("a job keeps no interruption as its result where the pool closes around it", () =>
+  Effect.gen(function*() {
+    const { body, started } = stuckOnce()
+    const filename = yield* database
+    const scope = yield* Scope.make()
+    const pool = Layer.succeed(GreenPool)(yield* Scope.provide(GreenPool.make({ size: 2 }), scope))
+    const first = yield* start(filename, body, pool)
+    const waiting = yield* Effect.forkChild(first.run)
+    yield* started
+    yield* Scope.close(scope, Exit.void)
+    // The body is tried again on the closed pool meanwhile.
+    yield* Effect.sleep(50)
+    assert.isUndefined(waiting.pollUnsafe())
+    yield* first.stop
+    yield* Fiber.interrupt(waiting)
+    const again = yield* start(filename, body)
+    assert.strictEqual(yield* again.run, 2)
+    yield* again.stop
+  }).pipe(quiet))
