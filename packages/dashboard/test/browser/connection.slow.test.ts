@@ -15,6 +15,9 @@ const stop = (page: Page) => act(() => page.clock.pauseAt(Date.now() + 1000))
 /** Lets so many milliseconds go by on a page. */
 const pass = (page: Page, millis: number) => act(() => page.clock.runFor(millis))
 
+/** Lets so many milliseconds go by on a page, which then has this status. */
+const after = (page: Page, millis: number, text: string) => Effect.andThen(pass(page, millis), see(status(page, text)))
+
 const moves = (page: Page, count: number) =>
   until(`${count} animations`, () => page.evaluate(`document.getAnimations().length === ${count}`))
 
@@ -38,60 +41,47 @@ describe("the connection", () => {
     yield* act(() => page.emulateMedia({ reducedMotion: "reduce" }))
     yield* moves(page, 0)
     yield* serve(pools("after"), Number(new URL(url).port))
-    yield* after(3000, "Live")
+    yield* after(page, 3000, "Live")
     yield* see(rowOf(page, "after"))
     yield* seeNot(rowOf(page, "before"))
     yield* seeNot(page.getByText(/^Figures from/))
   })
 
-  live(
-    "is lost after 5 s without a frame, tried again every 5 s where a server refuses, and ends with access",
-    function*() {
-      let access: "none" | "view" = "view"
-      const pool = yield* GreenPool.make()
-      const { url } = yield* serveDashboard({
-        pools: [Effect.succeed(pool)],
-        access: () => Effect.sync(() => access)
-      })
-      const front = yield* proxy(url, { from: "/", to: "/" })
-      const page = yield* openLive(`http://127.0.0.1:${front.port}/greenpool`, options)
-      yield* stop(page)
+  live("is lost after 5 s without a frame, tried again every 5 s, and ends with access", function*() {
+    let access: "none" | "view" = "view"
+    const pool = yield* GreenPool.make()
+    const { url } = yield* serveDashboard({ pools: [Effect.succeed(pool)], access: () => Effect.sync(() => access) })
+    const front = yield* proxy(url, { from: "/", to: "/" })
+    const page = yield* openLive(`http://127.0.0.1:${front.port}/greenpool`, options)
+    yield* stop(page)
 
-      // The last frame comes while the clock stands.
-      yield* pool.resize(3)
-      yield* see(rowOf(page, "default").getByText("0 / 3"))
-      front.silence()
-      yield* pass(page, 4900)
-      yield* see(status(page, "Live"))
-      yield* pass(page, 100)
-      yield* see(status(page, "Reconnecting"))
-      yield* pass(page, 1000)
-      yield* see(status(page, "Live"))
+    // The last frame comes while the clock stands.
+    yield* pool.resize(3)
+    yield* see(rowOf(page, "default").getByText("0 / 3"))
+    front.silence()
+    yield* after(page, 4900, "Live")
+    yield* after(page, 100, "Reconnecting")
+    yield* after(page, 1000, "Live")
 
-      front.isBroken = true
-      front.drop()
-      yield* see(status(page, "Reconnecting"))
-      yield* pass(page, 1000)
-      yield* see(page.getByText("The server answers with status 502. The page tries again by itself."))
-      front.requests.length = 0
-      front.isBroken = false
-      yield* pass(page, 4900)
-      yield* see(status(page, "Reconnecting"))
-      assert.strictEqual(front.requests.length, 0)
-      yield* pass(page, 100)
-      yield* see(status(page, "Live"))
+    front.isBroken = true
+    front.drop()
+    yield* see(status(page, "Reconnecting"))
+    yield* pass(page, 1000)
+    yield* see(page.getByText("The server answers with status 502. The page tries again by itself."))
+    front.requests.length = 0
+    front.isBroken = false
+    yield* after(page, 4900, "Reconnecting")
+    assert.strictEqual(front.requests.length, 0)
+    yield* after(page, 100, "Live")
 
-      access = "none"
-      front.drop()
-      yield* see(status(page, "Reconnecting"))
-      yield* pass(page, 1000)
-      yield* see(status(page, "No access"))
-      yield* see(page.getByText(/Access to the dashboard is refused/))
-      access = "view"
-      yield* pass(page, 5000)
-      yield* see(status(page, "Live"))
-    }
-  )
+    access = "none"
+    front.drop()
+    yield* see(status(page, "Reconnecting"))
+    yield* after(page, 1000, "No access")
+    yield* see(page.getByText(/Access to the dashboard is refused/))
+    access = "view"
+    yield* after(page, 5000, "Live")
+  })
 
   live("is refused to too many pages, which say so, and closed while nobody sees the page", function*() {
     const pool = yield* GreenPool.make({ size: 1 })
@@ -115,8 +105,7 @@ describe("the connection", () => {
     yield* isWatched(1)
     yield* show("hidden")
     yield* isWatched(0)
-    yield* pass(second, 5000)
-    yield* see(status(second, "Live"))
+    yield* after(second, 5000, "Live")
     yield* act(() => second.close())
     yield* isWatched(0)
     yield* pool.resize(9)
