@@ -72,17 +72,18 @@ test("a job is written down by spawn, joined by run, and goes on when its caller
       return Effect.andThen(Deferred.succeed(started, undefined), Effect.as(Deferred.await(gate), 2 * n))
     })
   )
-  yield* Double.spawn({ n: 5 })
-  yield* Double.spawn({ n: 5 })
   const caller = yield* Effect.forkChild(Double.run({ n: 5 }))
   yield* Deferred.await(started)
   yield* Fiber.interrupt(caller)
   // An interruption would be written down as a message of its own, and found at the next look into the storage.
   yield* Effect.sleep(150)
+  yield* Double.spawn({ n: 5 })
   const second = yield* Effect.forkChild(Double.run({ n: 5 }))
+  yield* Effect.andThen(Double.spawn({ n: 6 }), Double.spawn({ n: 6 }))
   yield* Deferred.succeed(gate, undefined)
   assert.strictEqual(yield* Fiber.join(second), 10)
-  assert.strictEqual(ran, 1)
+  assert.strictEqual(yield* Double.run({ n: 6 }), 12)
+  assert.strictEqual(ran, 2)
 })
 
 test("jobs run in the slots of the pool, with closures of the process", function*() {
