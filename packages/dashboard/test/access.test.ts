@@ -27,16 +27,11 @@ const from = (address: string | undefined, headers: Readonly<Record<string, stri
 describe("local access", () => {
   it.effect.each(
     [
-      ["steer", "127.0.0.1", {}],
-      ["steer", "127.3.2.1", {}],
-      ["steer", "::1", {}],
-      ["steer", "::ffff:127.0.0.1", {}],
+      ...["127.0.0.1", "127.3.2.1", "::1", "::ffff:127.0.0.1"].map((address) => ["steer", address, {}] as const),
+      ...["10.0.0.1", "127.0.0.1.example", "::2", "::ffff:10.0.0.1", undefined].map((from) =>
+        ["none", from, {}] as const
+      ),
       ["steer", "127.0.0.1", { host: "localhost:3000", origin: "http://localhost:3000" }],
-      ["none", "10.0.0.1", {}],
-      ["none", "127.0.0.1.example", {}],
-      ["none", "::2", {}],
-      ["none", "::ffff:10.0.0.1", {}],
-      ["none", undefined, {}],
       ["none", "127.0.0.1", { forwarded: "for=10.0.0.1" }],
       ["none", "127.0.0.1", { "x-forwarded-for": "127.0.0.1" }],
       ["none", "127.0.0.1", { "x-forwarded-proto": "https" }],

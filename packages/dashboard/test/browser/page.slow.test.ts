@@ -1,15 +1,34 @@
 import { assert, describe } from "@effect/vitest"
 import { AdaptiveStats, GreenPool } from "@greenpool/core"
 import { Deferred, Effect, Exit, Fiber, Scope, Stream } from "effect"
+import { readFileSync } from "node:fs"
+import { createRequire } from "node:module"
 import type { Locator, Page } from "playwright-core"
 import { Dashboard, type DashboardOptions, type Shown } from "../../src/index.ts"
 import { statsOf } from "../../src/internal/stats.ts"
 import { act, openLive, rowOf, see, seeNot, status } from "../support/browser.ts"
 import { live, serveDashboard, shared } from "../support/serve.ts"
 
-/** Occupies a pool with jobs until the scope closes. */
-const occupy = (pool: GreenPool, jobs: number) =>
-  Effect.forEach(Array.from({ length: jobs }), () => Effect.forkScoped(Effect.exit(pool.run(Effect.never))))
+/** Makes a pool that so many callers keep busy until the scope closes. */
+const make = (name: string, size: number, callers: number, metrics = false) =>
+  Effect.tap(
+    GreenPool.make({ name, size, metrics }),
+    (pool) =>
+      Effect.forEach(Array.from({ length: callers }), () => Effect.forkScoped(Effect.exit(pool.run(Effect.never))))
+  )
+
+/** Pools in all states but closed. */
+const makeAll = Effect.gen(function*() {
+  const idle = yield* make("idle", 3, 0)
+  const queueing = yield* make("app/ApiPool", 12, 49, true)
+  const measured = yield* make("measured", 3, 2, true)
+  const shrinking = yield* make("shrinking", 3, 3)
+  const paused = yield* make("paused", 3, 0)
+  yield* Effect.yieldNow
+  yield* shrinking.resize(1)
+  yield* paused.resize(0)
+  return { idle, queueing, measured, shrinking, paused }
+})
 
 /** Opens the page of these pools, whose changes come fast. */
 const open = Effect.fnUntraced(function*(
@@ -37,16 +56,7 @@ const steady = { phase: "steady", elasticity: 0.2134, goodput: 618.4, latency: 0
 
 /** The page of a shop with pools in all states, whose reader may look, and not see keys. */
 const withShop = shared(Effect.gen(function*() {
-  const make = (name: string, size: number, jobs: number, metrics = false) =>
-    Effect.tap(GreenPool.make({ name, size, metrics }), (pool) => occupy(pool, jobs))
-  const idle = yield* make("idle", 3, 0)
-  const queueing = yield* make("app/ApiPool", 12, 49, true)
-  const measured = yield* make("measured", 3, 2, true)
-  const shrinking = yield* make("shrinking", 3, 3)
-  const paused = yield* make("paused", 3, 0)
-  yield* Effect.yieldNow
-  yield* shrinking.resize(1)
-  yield* paused.resize(0)
+  const { idle, measured, paused, queueing, shrinking } = yield* makeAll
   const adaptive: Shown = {
     stats: Effect.sync(() => statsOf("adaptive", [31, 30], new AdaptiveStats(shop.adaptive))),
     changes: Stream.never,
@@ -89,6 +99,26 @@ const withEnds = shared(Effect.gen(function*() {
   const opened = yield* open([short, keyed, failing, never], { access, keys: true, title: `<i>${markup}` })
   const fail = Deferred.fail(broken, { message: "gone <b>away</b>" })
   return { ...opened, close: Scope.close(scope, Exit.void), fail }
+}))
+
+/** The address of a dashboard that shows everything that the page can show: all states, keys, times and none. */
+const withEverything = shared(Effect.gen(function*() {
+  const { idle, measured, paused, queueing, shrinking } = yield* makeAll
+  const closed = yield* Effect.scoped(make("closed", 3, 0))
+  const keys = [{ key: "gold", weight: 2, running: 3, waiting: 0 }, {
+    key: undefined,
+    weight: 1,
+    running: 0,
+    waiting: 4
+  }]
+  const pools = [{ ...queueing, keys: Effect.succeed(keys) }, idle, measured, shrinking, paused, closed]
+  const { page } = yield* serveDashboard({
+    pools: pools.map((pool): Effect.Effect<Shown> => Effect.succeed(pool)),
+    access: Dashboard.local("steer"),
+    keys: true,
+    title: "Everything"
+  })
+  return page
 }))
 
 withShop("the page of one who looks", (test) => {
@@ -302,5 +332,59 @@ describe("the page", () => {
     yield* act(() => page.setViewportSize({ width: 1360, height: 1080 }))
     const box = yield* act(() => page.getByRole("rowheader", { name: "application/with/a/long/name/19" }).boundingBox())
     assert.isBelow(box!.y + box!.height, 1080)
+  })
+})
+
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8")
+
+interface Violation {
+  readonly id: string
+  readonly impact: string
+  readonly nodes: ReadonlyArray<{ readonly html: string; readonly failureSummary: string }>
+}
+
+withEverything("for everyone, the page", (test) => {
+  test("has no finding of axe, in light, in dark, and on a phone", function*(address) {
+    const page = yield* openLive(`${address}#app/ApiPool`, { bypassCSP: true })
+    yield* see(page.getByRole("table", { name: "Keys of app/ApiPool" }))
+    yield* act(() => page.getByText("As a table").click())
+    yield* act(() => page.evaluate(axe))
+    for (
+      const [colorScheme, width, ...pools] of [
+        ["light", 1360, "app/ApiPool", "measured", "shrinking", "paused", "closed"],
+        ["dark", 1360, "app/ApiPool", "measured", "shrinking", "paused"],
+        ["light", 390, "app/ApiPool"]
+      ] as const
+    ) {
+      yield* act(() => page.emulateMedia({ colorScheme }))
+      yield* act(() => page.setViewportSize({ width, height: 900 }))
+      for (const pool of pools) {
+        yield* go(page, pool)
+        // Of all that the first shows, other pools and the dark differ in their colours.
+        const isAll = pool === "app/ApiPool" && colorScheme === "light"
+        const rules = { selectors: false, resultTypes: ["violations"], ...!isAll && { runOnly: ["color-contrast"] } }
+        const { violations } = yield* act(() =>
+          page.evaluate<{ violations: ReadonlyArray<Violation> }>(`axe.run(${JSON.stringify(rules)})`)
+        )
+        const found = violations.filter(({ impact }) => impact !== "minor")
+          .map(({ id, nodes }) => `${id}: ${nodes[0]?.html} ${nodes[0]?.failureSummary}`)
+        assert.deepStrictEqual(found, [], `${pool} in ${colorScheme}, ${width} px wide`)
+      }
+    }
+  })
+
+  test("can be used by keyboard alone", function*(address) {
+    const page = yield* openLive(address)
+    const press = (key: string) => act(() => page.keyboard.press(key))
+    yield* press("Tab")
+    assert.strictEqual(yield* act(() => page.evaluate<string>("document.activeElement.ariaLabel")), "Colours")
+    for (let row = 0; row < 2; row++) yield* press("Tab")
+    yield* press("Enter")
+    yield* see(page.getByRole("heading", { level: 2, name: "idle" }))
+    // Where the focus is can be seen.
+    const outline = yield* act(() =>
+      page.evaluate<string>(`getComputedStyle(document.activeElement, "::after").outlineStyle`)
+    )
+    assert.strictEqual(outline, "solid")
   })
 })
