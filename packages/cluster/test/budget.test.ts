@@ -1,6 +1,4 @@
-/**
- * The budget alone: no Effect, no clock. Levels, turns, bounds, and random messages beside what must hold.
- */
+/** The budget alone: no Effect, no clock. Levels, turns, bounds, and random messages beside what must hold. */
 import { describe, expect, it } from "@effect/vitest"
 import { Budget, levelOf, type Written } from "../src/internal/budget.ts"
 import type { Order, Report } from "../src/internal/session.ts"

@@ -1,6 +1,4 @@
-/**
- * Leases: what becomes of them when a process, the coordinator, or the wire between them fails.
- */
+/** Leases: what becomes of them when a process, the coordinator, or the wire between them fails. */
 import { expect } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber } from "effect"
 import { Count, pass, running, start } from "./support/cluster.ts"

@@ -1,6 +1,4 @@
-/**
- * The limit: what all members together may run at most, with every verb.
- */
+/** The limit: what all members together may run at most, with every verb. */
 import { expect } from "@effect/vitest"
 import { Effect, Exit, Fiber, Scope, Stream } from "effect"
 import { Count, member, members, pass, ready, test, turns } from "./support/cluster.ts"

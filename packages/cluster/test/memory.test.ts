@@ -1,6 +1,4 @@
-/**
- * A pool that lives long keeps nothing of what is over.
- */
+/** A pool that lives long keeps nothing of what is over. */
 import { expect, it } from "@effect/vitest"
 import { Effect, Exit, Scope } from "effect"
 import { setFlagsFromString } from "node:v8"

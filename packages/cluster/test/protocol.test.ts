@@ -1,6 +1,4 @@
-/**
- * The protocol: what processes of two versions say to each other, and what a shard that moves must not wait for.
- */
+/** The protocol: what processes of two versions say to each other, and what a shard that moves must not wait for. */
 import { expect, it } from "@effect/vitest"
 import { Context, Schema } from "effect"
 import { ClusterSchema } from "effect/cluster"

@@ -9,13 +9,11 @@ import { TestClock } from "effect/testing"
 import { budgetOf, ClusterGreenPool } from "../src/index.ts"
 import { Count, member, members, pass, ready, settle, start, test } from "./support/cluster.ts"
 
-const live = Effect.provide(ClusterGreenPool.layerTest())
-
 class Bounded extends GreenPool.Service<Bounded>()("test/Bounded", { maxWaiting: 1 }) {}
 
 class Unbounded extends GreenPool.Service<Unbounded>()("test/Unbounded") {}
 
-it.effect("the key GreenPool works unchanged, with all of its verbs", () =>
+it.effect("the key GreenPool works unchanged with its verbs, and keys of Service with the bounds of their type", () =>
   Effect.gen(function*() {
     const job = Effect.succeed(1)
     expect(yield* job.pipe(GreenPool.run)).toBe(1)
@@ -25,22 +23,19 @@ it.effect("the key GreenPool works unchanged, with all of its verbs", () =>
     yield* GreenPool.waitall
     yield* GreenPool.resize(5)
     expect(yield* GreenPool.size).toBe(5)
-  }).pipe(Effect.provide(ClusterGreenPool.layer({ name: "key", size: 2 })), live))
 
-it.effect("keys of Service have the bounds of their type", () =>
-  Effect.gen(function*() {
-    yield* ready
-    expect(yield* Unbounded.run(Effect.succeed(1))).toBe(1)
+    expect(yield* Unbounded.run(job)).toBe(1)
     for (let i = 0; i < 2; i++) yield* Effect.andThen(Effect.forkChild(Bounded.run(Effect.never)), settle)
     const refused: PoolFull = yield* Effect.flip(Bounded.run(Effect.void)) as Effect.Effect<PoolFull, void, Bounded>
     expect(refused).toBeInstanceOf(PoolFull)
     expect(refused).toMatchObject({ reason: "QueueFull", pool: "bounded", size: 1, waiting: 1 })
   }).pipe(
     Effect.provide([
+      ClusterGreenPool.layer({ name: "key", size: 2 }),
       ClusterGreenPool.layerFor(Bounded, { name: "bounded", size: 1, maxWaiting: 1 }),
       ClusterGreenPool.layerFor(Unbounded, { name: "unbounded" })
     ]),
-    live
+    Effect.provide(ClusterGreenPool.layerTest())
   ))
 
 test("wrong options are errors: a size, bounds without a key for them, adaptive, durations", function*() {

@@ -1,6 +1,4 @@
-/**
- * Shares: what each member gets when more is wanted than there is, and who has to wait.
- */
+/** Shares: what each member gets when more is wanted than there is, and who has to wait. */
 import { expect } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Stream } from "effect"
 import type { ClusterPool } from "../src/index.ts"

@@ -64,6 +64,9 @@ withGuarded("the guard", (test) => {
         [415, { "content-type": "text/plain" }, pause],
         [415, { "content-type": "application/jsonp" }, pause],
         [413, {}, { ...pause, size: "x".repeat(5000) }],
+        // A size that is none is refused by the pool.
+        ...[{}, { size: null }, { size: "" }, { size: "many" }, { size: -1 }]
+          .map((size) => [422, {}, { ...pause, command: "resize", ...size }] as const),
         ...["", "{", "[]", "null", text, { ...pause, pool: 1 }, { ...pause, command: "destroy" }]
           .map((broken) => [400, {}, broken] as const)
       ] as const

@@ -27,18 +27,6 @@ live("a resize is answered when it has happened", function*() {
   yield* Fiber.joinAll(jobs)
 })
 
-live("a size that is none is refused in the pool's own words", function*() {
-  const pool = yield* GreenPool.make({ size: 5 })
-  const post = yield* steered(Effect.succeed(pool))
-  for (const [size, value] of [[-1, "-1"], [1.5, "1.5"], ["many", "\"many\""], ["", "\"\""], [null, "null"]] as const) {
-    const { message } = yield* Effect.flip(pool.resize(size as number))
-    assert.include(message, value)
-    assert.deepStrictEqual(yield* post("resize", { size }), [422, { error: message }])
-  }
-  assert.strictEqual((yield* post("resize"))[0], 422)
-  assert.strictEqual(yield* pool.size, 5)
-})
-
 live("a paused pool resumes with the size before, if that is known", function*() {
   const pool = yield* GreenPool.make({ size: 12 })
   const post = yield* steered(Effect.succeed(pool), GreenPool.make({ name: "never", size: 0 }))

@@ -1,6 +1,4 @@
-/**
- * A cluster in this process, on virtual time.
- */
+/** A cluster in this process, on virtual time. */
 import { it } from "@effect/vitest"
 import { type Duration, Effect, type Scope } from "effect"
 import type { Sharding } from "effect/cluster"
