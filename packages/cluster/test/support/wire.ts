@@ -28,118 +28,80 @@ interface Coordinator {
 }
 
 /** The wire of one member. */
-class Wire {
-  private readonly open = Latch.makeUnsafe(true)
-  private readonly pumps = new Set<Fiber.Fiber<unknown, unknown>>()
-  private readonly queues = new Set<Queue.Queue<Word>>()
-  /** The payloads of all reports. */
-  readonly sent: Array<Payload<"Report">> = []
-  /** The coordinator that it leads to, whoever the current one is. */
-  private pinned: Coordinator | undefined = undefined
-  /** The test is over: nobody waits for the coordinator to hear of that. */
-  isOver = false
-  private readonly cluster: Cluster
+const makeWire = (cluster: Cluster) => {
+  const open = Latch.makeUnsafe(true)
+  const pumps = new Set<Fiber.Fiber<unknown, unknown>>()
+  const queues = new Set<Queue.Queue<Word>>()
+  const sent: Array<Payload<"Report">> = []
+  let pinned: Coordinator | undefined = undefined
+  let isOver = false
 
-  constructor(cluster: Cluster) {
-    this.cluster = cluster
-  }
+  const coordinator = Effect.suspend(() => pinned === undefined ? cluster.current : Effect.succeed(pinned))
 
-  /** Nothing gets through any more, in neither direction; nobody notices. */
-  cut(): void {
-    this.open.closeUnsafe()
-  }
-
-  /** What was held up gets through, late. */
-  mend(): void {
-    this.open.openUnsafe()
-  }
-
-  /** Leads to this coordinator, whoever the current one is. */
-  pin({ client, scope }: Coordinator): void {
-    this.pinned = { client, scope, gone: Deferred.makeUnsafe() }
-  }
-
-  /** The coordinator's side of the channel closes, and the member doesn't notice. */
-  readonly resetThere: Effect.Effect<void> = Effect.suspend(() => Fiber.interruptAll([...this.pumps]))
-
-  /** The member's side of the channel closes. The coordinator doesn't notice until the effect that this returns is run. */
-  readonly resetHere: Effect.Effect<Effect.Effect<void>> = Effect.suspend(() => {
-    const pumps = [...this.pumps]
-    this.pumps.clear()
-    return Effect.as(
-      Effect.forEach([...this.queues], (queue) => Queue.shutdown(queue), { discard: true }),
-      Fiber.interruptAll(pumps)
-    )
-  })
-
-  private get coordinator(): Effect.Effect<Coordinator> {
-    return this.pinned === undefined ? this.cluster.current : Effect.succeed(this.pinned)
-  }
-
-  private through<A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> {
-    return Effect.andThen(this.open.await, Effect.tap(effect, () => this.open.await))
-  }
+  const through = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+    Effect.andThen(open.await, Effect.tap(effect, () => open.await))
 
   /** A call, as `Sharding` makes it. */
-  private call(make: (client: Client) => Effect.Effect<unknown, unknown>): Effect.Effect<unknown, unknown> {
-    const attempt: Effect.Effect<unknown, unknown> = Effect.flatMap(
-      this.coordinator,
-      ({ client, gone }) =>
-        Effect.raceFirst(
-          Effect.map(make(client), (value) => ({ value })),
-          Effect.as(Deferred.await(gone), undefined)
-        ).pipe(Effect.flatMap((done) => done === undefined ? attempt : Effect.succeed(done.value)))
-    )
-    return this.through(attempt)
+  const call = (make: (client: Client) => Effect.Effect<unknown, unknown>): Effect.Effect<unknown, unknown> => {
+    const attempt: Effect.Effect<unknown, unknown> = Effect.flatMap(coordinator, ({ client, gone }) =>
+      Effect.raceFirst(
+        Effect.map(make(client), (value) => ({ value })),
+        Effect.as(Deferred.await(gone), undefined)
+      ).pipe(Effect.flatMap((done) => done === undefined ? attempt : Effect.succeed(done.value))))
+    return through(attempt)
   }
 
-  private passOn(name: "Ask" | "Resize" | "WaitAll" | "Stats") {
-    return (payload: never) => this.call((client) => client[name](payload))
+  const passOn = (name: "Ask" | "Resize" | "WaitAll" | "Stats") => (payload: never) =>
+    call((client) => client[name](payload))
+
+  const calls: Record<keyof Client, unknown> = {
+    Open: (payload: Payload<"Open">) =>
+      Stream.unwrap(Effect.gen(function*() {
+        const queue = yield* Queue.unbounded<Word>()
+        queues.add(queue)
+        const pump = Effect.flatMap(through(coordinator), ({ client, gone }) =>
+          Effect.raceFirst(
+            Stream.runForEach(client.Open(payload), (word) => through(Queue.offer(queue, word))),
+            Deferred.await(gone)
+          ))
+        const fiber = yield* Effect.forkDetach(Effect.forever(Effect.andThen(Effect.exit(pump), Effect.sleep(50))))
+        pumps.add(fiber)
+        const stop = Effect.suspend(() => pumps.delete(fiber) ? Fiber.interrupt(fiber) : Effect.void)
+        return Stream.ensuring(Stream.fromQueue(queue), stop)
+      })),
+    Report: (payload: Payload<"Report">) =>
+      Effect.suspend(() => {
+        sent.push(payload)
+        return call((client) => client.Report(payload))
+      }),
+    // When the test is over, nobody waits for the coordinator to hear of that.
+    Leave: (payload: Payload<"Leave">) => isOver ? Effect.void : call((client) => client.Leave(payload)),
+    Ask: passOn("Ask"),
+    Resize: passOn("Resize"),
+    WaitAll: passOn("WaitAll"),
+    Stats: passOn("Stats")
   }
 
-  get client(): Client {
-    const calls: Record<keyof Client, unknown> = {
-      Open: (payload: Payload<"Open">) =>
-        Stream.unwrap(Effect.gen({ self: this }, function*() {
-          const queue = yield* Queue.unbounded<Word>()
-          this.queues.add(queue)
-          const pump = Effect.suspend(() => this.through(this.coordinator)).pipe(
-            Effect.flatMap(({ client, gone }) =>
-              Effect.raceFirst(
-                Stream.runForEach(client.Open(payload), (word) => this.through(Queue.offer(queue, word))),
-                Deferred.await(gone)
-              )
-            ),
-            Effect.exit,
-            Effect.andThen(Effect.sleep(50)),
-            Effect.forever
-          )
-          const fiber = yield* Effect.forkDetach(pump)
-          this.pumps.add(fiber)
-          return Stream.ensuring(
-            Stream.fromQueue(queue),
-            Effect.suspend(() => this.pumps.delete(fiber) ? Fiber.interrupt(fiber) : Effect.void)
-          )
-        })),
-      Report: (payload: Payload<"Report">) =>
-        Effect.suspend(() => {
-          this.sent.push(payload)
-          return this.call((client) => client.Report(payload))
-        }),
-      Leave: (payload: Payload<"Leave">) => this.isOver ? Effect.void : this.call((client) => client.Leave(payload)),
-      Ask: this.passOn("Ask"),
-      Resize: this.passOn("Resize"),
-      WaitAll: this.passOn("WaitAll"),
-      Stats: this.passOn("Stats")
-    }
-    return calls as Client
+  return {
+    client: calls as Client,
+    /** The payloads of all reports. */
+    sent,
+    /** Nothing gets through any more, in neither direction; nobody notices. */
+    cut: () => open.closeUnsafe(),
+    /** What was held up gets through, late. */
+    mend: () => open.openUnsafe(),
+    /** Leads to this coordinator, whoever the current one is. */
+    pin: ({ client, scope }: Coordinator) => pinned = { client, scope, gone: Deferred.makeUnsafe() },
+    /** The coordinator's side of the channel closes, and the member doesn't notice. */
+    resetThere: Effect.suspend(() => Fiber.interruptAll([...pumps])),
+    /** The member's side of the channel closes. The coordinator doesn't notice until the effect that this returns is run. */
+    resetHere: Effect.suspend(() => {
+      const before = [...pumps]
+      pumps.clear()
+      return Effect.as(Effect.forEach([...queues], Queue.shutdown, { discard: true }), Fiber.interruptAll(before))
+    }),
+    end: () => isOver = true
   }
-}
-
-/** A member and its wire. */
-export interface Wired {
-  readonly pool: ClusterPool
-  readonly wire: Wire
 }
 
 export class Cluster {
@@ -186,14 +148,14 @@ export class Cluster {
   })
 
   /** A member with a wire of its own. */
-  member(options?: Partial<ClusterGreenPoolOptions>): Effect.Effect<Wired, never, Scope.Scope> {
+  member(options?: Partial<ClusterGreenPoolOptions>) {
     return Effect.gen({ self: this }, function*() {
-      const wire = new Wire(this)
+      const wire = makeWire(this)
       const sharding = { makeClient: () => Effect.succeed(() => wire.client) }
       const pool = yield* Effect.orDie(ClusterGreenPool.make({ name: "test", ...options })).pipe(
         Effect.provideService(Sharding.Sharding, sharding as never)
       )
-      yield* Effect.addFinalizer(() => Effect.sync(() => wire.isOver = true))
+      yield* Effect.addFinalizer(() => Effect.sync(wire.end))
       yield* settle
       return { pool: pool as ClusterPool, wire }
     })
