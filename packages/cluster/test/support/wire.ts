@@ -28,7 +28,7 @@ interface Coordinator {
 }
 
 /** The wire of one member. */
-const makeWire = (cluster: Cluster) => {
+const makeWire = (current: Effect.Effect<Coordinator>) => {
   const open = Latch.makeUnsafe(true)
   const pumps = new Set<Fiber.Fiber<unknown, unknown>>()
   const queues = new Set<Queue.Queue<Word>>()
@@ -36,7 +36,7 @@ const makeWire = (cluster: Cluster) => {
   let pinned: Coordinator | undefined = undefined
   let isOver = false
 
-  const coordinator = Effect.suspend(() => pinned === undefined ? cluster.current : Effect.succeed(pinned))
+  const coordinator = Effect.suspend(() => pinned === undefined ? current : Effect.succeed(pinned))
 
   const through = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
     Effect.andThen(open.await, Effect.tap(effect, () => open.await))
@@ -104,69 +104,55 @@ const makeWire = (cluster: Cluster) => {
   }
 }
 
-export class Cluster {
-  private readonly store: KeyValueStore.KeyValueStore
-  private readonly options: CoordinatorOptions | undefined
-  private coordinator: Coordinator | undefined = undefined
-  private readonly exists = Latch.makeUnsafe(false)
-
-  constructor(store: KeyValueStore.KeyValueStore, options: CoordinatorOptions | undefined) {
-    this.store = store
-    this.options = options
-  }
-
-  readonly current: Effect.Effect<Coordinator> = Effect.suspend(() =>
-    Effect.andThen(this.exists.await, Effect.sync(() => this.coordinator!))
-  )
+/** What becomes of the coordinator of a cluster. */
+const makeCluster = (store: KeyValueStore.KeyValueStore, coordinatorOptions?: CoordinatorOptions) => {
+  let coordinator: Coordinator | undefined = undefined
+  const exists = Latch.makeUnsafe(false)
+  const current = Effect.andThen(exists.await, Effect.sync(() => coordinator!))
 
   /** A coordinator takes over. The one before it goes on without being called, unless it has been stopped. */
-  start(options = this.options): Effect.Effect<Coordinator, never, Scope.Scope> {
-    return Effect.gen({ self: this }, function*() {
-      const scope = yield* Scope.fork(yield* Effect.scope)
-      const layer = ClusterGreenPool.layerCoordinator(options).pipe(
-        Layer.provide(Layer.succeed(KeyValueStore.KeyValueStore)(this.store))
-      )
-      const clientOf = yield* Entity.makeTestClient(BudgetEntity, layer).pipe(
-        Effect.provide(ShardingConfig.layer()),
-        Scope.provide(scope)
-      ) as unknown as Effect.Effect<(id: string) => Effect.Effect<Client>>
-      const client = yield* clientOf("test")
-      const coordinator = { client, scope, gone: yield* Deferred.make<void>() }
-      const before = this.coordinator
-      this.coordinator = coordinator
-      this.exists.openUnsafe()
-      if (before !== undefined) yield* Deferred.succeed(before.gone, undefined)
-      return coordinator
-    })
-  }
+  const start = Effect.fnUntraced(function*(options = coordinatorOptions) {
+    const scope = yield* Scope.fork(yield* Effect.scope)
+    const layer = ClusterGreenPool.layerCoordinator(options).pipe(
+      Layer.provide(Layer.succeed(KeyValueStore.KeyValueStore)(store))
+    )
+    const clientOf = yield* Entity.makeTestClient(BudgetEntity, layer).pipe(
+      Effect.provide(ShardingConfig.layer()),
+      Scope.provide(scope)
+    ) as unknown as Effect.Effect<(id: string) => Effect.Effect<Client>>
+    const before = coordinator
+    coordinator = { client: yield* clientOf("test"), scope, gone: yield* Deferred.make<void>() }
+    exists.openUnsafe()
+    if (before !== undefined) yield* Deferred.succeed(before.gone, undefined)
+  })
 
   /** The coordinator dies. Calls wait for the next one. */
-  readonly stop: Effect.Effect<void> = Effect.suspend(() => {
-    const { gone, scope } = this.coordinator!
-    this.exists.closeUnsafe()
-    return Effect.andThen(Deferred.succeed(gone, undefined), Scope.close(scope, Exit.void))
+  const stop = Effect.suspend(() => {
+    exists.closeUnsafe()
+    return Effect.andThen(Deferred.succeed(coordinator!.gone, undefined), Scope.close(coordinator!.scope, Exit.void))
   })
 
   /** A member with a wire of its own. */
-  member(options?: Partial<ClusterGreenPoolOptions>) {
-    return Effect.gen({ self: this }, function*() {
-      const wire = makeWire(this)
-      const sharding = { makeClient: () => Effect.succeed(() => wire.client) }
-      const pool = yield* Effect.orDie(ClusterGreenPool.make({ name: "test", ...options })).pipe(
-        Effect.provideService(Sharding.Sharding, sharding as never)
-      )
-      yield* Effect.addFinalizer(() => Effect.sync(wire.end))
-      yield* settle
-      return { pool: pool as ClusterPool, wire }
-    })
-  }
+  const member = Effect.fnUntraced(function*(options?: Partial<ClusterGreenPoolOptions>) {
+    const wire = makeWire(current)
+    const sharding = { makeClient: () => Effect.succeed(() => wire.client) }
+    const pool = yield* Effect.orDie(ClusterGreenPool.make({ name: "test", ...options })).pipe(
+      Effect.provideService(Sharding.Sharding, sharding as never)
+    )
+    yield* Effect.addFinalizer(() => Effect.sync(wire.end))
+    yield* settle
+    return { pool: pool as ClusterPool, wire }
+  })
+  return { current, start, stop, member }
 }
+
+export type Cluster = ReturnType<typeof makeCluster>
 
 /** A test with a cluster that has a coordinator. */
 export const wired = (title: string, body: (cluster: Cluster) => Body, options?: CoordinatorOptions) =>
   it.effect(title, () =>
     Effect.gen(function*() {
-      const cluster = new Cluster(yield* KeyValueStore.KeyValueStore, options)
+      const cluster = makeCluster(yield* KeyValueStore.KeyValueStore, options)
       yield* cluster.start()
       yield* body(cluster)
     }).pipe(Effect.provide(KeyValueStore.layerMemory)))
