@@ -106,9 +106,7 @@ test("waitall waits for the jobs and the callers of all members, and not for wha
   expect(yield* Effect.exit(pools[0]!.run(pools[0]!.waitall))).toSatisfy(Exit.hasDies)
 })
 
-for (
-  const [onClose, meanwhile, end] of [["interrupt", 2, "Failure"], ["drain", 0, "Success"]] as const
-) {
+for (const [onClose, meanwhile, end] of [["interrupt", 2, "Failure"], ["drain", 0, "Success"]] as const) {
   test(`a member that closes by ${onClose} gives back what it has when its jobs have ended (C18)`, function*() {
     const other = yield* member({ size: 2 })
     const scope = yield* Scope.make()
@@ -140,9 +138,7 @@ test("a name that is opened with another size has the size of the budget, with o
     warnings.push([message, fiber.getRef(References.CurrentLogAnnotations)["pool"]])
   )
   const pools = yield* Effect.forEach([{ size: 5 }, { size: 7 }, {}], (size) => member({ name: "sizes", ...size }))
-    .pipe(
-      Effect.provide(Logger.layer([logger]))
-    )
+    .pipe(Effect.provide(Logger.layer([logger])))
   yield* pools[1]!.run(Effect.void)
   yield* pass(3000, 3)
   for (const pool of pools) expect(yield* pool.size).toBe(5)

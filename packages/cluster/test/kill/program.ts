@@ -71,8 +71,6 @@ const program = Effect.gen(function*() {
   return yield* Effect.never
 })
 
-NodeRuntime.runMain(program.pipe(
-  Effect.scoped,
-  Effect.provide(cluster),
-  Effect.provideService(References.MinimumLogLevel, "Error")
-))
+NodeRuntime.runMain(
+  program.pipe(Effect.scoped, Effect.provide(cluster), Effect.provideService(References.MinimumLogLevel, "Error"))
+)

@@ -22,10 +22,7 @@ export const settle = turns(20)
 
 /** Lets virtual time pass, in steps in between which everything comes to rest. */
 export const pass = (duration: Duration.Input, steps = 1): Effect.Effect<void> =>
-  Effect.andThen(
-    settle,
-    Effect.repeat(Effect.andThen(TestClock.adjust(duration), settle), { times: steps - 1 })
-  )
+  Effect.andThen(settle, Effect.repeat(Effect.andThen(TestClock.adjust(duration), settle), { times: steps - 1 }))
 
 /** Makes the cluster ready: its shards are taken 2 seconds after it has been made. */
 export const ready = pass(2000)

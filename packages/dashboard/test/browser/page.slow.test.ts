@@ -275,10 +275,7 @@ withEnds("the page of one who steers", (test) => {
     yield* isAbsent(page.getByRole("button", { name: "Pause" }))
 
     const other = yield* Scope.make()
-    yield* Dashboard.show(GreenPool.make({ name: "short" })).pipe(
-      Scope.provide(other),
-      Effect.provideContext(context)
-    )
+    yield* Dashboard.show(GreenPool.make({ name: "short" })).pipe(Scope.provide(other), Effect.provideContext(context))
     yield* see(rowOf(page, "short (2)"), 2)
     yield* Scope.close(other, Exit.void)
     yield* seeNot(rowOf(page, "short (2)"), 2)
