@@ -1,6 +1,6 @@
 import { assert, describe } from "@effect/vitest"
 import { AdaptiveStats, GreenPool } from "@greenpool/core"
-import { Deferred, Effect, Exit, Fiber, Scope, Stream } from "effect"
+import { Deferred, Effect, Exit, Scope, Stream } from "effect"
 import { readFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import type { Locator, Page } from "playwright-core"
