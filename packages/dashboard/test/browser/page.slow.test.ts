@@ -9,6 +9,14 @@ import { statsOf } from "../../src/internal/stats.ts"
 import { act, openLive, rowOf, see, seeNot, status } from "../support/browser.ts"
 import { live, serveDashboard, shared } from "../support/serve.ts"
 
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8")
+
+interface Violation {
+  readonly id: string
+  readonly impact: string
+  readonly nodes: ReadonlyArray<{ readonly html: string; readonly failureSummary: string }>
+}
+
 /** Makes a pool that so many callers keep busy until the scope closes. */
 const make = (name: string, size: number, callers: number, metrics = false) =>
   Effect.tap(
@@ -37,7 +45,7 @@ const open = Effect.fnUntraced(function*(
 ) {
   const shown = pools.map((pool): Effect.Effect<Shown<unknown>> => Effect.succeed(pool))
   const { context, page } = yield* serveDashboard({ ...options, pools: shown, interval: 50 })
-  return { page: yield* openLive(page), context }
+  return { page: yield* openLive(page), context, address: page }
 })
 
 const texts = (locator: Locator) =>
@@ -73,14 +81,14 @@ const withShop = shared(Effect.gen(function*() {
 
 const markup = "<img src=x onerror=alert(1)> & </script>"
 
-/** A page whose reader may steer and see keys, with pools that end and names that are markup. */
-const withEnds = shared(Effect.gen(function*() {
+/** A page whose reader may steer and see keys, with pools in all states, that end, and whose names are markup. */
+const withAll = shared(Effect.gen(function*() {
+  const { idle, measured, paused, queueing, shrinking } = yield* makeAll
+  const closed = yield* Effect.scoped(make("closed", 3, 0))
   const scope = yield* Scope.make()
   const short = yield* Scope.provide(GreenPool.make({ name: "short" }), scope)
-  const { changes, stats } = yield* GreenPool.make({ size: 6 })
   const keyed: Shown = {
-    stats,
-    changes,
+    ...queueing,
     keys: Effect.succeed([
       ...Array.from({ length: 21 }, (_, i) => ({ key: `small ${i}`, weight: 1, running: 0, waiting: 1 })),
       { key: "bronze", weight: 1, running: 5, waiting: 20 },
@@ -96,29 +104,10 @@ const withEnds = shared(Effect.gen(function*() {
   }
   const never: Shown<unknown> = { stats: Effect.fail({ message: "no route" }), changes: Stream.never }
   const access = Dashboard.local("steer")
-  const opened = yield* open([short, keyed, failing, never], { access, keys: true, title: `<i>${markup}` })
+  const pools = [keyed, idle, measured, shrinking, paused, closed, short, failing, never]
+  const opened = yield* open(pools, { access, keys: true, title: `<i>${markup}` })
   const fail = Deferred.fail(broken, { message: "gone <b>away</b>" })
   return { ...opened, close: Scope.close(scope, Exit.void), fail }
-}))
-
-/** The address of a dashboard that shows everything that the page can show: all states, keys, times and none. */
-const withEverything = shared(Effect.gen(function*() {
-  const { idle, measured, paused, queueing, shrinking } = yield* makeAll
-  const closed = yield* Effect.scoped(make("closed", 3, 0))
-  const keys = [{ key: "gold", weight: 2, running: 3, waiting: 0 }, {
-    key: undefined,
-    weight: 1,
-    running: 0,
-    waiting: 4
-  }]
-  const pools = [{ ...queueing, keys: Effect.succeed(keys) }, idle, measured, shrinking, paused, closed]
-  const { page } = yield* serveDashboard({
-    pools: pools.map((pool): Effect.Effect<Shown> => Effect.succeed(pool)),
-    access: Dashboard.local("steer"),
-    keys: true,
-    title: "Everything"
-  })
-  return page
 }))
 
 withShop("the page of one who looks", (test) => {
@@ -164,11 +153,8 @@ withShop("the page of one who looks", (test) => {
     )
     yield* plot(/^Time in line: p99 .+, at most .+; p95 .+; p50 /)
     yield* plot(/^Run time: p99 /)
-    yield* see(
-      rowOf(page, "app/ApiPool").getByRole("img", {
-        name: "Last 5 min: Running 12, at most 12; In line 37, at most 37; Size 12, at most 12"
-      })
-    )
+    const spark = "Last 5 min: Running 12, at most 12; In line 37, at most 37; Size 12, at most 12"
+    yield* see(rowOf(page, "app/ApiPool").getByRole("img", { name: spark }))
 
     // One cursor in all plots: their legends have the figures of its time.
     const times = page.locator("h3 time")
@@ -232,10 +218,10 @@ withShop("the page of one who looks", (test) => {
   })
 })
 
-withEnds("the page of one who steers", (test) => {
+withAll("the page of one who steers", (test) => {
   test("shows the keys in use with their shares", function*({ page }) {
-    yield* go(page, "default")
-    const table = page.getByRole("table", { name: "Keys of default" })
+    yield* go(page, "app/ApiPool")
+    const table = page.getByRole("table", { name: "Keys of app/ApiPool" })
     yield* see(table)
     const rows = yield* act(() => table.getByRole("row").allInnerTexts())
     assert.deepStrictEqual(rows.slice(0, 3).map((row) => row.split(/\t/).map((cell) => cell.trim())), [
@@ -269,59 +255,12 @@ withEnds("the page of one who steers", (test) => {
     yield* fail
     yield* see(page.getByText("The figures of this pool have ended").and(page.getByText("gone <b>away</b>")), 2)
     yield* isAbsent(page.locator("img, b:has(*)"))
-    yield* see(rowOf(page, "default").getByText("Idle"))
+    yield* see(rowOf(page, "idle").getByText("Idle"))
     yield* go(page, "Unknown pool")
     yield* see(page.getByText("The figures of this pool have ended").and(page.getByText("no route")))
   })
-})
 
-describe("the page", () => {
-  live(
-    "writes numbers in the reader's locale, and follows the colours of the system, or those that are chosen",
-    function*() {
-      const { page: address } = yield* serveDashboard({ pools: [GreenPool.make({ size: 1234567 })] })
-      const page = yield* openLive(address, { colorScheme: "dark", locale: "de-DE" })
-      yield* see(rowOf(page, "default").getByText("0 / 1.234.567"))
-      const isDark = act(() =>
-        page.evaluate("getComputedStyle(document.body).color").then((color) => color !== "rgb(18, 26, 22)")
-      )
-      assert.isTrue(yield* isDark)
-      const colours = page.getByRole("combobox", { name: "Colours" })
-      assert.deepStrictEqual(yield* texts(colours.getByRole("option")), ["Auto", "Light", "Dark"])
-      yield* act(() => colours.selectOption("Light"))
-      assert.isFalse(yield* isDark)
-      yield* act(() => page.reload())
-      yield* see(status(page, "Live"))
-      assert.isFalse(yield* isDark)
-      yield* act(() => colours.selectOption("Auto"))
-      assert.isTrue(yield* isDark)
-    }
-  )
-
-  live("needs no scrolling sideways at 320 pixels, and shows 20 pools on one screen", function*() {
-    const pools = Array.from({ length: 20 }, (_, i) => GreenPool.make({ name: `application/with/a/long/name/${i}` }))
-    const { page: address } = yield* serveDashboard({ pools, access: Dashboard.local("steer") })
-    const page = yield* openLive(address, { viewport: { width: 320, height: 600 } })
-    yield* act(() => page.getByText("As a table").click())
-    assert.strictEqual(yield* act(() => page.evaluate<number>("document.documentElement.scrollWidth")), 320)
-    yield* see(page.getByRole("table", { name: "Pools" }))
-    assert.strictEqual(yield* act(() => page.getByRole("rowheader", { name: /long/ }).count()), 20)
-    yield* act(() => page.setViewportSize({ width: 1360, height: 1080 }))
-    const box = yield* act(() => page.getByRole("rowheader", { name: "application/with/a/long/name/19" }).boundingBox())
-    assert.isBelow(box!.y + box!.height, 1080)
-  })
-})
-
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8")
-
-interface Violation {
-  readonly id: string
-  readonly impact: string
-  readonly nodes: ReadonlyArray<{ readonly html: string; readonly failureSummary: string }>
-}
-
-withEverything("for everyone, the page", (test) => {
-  test("has no finding of axe, in light, in dark, and on a phone", function*(address) {
+  test("has no finding of axe, in light, in dark, and on a phone", function*({ address }) {
     const page = yield* openLive(`${address}#app/ApiPool`, { bypassCSP: true })
     yield* see(page.getByRole("table", { name: "Keys of app/ApiPool" }))
     yield* act(() => page.getByText("As a table").click())
@@ -350,7 +289,7 @@ withEverything("for everyone, the page", (test) => {
     }
   })
 
-  test("can be used by keyboard alone", function*(address) {
+  test("can be used by keyboard alone", function*({ address }) {
     const page = yield* openLive(address)
     const press = (key: string) => act(() => page.keyboard.press(key))
     yield* press("Tab")
@@ -363,5 +302,39 @@ withEverything("for everyone, the page", (test) => {
       page.evaluate<string>(`getComputedStyle(document.activeElement, "::after").outlineStyle`)
     )
     assert.strictEqual(outline, "solid")
+  })
+})
+
+describe("the page", () => {
+  live("writes numbers in the reader's locale, and has the colours of the system or those chosen", function*() {
+    const { page: address } = yield* serveDashboard({ pools: [GreenPool.make({ size: 1234567 })] })
+    const page = yield* openLive(address, { colorScheme: "dark", locale: "de-DE" })
+    yield* see(rowOf(page, "default").getByText("0 / 1.234.567"))
+    const isDark = act(() =>
+      page.evaluate("getComputedStyle(document.body).color").then((color) => color !== "rgb(18, 26, 22)")
+    )
+    assert.isTrue(yield* isDark)
+    const colours = page.getByRole("combobox", { name: "Colours" })
+    assert.deepStrictEqual(yield* texts(colours.getByRole("option")), ["Auto", "Light", "Dark"])
+    yield* act(() => colours.selectOption("Light"))
+    assert.isFalse(yield* isDark)
+    yield* act(() => page.reload())
+    yield* see(status(page, "Live"))
+    assert.isFalse(yield* isDark)
+    yield* act(() => colours.selectOption("Auto"))
+    assert.isTrue(yield* isDark)
+  })
+
+  live("needs no scrolling sideways at 320 pixels, and shows 20 pools on one screen", function*() {
+    const pools = Array.from({ length: 20 }, (_, i) => GreenPool.make({ name: `application/with/a/long/name/${i}` }))
+    const { page: address } = yield* serveDashboard({ pools, access: Dashboard.local("steer") })
+    const page = yield* openLive(address, { viewport: { width: 320, height: 600 } })
+    yield* act(() => page.getByText("As a table").click())
+    assert.strictEqual(yield* act(() => page.evaluate<number>("document.documentElement.scrollWidth")), 320)
+    yield* see(page.getByRole("table", { name: "Pools" }))
+    assert.strictEqual(yield* act(() => page.getByRole("rowheader", { name: /long/ }).count()), 20)
+    yield* act(() => page.setViewportSize({ width: 1360, height: 1080 }))
+    const box = yield* act(() => page.getByRole("rowheader", { name: "application/with/a/long/name/19" }).boundingBox())
+    assert.isBelow(box!.y + box!.height, 1080)
   })
 })
