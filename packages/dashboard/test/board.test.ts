@@ -23,18 +23,7 @@ const make = Effect.flatMap(GreenPool.make({ size: 1 }), (pool) => boardOf(pool)
 const parse = (bytes: Uint8Array) => JSON.parse(new TextDecoder().decode(bytes).replace(/^data: /, ""))
 
 describe("the board", () => {
-  test("ends a stream after 10 minutes", function*() {
-    const board = yield* make
-    const reading = yield* Effect.forkChild(Stream.runDrain(board.feed(hello, () => true)))
-    yield* TestClock.adjust("9 minutes")
-    assert.isUndefined(reading.pollUnsafe())
-    assert.strictEqual(board.watching, 1)
-    yield* TestClock.adjust("61 seconds")
-    yield* Fiber.join(reading)
-    assert.strictEqual(board.watching, 0)
-  })
-
-  test("ends the streams of a server that listens no more, and no others", function*() {
+  test("ends the streams of a server that listens no more, and every stream after 10 minutes", function*() {
     const board = yield* make
     let isListening = true
     const closing = yield* Effect.forkChild(Stream.runDrain(board.feed(hello, () => isListening)))
@@ -43,7 +32,12 @@ describe("the board", () => {
     isListening = false
     yield* TestClock.adjust("300 millis")
     yield* Fiber.join(closing)
+    yield* TestClock.adjust("9 minutes")
     assert.isUndefined(other.pollUnsafe())
+    assert.strictEqual(board.watching, 1)
+    yield* TestClock.adjust("61 seconds")
+    yield* Fiber.join(other)
+    assert.strictEqual(board.watching, 0)
   })
 
   test("keeps a bounded number of frames for a page that reads slowly, of which the last is right", function*() {

@@ -1,6 +1,6 @@
 import { assert, it } from "@effect/vitest"
 import { GreenPool, type PoolStats } from "@greenpool/core"
-import { Deferred, Effect, Exit, Fiber, Logger, References, Scope, Stream } from "effect"
+import { Effect, Exit, Logger, References, Scope, Stream } from "effect"
 import { Dashboard, type Shown } from "../src/index.ts"
 import { command, live, serveDashboard } from "./support/serve.ts"
 
@@ -14,18 +14,6 @@ const steered = <E, R>(...pools: ReadonlyArray<Effect.Effect<Shown, E, R>>) =>
         ({ body, status }) => [status, JSON.parse(body)] as const
       )
   )
-
-live("a resize is answered when it has happened", function*() {
-  const pool = yield* GreenPool.make({ size: 1 })
-  const post = yield* steered(Effect.succeed(pool))
-  const gate = yield* Deferred.make<void>()
-  const jobs = yield* Effect.forEach([1, 2, 3], () => Effect.forkChild(pool.run(Deferred.await(gate))))
-  yield* Effect.yieldNow
-  assert.deepStrictEqual(yield* post("resize", { size: 3 }), [200, { size: 3 }])
-  assert.strictEqual(yield* pool.running, 3)
-  yield* Deferred.succeed(gate, undefined)
-  yield* Fiber.joinAll(jobs)
-})
 
 live("a paused pool resumes with the size before, if that is known", function*() {
   const pool = yield* GreenPool.make({ size: 12 })
