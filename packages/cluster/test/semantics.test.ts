@@ -7,7 +7,7 @@ import { GreenPool, InvalidPoolSize, PoolFull, type PoolStats } from "@greenpool
 import { Deferred, Effect, Exit, Fiber, Layer, Logger, References, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { budgetOf, ClusterGreenPool } from "../src/index.ts"
-import { Count, member, members, pass, ready, settle, start, test } from "./support/cluster.ts"
+import { Count, member, members, pass, ready, settle, start, test, two } from "./support/cluster.ts"
 
 class Bounded extends GreenPool.Service<Bounded>()("test/Bounded", { maxWaiting: 1 }) {}
 
@@ -55,6 +55,13 @@ test("wrong options are errors: a size, bounds without a key for them, adaptive,
     const exit = yield* Effect.exit(Effect.scoped(effect as Effect.Effect<unknown, unknown, Scope.Scope>))
     expect(exit).toSatisfy(Exit.hasDies)
   }
+})
+
+test("nested jobs borrow at size 1, also while others want the slot (C11)", function*() {
+  const deep = Effect.as(Effect.sleep(10), "deep")
+  const runs = yield* Effect.forEach(yield* two(1), (pool) => Effect.forkChild(pool.run(pool.run(pool.run(deep)))))
+  yield* pass(10, 10)
+  for (const run of runs) expect(yield* Fiber.join(run)).toBe("deep")
 })
 
 test("when a shrink has returned, no member starts a job beyond the new size, until fewer run in all (C8)", function*() {

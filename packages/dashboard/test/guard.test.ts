@@ -50,7 +50,7 @@ withGuarded("the guard", (test) => {
     })
   }
 
-  test("takes commands as small JSON from its own page, from who types the address, and nobody else", function*(page) {
+  test("takes commands only as small JSON, from its own page or a typed address", function*(page) {
     const { host, origin } = new URL(page)
     const text = "{\"pool\":\"default\"}"
     for (

@@ -22,8 +22,8 @@ export const serveDashboard = <const Pools extends ReadonlyArray<AnyPool> = [], 
   options?: DashboardOptions<Pools, R>
 ) => Effect.map(serve(Dashboard.layer(options)), ({ context, url }) => ({ context, url, page: `${url}/greenpool` }))
 
-/** The body of a test. */
-export type Body = Generator<Effect.Effect<any, any, Scope.Scope>, void, any>
+/** The body of a test that needs the services R. */
+export type Body<R = never> = Generator<Effect.Effect<any, any, Scope.Scope | R>, void, any>
 
 /** Each test has metrics of its own. */
 export const ownMetrics = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
