@@ -64,7 +64,7 @@ test("nested jobs borrow at size 1, also while others want the slot (C11)", func
   for (const run of runs) expect(yield* Fiber.join(run)).toBe("deep")
 })
 
-test("when a shrink has returned, no member starts a job beyond the new size, until fewer run in all (C8)", function*() {
+test("when a shrink has returned, no member starts a job until fewer than the new size run in all (C8)", function*() {
   const pools = yield* members(3, 6)
   const count = new Count()
   const gates: Array<Deferred.Deferred<void>> = []

@@ -94,7 +94,7 @@ const makeWire = (current: Effect.Effect<Coordinator>) => {
     pin: ({ client, scope }: Coordinator) => pinned = { client, scope, gone: Deferred.makeUnsafe() },
     /** The coordinator's side of the channel closes, and the member doesn't notice. */
     resetThere: Effect.suspend(() => Fiber.interruptAll([...pumps])),
-    /** The member's side of the channel closes. The coordinator doesn't notice until the effect that this returns is run. */
+    /** The member's side of the channel closes. The coordinator notices when the effect that this returns is run. */
     resetHere: Effect.suspend(() => {
       const before = [...pumps]
       pumps.clear()

@@ -31,13 +31,9 @@ withSteered("the controls", (test) => {
 
     // Keys alone: from the links of the pools through the controls.
     yield* act(() => page.getByRole("link", { name: "none" }).focus())
-    const order: Array<string> = []
-    for (let i = 0; i < 5; i++) {
-      yield* act(() => page.keyboard.press("Tab"))
-      order.push(
-        yield* act(() => page.evaluate<string>("document.activeElement.ariaLabel ?? document.activeElement.innerText"))
-      )
-    }
+    const focused = "document.activeElement.ariaLabel ?? document.activeElement.innerText"
+    const tab = act(() => page.keyboard.press("Tab").then(() => page.evaluate<string>(focused)))
+    const order = yield* Effect.all([tab, tab, tab, tab, tab])
     assert.deepStrictEqual(order, ["One less", "", "One more", "Resize", "Pause"])
     yield* act(() => field.focus())
     for (const key of ["ArrowUp", "ArrowUp", "Enter"]) yield* act(() => page.keyboard.press(key))
@@ -91,13 +87,10 @@ withSteered("the controls", (test) => {
 it.live("the controls are unlocked by a password", () =>
   Effect.gen(function*() {
     const access = Dashboard.password({ steer: Redacted.make("s3cret") })
-    const { page: address } = yield* serveDashboard({
-      pools: [GreenPool.make({ name: "a" }), GreenPool.make({ name: "b" })],
-      access
-    })
-    const page = yield* openPage(`${address}#b`, {
-      httpCredentials: { username: "me", password: "s3cret", send: "unauthorized" }
-    })
+    const pools = [GreenPool.make({ name: "a" }), GreenPool.make({ name: "b" })]
+    const { page: address } = yield* serveDashboard({ pools, access })
+    const httpCredentials = { username: "me", password: "s3cret", send: "unauthorized" } as const
+    const page = yield* openPage(`${address}#b`, { httpCredentials })
     yield* see(page.getByText("Read-only", { exact: true }))
     yield* act(() => page.getByRole("link", { name: "Unlock steering" }).click())
     yield* see(page.getByText("Steering on", { exact: true }))
