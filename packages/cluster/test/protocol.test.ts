@@ -1,6 +1,4 @@
-/**
- * The protocol: what processes of two versions say to each other, and what a shard that moves must not wait for.
- */
+/** The protocol: what processes of two versions say to each other, and what a shard that moves must not wait for. */
 import { expect, it } from "@effect/vitest"
 import { Context, Schema } from "effect"
 import { ClusterSchema } from "effect/cluster"
@@ -16,19 +14,10 @@ it("a member of this version understands words of a later one, and of one that s
 })
 
 it("a coordinator of this version understands reports of a later one", () => {
-  const report = BudgetEntity.protocol.requests.get("Report")!
-  const payload = {
-    session: "s",
-    term: "1-a",
-    number: 1,
-    claim: 0,
-    returned: 0,
-    wanted: 0,
-    running: 0,
-    waiting: 0,
-    heard: 0
-  }
-  const decode = Schema.decodeUnknownSync(report.payloadSchema as Schema.Codec<unknown, unknown>)
+  const { payloadSchema } = BudgetEntity.protocol.requests.get("Report")!
+  const counts = { number: 1, claim: 0, returned: 0, wanted: 0, running: 0, waiting: 0, heard: 0 }
+  const payload = { session: "s", term: "1-a", ...counts }
+  const decode = Schema.decodeUnknownSync(payloadSchema as Schema.Codec<unknown, unknown>)
   expect(decode({ ...payload, later: 1 })).toEqual(payload)
 })
 

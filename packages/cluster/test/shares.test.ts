@@ -1,169 +1,138 @@
-/**
- * Shares: what each member gets when more is wanted than there is, and who has to wait.
- */
-import { expect, it } from "@effect/vitest"
+/** Shares: what each member gets when more is wanted than there is, and who has to wait. */
+import { expect } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Stream } from "effect"
-import { ClusterGreenPool, type ClusterPool } from "../src/index.ts"
-import { member, pass, settle } from "./support/cluster.ts"
-import { Cluster } from "./support/wire.ts"
+import type { ClusterPool } from "../src/index.ts"
+import { Count, member, members, pass, running, settle, start, test, two } from "./support/cluster.ts"
+import { wired } from "./support/wire.ts"
 
 /** Callers that run one job after the other, and how many have ended. */
-const work = (pool: ClusterPool, callers: number, milliseconds: number) =>
-  Effect.gen(function*() {
-    const done = { jobs: 0 }
-    const job = Effect.andThen(Effect.sleep(milliseconds), Effect.sync(() => done.jobs++))
-    for (let i = 0; i < callers; i++) yield* Effect.forkChild(Effect.forever(pool.run(job)))
-    yield* settle
-    return done
-  })
+const work = (pool: ClusterPool, callers: number, milliseconds: number) => {
+  const count = new Count()
+  const caller = Effect.forever(pool.run(count.of(Effect.sleep(milliseconds))))
+  return Effect.as(
+    Effect.andThen(Effect.forEach(Array.from({ length: callers }), () => Effect.forkChild(caller)), settle),
+    count
+  )
+}
 
-const running = (pools: ReadonlyArray<ClusterPool>) => Effect.forEach(pools, (pool) => pool.running)
+test("a late member gets its share of a budget that a greedy one has, as jobs end (C3, C4)", function*() {
+  const pools = [yield* member({ size: 8 })]
+  yield* work(pools[0]!, 1000, 100)
+  yield* pass(100, 3)
+  for (const callers of [1000, 1]) {
+    pools.push(yield* member({ size: 8 }))
+    yield* work(pools.at(-1)!, callers, 100)
+  }
+  yield* pass(50, 6)
+  // One for the modest member, and three each for the others: the eighth goes round.
+  const [greedy, late, modest] = yield* running(pools)
+  expect([modest, ...[greedy, late].toSorted()]).toEqual([1, 3, 4])
+})
 
-it.effect("a late member gets its share of a budget that a greedy one has, as jobs end (C3, C4)", () =>
-  Effect.gen(function*() {
-    const greedy = yield* member({ size: 8 })
-    yield* work(greedy, 1000, 100)
-    yield* pass(100, 3)
-    const late = yield* member({ size: 8 })
-    yield* work(late, 1000, 100)
-    const modest = yield* member({ size: 8 })
-    yield* work(modest, 1, 100)
-    yield* pass(50, 6)
-    const [first, second, third] = yield* running([greedy, late, modest])
-    // One for the modest member, and three each for the others: the eighth goes round.
-    expect(third).toBe(1)
-    expect([first, second].toSorted()).toEqual([3, 4])
-  }).pipe(Effect.provide(ClusterGreenPool.layerTest())))
+test("at size 1 three members take turns, whatever the length of their jobs (C3)", function*() {
+  for (const milliseconds of [5, 20, 75]) {
+    const pools = yield* members(3, 1, `turns of ${milliseconds}`)
+    const counts = yield* Effect.forEach(pools, (pool) => work(pool, 3, milliseconds))
+    yield* pass(5, 240)
+    const jobs = counts.map(({ ended }) => ended)
+    expect(Math.max(...jobs) - Math.min(...jobs)).toBeLessThanOrEqual(Math.ceil(30 / milliseconds) + 1)
+    // The slot is hardly ever idle.
+    expect(jobs.reduce((total, one) => total + one, 0) * milliseconds).toBeGreaterThan(1000)
+  }
+})
 
-it.effect("at size 1 three members take turns, whatever the length of their jobs (C3)", () =>
-  Effect.gen(function*() {
-    for (const milliseconds of [5, 20, 75]) {
-      const pools = yield* Effect.forEach([1, 2, 3], () => member({ size: 1, name: `turns of ${milliseconds}` }))
-      const done = yield* Effect.forEach(pools, (pool) => work(pool, 3, milliseconds))
-      yield* pass(5, 240)
-      const jobs = done.map(({ jobs }) => jobs)
-      const sum = jobs.reduce((total, one) => total + one, 0)
-      expect(Math.max(...jobs) - Math.min(...jobs)).toBeLessThanOrEqual(Math.ceil(30 / milliseconds) + 1)
-      // The slot is hardly ever idle.
-      expect(sum * milliseconds).toBeGreaterThan(1000)
+test("within a member the order is strict (C3)", function*() {
+  const orders = (yield* members(2, 2)).map((pool) => ({ pool, order: new Array<number>() }))
+  for (let i = 0; i < 20; i++) {
+    for (const { order, pool } of orders) {
+      yield* Effect.forkChild(pool.run(Effect.andThen(Effect.sync(() => order.push(i)), Effect.sleep(7))))
     }
-  }).pipe(Effect.provide(ClusterGreenPool.layerTest())))
+  }
+  yield* pass(5, 60)
+  for (const { order } of orders) expect(order).toEqual(Array.from({ length: 20 }, (_, i) => i))
+})
 
-it.effect("ten members share, and all of them together have all slots", () =>
-  Effect.gen(function*() {
-    const pools = yield* Effect.forEach(Array.from({ length: 10 }), () => member({ size: 25 }))
-    const done = yield* Effect.forEach(pools, (pool) => work(pool, 20, 50))
-    yield* pass(50, 40)
-    expect((yield* running(pools)).toSorted()).toEqual([2, 2, 2, 2, 2, 3, 3, 3, 3, 3])
-    const jobs = done.map(({ jobs }) => jobs)
-    // 2.5 slots each, 20 jobs a second and slot, but for the start.
-    expect(Math.min(...jobs)).toBeGreaterThan(85)
-    expect(Math.max(...jobs)).toBeLessThan(115)
-  }).pipe(Effect.provide(ClusterGreenPool.layerTest())))
+test("slots that nobody uses are taken back at once, for any kind of caller (C4, C5, C7)", function*() {
+  const [idle, other] = yield* two(2)
+  yield* Effect.forEach([Effect.void, Effect.yieldNow], idle.run, { concurrency: 2 })
+  expect(yield* idle.leased).toBe(2)
+  expect(yield* other.runIfAvailable(Effect.succeed(1))).toMatchObject({ _tag: "Some" })
+  const [run] = yield* start(other, 1, Effect.succeed(2))
+  expect(yield* Fiber.join(run!)).toBe(2)
+  expect((yield* idle.leased) + (yield* other.leased)).toBeLessThanOrEqual(2)
+})
 
-it.effect("within a member the order is strict (C3)", () =>
-  Effect.gen(function*() {
-    const pools = [yield* member({ size: 2 }), yield* member({ size: 2 })]
-    const order: Array<Array<number>> = [[], []]
-    for (let i = 0; i < 20; i++) {
-      for (const [index, pool] of pools.entries()) {
-        yield* Effect.forkChild(pool.run(Effect.andThen(Effect.sync(() => order[index]!.push(i)), Effect.sleep(7))))
-      }
-    }
-    yield* pass(5, 60)
-    expect(order).toEqual([1, 2].map(() => Array.from({ length: 20 }, (_, i) => i)))
-  }).pipe(Effect.provide(ClusterGreenPool.layerTest())))
+test("…IfAvailable never waits for a job, and takes no place of who waits (C7)", function*() {
+  const [first, second] = yield* two(2)
+  const isRefused = Effect.map(first.runIfAvailable(Effect.void), ({ _tag }) => _tag === "None")
+  yield* first.run(Effect.void)
+  const busy = yield* first.spawn(Effect.never)
+  expect((yield* second.spawnIfAvailable(Effect.never))._tag).toBe("Some")
+  expect((yield* second.runIfAvailable(Effect.void))._tag).toBe("None")
+  expect(yield* isRefused).toBe(true)
+  const [waiting] = yield* start(second, 1)
+  yield* Fiber.interrupt(busy)
+  // Until it is given back, the slot is this member's.
+  yield* settle
+  expect(yield* isRefused).toBe(true)
+  expect(waiting!.pollUnsafe()).toBeUndefined()
+  expect(yield* second.running).toBe(2)
+  // Data-last, with options.
+  expect((yield* Effect.void.pipe(first.runIfAvailable({ key: "a" })))._tag).toBe("None")
+})
 
-it.effect("slots that nobody uses are taken back at once, for any kind of caller (C4, C5, C7)", () =>
-  Effect.gen(function*() {
-    const idle = yield* member({ size: 2 })
-    yield* Effect.forEach([Effect.void, Effect.yieldNow], idle.run, { concurrency: 2 })
-    expect(yield* idle.leased).toBe(2)
-    const other = yield* member({ size: 2 })
-    expect(yield* other.runIfAvailable(Effect.succeed(1))).toMatchObject({ _tag: "Some" })
-    const run = yield* Effect.forkChild(other.run(Effect.succeed(2)))
-    yield* settle
-    expect(yield* Fiber.join(run)).toBe(2)
-    const leases = [yield* idle.leased, yield* other.leased]
-    expect(leases[0]! + leases[1]!).toBeLessThanOrEqual(2)
-  }).pipe(Effect.provide(ClusterGreenPool.layerTest())))
+wired("callers wait for a coordinator, those of …IfAvailable no longer than a heartbeat", function*(cluster) {
+  yield* cluster.stop
+  const { pool } = yield* cluster.member({ size: 2 })
+  const asked = yield* Effect.forkChild(pool.runIfAvailable(Effect.void))
+  yield* pass(1000, 3)
+  expect(yield* Fiber.join(asked)).toMatchObject({ _tag: "None" })
+  const found = yield* Effect.forkChild(pool.runIfAvailable(Effect.void))
+  yield* settle
+  yield* cluster.start()
+  yield* pass(100)
+  expect(yield* Fiber.join(found)).toMatchObject({ _tag: "Some" })
+  yield* cluster.stop
+  const { pool: other } = yield* cluster.member({ size: 2 })
+  yield* start(other, 1)
+  yield* pass(1000, 20)
+  expect([yield* other.running, yield* other.waiting]).toEqual([0, 1])
+  yield* cluster.start()
+  yield* pass(100)
+  expect([yield* other.running, yield* other.waiting]).toEqual([1, 0])
+})
 
-it.effect("…IfAvailable never waits for a job, and takes no place of who waits (C7)", () =>
-  Effect.gen(function*() {
-    const pools = [yield* member({ size: 2 }), yield* member({ size: 2 })]
-    yield* pools[0]!.run(Effect.void)
-    const busy = yield* pools[0]!.spawn(Effect.never)
-    const fiber = yield* pools[1]!.spawnIfAvailable(Effect.never)
-    expect(fiber._tag).toBe("Some")
-    expect((yield* pools[1]!.runIfAvailable(Effect.void))._tag).toBe("None")
-    expect((yield* pools[0]!.runIfAvailable(Effect.void))._tag).toBe("None")
-    const waiting = yield* Effect.forkChild(pools[1]!.run(Effect.never))
-    yield* settle
-    yield* Fiber.interrupt(busy)
-    // Until it is given back, the slot is this member's.
-    yield* settle
-    expect((yield* pools[0]!.runIfAvailable(Effect.void))._tag).toBe("None")
-    expect(waiting.pollUnsafe()).toBeUndefined()
-    expect(yield* pools[1]!.running).toBe(2)
-    // Data-last, with options.
-    expect((yield* Effect.void.pipe(pools[0]!.runIfAvailable({ key: "a" })))._tag).toBe("None")
-  }).pipe(Effect.provide(ClusterGreenPool.layerTest())))
-
-it.effect("…IfAvailable waits for a coordinator no longer than a heartbeat", () =>
-  Effect.gen(function*() {
-    const cluster = yield* Cluster.make()
-    yield* cluster.stop
-    const { pool } = yield* cluster.member({ size: 2 })
-    const asked = yield* Effect.forkChild(pool.runIfAvailable(Effect.void))
-    yield* pass(1000, 3)
-    expect(yield* Fiber.join(asked)).toMatchObject({ _tag: "None" })
-    const found = yield* Effect.forkChild(pool.runIfAvailable(Effect.void))
-    yield* settle
-    yield* cluster.start()
-    yield* pass(100)
-    expect(yield* Fiber.join(found)).toMatchObject({ _tag: "Some" })
-  }))
-
-it.effect("a slot that has not been used for a heartbeat is given back (C5)", () =>
-  Effect.gen(function*() {
-    const pool = yield* member({ size: 8 })
-    const gate = yield* Deferred.make<void>()
-    const jobs = yield* Effect.forkChild(
-      Effect.all(Array.from({ length: 8 }, () => pool.run(Deferred.await(gate))), { concurrency: 8 })
-    )
-    yield* settle
-    yield* Deferred.succeed(gate, undefined)
-    yield* Fiber.join(jobs)
-    expect(yield* pool.leased).toBe(8)
+test("a slot that has not been used for a heartbeat is given back (C5)", function*() {
+  const pool = yield* member({ size: 8 })
+  const gate = yield* Deferred.make<void>()
+  const jobs = yield* start(pool, 8, Deferred.await(gate))
+  yield* Deferred.succeed(gate, undefined)
+  yield* Fiber.awaitAll(jobs)
+  for (const leased of [8, 8, 0]) {
+    expect(yield* pool.leased).toBe(leased)
     yield* pass(3000)
-    expect(yield* pool.leased).toBe(8)
-    yield* pass(3000)
-    expect(yield* pool.leased).toBe(0)
-  }).pipe(Effect.provide(ClusterGreenPool.layerTest())))
+  }
+})
 
-it.effect("a map that is alone has all slots after a few messages (C6, C12)", () =>
-  Effect.gen(function*() {
-    const cluster = yield* Cluster.make()
-    const { pool, wire } = yield* cluster.member({ size: 64 })
-    const before = wire.sent.length
-    yield* Effect.forkChild(Stream.runDrain(pool.imap(() => Effect.never, Array.from({ length: 100 }))))
-    yield* settle
-    yield* settle
-    expect(yield* pool.running).toBe(64)
-    expect(wire.sent.length - before).toBeLessThanOrEqual(8)
-  }))
+wired("a map that is alone has all slots after a few messages (C6, C12)", function*(cluster) {
+  const { pool, wire } = yield* cluster.member({ size: 64 })
+  const before = wire.sent.length
+  yield* Effect.forkChild(Stream.runDrain(pool.imap(() => Effect.never, Array.from({ length: 100 }))))
+  yield* settle
+  yield* settle
+  expect(yield* pool.running).toBe(64)
+  expect(wire.sent.length - before).toBeLessThanOrEqual(8)
+})
 
-it.effect("jobs on warm slots send no reports but heartbeats (C5, C6)", () =>
-  Effect.gen(function*() {
-    const cluster = yield* Cluster.make()
-    const { pool, wire } = yield* cluster.member({ size: 4 })
-    yield* Effect.forEach(Array.from({ length: 1000 }, () => Effect.yieldNow), pool.run, { concurrency: 10 })
-    yield* settle
-    const before = wire.sent.length
-    for (let second = 0; second < 6; second++) {
-      yield* Effect.forEach(Array.from({ length: 1000 }, () => Effect.yieldNow), pool.run, { concurrency: 10 })
-      yield* pass(1000)
-    }
-    // What the queue holds beyond the slots may be news once.
-    expect(wire.sent.length - before).toBeLessThanOrEqual(4)
-  }))
+wired("jobs on warm slots start in the same step, and are reported by heartbeats only (C5, C6)", function*(cluster) {
+  const { pool, wire } = yield* cluster.member({ size: 4 })
+  const many = Effect.forEach(Array.from({ length: 1000 }, () => Effect.yieldNow), pool.run, { concurrency: 10 })
+  yield* many
+  yield* settle
+  const before = wire.sent.length
+  const atOnce = yield* Effect.forkChild(pool.run(pool.run(Effect.void)), { startImmediately: true })
+  expect(atOnce.pollUnsafe()?._tag).toBe("Success")
+  yield* Effect.repeat(Effect.andThen(many, pass(1000)), { times: 5 })
+  // What the queue holds beyond the slots may be news once.
+  expect(wire.sent.length - before).toBeLessThanOrEqual(4)
+})

@@ -18,32 +18,25 @@ export * from "@greenpool/core"
 
 /** The cluster, for one member. */
 const clusterOfOne = (): Sharding.Sharding["Service"] => {
-  const budget = new Budget(
-    { lease: 1e12, reclaimAfter: 1e12 },
-    { size: undefined, isOver: false, bounds: {} },
-    Infinity
-  )
+  const nothing = { size: undefined, isOver: false, bounds: {} }
+  const budget = new Budget({ lease: 1e12, reclaimAfter: 1e12 }, nothing, Infinity)
   const channel = Effect.runSync(Queue.unbounded<Word>())
-  const word = (session: string): Word => {
-    const order = budget.sessions.get(session)?.order
-    const { size } = budget
-    return {
-      term: "1",
-      termNumber: 1,
-      lease: 1e12,
-      status: "known",
-      connected: true,
-      ...(size === undefined ? undefined : { size }),
-      ...(order === undefined ? undefined : { order })
-    }
-  }
   const settle = (session: string): Word => {
     budget.settle(0)
     while (budget.mustWrite) {
       budget.wrote(budget.write())
       budget.settle(0)
     }
-    return word(session)
+    const order = budget.sessions.get(session)?.order
+    const word = {
+      term: "1",
+      termNumber: 1,
+      lease: 1e12,
+      status: "known",
+      connected: true,
+      size: budget.size!
+    } as const
+    return order === undefined ? word : { ...word, order }
   }
   const client = {
     Open: ({ session, size }: { readonly session: string; readonly size: number }) => {
@@ -56,7 +49,7 @@ const clusterOfOne = (): Sharding.Sharding["Service"] => {
         budget.report(session, { ...report, wanted: Number.MAX_SAFE_INTEGER }, 0)
         return settle(session)
       }),
-    Ask: ({ session }: { readonly session: string }) => Effect.sync(() => word(session)),
+    Ask: ({ session }: { readonly session: string }) => Effect.sync(() => settle(session)),
     Resize: ({ session, size }: { readonly session: string; readonly size: number }) =>
       Effect.sync(() => {
         budget.resize(size)
@@ -78,19 +71,10 @@ const whole = (pool: ClusterPool<unknown>, size: number, turns = 100): Effect.Ef
         : Effect.andThen(Effect.yieldNow, whole(pool, size, turns - 1))
   )
 
-const make = (
-  options: GreenPoolOptions = {}
-): Effect.Effect<ClusterPool<PoolFull>, InvalidPoolSize, Scope.Scope> =>
+const make = (options: GreenPoolOptions = {}): Effect.Effect<ClusterPool<PoolFull>, InvalidPoolSize, Scope.Scope> =>
   Effect.gen(function*() {
-    const pool = yield* Effect.provideService(
-      ClusterGreenPool.make({ name: "default", ...options } as never) as Effect.Effect<
-        ClusterPool<PoolFull>,
-        InvalidPoolSize,
-        Scope.Scope | Sharding.Sharding
-      >,
-      Sharding.Sharding,
-      clusterOfOne()
-    )
+    const made: typeof make = () => ClusterGreenPool.make({ name: "default", ...options } as never) as never
+    const pool = yield* Effect.provideService(made(), Sharding.Sharding, clusterOfOne())
     yield* whole(pool, yield* pool.size)
     return { ...pool, resize: (size) => Effect.andThen(pool.resize(size), whole(pool, size)) }
   })

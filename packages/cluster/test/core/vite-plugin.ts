@@ -1,6 +1,4 @@
-/**
- * Has the tests of the core import `greenpool.ts` of this folder in place of the core's index.
- */
+/** Has the tests of the core import `greenpool.ts` of this folder in place of the core's index. */
 import { join } from "node:path"
 import type { Plugin } from "vite"
 

@@ -23,30 +23,22 @@ export const parse = (process: string, log: string): ReadonlyArray<Event> =>
     return { time: Number(time) / 1e9, process, what: what!, words }
   })
 
-interface Change {
-  readonly time: number
-  readonly process: string
-  readonly by: 1 | -1
-}
-
 /** How many jobs run at the same time, after each change. */
 export const running = (
   events: ReadonlyArray<Event>,
   absences: ReadonlyArray<Absence>
 ): ReadonlyArray<{ readonly time: number; readonly count: number }> => {
-  const changes: Array<Change> = []
+  const changes: Array<{ readonly time: number; readonly by: 1 | -1 }> = []
   const open = new Map<string, number>()
   const add = (process: string, from: number, to: number) => {
     // What runs while its process is absent runs before and after.
     let start = from
     for (const absence of absences) {
       if (absence.process !== process || absence.from >= to || absence.to <= start) continue
-      if (absence.from > start) {
-        changes.push({ time: start, process, by: 1 }, { time: absence.from, process, by: -1 })
-      }
+      if (absence.from > start) changes.push({ time: start, by: 1 }, { time: absence.from, by: -1 })
       start = absence.to
     }
-    if (start < to) changes.push({ time: start, process, by: 1 }, { time: to, process, by: -1 })
+    if (start < to) changes.push({ time: start, by: 1 }, { time: to, by: -1 })
   }
   for (const { process, time, what, words } of events) {
     const id = `${process} ${words[0]}`
@@ -67,15 +59,4 @@ export const running = (
 export const longestStop = (events: ReadonlyArray<Event>, from: number, to: number): number => {
   const starts = events.filter(({ time, what }) => what === "start" && time > from && time < to).map(({ time }) => time)
   return Math.max(...[...starts, to].map((time, index) => time - (starts[index - 1] ?? from)))
-}
-
-/** The jobs that have started and not ended, but for those of processes that were killed. */
-export const unfinished = (events: ReadonlyArray<Event>, killed: ReadonlyArray<string>): ReadonlyArray<string> => {
-  const open = new Set<string>()
-  for (const { process, what, words } of events) {
-    if (killed.includes(process)) continue
-    if (what === "start") open.add(`${process} ${words[0]}`)
-    if (what === "end") open.delete(`${process} ${words[0]}`)
-  }
-  return [...open]
 }

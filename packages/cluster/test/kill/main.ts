@@ -14,10 +14,7 @@ if (values.postgres && postgres === undefined) {
   process.exit(1)
 }
 const server = values.postgres ? await startPostgres() : undefined
-const setting = {
-  timings: values.short ? shortTimings : defaultTimings,
-  ...(server && { database: server.url })
-}
+const setting = { timings: values.short ? shortTimings : defaultTimings, ...(server && { database: server.url }) }
 
 for (const [name, scenario] of Object.entries(scenarios)) {
   if (positionals.length > 0 && !positionals.includes(name)) continue

@@ -37,11 +37,9 @@ const database = options.database.startsWith("postgres:")
 
 const { lease, reclaimAfter, sharding } = options.timings
 
-const cluster = (options.port === undefined
+const cluster = options.port === undefined
   ? layerClient({ sharding })
-  : layerRunner({ port: options.port, listenPort: options.listenPort, lease, reclaimAfter, sharding })).pipe(
-    Layer.provide(Layer.orDie(database))
-  )
+  : layerRunner({ port: options.port, listenPort: options.listenPort, lease, reclaimAfter, sharding })
 
 const program = Effect.gen(function*() {
   const { grace, heartbeat } = options.timings
@@ -71,8 +69,10 @@ const program = Effect.gen(function*() {
   return yield* Effect.never
 })
 
-NodeRuntime.runMain(program.pipe(
-  Effect.scoped,
-  Effect.provide(cluster),
-  Effect.provideService(References.MinimumLogLevel, "Error")
-))
+NodeRuntime.runMain(
+  program.pipe(
+    Effect.scoped,
+    Effect.provide(Layer.provide(cluster, Layer.orDie(database))),
+    Effect.provideService(References.MinimumLogLevel, "Error")
+  )
+)

@@ -2,79 +2,69 @@ import { assert, describe, it } from "@effect/vitest"
 import { layerSqlite } from "@greenpool/cluster/node"
 import { Effect, Exit, Fiber, Latch, Layer, Stream } from "effect"
 import { SqlClient } from "effect/sql"
+import type { Body } from "../support/cluster.ts"
 import { database } from "../support/folder.ts"
 
-const memory = layerSqlite({ filename: ":memory:" })
-
-const items = Effect.gen(function*() {
-  const sql = yield* SqlClient.SqlClient
-  yield* sql`CREATE TABLE items (id INTEGER PRIMARY KEY, name TEXT UNIQUE, data BLOB)`
-  return sql
-})
+/** A test with a table of items, in memory. */
+const test = (title: string, body: (sql: SqlClient.SqlClient) => Body) =>
+  it.effect(title, () =>
+    Effect.gen(function*() {
+      const sql = yield* SqlClient.SqlClient
+      yield* sql`CREATE TABLE items (id INTEGER PRIMARY KEY, name TEXT UNIQUE, data BLOB)`
+      yield* body(sql)
+    }).pipe(Effect.provide(layerSqlite({ filename: ":memory:" }))))
 
 describe("the client of SQLite", () => {
-  it.effect("reads what it has written, as rows, as values and as a stream", () =>
-    Effect.gen(function*() {
-      const sql = yield* items
-      yield* sql`INSERT INTO items ${sql.insert([{ id: 1, name: "a", data: null }, { id: 2, name: "b", data: null }])}`
-      assert.deepStrictEqual([...yield* sql`SELECT id, name FROM items`].map((row) => ({ ...row })), [
-        { id: 1, name: "a" },
-        { id: 2, name: "b" }
-      ])
-      const names = sql`SELECT name FROM items ORDER BY id`
-      assert.deepStrictEqual(yield* names.values, [["a"], ["b"]])
-      assert.deepStrictEqual(yield* names.unprepared, yield* names)
-      assert.deepStrictEqual([...yield* Stream.runCollect(names.stream)], [...yield* names])
-      // The same statement, prepared once, gives rows again.
-      assert.deepStrictEqual({ ...(yield* names)[0] }, { name: "a" })
-      const { changes } = (yield* sql`UPDATE items SET name = name || '!'`.raw) as { readonly changes: number }
-      assert.strictEqual(changes, 2)
-    }).pipe(Effect.provide(memory)))
+  test("reads what it has written, as rows, as values and as a stream", function*(sql) {
+    yield* sql`INSERT INTO items ${sql.insert([{ id: 1, name: "a", data: null }, { id: 2, name: "b", data: null }])}`
+    assert.deepStrictEqual([...yield* sql`SELECT id, name FROM items`].map((row) => ({ ...row })), [
+      { id: 1, name: "a" },
+      { id: 2, name: "b" }
+    ])
+    const names = sql`SELECT name FROM items ORDER BY id`
+    assert.deepStrictEqual(yield* names.values, [["a"], ["b"]])
+    assert.deepStrictEqual(yield* names.unprepared, yield* names)
+    assert.deepStrictEqual([...yield* Stream.runCollect(names.stream)], [...yield* names])
+    // The same statement, prepared once, gives rows again.
+    assert.deepStrictEqual({ ...(yield* names)[0] }, { name: "a" })
+    const { changes } = (yield* sql`UPDATE items SET name = name || '!'`.raw) as { readonly changes: number }
+    assert.strictEqual(changes, 2)
+  })
 
-  it.effect("keeps bytes, and integers beyond those of JavaScript where they are asked for", () =>
-    Effect.gen(function*() {
-      const sql = yield* items
-      const large = 2n ** 60n + 1n
-      yield* sql`INSERT INTO items ${sql.insert({ id: large, name: "x", data: Uint8Array.of(1, 2) })}`
-      const [row] = yield* sql`SELECT id, data FROM items`.pipe(Effect.provideService(SqlClient.SafeIntegers, true))
-      assert.strictEqual(row?.["id"], large)
-      assert.deepStrictEqual(row?.["data"], Uint8Array.of(1, 2))
-    }).pipe(Effect.provide(memory)))
+  test("keeps bytes, and integers beyond those of JavaScript where they are asked for", function*(sql) {
+    const large = 2n ** 60n + 1n
+    yield* sql`INSERT INTO items ${sql.insert({ id: large, name: "x", data: Uint8Array.of(1, 2) })}`
+    const [row] = yield* sql`SELECT id, data FROM items`.pipe(Effect.provideService(SqlClient.SafeIntegers, true))
+    assert.strictEqual(row?.["id"], large)
+    assert.deepStrictEqual(row?.["data"], Uint8Array.of(1, 2))
+  })
 
-  it.effect("says what is wrong in Effect's terms", () =>
-    Effect.gen(function*() {
-      const sql = yield* items
-      yield* sql`INSERT INTO items ${sql.insert({ id: 1, name: "a", data: null })}`
-      const twice = yield* Effect.flip(sql`INSERT INTO items ${sql.insert({ id: 2, name: "a", data: null })}`)
-      assert.strictEqual(twice.reason._tag, "UniqueViolation")
-      const wrong = yield* Effect.flip(sql`SELEC`)
-      assert.strictEqual(wrong._tag, "SqlError")
-    }).pipe(Effect.provide(memory)))
+  test("says what is wrong in Effect's terms", function*(sql) {
+    yield* sql`INSERT INTO items ${sql.insert({ id: 1, name: "a", data: null })}`
+    const twice = yield* Effect.flip(sql`INSERT INTO items ${sql.insert({ id: 2, name: "a", data: null })}`)
+    assert.strictEqual(twice.reason._tag, "UniqueViolation")
+    const wrong = yield* Effect.flip(sql`SELEC`)
+    assert.strictEqual(wrong._tag, "SqlError")
+  })
 
-  it.effect("takes back what a failed transaction has done, and what an inner one has", () =>
-    Effect.gen(function*() {
-      const sql = yield* items
-      const add = (id: number) => sql`INSERT INTO items ${sql.insert({ id, name: null, data: null })}`
-      yield* Effect.exit(sql.withTransaction(Effect.andThen(add(1), Effect.fail("no"))))
-      yield* sql.withTransaction(Effect.andThen(
-        add(2),
-        Effect.exit(sql.withTransaction(Effect.andThen(add(3), Effect.fail("no"))))
-      ))
-      assert.deepStrictEqual(yield* sql`SELECT id FROM items`.values, [[2]])
-    }).pipe(Effect.provide(memory)))
+  test("takes back what a failed transaction has done, and what an inner one has", function*(sql) {
+    const add = (id: number) => sql`INSERT INTO items ${sql.insert({ id, name: null, data: null })}`
+    const failing = (id: number) => Effect.exit(sql.withTransaction(Effect.andThen(add(id), Effect.fail("no"))))
+    yield* failing(1)
+    yield* sql.withTransaction(Effect.andThen(add(2), failing(3)))
+    assert.deepStrictEqual(yield* sql`SELECT id FROM items`.values, [[2]])
+  })
 
-  it.effect("holds other statements of the process up while a transaction is open", () =>
-    Effect.gen(function*() {
-      const sql = yield* items
-      const latch = yield* Latch.make()
-      const transaction = yield* Effect.forkChild(sql.withTransaction(latch.await))
-      const beside = yield* Effect.forkChild(sql`SELECT 1`)
-      yield* Effect.yieldNow
-      assert.isUndefined(beside.pollUnsafe())
-      yield* latch.open
-      assert.isTrue(Exit.isSuccess(yield* Fiber.await(transaction)))
-      yield* Fiber.join(beside)
-    }).pipe(Effect.provide(memory)))
+  test("holds other statements of the process up while a transaction is open", function*(sql) {
+    const latch = yield* Latch.make()
+    const transaction = yield* Effect.forkChild(sql.withTransaction(latch.await))
+    const beside = yield* Effect.forkChild(sql`SELECT 1`)
+    yield* Effect.yieldNow
+    assert.isUndefined(beside.pollUnsafe())
+    yield* latch.open
+    assert.isTrue(Exit.isSuccess(yield* Fiber.await(transaction)))
+    yield* Fiber.join(beside)
+  })
 
   it.live("lets two clients of one file write in turns, and keeps the file", () =>
     Effect.gen(function*() {

@@ -23,18 +23,16 @@ export const startPostgres = async (): Promise<{ readonly url: string; readonly 
   // It belongs to whoever runs the tests, and the server's user writes into it.
   chmodSync(folder, 0o777)
   const data = join(folder, "data")
-  const argumentsOf = (
-    program: string,
-    ...args: ReadonlyArray<string>
-  ) => [...asUser, join(postgres!, program), ...args]
-  const [initdb, ...options] = argumentsOf("initdb", "-D", data, "-U", "greenpool", "--auth=trust", "--no-sync")
-  const made = spawnSync(initdb!, options, { encoding: "utf8" })
-  if (made.status !== 0) {
-    throw new Error(`PostgreSQL could not make a database: ${made.stderr || made.error}`)
+  const commandOf = (program: string, ...args: ReadonlyArray<string>) => {
+    const [command, ...more] = [...asUser, join(postgres!, program), "-D", data, ...args]
+    return [command!, more] as const
   }
+  const made = spawnSync(...commandOf("initdb", "-U", "greenpool", "--auth=trust", "--no-sync"), { encoding: "utf8" })
+  if (made.status !== 0) throw new Error(`PostgreSQL could not make a database: ${made.stderr || made.error}`)
   const port = await freePort()
-  const [program, ...args] = argumentsOf("postgres", "-D", data, "-p", String(port), "-k", folder, "-F")
-  const server = spawn(program!, args, { stdio: ["ignore", "ignore", "pipe"] })
+  const server = spawn(...commandOf("postgres", "-p", String(port), "-k", folder, "-F"), {
+    stdio: ["ignore", "ignore", "pipe"]
+  })
   const exit = once(server, "exit")
   let log = ""
   await new Promise<void>((resolve, reject) => {

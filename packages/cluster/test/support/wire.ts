@@ -4,6 +4,7 @@
  * The coordinator is the real one, over the real store. What stands between is what `Sharding` does: calls go to the
  * coordinator of the moment, wait where there is none, and are repeated with the same payload when it goes.
  */
+import { it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Latch, Layer, Queue, Scope, Stream } from "effect"
 import { Entity, Sharding, ShardingConfig } from "effect/cluster"
 import { KeyValueStore } from "effect/persistence"
@@ -14,190 +15,144 @@ import {
   type CoordinatorOptions
 } from "../../src/index.ts"
 import { BudgetEntity, type Word } from "../../src/internal/protocol.ts"
-import { settle } from "./cluster.ts"
+import { type Body, settle } from "./cluster.ts"
 
 type Client = ReturnType<Effect.Success<typeof BudgetEntity.client>>
 
-export interface Coordinator {
+type Payload<Call extends keyof Client> = Parameters<Client[Call]>[0]
+
+interface Coordinator {
   readonly client: Client
   readonly scope: Scope.Closeable
   readonly gone: Deferred.Deferred<void>
 }
 
 /** The wire of one member. */
-class Wire {
-  private readonly open = Latch.makeUnsafe(true)
-  private readonly pumps = new Set<Fiber.Fiber<unknown, unknown>>()
-  private readonly queues = new Set<Queue.Queue<Word>>()
-  /** The payloads of all reports. */
-  readonly sent: Array<Parameters<Client["Report"]>[0]> = []
-  /** The coordinator that it leads to, whoever the current one is. */
-  private pinned: Coordinator | undefined = undefined
-  /** The test is over: nobody waits for the coordinator to hear of that. */
-  isOver = false
-  private readonly cluster: Cluster
+const makeWire = (current: Effect.Effect<Coordinator>) => {
+  const open = Latch.makeUnsafe(true)
+  const pumps = new Set<Fiber.Fiber<unknown, unknown>>()
+  const queues = new Set<Queue.Queue<Word>>()
+  const sent: Array<Payload<"Report">> = []
+  let pinned: Coordinator | undefined = undefined
+  let isOver = false
 
-  constructor(cluster: Cluster) {
-    this.cluster = cluster
-  }
+  const coordinator = Effect.suspend(() => pinned === undefined ? current : Effect.succeed(pinned))
 
-  /** Nothing gets through any more, in neither direction; nobody notices. */
-  cut(): void {
-    this.open.closeUnsafe()
-  }
-
-  /** What was held up gets through, late. */
-  mend(): void {
-    this.open.openUnsafe()
-  }
-
-  /** Leads to this coordinator, whoever the current one is. */
-  pin({ client, scope }: Coordinator): void {
-    this.pinned = { client, scope, gone: Deferred.makeUnsafe() }
-  }
-
-  /** The coordinator's side of the channel closes, and the member doesn't notice. */
-  readonly resetThere: Effect.Effect<void> = Effect.suspend(() => Fiber.interruptAll([...this.pumps]))
-
-  /** The member's side of the channel closes. The coordinator doesn't notice until the effect that this returns is run. */
-  readonly resetHere: Effect.Effect<Effect.Effect<void>> = Effect.suspend(() => {
-    const pumps = [...this.pumps]
-    this.pumps.clear()
-    return Effect.as(
-      Effect.forEach([...this.queues], (queue) => Queue.shutdown(queue), { discard: true }),
-      Fiber.interruptAll(pumps)
-    )
-  })
-
-  private get coordinator(): Effect.Effect<Coordinator> {
-    return this.pinned === undefined ? this.cluster.current : Effect.succeed(this.pinned)
-  }
-
-  private through<A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> {
-    return Effect.andThen(this.open.await, Effect.tap(effect, () => this.open.await))
-  }
+  const through = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+    Effect.andThen(open.await, Effect.tap(effect, () => open.await))
 
   /** A call, as `Sharding` makes it. */
-  private call<A, E>(make: (client: Client) => Effect.Effect<A, E>): Effect.Effect<A, E> {
-    const attempt: Effect.Effect<A, E> = Effect.flatMap(this.coordinator, ({ client, gone }) =>
+  const call = (make: (client: Client) => Effect.Effect<unknown, unknown>): Effect.Effect<unknown, unknown> => {
+    const attempt: Effect.Effect<unknown, unknown> = Effect.flatMap(coordinator, ({ client, gone }) =>
       Effect.raceFirst(
         Effect.map(make(client), (value) => ({ value })),
         Effect.as(Deferred.await(gone), undefined)
       ).pipe(Effect.flatMap((done) => done === undefined ? attempt : Effect.succeed(done.value))))
-    return this.through(attempt)
+    return through(attempt)
   }
 
-  get client(): Client {
-    const calls: Partial<Client> = {
-      Open: ((payload: Parameters<Client["Open"]>[0]) =>
-        Stream.unwrap(Effect.gen({ self: this }, function*() {
-          const queue = yield* Queue.unbounded<Word>()
-          this.queues.add(queue)
-          const pump = Effect.suspend(() => this.through(this.coordinator)).pipe(
-            Effect.flatMap(({ client, gone }) =>
-              Effect.raceFirst(
-                Stream.runForEach(client.Open(payload), (word) => this.through(Queue.offer(queue, word))),
-                Deferred.await(gone)
-              )
-            ),
-            Effect.exit,
-            Effect.andThen(Effect.sleep(50)),
-            Effect.forever
-          )
-          const fiber = yield* Effect.forkDetach(pump)
-          this.pumps.add(fiber)
-          return Stream.ensuring(
-            Stream.fromQueue(queue),
-            Effect.suspend(() => this.pumps.delete(fiber) ? Fiber.interrupt(fiber) : Effect.void)
-          )
-        }))) as never,
-      Report: ((payload: Parameters<Client["Report"]>[0]) =>
-        Effect.suspend(() => {
-          this.sent.push(payload)
-          return this.call((client) => client.Report(payload))
-        })) as never,
-      Leave:
-        ((payload: Parameters<Client["Leave"]>[0]) =>
-          this.isOver ? Effect.void : this.call((client) => client.Leave(payload))) as never,
-      Ask: ((payload: Parameters<Client["Ask"]>[0]) => this.call((client) => client.Ask(payload))) as never,
-      Resize: ((payload: Parameters<Client["Resize"]>[0]) => this.call((client) => client.Resize(payload))) as never,
-      WaitAll: (() => this.call((client) => client.WaitAll())) as never,
-      Stats: (() => this.call((client) => client.Stats())) as never
-    }
-    return calls as Client
+  const passOn = (name: "Ask" | "Resize" | "WaitAll" | "Stats") => (payload: never) =>
+    call((client) => client[name](payload))
+
+  const calls: Record<keyof Client, unknown> = {
+    Open: (payload: Payload<"Open">) =>
+      Stream.unwrap(Effect.gen(function*() {
+        const queue = yield* Queue.unbounded<Word>()
+        queues.add(queue)
+        const pump = Effect.flatMap(through(coordinator), ({ client, gone }) =>
+          Effect.raceFirst(
+            Stream.runForEach(client.Open(payload), (word) => through(Queue.offer(queue, word))),
+            Deferred.await(gone)
+          ))
+        const fiber = yield* Effect.forkDetach(Effect.forever(Effect.andThen(Effect.exit(pump), Effect.sleep(50))))
+        pumps.add(fiber)
+        const stop = Effect.suspend(() => pumps.delete(fiber) ? Fiber.interrupt(fiber) : Effect.void)
+        return Stream.ensuring(Stream.fromQueue(queue), stop)
+      })),
+    Report: (payload: Payload<"Report">) =>
+      Effect.suspend(() => {
+        sent.push(payload)
+        return call((client) => client.Report(payload))
+      }),
+    // When the test is over, nobody waits for the coordinator to hear of that.
+    Leave: (payload: Payload<"Leave">) => isOver ? Effect.void : call((client) => client.Leave(payload)),
+    Ask: passOn("Ask"),
+    Resize: passOn("Resize"),
+    WaitAll: passOn("WaitAll"),
+    Stats: passOn("Stats")
+  }
+
+  return {
+    client: calls as Client,
+    /** The payloads of all reports. */
+    sent,
+    /** Nothing gets through any more, in neither direction; nobody notices. */
+    cut: () => open.closeUnsafe(),
+    /** What was held up gets through, late. */
+    mend: () => open.openUnsafe(),
+    /** Leads to this coordinator, whoever the current one is. */
+    pin: ({ client, scope }: Coordinator) => pinned = { client, scope, gone: Deferred.makeUnsafe() },
+    /** The coordinator's side of the channel closes, and the member doesn't notice. */
+    resetThere: Effect.suspend(() => Fiber.interruptAll([...pumps])),
+    /** The member's side of the channel closes. The coordinator notices when the effect that this returns is run. */
+    resetHere: Effect.suspend(() => {
+      const before = [...pumps]
+      pumps.clear()
+      return Effect.as(Effect.forEach([...queues], Queue.shutdown, { discard: true }), Fiber.interruptAll(before))
+    }),
+    end: () => isOver = true
   }
 }
 
-/** A member and its wire. */
-export interface Wired {
-  readonly pool: ClusterPool
-  readonly wire: Wire
-}
-
-export class Cluster {
-  private readonly store: KeyValueStore.KeyValueStore
-  private readonly options: CoordinatorOptions | undefined
-  private coordinator: Coordinator | undefined = undefined
-  private readonly exists = Latch.makeUnsafe(false)
-
-  private constructor(store: KeyValueStore.KeyValueStore, options: CoordinatorOptions | undefined) {
-    this.store = store
-    this.options = options
-  }
-
-  /** A cluster with a coordinator. */
-  static readonly make = (options?: CoordinatorOptions): Effect.Effect<Cluster, never, Scope.Scope> =>
-    Effect.gen(function*() {
-      const context = yield* Layer.build(KeyValueStore.layerMemory)
-      const store = yield* Effect.provideContext(KeyValueStore.KeyValueStore, context)
-      const cluster = new Cluster(store, options)
-      yield* cluster.start()
-      return cluster
-    })
-
-  readonly current: Effect.Effect<Coordinator> = Effect.suspend(() =>
-    Effect.andThen(this.exists.await, Effect.sync(() => this.coordinator!))
-  )
+/** What becomes of the coordinator of a cluster. */
+const makeCluster = (store: KeyValueStore.KeyValueStore, coordinatorOptions?: CoordinatorOptions) => {
+  let coordinator: Coordinator | undefined = undefined
+  const exists = Latch.makeUnsafe(false)
+  const current = Effect.andThen(exists.await, Effect.sync(() => coordinator!))
 
   /** A coordinator takes over. The one before it goes on without being called, unless it has been stopped. */
-  start(options = this.options): Effect.Effect<Coordinator, never, Scope.Scope> {
-    return Effect.gen({ self: this }, function*() {
-      const scope = yield* Scope.fork(yield* Effect.scope)
-      const layer = ClusterGreenPool.layerCoordinator(options).pipe(
-        Layer.provide(Layer.succeed(KeyValueStore.KeyValueStore)(this.store))
-      )
-      const clientOf = yield* Entity.makeTestClient(BudgetEntity, layer).pipe(
-        Effect.provide(ShardingConfig.layer()),
-        Scope.provide(scope)
-      ) as unknown as Effect.Effect<(id: string) => Effect.Effect<Client>>
-      const client = yield* clientOf("test")
-      const coordinator = { client, scope, gone: yield* Deferred.make<void>() }
-      const before = this.coordinator
-      this.coordinator = coordinator
-      this.exists.openUnsafe()
-      if (before !== undefined) yield* Deferred.succeed(before.gone, undefined)
-      return coordinator
-    })
-  }
+  const start = Effect.fnUntraced(function*(options = coordinatorOptions) {
+    const scope = yield* Scope.fork(yield* Effect.scope)
+    const layer = ClusterGreenPool.layerCoordinator(options).pipe(
+      Layer.provide(Layer.succeed(KeyValueStore.KeyValueStore)(store))
+    )
+    const clientOf = yield* Entity.makeTestClient(BudgetEntity, layer).pipe(
+      Effect.provide(ShardingConfig.layer()),
+      Scope.provide(scope)
+    ) as unknown as Effect.Effect<(id: string) => Effect.Effect<Client>>
+    const before = coordinator
+    coordinator = { client: yield* clientOf("test"), scope, gone: yield* Deferred.make<void>() }
+    exists.openUnsafe()
+    if (before !== undefined) yield* Deferred.succeed(before.gone, undefined)
+  })
 
   /** The coordinator dies. Calls wait for the next one. */
-  readonly stop: Effect.Effect<void> = Effect.suspend(() => {
-    const { gone, scope } = this.coordinator!
-    this.exists.closeUnsafe()
-    return Effect.andThen(Deferred.succeed(gone, undefined), Scope.close(scope, Exit.void))
+  const stop = Effect.suspend(() => {
+    exists.closeUnsafe()
+    return Effect.andThen(Deferred.succeed(coordinator!.gone, undefined), Scope.close(coordinator!.scope, Exit.void))
   })
 
   /** A member with a wire of its own. */
-  member(options?: Partial<ClusterGreenPoolOptions>): Effect.Effect<Wired, never, Scope.Scope> {
-    return Effect.gen({ self: this }, function*() {
-      const wire = new Wire(this)
-      const sharding = { makeClient: () => Effect.succeed(() => wire.client) }
-      const pool = yield* Effect.orDie(ClusterGreenPool.make({ name: "test", ...options })).pipe(
-        Effect.provideService(Sharding.Sharding, sharding as never)
-      )
-      yield* Effect.addFinalizer(() => Effect.sync(() => wire.isOver = true))
-      yield* settle
-      return { pool: pool as ClusterPool, wire }
-    })
-  }
+  const member = Effect.fnUntraced(function*(options?: Partial<ClusterGreenPoolOptions>) {
+    const wire = makeWire(current)
+    const sharding = { makeClient: () => Effect.succeed(() => wire.client) }
+    const pool = yield* Effect.orDie(ClusterGreenPool.make({ name: "test", ...options })).pipe(
+      Effect.provideService(Sharding.Sharding, sharding as never)
+    )
+    yield* Effect.addFinalizer(() => Effect.sync(wire.end))
+    yield* settle
+    return { pool: pool as ClusterPool, wire }
+  })
+  return { current, start, stop, member }
 }
+
+export type Cluster = ReturnType<typeof makeCluster>
+
+/** A test with a cluster that has a coordinator. */
+export const wired = (title: string, body: (cluster: Cluster) => Body, options?: CoordinatorOptions) =>
+  it.effect(title, () =>
+    Effect.gen(function*() {
+      const cluster = makeCluster(yield* KeyValueStore.KeyValueStore, options)
+      yield* cluster.start()
+      yield* body(cluster)
+    }).pipe(Effect.provide(KeyValueStore.layerMemory)))

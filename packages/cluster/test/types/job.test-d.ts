@@ -1,6 +1,6 @@
 // What does not compile need not be run.
 // @effect-diagnostics floatingEffect:off
-import { describe, expectTypeOf, it } from "@effect/vitest"
+import { expectTypeOf } from "@effect/vitest"
 import { type ClusterFailure, ClusterJob } from "@greenpool/cluster"
 import type { GreenPool, SourceError } from "@greenpool/core"
 import { type Effect, type Layer, Schema, type Stream } from "effect"
@@ -23,40 +23,30 @@ declare const asyncIterable: AsyncIterable<{ readonly id: string }>
 
 type NeedsServices = Schema.Codec<string, string, "Service">
 
-describe("a durable job", () => {
-  it("has the types of its schemas", () => {
-    expectTypeOf(Thumb.run({ id: "a" })).toEqualTypeOf<
-      Effect.Effect<Date, Failed | ClusterFailure, Sharding.Sharding>
-    >()
-    expectTypeOf(Thumb.spawn({ id: "a", width: 3 })).toEqualTypeOf<
-      Effect.Effect<void, ClusterFailure, Sharding.Sharding>
-    >()
-    expectTypeOf(Plain.run("a")).toEqualTypeOf<Effect.Effect<void, ClusterFailure, Sharding.Sharding>>()
-    // @ts-expect-error: a payload of another type.
-    Thumb.run({ id: 3 })
-    // @ts-expect-error: a payload without its field.
-    Thumb.run({})
-  })
+// Has the types of its schemas.
+expectTypeOf(Thumb.run({ id: "a" })).toEqualTypeOf<Effect.Effect<Date, Failed | ClusterFailure, Sharding.Sharding>>()
+expectTypeOf(Thumb.spawn({ id: "a", width: 3 })).toEqualTypeOf<Effect.Effect<void, ClusterFailure, Sharding.Sharding>>()
+expectTypeOf(Plain.run("a")).toEqualTypeOf<Effect.Effect<void, ClusterFailure, Sharding.Sharding>>()
+// @ts-expect-error: a payload of another type.
+Thumb.run({ id: 3 })
+// @ts-expect-error: a payload without its field.
+Thumb.run({})
 
-  it("maps any source, whose errors and services are those of the stream", () => {
-    type Results<E, R> = Stream.Stream<Date, Failed | ClusterFailure | E, Sharding.Sharding | R>
-    expectTypeOf(Thumb.imap([{ id: "a" }])).toEqualTypeOf<Results<never, never>>()
-    expectTypeOf(Thumb.imap(asyncIterable)).toEqualTypeOf<Results<SourceError, never>>()
-    expectTypeOf(Thumb.imap(stream, { window: 3 })).toEqualTypeOf<Results<"SE", "SR">>()
-    // @ts-expect-error: items of another type.
-    Thumb.imap([3])
-    // @ts-expect-error: an option that does not exist.
-    Thumb.imap([{ id: "a" }], { windows: 3 })
-  })
+// Maps any source, whose errors and services are those of the stream.
+type Results<E, R> = Stream.Stream<Date, Failed | ClusterFailure | E, Sharding.Sharding | R>
+expectTypeOf(Thumb.imap([{ id: "a" }])).toEqualTypeOf<Results<never, never>>()
+expectTypeOf(Thumb.imap(asyncIterable)).toEqualTypeOf<Results<SourceError, never>>()
+expectTypeOf(Thumb.imap(stream, { window: 3 })).toEqualTypeOf<Results<"SE", "SR">>()
+// @ts-expect-error: items of another type.
+Thumb.imap([3])
+// @ts-expect-error: an option that does not exist.
+Thumb.imap([{ id: "a" }], { windows: 3 })
 
-  it("takes a body of its types, and needs what the body needs", () => {
-    expectTypeOf(Thumb.toLayer(body)).toEqualTypeOf<Layer.Layer<never, never, "R" | GreenPool | Sharding.Sharding>>()
-    // @ts-expect-error: a body that returns something else.
-    Plain.toLayer(body)
-  })
+// Takes a body of its types, and needs what the body needs.
+expectTypeOf(Thumb.toLayer(body)).toEqualTypeOf<Layer.Layer<never, never, "R" | GreenPool | Sharding.Sharding>>()
+// @ts-expect-error: a body that returns something else.
+Plain.toLayer(body)
 
-  it("takes no schema that needs services", () => {
-    // @ts-expect-error: it would need them on every process.
-    ClusterJob.make("job", { payload: Schema.String as never as NeedsServices, idempotencyKey: (text) => text })
-  })
-})
+// Takes no schema that needs services.
+// @ts-expect-error: it would need them on every process.
+ClusterJob.make("job", { payload: Schema.String as never as NeedsServices, idempotencyKey: (text) => text })

@@ -1,8 +1,6 @@
 // What does not compile need not be run.
 // @effect-diagnostics floatingEffect:off
-/**
- * The types of pools of a cluster: bounds are in them, and what isn't there is an error.
- */
+/** The types of pools of a cluster: bounds are in them, and what isn't there is an error. */
 import { GreenPool, type InvalidPoolSize, type PoolFull } from "@greenpool/core"
 import type { Effect, Layer, Scope } from "effect"
 import type { Sharding } from "effect/cluster"

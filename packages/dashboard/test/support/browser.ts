@@ -4,9 +4,6 @@ import { assert, inject } from "vitest"
 
 const endpoint = inject("chromium")
 
-/** Whether there is a Chromium. Where there is none, the tests of `test/browser` are left out. */
-export const hasBrowser = endpoint !== undefined
-
 let browser: Promise<Browser> | undefined
 
 export interface PageOptions extends BrowserContextOptions {

@@ -1,10 +1,10 @@
 import { Effect } from "effect"
 import { spawn } from "node:child_process"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { findProgram } from "../../../../scripts/runtimes/debian.ts"
+import { freePort } from "../../../cluster/test/support/ports.ts"
 
 // Not on the path of everyone, where it is installed.
 process.env["PATH"] += ":/usr/sbin"
@@ -15,16 +15,9 @@ if (nginx === undefined) {
   console.log("Left out: the tests behind nginx need it on the path, or a Debian whose package can be downloaded.")
 }
 
-const freePort = Effect.callback<number>((resume) => {
-  const server = createServer().listen(0, "127.0.0.1", () => {
-    const address = server.address()
-    server.close(() => resume(Effect.succeed(typeof address === "object" && address !== null ? address.port : 0)))
-  })
-})
-
 /** Serves these locations by nginx until the scope closes, and returns its origin. */
 export const startNginx = Effect.fnUntraced(function*(locations: string) {
-  const port = yield* freePort
+  const port = yield* Effect.promise(freePort)
   const folder = yield* Effect.acquireRelease(
     Effect.sync(() => mkdtempSync(join(tmpdir(), "nginx-"))),
     (folder) => Effect.sync(() => rmSync(folder, { recursive: true }))

@@ -1,6 +1,7 @@
 import { Effect } from "effect"
+import { once } from "node:events"
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, request } from "node:http"
-import type { AddressInfo } from "node:net"
+import { freePort } from "../../../cluster/test/support/ports.ts"
 
 interface ProxyOptions {
   /** The path here, and the one that it becomes there. */
@@ -10,7 +11,7 @@ interface ProxyOptions {
 }
 
 interface Proxy {
-  port: number
+  readonly port: number
   isBroken: boolean
   /** When there were requests. */
   readonly requests: Array<number>
@@ -18,46 +19,41 @@ interface Proxy {
   readonly silence: () => void
   /** Breaks all connections. */
   readonly drop: () => void
-  readonly close: () => void
 }
 
 /** A proxy, until the scope closes, which renames a path; while `isBroken`, it answers 502. */
-export const proxy = (target: string, { from, headers = (headers) => headers, to }: ProxyOptions) =>
-  Effect.acquireRelease(
-    Effect.callback<Proxy>((resume) => {
-      const answers = new Set<IncomingMessage>()
-      const server = createServer((incoming, outgoing) => {
-        state.requests.push(Date.now())
-        if (state.isBroken || !incoming.url!.startsWith(from)) {
-          outgoing.writeHead(state.isBroken ? 502 : 404, { "content-type": "text/html" }).end("<h1>Bad Gateway</h1>")
-          return
-        }
-        const url = new URL(to + incoming.url!.slice(from.length), target)
-        const passed = request(url, { method: incoming.method!, headers: headers(incoming.headers), agent: false })
-        passed.on("response", (response) => {
-          outgoing.writeHead(response.statusCode!, response.headers)
-          outgoing.flushHeaders()
-          response.pipe(outgoing)
-          answers.add(response)
-          response.on("close", () => answers.delete(response))
-          response.on("error", () => outgoing.destroy())
-        })
-        passed.on("error", () => outgoing.headersSent ? outgoing.destroy() : outgoing.writeHead(502).end())
-        outgoing.on("close", () => passed.destroy())
-        incoming.pipe(passed)
-      })
-      const state: Proxy = {
-        port: 0,
-        isBroken: false,
-        requests: [],
-        silence: () => answers.forEach((answer) => answer.unpipe()),
-        drop: () => server.closeAllConnections(),
-        close: () => void server.close()
+export const proxy = Effect.fnUntraced(
+  function*(target: string, { from, headers = (headers) => headers, to }: ProxyOptions) {
+    const answers = new Set<IncomingMessage>()
+    const server = createServer((incoming, outgoing) => {
+      state.requests.push(Date.now())
+      if (state.isBroken || !incoming.url!.startsWith(from)) {
+        outgoing.writeHead(state.isBroken ? 502 : 404, { "content-type": "text/html" }).end("<h1>Bad Gateway</h1>")
+        return
       }
-      server.listen(0, "127.0.0.1", () => {
-        state.port = (server.address() as AddressInfo).port
-        resume(Effect.succeed(state))
+      const url = new URL(to + incoming.url!.slice(from.length), target)
+      const passed = request(url, { method: incoming.method!, headers: headers(incoming.headers), agent: false })
+      passed.on("response", (response) => {
+        outgoing.writeHead(response.statusCode!, response.headers)
+        outgoing.flushHeaders()
+        response.pipe(outgoing)
+        answers.add(response)
+        response.on("close", () => answers.delete(response))
+        response.on("error", () => outgoing.destroy())
       })
-    }),
-    ({ close, drop }) => Effect.sync(() => (close(), drop()))
-  )
+      passed.on("error", () => outgoing.headersSent ? outgoing.destroy() : outgoing.writeHead(502).end())
+      outgoing.on("close", () => passed.destroy())
+      incoming.pipe(passed)
+    })
+    const state: Proxy = {
+      port: yield* Effect.promise(freePort),
+      isBroken: false,
+      requests: [],
+      silence: () => answers.forEach((answer) => answer.unpipe()),
+      drop: () => server.closeAllConnections()
+    }
+    yield* Effect.promise(() => once(server.listen(state.port, "127.0.0.1"), "listening"))
+    yield* Effect.addFinalizer(() => Effect.sync(() => server.close().closeAllConnections()))
+    return state
+  }
+)
