@@ -109,6 +109,7 @@ describe("a fiber that has outlived its job", () => {
       inOld(depth === 0 ? pool.running : pool.run(Effect.suspend(() => nested(depth - 1))))
     for (let round = 0; round < 2; round++) {
       expect(yield* nested(3)).toBe(1)
+      expect(yield* pool.run(pool.run(inOld(pool.run(pool.running))))).toBe(1)
       expect(yield* pool.run(inOld(Effect.andThen(pool.run(Effect.void), pool.run(pool.running))))).toBe(1)
       expect(Exit.isSuccess(yield* Effect.exit(inOld(pool.waitall)))).toBe(true)
     }

@@ -142,6 +142,14 @@ it.each(Object.entries(users))(
 )
 
 describe("runStream", () => {
+  testEffect("runs the finalizers of a stream that is left early inside its job", function*() {
+    const pool = yield* makePool(1)
+    let free = Infinity
+    const finalizer = pool.run(Effect.map(pool.free, (slots) => void (free = slots)))
+    yield* Stream.runHead(pool.runStream(Stream.ensuring(Stream.make(1, 2), finalizer)))
+    expect(free).toBe(0)
+  })
+
   testEffect("holds a slot from the first pull to the end of its finalizers, and lends it", function*() {
     const pool = yield* makePool(1)
     let runningInFinalizer = -1

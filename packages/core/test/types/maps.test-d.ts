@@ -11,6 +11,7 @@ class Key extends GreenPool.Service<Key>()("types/Key", { size: 3 }) {}
 declare const pool: GreenPool
 declare const numbers: ReadonlyArray<number>
 declare const texts: AsyncIterable<string>
+declare const bothWays: Iterable<string> & AsyncIterable<string>
 declare const feed: Stream.Stream<boolean, "broken", Feed>
 declare const rows: Stream.Stream<[number, string], "broken", Feed>
 declare const anySource: Source<number, "broken", Feed>
@@ -32,8 +33,9 @@ describe("a map", () => {
     expectTypeOf(pool.imap((c) => Effect.succeed(c), "text")).toEqualTypeOf<Stream.Stream<string>>()
   })
 
-  it("adds SourceError for an async iterable, and the error and the services of a stream", () => {
+  it("adds SourceError for what is iterable asynchronously, and the error and the services of a stream", () => {
     expectTypeOf(pool.imap(onText, texts)).toEqualTypeOf<Mapped<SourceError>>()
+    expectTypeOf(pool.imap(onText, bothWays)).toEqualTypeOf<Mapped<SourceError>>()
     expectTypeOf(pool.imapExit(onText, texts)).toEqualTypeOf<Exits<SourceError>>()
     expectTypeOf(pool.imap(onBoolean, feed)).toEqualTypeOf<Mapped<"broken", Feed>>()
     expectTypeOf(GreenPool.imapExit(onBoolean, feed)).toEqualTypeOf<Exits<"broken", Feed | GreenPool>>()
