@@ -2,21 +2,26 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Equal, Exit, Fiber, Scope, Stream } from "effect"
 import { toInternal } from "../src/GreenPool.ts"
 import { GreenPool, type PoolFull, type PoolStats } from "../src/index.ts"
-import { expectConsistent } from "./support/counters.ts"
-import { forkNow } from "./support/forkNow.ts"
-import { makeClosable, makePool } from "./support/makePool.ts"
+import {
+  atRest,
+  expectConsistent,
+  forkNow,
+  makeClosable,
+  makePool,
+  testEffect,
+  testLive,
+  until
+} from "./support/index.ts"
 import { Stage } from "./support/stage.ts"
-import { atRest, until } from "./support/turns.ts"
 import { World } from "./support/world.ts"
 
 /** Reads in the background; gives what has been read so far, and the fiber. */
-const read = (pool: GreenPool<PoolFull>) =>
-  Effect.gen(function*() {
-    const states: Array<PoolStats> = []
-    const fiber = yield* forkNow(Stream.runForEach(pool.changes, (stats) => Effect.sync(() => states.push(stats))))
-    yield* atRest
-    return { states, fiber }
-  })
+const read = Effect.fnUntraced(function*(pool: GreenPool<PoolFull>) {
+  const states: Array<PoolStats> = []
+  const fiber = yield* forkNow(Stream.runForEach(pool.changes, (stats) => Effect.sync(() => states.push(stats))))
+  yield* atRest
+  return { states, fiber }
+})
 
 /** A pool of a runtime that is built synchronously. */
 const makeSynchronously = (size: number) =>
@@ -35,60 +40,56 @@ describe("changes", () => {
       expect(first?.running).toBe(1)
     }).pipe(Effect.provide(GreenPool.layer({ size: 7 }))))
 
-  it.effect("gives one state for all that happens in a turn, and none when nothing is left of it", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(10)
-      const { states } = yield* read(pool)
-      for (let i = 0; i < 100; i++) yield* pool.run(Effect.void)
-      yield* atRest
-      expect(states.map(({ succeeded }) => succeeded)).toEqual([0, 100])
-      yield* pool.resize(20)
-      yield* pool.resize(10)
-      yield* atRest
-      expect(states).toHaveLength(2)
-    }))
+  testEffect("gives one state for all that happens in a turn, and none when nothing is left of it", function*() {
+    const pool = yield* makePool(10)
+    const { states } = yield* read(pool)
+    for (let i = 0; i < 100; i++) yield* pool.run(Effect.void)
+    yield* atRest
+    expect(states.map(({ succeeded }) => succeeded)).toEqual([0, 100])
+    yield* pool.resize(20)
+    yield* pool.resize(10)
+    yield* atRest
+    expect(states).toHaveLength(2)
+  })
 
-  it.live.each([
+  testLive.each([
     { origin: "a program", make: makePool(3) },
     { origin: "a run that knows no turns", make: makeSynchronously(3) }
-  ])(
-    "of a pool made in $origin gives at most one state per turn of the event loop",
-    ({ make }) =>
+  ])("of a pool made in $origin gives at most one state per turn of the event loop", function*({ make }) {
+    const pool = yield* make
+    let turn = 0
+    let ticking = setImmediate(function tick() {
+      turn++
+      ticking = setImmediate(tick)
+    })
+    const follow = (then: (stats: PoolStats) => Effect.Effect<unknown, unknown>) =>
       Effect.gen(function*() {
-        const pool = yield* make
-        let turn = 0
-        let ticking = setImmediate(function tick() {
-          turn++
-          ticking = setImmediate(tick)
-        })
-        const follow = (then: (stats: PoolStats) => Effect.Effect<unknown, unknown>) =>
-          Effect.gen(function*() {
-            const turns: Array<number> = []
-            yield* forkNow(Stream.runForEach(pool.changes, (stats) => {
-              turns.push(turn)
-              return then(stats)
-            }))
-            return turns
-          })
-        const promise = Effect.promise(() => Promise.resolve())
-        const readers = [
-          yield* follow(() => Effect.void),
-          // one that comes back in the middle of a turn
-          yield* follow(() => promise),
-          // one that changes what it reads of
-          yield* follow(({ size }) => pool.resize(7 - size))
-        ]
-        yield* Stream.runDrain(pool.imapUnordered((i) => i % 3 === 0 ? promise : Effect.yieldNow, Stream.range(0, 299)))
-        clearImmediate(ticking)
-        for (const turns of readers) {
-          expect(turns.length).toBeGreaterThan(10)
-          expect(new Set(turns).size).toBe(turns.length)
-        }
+        const turns: Array<number> = []
+        yield* forkNow(Stream.runForEach(pool.changes, (stats) => {
+          turns.push(turn)
+          return then(stats)
+        }))
+        return turns
       })
-  )
+    const promise = Effect.promise(() => Promise.resolve())
+    const readers = [
+      yield* follow(() => Effect.void),
+      // one that comes back in the middle of a turn
+      yield* follow(() => promise),
+      // one that changes what it reads of
+      yield* follow(({ size }) => pool.resize(7 - size))
+    ]
+    yield* Stream.runDrain(pool.imapUnordered((i) => i % 3 === 0 ? promise : Effect.yieldNow, Stream.range(0, 299)))
+    clearImmediate(ticking)
+    for (const turns of readers) {
+      expect(turns.length).toBeGreaterThan(10)
+      expect(new Set(turns).size).toBe(turns.length)
+    }
+  })
 
-  it.effect("lets a slow reader skip to the newest state, holds up no job, and asks the pool for nothing meanwhile", () =>
-    Effect.gen(function*() {
+  testEffect(
+    "lets a slow reader skip to the newest state, holds up no job, and asks the pool for nothing meanwhile",
+    function*() {
       const pool = yield* makePool(1)
       const seen: Array<number> = []
       const stage = new Stage()
@@ -107,10 +108,12 @@ describe("changes", () => {
       yield* stage.finish("state 2")
       yield* atRest
       expect(isListening(pool)).toBe(true)
-    }))
+    }
+  )
 
-  it.effect("tells several readers, whenever they come and go, and asks the pool for nothing when there is none", () =>
-    Effect.gen(function*() {
+  testEffect(
+    "tells several readers, whenever they come and go, and asks the pool for nothing when there is none",
+    function*() {
       const pool = yield* makePool(1)
       expect(isListening(pool)).toBe(false)
       const one = yield* read(pool)
@@ -128,7 +131,8 @@ describe("changes", () => {
       expect(sizes).toEqual([[1, 2], [1, 2, 3, 4], [3, 4]])
       yield* Fiber.interruptAll([other.fiber, late.fiber])
       expect(isListening(pool)).toBe(false)
-    }))
+    }
+  )
 })
 
 /** Things that happen to a full pool of size 1 with a caller in the queue. */
@@ -144,59 +148,53 @@ const happenings: Record<string, (pool: GreenPool<PoolFull>, stage: Stage) => Ef
     Effect.andThen(stage.finish("borrowing"), Effect.andThen(atRest, stage.finish("lending")))
 }
 
-it.effect.each(Object.entries(happenings))(
-  "changes tells of %s, soon and rightly",
-  ([, happening]) =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(3)
-      const stage = new Stage()
-      // three jobs that hold a slot each
-      yield* forkNow(pool.run(stage.job("running")))
-      yield* forkNow(pool.run(Effect.never))
-      const borrower = Effect.andThen(stage.job("borrowing"), pool.run(Effect.never))
-      const lend = Effect.forkDetach(borrower, { startImmediately: true })
-      yield* forkNow(pool.run(Effect.andThen(lend, stage.job("lending"))))
-      const waiting = yield* forkNow(pool.run(Effect.never))
-      yield* forkNow(Effect.andThen(stage.job("waiting"), Fiber.interrupt(waiting)))
-      const { states } = yield* read(pool)
-      const count = states.length
-      yield* happening(pool, stage)
-      yield* until(() => states.length > count)
-      yield* atRest
-      expect(states.at(-1)).toEqual(yield* pool.stats)
-      states.forEach(expectConsistent)
-    })
-)
+testEffect.each(Object.entries(happenings))("changes tells of %s, soon and rightly", function*([, happening]) {
+  const pool = yield* makePool(3)
+  const stage = new Stage()
+  // three jobs that hold a slot each
+  yield* forkNow(pool.run(stage.job("running")))
+  yield* forkNow(pool.run(Effect.never))
+  const borrower = Effect.andThen(stage.job("borrowing"), pool.run(Effect.never))
+  const lend = Effect.forkDetach(borrower, { startImmediately: true })
+  yield* forkNow(pool.run(Effect.andThen(lend, stage.job("lending"))))
+  const waiting = yield* forkNow(pool.run(Effect.never))
+  yield* forkNow(Effect.andThen(stage.job("waiting"), Fiber.interrupt(waiting)))
+  const { states } = yield* read(pool)
+  const count = states.length
+  yield* happening(pool, stage)
+  yield* until(() => states.length > count)
+  yield* atRest
+  expect(states.at(-1)).toEqual(yield* pool.stats)
+  states.forEach(expectConsistent)
+})
 
 describe("changes of a pool that closes", () => {
-  it.effect("ends with the last state, once, and starts with it from then on", () =>
-    Effect.gen(function*() {
-      for (const callers of [0, 1, 3]) {
-        const { close, pool } = yield* makeClosable({ size: 2 })
-        for (let i = 0; i < callers; i++) yield* forkNow(pool.run(Effect.ensuring(Effect.never, Effect.yieldNow)))
-        const { fiber, states } = yield* read(pool)
-        yield* close
-        yield* Fiber.join(fiber)
-        const last = yield* pool.stats
-        expect(last).toMatchObject({ running: 0, waiting: 0, interrupted: Math.min(2, callers) })
-        expect(states.filter((state) => Equal.equals(state, last))).toEqual([last])
-        expect(states.at(-1)).toEqual(last)
-        expect(yield* Stream.runCollect(pool.changes)).toEqual([last])
-      }
-    }))
-
-  it.effect("from inside ends when the job has ended that closed it", () =>
-    Effect.gen(function*() {
-      const { close, pool } = yield* makeClosable({ size: 1 })
-      const stage = new Stage()
-      yield* forkNow(pool.run(Effect.uninterruptible(Effect.andThen(close, stage.job("closer")))))
+  testEffect("ends with the last state, once, and starts with it from then on", function*() {
+    for (const callers of [0, 1, 3]) {
+      const { close, pool } = yield* makeClosable({ size: 2 })
+      for (let i = 0; i < callers; i++) yield* forkNow(pool.run(Effect.ensuring(Effect.never, Effect.yieldNow)))
       const { fiber, states } = yield* read(pool)
-      expect([states.at(-1)?.running, fiber.pollUnsafe()]).toEqual([1, undefined])
-      yield* stage.finish("closer")
+      yield* close
       yield* Fiber.join(fiber)
-      expect(states.at(-1)).toEqual(yield* pool.stats)
-      expect(states.at(-1)?.running).toBe(0)
-    }))
+      const last = yield* pool.stats
+      expect(last).toMatchObject({ running: 0, waiting: 0, interrupted: Math.min(2, callers) })
+      expect(states.filter((state) => Equal.equals(state, last))).toEqual([last])
+      expect(states.at(-1)).toEqual(last)
+      expect(yield* Stream.runCollect(pool.changes)).toEqual([last])
+    }
+  })
+
+  testEffect("from inside ends when the job has ended that closed it", function*() {
+    const { close, pool } = yield* makeClosable({ size: 1 })
+    const stage = new Stage()
+    yield* forkNow(pool.run(Effect.uninterruptible(Effect.andThen(close, stage.job("closer")))))
+    const { fiber, states } = yield* read(pool)
+    expect([states.at(-1)?.running, fiber.pollUnsafe()]).toEqual([1, undefined])
+    yield* stage.finish("closer")
+    yield* Fiber.join(fiber)
+    expect(states.at(-1)).toEqual(yield* pool.stats)
+    expect(states.at(-1)?.running).toBe(0)
+  })
 })
 
 it("a reader of changes that is interrupted at any moment is forgotten", () => {

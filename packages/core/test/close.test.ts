@@ -2,23 +2,18 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Latch, Scope, Stream } from "effect"
 import { GreenPile, type GreenPool } from "../src/index.ts"
 import { makeActingTracer } from "./support/acting-tracer.ts"
-import { counters, expectEmpty } from "./support/counters.ts"
 import { isInterrupted } from "./support/exits.ts"
-import { forkNow } from "./support/forkNow.ts"
+import { atRest, counters, expectEmpty, forkNow, makeClosable, outside, testEffect, testLive } from "./support/index.ts"
 import { logged, makeLog } from "./support/logged.ts"
-import { makeClosable } from "./support/makePool.ts"
-import { outside } from "./support/outside.ts"
 import { Stage } from "./support/stage.ts"
-import { atRest } from "./support/turns.ts"
 import { World } from "./support/world.ts"
 
 /** A pool and what closes it, jobs by name, and a pile of the pool. */
-const setUp = (size: number) =>
-  Effect.gen(function*() {
-    const { close, pool } = yield* makeClosable({ size })
-    const pile = yield* Effect.orDie(GreenPile.make<unknown>(pool))
-    return { close, pool, pile, stage: new Stage() }
-  })
+const setUp = Effect.fnUntraced(function*(size: number) {
+  const { close, pool } = yield* makeClosable({ size })
+  const pile = yield* Effect.orDie(GreenPile.make<unknown>(pool))
+  return { close, pool, pile, stage: new Stage() }
+})
 
 type Call = (pool: GreenPool, pile: GreenPile<unknown>, job: Effect.Effect<unknown>) => Effect.Effect<unknown, unknown>
 
@@ -50,66 +45,63 @@ const others: Record<string, Call> = {
 }
 
 describe("closing a pool", () => {
-  it.effect.each([
+  testEffect.each([
     { size: 0, region: "an interruptible", within: Effect.interruptible },
     { size: 1, region: "an interruptible", within: Effect.interruptible },
     { size: 1, region: "an uninterruptible", within: Effect.uninterruptible }
   ])(
     "interrupts all calls that wait in $region region, starts none of their jobs, and logs nothing, at size $size",
-    ({ size, within }) =>
-      Effect.gen(function*() {
-        const { close, pile, pool, stage } = yield* setUp(size)
-        const log = makeLog()
-        yield* forkNow(pool.spawn(Effect.never))
-        const waiters = yield* Effect.forEach(
-          Object.values(calls),
-          (call) => forkNow(Effect.provide(within(call(pool, pile, stage.job("job"))), log.layer))
-        )
-        yield* atRest
-        expect(yield* pool.waiting).toBe(9 - size)
-        yield* close
-        for (const waiter of waiters) {
-          expect(isInterrupted(yield* Fiber.await(waiter))).toBe(true)
-        }
-        expect([stage.started, log.entries]).toEqual([[], []])
-        yield* expectEmpty(pool)
-      })
+    function*({ size, within }) {
+      const { close, pile, pool, stage } = yield* setUp(size)
+      const log = makeLog()
+      yield* forkNow(pool.spawn(Effect.never))
+      const waiters = yield* Effect.forEach(
+        Object.values(calls),
+        (call) => forkNow(Effect.provide(within(call(pool, pile, stage.job("job"))), log.layer))
+      )
+      yield* atRest
+      expect(yield* pool.waiting).toBe(9 - size)
+      yield* close
+      for (const waiter of waiters) {
+        expect(isInterrupted(yield* Fiber.await(waiter))).toBe(true)
+      }
+      expect([stage.started, log.entries]).toEqual([[], []])
+      yield* expectEmpty(pool)
+    }
   )
 
-  it.live.each<[string, (pool: GreenPool, inner: Effect.Effect<void>) => Effect.Effect<void>]>([
+  testLive.each<[string, (pool: GreenPool, inner: Effect.Effect<void>) => Effect.Effect<void>]>([
     ["run", (pool, inner) => pool.run(inner)],
     ["spawn", (pool, inner) => Effect.flatMap(pool.spawn(inner), Fiber.join)]
-  ])("is linear in what it interrupts, however deep it is nested in %s", ([, nest]) =>
-    Effect.gen(function*() {
-      const { close, pool } = yield* setUp(1)
-      const bottom = yield* Latch.make()
-      const nested = (depth: number): Effect.Effect<void> =>
-        depth === 0
-          ? Effect.andThen(bottom.open, Effect.never)
-          : nest(pool, Effect.suspend(() => nested(depth - 1)))
-      const caller = yield* Effect.forkChild(nested(15_000))
-      yield* bottom.await
-      yield* close
-      expect(isInterrupted(yield* Fiber.await(caller))).toBe(true)
-      yield* expectEmpty(pool)
-      expect((yield* pool.stats).interrupted).toBe(15_000)
-    }))
+  ])("is linear in what it interrupts, however deep it is nested in %s", function*([, nest]) {
+    const { close, pool } = yield* setUp(1)
+    const bottom = yield* Latch.make()
+    const nested = (depth: number): Effect.Effect<void> =>
+      depth === 0
+        ? Effect.andThen(bottom.open, Effect.never)
+        : nest(pool, Effect.suspend(() => nested(depth - 1)))
+    const caller = yield* Effect.forkChild(nested(15_000))
+    yield* bottom.await
+    yield* close
+    expect(isInterrupted(yield* Fiber.await(caller))).toBe(true)
+    yield* expectEmpty(pool)
+    expect((yield* pool.stats).interrupted).toBe(15_000)
+  })
 
-  it.effect("refuses what the end of a span asks of the pool", () =>
-    Effect.gen(function*() {
-      const { close, pool } = yield* makeClosable({ size: 0, tracing: true })
-      let asked: Exit.Exit<void, unknown> | undefined
-      const tracer = makeActingTracer({ onEnd: () => asked = outside.runSyncExit(pool.resize(1)) })
-      yield* forkNow(Effect.withTracer(pool.run(Effect.void), tracer))
-      yield* close
-      yield* atRest
-      expect(isInterrupted(asked)).toBe(true)
-    }))
+  testEffect("refuses what the end of a span asks of the pool", function*() {
+    const { close, pool } = yield* makeClosable({ size: 0, tracing: true })
+    let asked: Exit.Exit<void, unknown> | undefined
+    const tracer = makeActingTracer({ onEnd: () => asked = outside.runSyncExit(pool.resize(1)) })
+    yield* forkNow(Effect.withTracer(pool.run(Effect.void), tracer))
+    yield* close
+    yield* atRest
+    expect(isInterrupted(asked)).toBe(true)
+  })
 })
 
 type Closing = (pool: GreenPool, close: Effect.Effect<void>, other: GreenPool) => Effect.Effect<unknown, unknown>
 
-it.effect.each<[string, Closing]>([
+testEffect.each<[string, Closing]>([
   ["a run", (pool, close) => pool.run(close)],
   ["a spawned job", (pool, close) => Effect.flatMap(pool.spawn(close), Fiber.join)],
   [
@@ -126,69 +118,66 @@ it.effect.each<[string, Closing]>([
     Effect.scoped(
       Effect.flatMap(GreenPile.make<void>(pool), (pile) => Effect.andThen(pile.spawn(close), pile.next))
     )]
-])("closing from inside %s does not wait for the closer's own jobs", ([, closing]) =>
-  Effect.gen(function*() {
-    const { close, pool, stage } = yield* setUp(1)
-    const other = yield* setUp(1)
-    const noted = Effect.ensuring(close, Effect.sync(() => stage.note("closed")))
-    const caller = yield* forkNow(closing(pool, noted, other.pool))
-    yield* Fiber.await(caller)
-    yield* atRest
-    expect(stage.events).toEqual(["closed"])
-    yield* expectEmpty(pool)
-    yield* expectEmpty(other.pool)
-  }))
+])("closing from inside %s does not wait for the closer's own jobs", function*([, closing]) {
+  const { close, pool, stage } = yield* setUp(1)
+  const other = yield* setUp(1)
+  const noted = Effect.ensuring(close, Effect.sync(() => stage.note("closed")))
+  const caller = yield* forkNow(closing(pool, noted, other.pool))
+  yield* Fiber.await(caller)
+  yield* atRest
+  expect(stage.events).toEqual(["closed"])
+  yield* expectEmpty(pool)
+  yield* expectEmpty(other.pool)
+})
 
-it.effect.each(Object.entries({ ...calls, ...others }))(
+testEffect.each(Object.entries({ ...calls, ...others }))(
   "%s ends with interruption in the finalizers of a pool that closes, and then always: only that is logged, once",
-  ([, call]) =>
-    Effect.gen(function*() {
-      const { close, pile, pool, stage } = yield* setUp(2)
-      const refused = call(pool, pile, stage.job("job"))
-      let inFinalizer: Exit.Exit<unknown, unknown> | undefined
-      const finalizer = Effect.map(Effect.exit(refused), (exit) => inFinalizer = exit)
-      const log = makeLog()
-      yield* pool.spawn(Effect.ensuring(Effect.never, Effect.provide(finalizer, log.layer)))
-      yield* pile.spawn(Effect.void)
-      yield* atRest
-      yield* close
-      expect([isInterrupted(inFinalizer), log.entries]).toEqual([true, []])
-      yield* expectEmpty(pool)
-      const before = yield* pool.stats
-      const entries = yield* logged(
-        Effect.gen(function*() {
-          for (const effect of [refused, Effect.uninterruptible(refused)]) {
-            expect(isInterrupted(yield* Fiber.await(yield* Effect.forkDetach(effect)))).toBe(true)
-          }
-        }).pipe(Effect.annotateLogs("caller", "test"))
-      )
-      expect(entries).toEqual([expect.objectContaining({
-        level: "Warn",
-        message: [expect.stringContaining("Pool \"default\" was used after it had closed")],
-        annotations: { caller: "test", pool: "default" }
-      })])
-      expect(stage.started).toEqual([])
-      expect(yield* pool.stats).toEqual(before)
-    })
+  function*([, call]) {
+    const { close, pile, pool, stage } = yield* setUp(2)
+    const refused = call(pool, pile, stage.job("job"))
+    let inFinalizer: Exit.Exit<unknown, unknown> | undefined
+    const finalizer = Effect.map(Effect.exit(refused), (exit) => inFinalizer = exit)
+    const log = makeLog()
+    yield* pool.spawn(Effect.ensuring(Effect.never, Effect.provide(finalizer, log.layer)))
+    yield* pile.spawn(Effect.void)
+    yield* atRest
+    yield* close
+    expect([isInterrupted(inFinalizer), log.entries]).toEqual([true, []])
+    yield* expectEmpty(pool)
+    const before = yield* pool.stats
+    const entries = yield* logged(
+      Effect.gen(function*() {
+        for (const effect of [refused, Effect.uninterruptible(refused)]) {
+          expect(isInterrupted(yield* Fiber.await(yield* Effect.forkDetach(effect)))).toBe(true)
+        }
+      }).pipe(Effect.annotateLogs("caller", "test"))
+    )
+    expect(entries).toEqual([expect.objectContaining({
+      level: "Warn",
+      message: [expect.stringContaining("Pool \"default\" was used after it had closed")],
+      annotations: { caller: "test", pool: "default" }
+    })])
+    expect(stage.started).toEqual([])
+    expect(yield* pool.stats).toEqual(before)
+  }
 )
 
 describe("a close that meets a grant or a resize", () => {
-  it.effect.each(["run", "spawn", "spawnN"])(
+  testEffect.each(["run", "spawn", "spawnN"])(
     "starts no job of %s, granted a slot in an uninterruptible region",
-    (verb) =>
-      Effect.gen(function*() {
-        const { close, pile, pool, stage } = yield* setUp(1)
-        const holder = yield* pool.spawn(stage.job("holder"))
-        const waiter = yield* forkNow(Effect.uninterruptible(calls[verb]!(pool, pile, stage.job("job"))))
-        holder.interruptUnsafe()
-        expect(yield* counters(pool)).toMatchObject({ running: 1, waiting: 0 })
-        const closing = yield* forkNow(close)
-        yield* stage.finishAll
-        yield* Fiber.await(waiter)
-        yield* Fiber.join(closing)
-        // Neither had begun.
-        expect([isInterrupted(holder.pollUnsafe()), stage.started]).toEqual([true, []])
-      })
+    function*(verb) {
+      const { close, pile, pool, stage } = yield* setUp(1)
+      const holder = yield* pool.spawn(stage.job("holder"))
+      const waiter = yield* forkNow(Effect.uninterruptible(calls[verb]!(pool, pile, stage.job("job"))))
+      holder.interruptUnsafe()
+      expect(yield* counters(pool)).toMatchObject({ running: 1, waiting: 0 })
+      const closing = yield* forkNow(close)
+      yield* stage.finishAll
+      yield* Fiber.await(waiter)
+      yield* Fiber.join(closing)
+      // Neither had begun.
+      expect([isInterrupted(holder.pollUnsafe()), stage.started]).toEqual([true, []])
+    }
   )
 
   /** Closes a pool of size 1 after so many steps: what `look` says then, and in the end. */

@@ -3,14 +3,8 @@ import { Cause, Clock, Effect, Exit, Fiber, Queue, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import type { UnboundedOptions } from "../src/index.ts"
 import { CountedIterable } from "./support/counted-sources.ts"
-import { expectEmpty } from "./support/counters.ts"
-import { isInterrupted } from "./support/exits.ts"
-import { forkNow } from "./support/forkNow.ts"
-import { makeClosable } from "./support/makePool.ts"
+import { atRest, expectEmpty, forkNow, isInterrupted, makeClosable, Stage, testEffect, World } from "./support/index.ts"
 import { countSleepers } from "./support/sleepers.ts"
-import { Stage } from "./support/stage.ts"
-import { atRest } from "./support/turns.ts"
-import { World } from "./support/world.ts"
 
 /** A pool that drains, what closes it, and jobs by name. */
 const setUp = (options: UnboundedOptions = {}) =>
@@ -20,42 +14,38 @@ const setUp = (options: UnboundedOptions = {}) =>
       Effect.provideService(Clock.Clock, clock)
     )
     /** The close ends, and leaves nothing behind. */
-    const expectClosed = (closing: Fiber.Fiber<void>) =>
-      Effect.gen(function*() {
-        yield* Fiber.join(closing)
-        yield* atRest
-        expect(clock.sleepers).toBe(0)
-        yield* expectEmpty(pool)
-      })
+    const expectClosed = Effect.fnUntraced(function*(closing: Fiber.Fiber<void>) {
+      yield* Fiber.join(closing)
+      yield* atRest
+      expect(clock.sleepers).toBe(0)
+      yield* expectEmpty(pool)
+    })
     return { pool, stage: new Stage(), clock, close, expectClosed }
   })
 
 const expectRefused = (call: Effect.Effect<unknown, unknown>) =>
   Effect.map(Effect.exit(Effect.uninterruptible(call)), (exit) => expect(isInterrupted(exit)).toBe(true))
 
-it.effect.each([1, 2, 10])(
-  "a drain at size %i interrupts what is left after drainTimeout",
-  (size) =>
-    Effect.gen(function*() {
-      const { clock, expectClosed, pool, stage, close } = yield* setUp({ size, drainTimeout: "10 seconds" })
-      yield* forkNow(pool.run(stage.job("quick")))
-      const names = Array.from({ length: size + 1 }, (_, i) => `${i}`)
-      const fibers = yield* Effect.forEach(names, (name) => forkNow(pool.run(stage.job(name))))
-      const closing = yield* forkNow(close)
-      expect(clock.sleepers).toBe(1)
-      yield* TestClock.adjust("9 seconds")
-      yield* stage.finish("quick")
-      yield* atRest
-      expect(closing.pollUnsafe()).toBeUndefined()
-      yield* TestClock.adjust("1 second")
-      yield* expectClosed(closing)
-      for (const fiber of fibers) expect(isInterrupted(yield* Fiber.await(fiber))).toBe(true)
-    })
-)
+testEffect.each([1, 2, 10])("a drain at size %i interrupts what is left after drainTimeout", function*(size) {
+  const { clock, expectClosed, pool, stage, close } = yield* setUp({ size, drainTimeout: "10 seconds" })
+  yield* forkNow(pool.run(stage.job("quick")))
+  const names = Array.from({ length: size + 1 }, (_, i) => `${i}`)
+  const fibers = yield* Effect.forEach(names, (name) => forkNow(pool.run(stage.job(name))))
+  const closing = yield* forkNow(close)
+  expect(clock.sleepers).toBe(1)
+  yield* TestClock.adjust("9 seconds")
+  yield* stage.finish("quick")
+  yield* atRest
+  expect(closing.pollUnsafe()).toBeUndefined()
+  yield* TestClock.adjust("1 second")
+  yield* expectClosed(closing)
+  for (const fiber of fibers) expect(isInterrupted(yield* Fiber.await(fiber))).toBe(true)
+})
 
 describe("a pool that drains", () => {
-  it.effect("has a map from outside finish all it has in hand, also what waits for its slot, pull no more, and end", () =>
-    Effect.gen(function*() {
+  testEffect(
+    "has a map from outside finish all it has in hand, also what waits for its slot, pull no more, and end",
+    function*() {
       const { expectClosed, pool, stage, close } = yield* setUp({ size: 4 })
       const source = new CountedIterable()
       const seen: Array<string> = []
@@ -80,10 +70,12 @@ describe("a pool that drains", () => {
       expect(closing.pollUnsafe()).toBeUndefined()
       yield* stage.finish("holder")
       yield* expectClosed(closing)
-    }))
+    }
+  )
 
-  it.effect("opens the source of no map from outside, and takes nothing more for one that has outlived its job", () =>
-    Effect.gen(function*() {
+  testEffect(
+    "opens the source of no map from outside, and takes nothing more for one that has outlived its job",
+    function*() {
       const { expectClosed, pool, stage, close } = yield* setUp({ size: 3 })
       const items = yield* Queue.unbounded<number>()
       const map = Stream.runDrain(pool.imap((item) => stage.job(`item ${item}`), Stream.fromQueue(items)))
@@ -100,21 +92,21 @@ describe("a pool that drains", () => {
       expect(stage.started).toEqual(["other"])
       yield* stage.finishAll
       yield* expectClosed(closing)
-    }))
+    }
+  )
 
-  it.effect.each([
+  testEffect.each([
     { how: "from inside one of its jobs", options: {}, isInside: true },
     { how: "with no time to drain", options: { drainTimeout: 0 }, isInside: false },
     { how: "and is told to interrupt", options: { onClose: "interrupt", drainTimeout: 10 } as const, isInside: false }
-  ])("interrupts immediately when it is closed $how", ({ isInside, options }) =>
-    Effect.gen(function*() {
-      const { clock, close, pool, stage } = yield* setUp({ size: 2, ...options })
-      yield* forkNow(pool.run(stage.job("other")))
-      yield* isInside ? Fiber.await(yield* forkNow(pool.run(Effect.andThen(close, Effect.never)))) : close
-      expect(stage.events).toEqual(["other starts", "other is interrupted"])
-      expect(clock.sleeps).toBe(0)
-      yield* expectRefused(pool.run(Effect.void))
-    }))
+  ])("interrupts immediately when it is closed $how", function*({ isInside, options }) {
+    const { clock, close, pool, stage } = yield* setUp({ size: 2, ...options })
+    yield* forkNow(pool.run(stage.job("other")))
+    yield* isInside ? Fiber.await(yield* forkNow(pool.run(Effect.andThen(close, Effect.never)))) : close
+    expect(stage.events).toEqual(["other starts", "other is interrupted"])
+    expect(clock.sleeps).toBe(0)
+    yield* expectRefused(pool.run(Effect.void))
+  })
 })
 
 it.each([3, 4, 5, 6, 7])("a drain at any moment ends a map without an item, every %i operations", (operations) => {

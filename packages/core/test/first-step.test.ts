@@ -5,8 +5,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Scope, Stream } from "effect"
 import { GreenPile } from "../src/index.ts"
-import { expectEmpty, expectWorking } from "./support/counters.ts"
-import { World } from "./support/world.ts"
+import { expectEmpty, expectWorking, World } from "./support/index.ts"
 
 /** Has each fiber yield before each of its first operations. */
 class HesitantWorld extends World {

@@ -1,11 +1,9 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit } from "effect"
 import { CountedIterable } from "./support/counted-sources.ts"
-import { expectEmpty } from "./support/counters.ts"
+import { expectEmpty, openSizes, turns, upTo } from "./support/index.ts"
 import { readMap } from "./support/map-reading.ts"
 import { Reader } from "./support/reader.ts"
-import { openSizes, upTo } from "./support/sizes.ts"
-import { turns } from "./support/turns.ts"
 
 describe.each(openSizes)("imapExit on a pool of size %i", (size) => {
   it("emits failures, defects and interruptions in the order of the items, also what its function throws, and goes on", () => {

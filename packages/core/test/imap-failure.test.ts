@@ -1,14 +1,10 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Latch, Scope, Stream } from "effect"
 import { CountedAsyncIterable, CountedIterable, countedSources, CountedStream } from "./support/counted-sources.ts"
-import { expectEmpty } from "./support/counters.ts"
-import { isInterrupted } from "./support/exits.ts"
-import { makePool } from "./support/makePool.ts"
+import { atRest, expectEmpty, isInterrupted, makePool, Stage, testEffect, until } from "./support/index.ts"
 import { readMap } from "./support/map-reading.ts"
 import { Reader } from "./support/reader.ts"
 import { openSizes, upTo } from "./support/sizes.ts"
-import { Stage } from "./support/stage.ts"
-import { atRest, until } from "./support/turns.ts"
 import { emitted, mapOf, verbs } from "./support/verbs.ts"
 
 const boom = new Error("boom")
@@ -144,45 +140,44 @@ describe("an async iterable", () => {
     return { counts, source: { [Symbol.asyncIterator]: () => iterator } }
   }
 
-  it.effect("is closed once by an early stop, and the close is awaited when it is idle", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(1)
-      const stage = new Stage()
-      const { promise, resolve } = Promise.withResolvers<void>()
-      const { source } = asyncSource(2, never, async () => {
-        stage.note("close")
-        await promise
-        stage.note("closed")
-      })
-      const reading = yield* Effect.forkChild(Stream.runDrain(pool.imap(() => stage.job("item"), source)))
-      yield* until(() => stage.started.includes("item"))
-      const leaving = yield* Effect.forkChild(stage.around("leaving", Fiber.interrupt(reading)))
-      yield* until(() => stage.events.includes("close"))
-      yield* atRest
-      resolve()
-      yield* Fiber.join(leaving)
-      expect(stage.events.slice(1)).toEqual(
-        ["leaving starts", "item is interrupted", "close", "closed", "leaving ends"]
-      )
-    }))
+  testEffect("is closed once by an early stop, and the close is awaited when it is idle", function*() {
+    const pool = yield* makePool(1)
+    const stage = new Stage()
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const { source } = asyncSource(2, never, async () => {
+      stage.note("close")
+      await promise
+      stage.note("closed")
+    })
+    const reading = yield* Effect.forkChild(Stream.runDrain(pool.imap(() => stage.job("item"), source)))
+    yield* until(() => stage.started.includes("item"))
+    const leaving = yield* Effect.forkChild(stage.around("leaving", Fiber.interrupt(reading)))
+    yield* until(() => stage.events.includes("close"))
+    yield* atRest
+    resolve()
+    yield* Fiber.join(leaving)
+    expect(stage.events.slice(1)).toEqual(
+      ["leaving starts", "item is interrupted", "close", "closed", "leaving ends"]
+    )
+  })
 
-  it.effect("is closed, and that is awaited, also if nothing of it was read", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(1)
-      const { promise, resolve } = Promise.withResolvers<void>()
-      const { source } = asyncSource(1, never, () => promise)
-      const scope = yield* Scope.make()
-      yield* Effect.asVoid(Scope.provide(Stream.toPull(pool.imap(Effect.succeed, source)), scope))
-      yield* atRest
-      const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void))
-      yield* atRest
-      expect(closing.pollUnsafe()).toBeUndefined()
-      resolve()
-      yield* Fiber.join(closing)
-    }))
+  testEffect("is closed, and that is awaited, also if nothing of it was read", function*() {
+    const pool = yield* makePool(1)
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const { source } = asyncSource(1, never, () => promise)
+    const scope = yield* Scope.make()
+    yield* Effect.asVoid(Scope.provide(Stream.toPull(pool.imap(Effect.succeed, source)), scope))
+    yield* atRest
+    const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void))
+    yield* atRest
+    expect(closing.pollUnsafe()).toBeUndefined()
+    resolve()
+    yield* Fiber.join(closing)
+  })
 
-  it.effect("is told to close but not awaited while its next() is pending: if it fails to, nobody hears of it", () =>
-    Effect.gen(function*() {
+  testEffect(
+    "is told to close but not awaited while its next() is pending: if it fails to, nobody hears of it",
+    function*() {
       const pool = yield* makePool(2)
       const unhandled: Array<unknown> = []
       const listener = (cause: unknown) => unhandled.push(cause)
@@ -198,33 +193,30 @@ describe("an async iterable", () => {
       process.off("unhandledRejection", listener)
       expect(unhandled).toEqual([])
       yield* expectEmpty(pool)
-    }))
+    }
+  )
 
   const failure = (cause: unknown) => Exit.fail(expect.objectContaining({ _tag: "SourceError", cause }))
 
-  it.effect.each<[string, Exit.Exit<void, unknown>, () => Promise<IteratorResult<number>>]>([
+  testEffect.each<[string, Exit.Exit<void, unknown>, () => Promise<IteratorResult<number>>]>([
     ["ends", Exit.void, () => Promise.resolve({ done: true, value: undefined })],
     ["rejects: with a SourceError of that", failure(boom), () => Promise.reject(boom)],
     ["rejects with nothing: with a SourceError", failure(undefined), () => Promise.reject()],
     ["throws: with a SourceError of that", failure(boom), () => {
       throw boom
     }]
-  ])(
-    "is not closed, and ends the map after its results, when its next() %s",
-    ([, exit, end]) =>
-      Effect.gen(function*() {
-        const pool = yield* makePool(3)
-        const { counts, source } = asyncSource(2, end)
-        const results: Array<number> = []
-        const map = pool.imap((item: number) => Effect.as(Effect.yieldNow, item), source)
-        const read = Stream.runForEach(map, (item) => Effect.sync(() => results.push(item)))
-        expect(yield* Effect.exit(read)).toEqual(exit)
-        expect(results).toEqual([0, 1])
-        // As in a `for` loop.
-        expect(counts.closed).toBe(0)
-        yield* expectEmpty(pool)
-      })
-  )
+  ])("is not closed, and ends the map after its results, when its next() %s", function*([, exit, end]) {
+    const pool = yield* makePool(3)
+    const { counts, source } = asyncSource(2, end)
+    const results: Array<number> = []
+    const map = pool.imap((item: number) => Effect.as(Effect.yieldNow, item), source)
+    const read = Stream.runForEach(map, (item) => Effect.sync(() => results.push(item)))
+    expect(yield* Effect.exit(read)).toEqual(exit)
+    expect(results).toEqual([0, 1])
+    // As in a `for` loop.
+    expect(counts.closed).toBe(0)
+    yield* expectEmpty(pool)
+  })
 })
 
 describe("a map that stops", () => {
@@ -233,28 +225,26 @@ describe("a map that stops", () => {
     return { pool: yield* makePool(3), failure, fail: () => Deferred.doneUnsafe(failure, Exit.fail("failed")) }
   })
 
-  it.effect("after a read has made it pull its source doesn't pull it any more", () =>
-    Effect.gen(function*() {
-      const { fail, failure, pool } = yield* setUp
-      const source = new CountedStream()
-      const job = (item: number) => item === 1 ? Deferred.await(failure) : Effect.succeed(item)
-      const map = pool.imap(job, source.stream, { window: 2 })
-      const read = Stream.runForEach(map, () => Effect.andThen(Effect.sync(fail), atRest))
-      expect(yield* Effect.exit(read)).toEqual(Exit.fail("failed"))
-      expect(source.taken).toBe(2)
-    }))
+  testEffect("after a read has made it pull its source doesn't pull it any more", function*() {
+    const { fail, failure, pool } = yield* setUp
+    const source = new CountedStream()
+    const job = (item: number) => item === 1 ? Deferred.await(failure) : Effect.succeed(item)
+    const map = pool.imap(job, source.stream, { window: 2 })
+    const read = Stream.runForEach(map, () => Effect.andThen(Effect.sync(fail), atRest))
+    expect(yield* Effect.exit(read)).toEqual(Exit.fail("failed"))
+    expect(source.taken).toBe(2)
+  })
 
-  it.effect("inside its own window takes no further item", () =>
-    Effect.gen(function*() {
-      const { fail, failure, pool } = yield* setUp
-      const source = new CountedIterable()
-      let asked = 0
-      const window = () => {
-        if (++asked === 3) fail()
-        return 3
-      }
-      const job = (item: number) => item === 0 ? Deferred.await(failure) : Effect.never
-      expect(yield* Effect.exit(Stream.runDrain(pool.imap(job, source, { window })))).toEqual(Exit.fail("failed"))
-      expect(source.taken).toBe(2)
-    }))
+  testEffect("inside its own window takes no further item", function*() {
+    const { fail, failure, pool } = yield* setUp
+    const source = new CountedIterable()
+    let asked = 0
+    const window = () => {
+      if (++asked === 3) fail()
+      return 3
+    }
+    const job = (item: number) => item === 0 ? Deferred.await(failure) : Effect.never
+    expect(yield* Effect.exit(Stream.runDrain(pool.imap(job, source, { window })))).toEqual(Exit.fail("failed"))
+    expect(source.taken).toBe(2)
+  })
 })

@@ -1,11 +1,8 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
 import { countedSources } from "./support/counted-sources.ts"
-import { expectEmpty } from "./support/counters.ts"
+import { emitted, expectEmpty, mapOf, turns, upTo, verbs } from "./support/index.ts"
 import { sweep } from "./support/interruption-sweep.ts"
-import { upTo } from "./support/sizes.ts"
-import { turns } from "./support/turns.ts"
-import { emitted, mapOf, verbs } from "./support/verbs.ts"
 
 const places = [
   { place: "on a free pool", size: 2, taken: 0, isInside: false },

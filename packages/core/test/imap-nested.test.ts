@@ -1,9 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Stream } from "effect"
 import { GreenPile, type GreenPool } from "../src/index.ts"
-import { expectEmpty } from "./support/counters.ts"
-import { upTo } from "./support/sizes.ts"
-import { World } from "./support/world.ts"
+import { expectEmpty, upTo, World } from "./support/index.ts"
 
 const verbs = ["imap", "imapUnordered"] as const
 

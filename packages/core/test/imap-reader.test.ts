@@ -5,10 +5,8 @@ import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, type Fiber, Stream } from "effect"
 import type { Source } from "../src/index.ts"
 import { CountedIterable } from "./support/counted-sources.ts"
-import { expectEmpty } from "./support/counters.ts"
+import { expectEmpty, upTo, World } from "./support/index.ts"
 import { MapJobs } from "./support/map-jobs.ts"
-import { upTo } from "./support/sizes.ts"
-import { World } from "./support/world.ts"
 
 /** Does something in the step that makes the next item. */
 class ActingIterable extends CountedIterable {

@@ -5,12 +5,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Scope, Stream } from "effect"
 import { toInternal } from "../src/GreenPool.ts"
 import { CountedAsyncIterable, countedSources } from "./support/counted-sources.ts"
-import { expectEmpty } from "./support/counters.ts"
-import { isInterrupted } from "./support/exits.ts"
-import { upTo } from "./support/sizes.ts"
-import { Stage } from "./support/stage.ts"
-import { mapOf, verbs } from "./support/verbs.ts"
-import { World } from "./support/world.ts"
+import { expectEmpty, isInterrupted, mapOf, Stage, upTo, verbs, World } from "./support/index.ts"
 
 /** A map that is read in a scope that is not the reader's. */
 const setUp = () => {

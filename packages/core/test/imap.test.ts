@@ -2,10 +2,9 @@ import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Stream } from "effect"
 import type { Source } from "../src/index.ts"
 import { countedSources } from "./support/counted-sources.ts"
-import { counters, expectEmpty } from "./support/counters.ts"
+import { counters, expectEmpty, lengthsAround, openSizes, sizes, upTo, windowOf } from "./support/index.ts"
 import { readMap } from "./support/map-reading.ts"
 import { Reader } from "./support/reader.ts"
-import { lengthsAround, openSizes, sizes, upTo, windowOf } from "./support/sizes.ts"
 import { emitted, verbs } from "./support/verbs.ts"
 
 describe.each(verbs.flatMap((verb) => openSizes.map((size) => ({ size, verb }))))(

@@ -2,13 +2,8 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Latch, Option, Scope, Stream } from "effect"
 import { toInternal } from "../src/GreenPool.ts"
 import { type GreenPool, type GreenPoolOptions, type JobOptions, PoolFull, type Verdict } from "../src/index.ts"
-import { expectEmpty, expectWorking } from "./support/counters.ts"
-import { forkNow } from "./support/forkNow.ts"
-import { makePool } from "./support/makePool.ts"
+import { atRest, expectEmpty, expectWorking, forkNow, makePool, Stage, testEffect, World } from "./support/index.ts"
 import { mismeasured, observed, openSpans } from "./support/observation.ts"
-import { Stage } from "./support/stage.ts"
-import { atRest } from "./support/turns.ts"
-import { World } from "./support/world.ts"
 
 type Calls = (pool: GreenPool, stage: Stage) => ReadonlyArray<Effect.Effect<unknown, unknown>>
 
@@ -317,23 +312,22 @@ it.each(Object.entries(asks))(
   }
 )
 
-it.effect("a waiting caller that is interrupted leaves the queue immediately, and is counted nowhere", () =>
-  Effect.gen(function*() {
-    const pool = yield* makePool(1)
-    yield* pool.spawn(Effect.never)
-    const before = yield* pool.stats
-    const fibers = [yield* forkNow(pool.run(Effect.void)), yield* forkNow(pool.spawn(Effect.void))]
-    for (const waiting of [1, 0]) {
-      fibers[waiting]?.interruptUnsafe()
-      expect({ ...yield* pool.stats }).toEqual({ ...before, waiting })
-    }
-  }))
+testEffect("a waiting caller that is interrupted leaves the queue immediately, and is counted nowhere", function*() {
+  const pool = yield* makePool(1)
+  yield* pool.spawn(Effect.never)
+  const before = yield* pool.stats
+  const fibers = [yield* forkNow(pool.run(Effect.void)), yield* forkNow(pool.spawn(Effect.void))]
+  for (const waiting of [1, 0]) {
+    fibers[waiting]?.interruptUnsafe()
+    expect({ ...yield* pool.stats }).toEqual({ ...before, waiting })
+  }
+})
 
 describe("a slot", () => {
   const interruptLater = <A, E>(fiber: Fiber.Fiber<A, E>) => Effect.andThen(Effect.yieldNow, Fiber.interrupt(fiber))
   const never = (gate: Effect.Effect<void>) => Effect.ensuring(Effect.never, gate)
 
-  it.effect.each<[string, (pool: GreenPool, gate: Effect.Effect<void>) => Effect.Effect<unknown>]>([
+  testEffect.each<[string, (pool: GreenPool, gate: Effect.Effect<void>) => Effect.Effect<unknown>]>([
     ["the finalizers of run's job", (pool, gate) => pool.run(Effect.ensuring(Effect.void, gate))],
     [
       "the finalizers of a spawned job that fails",
@@ -355,58 +349,54 @@ describe("a slot", () => {
       "the work of a job with a time limit",
       (pool, gate) => Effect.exit(Effect.timeout(pool.run(Effect.uninterruptible(gate)), 0))
     ]
-  ])("is kept until %s are over", ([, use]) =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(1)
-      const gate = yield* Latch.make()
-      const user = yield* forkNow(use(pool, gate.await))
-      yield* atRest
-      const next = yield* forkNow(pool.run(Effect.void))
-      expect([yield* pool.running, yield* pool.waiting, user.pollUnsafe()]).toEqual([1, 1, undefined])
-      yield* gate.open
-      yield* Fiber.join(next)
-      yield* Fiber.join(user)
-      yield* expectEmpty(pool)
-    }))
+  ])("is kept until %s are over", function*([, use]) {
+    const pool = yield* makePool(1)
+    const gate = yield* Latch.make()
+    const user = yield* forkNow(use(pool, gate.await))
+    yield* atRest
+    const next = yield* forkNow(pool.run(Effect.void))
+    expect([yield* pool.running, yield* pool.waiting, user.pollUnsafe()]).toEqual([1, 1, undefined])
+    yield* gate.open
+    yield* Fiber.join(next)
+    yield* Fiber.join(user)
+    yield* expectEmpty(pool)
+  })
 })
 
-it.effect("run runs the job in its caller's own fiber, and gives its value, failure or defect", () =>
-  Effect.gen(function*() {
-    const pool = yield* makePool(1)
-    expect(yield* pool.run(Effect.fiberId)).toBe(yield* Effect.fiberId)
-    yield* pool.spawn(Effect.yieldNow)
-    expect(yield* pool.run(Effect.fiberId)).toBe(yield* Effect.fiberId)
-    for (const exit of [Exit.succeed(1), Exit.fail("no"), Exit.die("bug")]) {
-      expect(yield* Effect.exit<unknown, unknown, never>(pool.run(exit))).toEqual(exit)
-    }
-    yield* expectEmpty(pool)
-  }))
+testEffect("run runs the job in its caller's own fiber, and gives its value, failure or defect", function*() {
+  const pool = yield* makePool(1)
+  expect(yield* pool.run(Effect.fiberId)).toBe(yield* Effect.fiberId)
+  yield* pool.spawn(Effect.yieldNow)
+  expect(yield* pool.run(Effect.fiberId)).toBe(yield* Effect.fiberId)
+  for (const exit of [Exit.succeed(1), Exit.fail("no"), Exit.die("bug")]) {
+    expect(yield* Effect.exit<unknown, unknown, never>(pool.run(exit))).toEqual(exit)
+  }
+  yield* expectEmpty(pool)
+})
 
-it.effect("run in an uninterruptible region stays in the queue when its fiber is interrupted", () =>
-  Effect.gen(function*() {
+testEffect("run in an uninterruptible region stays in the queue when its fiber is interrupted", function*() {
+  const pool = yield* makePool(1)
+  const stage = new Stage()
+  yield* pool.spawn(stage.job("a"))
+  const fiber = yield* forkNow(Effect.uninterruptible(pool.run(stage.job("b"))))
+  fiber.interruptUnsafe()
+  yield* stage.finishAll
+  yield* Fiber.await(fiber)
+  expect(stage.events).toEqual(["a starts", "a ends", "b starts", "b ends"])
+  yield* expectEmpty(pool)
+})
+
+testEffect.each([true, false])(
+  "spawn returns the fiber of the job, whose interruption ends it and frees the slot, whether it has started or not: %s",
+  function*(hasStarted) {
     const pool = yield* makePool(1)
     const stage = new Stage()
-    yield* pool.spawn(stage.job("a"))
-    const fiber = yield* forkNow(Effect.uninterruptible(pool.run(stage.job("b"))))
-    fiber.interruptUnsafe()
-    yield* stage.finishAll
-    yield* Fiber.await(fiber)
-    expect(stage.events).toEqual(["a starts", "a ends", "b starts", "b ends"])
-    yield* expectEmpty(pool)
-  }))
-
-it.effect.each([true, false])(
-  "spawn returns the fiber of the job, whose interruption ends it and frees the slot, whether it has started or not: %s",
-  (hasStarted) =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(1)
-      const stage = new Stage()
-      const fiber = yield* pool.spawn(stage.job("a"))
-      if (hasStarted) yield* atRest
-      yield* Fiber.interrupt(fiber)
-      yield* atRest
-      expect(stage.events).toEqual(hasStarted ? ["a starts", "a is interrupted"] : [])
-      expect((yield* pool.stats).interrupted).toBe(1)
-      yield* expectWorking(pool)
-    })
+    const fiber = yield* pool.spawn(stage.job("a"))
+    if (hasStarted) yield* atRest
+    yield* Fiber.interrupt(fiber)
+    yield* atRest
+    expect(stage.events).toEqual(hasStarted ? ["a starts", "a is interrupted"] : [])
+    expect((yield* pool.stats).interrupted).toBe(1)
+    yield* expectWorking(pool)
+  }
 )
