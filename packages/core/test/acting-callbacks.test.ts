@@ -20,62 +20,6 @@ import {
 } from "./support/index.ts"
 import { Stage } from "./support/stage.ts"
 
-const verbs = ["run", "spawn", "spawnN"] as const
-
-testEffect("the weight of a key is asked once when the key comes into use", function*() {
-  const asked: Array<string> = []
-  const pool = yield* GreenPool.make({ size: 1, weight: (key) => asked.push(key) })
-  const stage = new Stage()
-  for (const key of ["a", "a", "b"]) yield* forkNow(pool.run(stage.job("job"), { key }))
-  yield* forkNow(Stream.runDrain(pool.imap(() => Effect.void, [1, 2], { key: "b" })))
-  expect(asked).toEqual(["a", "b"])
-  yield* stage.finishAll
-  yield* pool.waitall
-  yield* pool.run(Effect.void, { key: "a" })
-  expect(asked).toEqual(["a", "b", "a"])
-  expect(yield* pool.keys).toEqual([])
-})
-
-describe("a tracer", () => {
-  testEffect("gets no call in before the queue while several slots are granted", function*() {
-    const stage = new Stage()
-    let got = Option.some<unknown>(undefined)
-    const tracer = makeActingTracer({
-      onEnd: () => got = outside.runSync(pool.spawnIfAvailable(stage.job("barged in")))
-    })
-    const pool = yield* GreenPool.make({ size: 0, tracing: true })
-    yield* forkNow(Effect.withTracer(pool.run(stage.job("first")), tracer))
-    yield* forkNow(Effect.withTracer(pool.run(stage.job("second")), tracer))
-    yield* pool.resize(2)
-    yield* atRest
-    expect(got).toEqual(Option.none())
-    expect(stage.started).toEqual(["first", "second"])
-  })
-
-  testEffect.each(verbs)(
-    "that closes the pool when the wait of %s ends with a slot has it start nothing",
-    function*(verb) {
-      const stage = new Stage()
-      const { close, pool } = yield* makeClosable({ size: 0, tracing: true })
-      const tracer = makeActingTracer({ onEnd: () => outside.fork(close) })
-      const call: Effect.Effect<unknown> = Effect.uninterruptible(pool[verb](stage.job("job")))
-      const caller = yield* forkNow(Effect.withTracer(call, tracer))
-      yield* Effect.ignoreCause(pool.resize(1))
-      expect(isInterrupted(yield* Fiber.await(caller))).toBe(true)
-      expect(stage.started).toEqual([])
-      yield* expectEmpty(pool)
-    }
-  )
-
-  testEffect("may fill the queue when a wait begins: its caller is rejected", function*() {
-    const pool = yield* GreenPool.make({ size: 0, maxWaiting: 1, tracing: true })
-    const tracer = makeActingTracer({ onBegin: () => outside.fork(pool.run(Effect.void)) })
-    const error = yield* Effect.flip(Effect.withTracer(pool.run(Effect.void), tracer))
-    expect(error).toMatchObject({ reason: "QueueFull", waiting: 1 })
-    expect(yield* pool.stats).toMatchObject({ waiting: 1, rejected: 1 })
-  })
-})
-
 describe("what a callback throws", () => {
   /** Runs an effect and 20 milliseconds, and expects that one error is thrown outside of it. */
   const expectOneError = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
