@@ -1,44 +1,24 @@
 /**
  * What users' functions do inside the pool's steps: they act on the pool, throw, and keep what they were given.
  */
-import { describe, expect, it, vi } from "@effect/vitest"
+import { describe, expect, vi } from "@effect/vitest"
 import { type Context, Deferred, Effect, Fiber, Option, Stream } from "effect"
 import { GreenPile, GreenPool } from "../src/index.ts"
-import { makeActingTracer } from "./support/acting-tracer.ts"
-import { isInterrupted } from "./support/exits.ts"
-import {
-  atRest,
-  expectEmpty,
-  expectWorking,
-  forkNow,
-  makeClosable,
-  makePool,
-  outside,
-  testEffect,
-  testLive,
-  until
-} from "./support/index.ts"
-import { Stage } from "./support/stage.ts"
+import { expectEmpty, expectWorking, forkNow, makeClosable, makePool, outside, Stage } from "./support/index.ts"
+import { testEffect, testLive } from "./support/test-effect.ts"
+import { atRest, until } from "./support/turns.ts"
 
 describe("what a callback throws", () => {
   /** Runs an effect and 20 milliseconds, and expects that one error is thrown outside of it. */
-  const expectOneError = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-    Effect.gen(function*() {
-      const errors: Array<unknown> = []
-      const onError = (error: unknown) => errors.push(error)
-      const others = process.listeners("uncaughtException")
-      process.removeAllListeners("uncaughtException").on("uncaughtException", onError)
-      yield* Effect.addFinalizer(() =>
-        Effect.sync(() => {
-          process.off("uncaughtException", onError)
-          for (const other of others) process.on("uncaughtException", other)
-        })
-      )
-      const result = yield* effect
-      yield* Effect.sleep(20)
-      expect(errors).toEqual([new Error("bug")])
-      return result
-    })
+  const expectOneError = Effect.fnUntraced(function*<A, E, R>(effect: Effect.Effect<A, E, R>) {
+    const errors: Array<unknown> = []
+    process.setUncaughtExceptionCaptureCallback((error) => errors.push(error))
+    yield* Effect.addFinalizer(() => Effect.sync(() => process.setUncaughtExceptionCaptureCallback(null)))
+    const result = yield* effect
+    yield* Effect.sleep(20)
+    expect(errors).toEqual([new Error("bug")])
+    return result
+  })
 
   const bug = () => {
     throw new Error("bug")

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Latch, Option, Scope, Stream } from "effect"
+import { Effect, Exit, Fiber, Option, Scope, Stream } from "effect"
 import { toInternal } from "../src/GreenPool.ts"
 import { type GreenPool, type GreenPoolOptions, type JobOptions, PoolFull, type Verdict } from "../src/index.ts"
 import { atRest, expectEmpty, expectWorking, forkNow, makePool, Stage, testEffect, World } from "./support/index.ts"
@@ -323,46 +323,6 @@ testEffect("a waiting caller that is interrupted leaves the queue immediately, a
   }
 })
 
-describe("a slot", () => {
-  const interruptLater = <A, E>(fiber: Fiber.Fiber<A, E>) => Effect.andThen(Effect.yieldNow, Fiber.interrupt(fiber))
-  const never = (gate: Effect.Effect<void>) => Effect.ensuring(Effect.never, gate)
-
-  testEffect.each<[string, (pool: GreenPool, gate: Effect.Effect<void>) => Effect.Effect<unknown>]>([
-    ["the finalizers of run's job", (pool, gate) => pool.run(Effect.ensuring(Effect.void, gate))],
-    [
-      "the finalizers of a spawned job that fails",
-      (pool, gate) => Effect.flatMap(pool.spawn(Effect.ensuring(Effect.fail("no"), gate)), Fiber.await)
-    ],
-    [
-      "those of run's job whose caller is interrupted",
-      (pool, gate) => Effect.flatMap(forkNow(pool.run(never(gate))), interruptLater)
-    ],
-    [
-      "those of a spawned job that is interrupted",
-      (pool, gate) => Effect.flatMap(pool.spawn(never(gate)), interruptLater)
-    ],
-    [
-      "the children of a spawned job's fiber",
-      (pool, gate) => Effect.flatMap(pool.spawn(forkNow(never(gate))), Fiber.await)
-    ],
-    [
-      "the work of a job with a time limit",
-      (pool, gate) => Effect.exit(Effect.timeout(pool.run(Effect.uninterruptible(gate)), 0))
-    ]
-  ])("is kept until %s are over", function*([, use]) {
-    const pool = yield* makePool(1)
-    const gate = yield* Latch.make()
-    const user = yield* forkNow(use(pool, gate.await))
-    yield* atRest
-    const next = yield* forkNow(pool.run(Effect.void))
-    expect([yield* pool.running, yield* pool.waiting, user.pollUnsafe()]).toEqual([1, 1, undefined])
-    yield* gate.open
-    yield* Fiber.join(next)
-    yield* Fiber.join(user)
-    yield* expectEmpty(pool)
-  })
-})
-
 testEffect("run runs the job in its caller's own fiber, and gives its value, failure or defect", function*() {
   const pool = yield* makePool(1)
   expect(yield* pool.run(Effect.fiberId)).toBe(yield* Effect.fiberId)
@@ -371,18 +331,6 @@ testEffect("run runs the job in its caller's own fiber, and gives its value, fai
   for (const exit of [Exit.succeed(1), Exit.fail("no"), Exit.die("bug")]) {
     expect(yield* Effect.exit<unknown, unknown, never>(pool.run(exit))).toEqual(exit)
   }
-  yield* expectEmpty(pool)
-})
-
-testEffect("run in an uninterruptible region stays in the queue when its fiber is interrupted", function*() {
-  const pool = yield* makePool(1)
-  const stage = new Stage()
-  yield* pool.spawn(stage.job("a"))
-  const fiber = yield* forkNow(Effect.uninterruptible(pool.run(stage.job("b"))))
-  fiber.interruptUnsafe()
-  yield* stage.finishAll
-  yield* Fiber.await(fiber)
-  expect(stage.events).toEqual(["a starts", "a ends", "b starts", "b ends"])
   yield* expectEmpty(pool)
 })
 

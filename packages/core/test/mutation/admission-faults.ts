@@ -246,7 +246,7 @@ const pool = faultsOf("internal/pool.ts", ["bounds", "drain"], [
   }
 ])
 
-const run = faultsOf("internal/run.ts", ["available", "bounds", "drain"], [
+const run = faultsOf("internal/run.ts", ["bounds", "drain", "model/model"], [
   {
     name: "runIfAvailable borrows",
     find: "this.pool.gate.enterIfAvailable(this)) return",
@@ -260,7 +260,7 @@ const run = faultsOf("internal/run.ts", ["available", "bounds", "drain"], [
   }
 ])
 
-const spawn = faultsOf("internal/spawn.ts", ["available", "bounds", "drain"], [
+const spawn = faultsOf("internal/spawn.ts", ["bounds", "drain", "model/model"], [
   {
     name: "spawnIfAvailable borrows",
     find: "job.pool.gate.enterIfAvailable(job)) return",

@@ -241,7 +241,7 @@ const spawn = faultsOf("internal/spawn.ts", ["interruption", "slots", "context",
 
 const map = faultsOf(
   "internal/map.ts",
-  ["imap", "imap-failure", "imap-nested", "imap-interruption"],
+  ["imap", "imap-failure", "imap-interruption"],
   [
     {
       name: "a map that is closed leaves its jobs",
@@ -277,13 +277,13 @@ const map = faultsOf(
       name: "the jobs of a map are not marked",
       find: "this.pool.contextOf(job, this.context) as",
       replace: "this.context as",
-      tests: ["imap-nested"]
+      tests: ["reentrancy"]
     },
     {
       name: "a function that throws breaks the map",
       find: "      return Effect.die(defect)\n",
       replace: "      throw defect\n",
-      tests: ["imap-exit"]
+      tests: ["model/model"]
     },
     {
       name: "results after a failure are taken",
@@ -451,7 +451,7 @@ const pile = faultsOf("GreenPile.ts", ["pile", "pile-interruption", "close"], [
   }
 ])
 
-const verbs = faultsOf("internal/verbs.ts", ["verbs", "service", "imap-exit", "starmap", "source"], [
+const verbs = faultsOf("internal/verbs.ts", ["verbs", "service", "starmap", "source"], [
   {
     name: "starmap gives the tuple as one argument",
     find: "mapVerb({ ordered: true, exits: false }, spread)",
