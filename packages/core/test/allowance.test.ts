@@ -3,30 +3,9 @@
  */
 import { expect } from "@effect/vitest"
 import { allowanceOf } from "@greenpool/core/allowance"
-import { Effect, Fiber, Option, Stream } from "effect"
+import { Effect, Fiber, Option } from "effect"
 import { GreenPool } from "../src/index.ts"
-import { CountedIterable } from "./support/counted-sources.ts"
 import { atRest, forkNow, makePool, Stage, testEffect } from "./support/index.ts"
-
-testEffect.each([0, 2, 10])(
-  "an allowance of %i leaves maps the size of their pool, and jobs their loans",
-  function*(allowed) {
-    const pool = yield* makePool(3)
-    const allowance = allowanceOf(pool)
-    allowance.allow(1)
-    yield* pool.run(Effect.sync(() => allowance.allow(0)).pipe(Effect.andThen(pool.run(Effect.void))))
-    allowance.allow(allowed)
-    const stage = new Stage()
-    const source = new CountedIterable(9)
-    const map = yield* forkNow(Stream.runCollect(pool.imap(() => stage.gate("items").await, source)))
-    yield* atRest
-    // One that waits, beside those that run.
-    expect(source.taken).toBe(Math.min(3, allowed + 1))
-    allowance.allow(3)
-    yield* stage.finish("items")
-    expect((yield* Fiber.join(map)).length).toBe(9)
-  }
-)
 
 testEffect(
   "the listener is called in the step in which a caller joins or leaves the queue or a job ends, until there is another one",

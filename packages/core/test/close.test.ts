@@ -1,9 +1,8 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Latch, Scope, Stream } from "effect"
 import { GreenPile, type GreenPool } from "../src/index.ts"
-import { makeActingTracer } from "./support/acting-tracer.ts"
 import { isInterrupted } from "./support/exits.ts"
-import { atRest, counters, expectEmpty, forkNow, makeClosable, outside, testEffect, testLive } from "./support/index.ts"
+import { atRest, counters, expectEmpty, forkNow, makeClosable, testEffect, testLive } from "./support/index.ts"
 import { logged, makeLog } from "./support/logged.ts"
 import { Stage } from "./support/stage.ts"
 import { World } from "./support/world.ts"
@@ -87,47 +86,6 @@ describe("closing a pool", () => {
     yield* expectEmpty(pool)
     expect((yield* pool.stats).interrupted).toBe(15_000)
   })
-
-  testEffect("refuses what the end of a span asks of the pool", function*() {
-    const { close, pool } = yield* makeClosable({ size: 0, tracing: true })
-    let asked: Exit.Exit<void, unknown> | undefined
-    const tracer = makeActingTracer({ onEnd: () => asked = outside.runSyncExit(pool.resize(1)) })
-    yield* forkNow(Effect.withTracer(pool.run(Effect.void), tracer))
-    yield* close
-    yield* atRest
-    expect(isInterrupted(asked)).toBe(true)
-  })
-})
-
-type Closing = (pool: GreenPool, close: Effect.Effect<void>, other: GreenPool) => Effect.Effect<unknown, unknown>
-
-testEffect.each<[string, Closing]>([
-  ["a run", (pool, close) => pool.run(close)],
-  ["a spawned job", (pool, close) => Effect.flatMap(pool.spawn(close), Fiber.join)],
-  [
-    "a spawned job's finalizer",
-    (pool, close) => Effect.flatMap(pool.spawn(Effect.ensuring(Effect.void, close)), Fiber.join)
-  ],
-  [
-    "jobs nested in each other, also in those of another pool",
-    (pool, close, other) => pool.run(other.run(pool.run(Effect.flatMap(pool.spawn(pool.run(close)), Fiber.join))))
-  ],
-  ["a fiber that a job forked", (pool, close) => pool.run(Effect.flatMap(Effect.forkDetach(close), Fiber.join))],
-  ["a job of a map", (pool, close) => Stream.runDrain(pool.imap(() => Effect.uninterruptible(close), [1, 2]))],
-  ["a job of a pile", (pool, close) =>
-    Effect.scoped(
-      Effect.flatMap(GreenPile.make<void>(pool), (pile) => Effect.andThen(pile.spawn(close), pile.next))
-    )]
-])("closing from inside %s does not wait for the closer's own jobs", function*([, closing]) {
-  const { close, pool, stage } = yield* setUp(1)
-  const other = yield* setUp(1)
-  const noted = Effect.ensuring(close, Effect.sync(() => stage.note("closed")))
-  const caller = yield* forkNow(closing(pool, noted, other.pool))
-  yield* Fiber.await(caller)
-  yield* atRest
-  expect(stage.events).toEqual(["closed"])
-  yield* expectEmpty(pool)
-  yield* expectEmpty(other.pool)
 })
 
 testEffect.each(Object.entries({ ...calls, ...others }))(
@@ -180,50 +138,22 @@ describe("a close that meets a grant or a resize", () => {
     }
   )
 
-  /** Closes a pool of size 1 after so many steps: what `look` says then, and in the end. */
-  const closeAfter = <A>(
-    steps: number,
-    start: (world: World, pool: GreenPool) => { readonly look: () => A; readonly check?: (atClose: A) => void }
-  ): A => {
-    const world = new World()
-    const { check, look } = start(world, world.pool(1))
-    for (let step = 0; step < steps; step++) world.step()
-    world.fork(Scope.close(world.scope, Exit.void))
-    const atClose = look()
-    world.run()
-    expect(look()).toBe(atClose)
-    check?.(atClose)
-    return atClose
-  }
-
   it("changes no size once the pool has closed", () => {
     const sizes = new Set<number>()
     for (let operations = 3; operations <= 12; operations++) {
       for (let steps = 0; steps < 12; steps++) {
-        sizes.add(closeAfter(steps, (world, pool) => {
-          const resize = world.fork(Effect.orDie(pool.resize(2)), operations)
-          return {
-            look: () => Effect.runSync(pool.size),
-            check: (size) => expect(resize.pollUnsafe()?._tag).toBe(size === 2 ? "Success" : "Failure")
-          }
-        }))
+        const world = new World()
+        const pool = world.pool(1)
+        const resize = world.fork(Effect.orDie(pool.resize(2)), operations)
+        for (let step = 0; step < steps; step++) world.step()
+        world.fork(Scope.close(world.scope, Exit.void))
+        const size = Effect.runSync(pool.size)
+        world.run()
+        expect(Effect.runSync(pool.size)).toBe(size)
+        expect(resize.pollUnsafe()?._tag).toBe(size === 2 ? "Success" : "Failure")
+        sizes.add(size)
       }
     }
     expect(sizes).toEqual(new Set([1, 2]))
-  })
-
-  it("starts no item of a map once the pool has closed", () => {
-    const starts = new Set<number>()
-    for (let steps = 0; steps < 12; steps++) {
-      starts.add(closeAfter(steps, (world, pool) => {
-        const stage = new Stage()
-        world.fork(pool.run(stage.gate("holder").await))
-        world.fork(Stream.runDrain(pool.imap(stage.job, ["item"])))
-        world.run()
-        world.fork(stage.finish("holder"))
-        return { look: () => stage.started.length, check: () => world.get(expectEmpty(pool)) }
-      }))
-    }
-    expect(starts).toEqual(new Set([0, 1]))
   })
 })

@@ -4,10 +4,9 @@
 import { allowanceOf } from "@greenpool/core/allowance"
 import { Cause, Effect, Exit, Fiber, Option, Scope, Stream } from "effect"
 import { describe, expect, it } from "vitest"
-import { GreenPile, GreenPool, type GreenPoolOptions, type JobOptions, PoolFull } from "../src/index.ts"
+import { GreenPile, type GreenPool, type GreenPoolOptions, type JobOptions, PoolFull } from "../src/index.ts"
 import { makeActingTracer } from "./support/acting-tracer.ts"
 import { defectOf, expectEmpty, expectWorking, outside, Stage, World } from "./support/index.ts"
-import { makeLog } from "./support/logged.ts"
 
 let world: World
 
@@ -203,22 +202,6 @@ describe("the way in of a map's item sees", () => {
       actInClock(() => act(free), reading)
       expectEnd(pool, expected)
     }
-  })
-
-  it("the time, which a warning tells", () => {
-    const { entries, layer } = makeLog()
-    world = new World()
-    const make = GreenPool.make({ size: 1, slowWait: "1 second" })
-    const pool = world.get(Effect.orDie(Effect.provide(Scope.provide(make, world.scope), layer)))
-    world.fork(pool.run(Effect.never))
-    world.clock.advance(5000)
-    map(pool)
-    world.run()
-    world.clock.advance(1000)
-    world.run()
-    expect(entries.map(({ message }) => String(message))).toEqual([
-      "A caller has waited 1s for a slot of the pool (size 1, running 1, waiting 1)"
-    ])
   })
 })
 

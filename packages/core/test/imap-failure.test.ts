@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Latch, Scope, Stream } from "effect"
+import { Deferred, Effect, Exit, Fiber, Scope, Stream } from "effect"
 import { CountedAsyncIterable, CountedIterable, countedSources, CountedStream } from "./support/counted-sources.ts"
-import { atRest, expectEmpty, isInterrupted, makePool, Stage, testEffect, until } from "./support/index.ts"
+import { atRest, expectEmpty, makePool, testEffect } from "./support/index.ts"
 import { readMap } from "./support/map-reading.ts"
 import { Reader } from "./support/reader.ts"
 import { openSizes, upTo } from "./support/sizes.ts"
@@ -77,46 +77,7 @@ describe.each(openSizes)("a map on a pool of size %i", (size) => {
       world.get(expectEmpty(pool))
     }
   )
-
-  it.each([["imap", "interrupted"], ["imap", Exit.fail("failed")], ["imapUnordered", Exit.fail("failed")]] as const)(
-    "awaits the finalizers of what is in flight, then closes the source, which is being pulled: %s, %o",
-    (verb, ending) => {
-      const { pool, world } = readMap(size + 2)
-      let closed = 0
-      const items = Stream.concat(Stream.range(0, size), Stream.never)
-      const source = Stream.ensuring(items, Effect.sync(() => closed++))
-      const finalizing = Latch.makeUnsafe()
-      const failure = Deferred.makeUnsafe<never, string>()
-      const job = (item: number) =>
-        item === 0 ? Deferred.await(failure) : Effect.onInterrupt(Effect.never, () => finalizing.await)
-      const fiber = world.fork(Stream.runDrain(mapOf(pool, verb)(job, source)))
-      world.run()
-      if (ending === "interrupted") fiber.interruptUnsafe()
-      else Deferred.doneUnsafe(failure, ending)
-      world.run()
-      // The jobs may use what the source holds.
-      expect([fiber.pollUnsafe(), world.get(pool.running), closed]).toEqual([undefined, size, 0])
-      finalizing.openUnsafe()
-      world.run()
-      const exit = fiber.pollUnsafe()
-      expect(isInterrupted(exit) ? "interrupted" : exit).toEqual(ending)
-      expect(closed).toBe(1)
-      world.get(expectEmpty(pool))
-    }
-  )
 })
-
-it.each([[2, [1, 1, 1]], [9, [1, 0, 1]]])(
-  "several sources are closed once each, but for one that has ended, if at most %i results are taken",
-  (most, closed) => {
-    const { pool, world } = readMap(2)
-    const sources = [new CountedIterable(), new CountedIterable(3), new CountedStream()] as const
-    const mapped = pool.imap((a, b, c) => Effect.succeed(a + b + c), sources[0], sources[1], sources[2].stream)
-    expect(world.get(Stream.runCollect(Stream.take(mapped, most)))).toEqual([0, 3, 6].slice(0, most))
-    expect(sources.map((source) => source.closed)).toEqual(closed)
-    expect(sources[1].ends).toBe(1 - closed[1]!)
-  }
-)
 
 describe("an async iterable", () => {
   const never = () => new Promise<never>(() => {})
@@ -139,27 +100,6 @@ describe("an async iterable", () => {
     }
     return { counts, source: { [Symbol.asyncIterator]: () => iterator } }
   }
-
-  testEffect("is closed once by an early stop, and the close is awaited when it is idle", function*() {
-    const pool = yield* makePool(1)
-    const stage = new Stage()
-    const { promise, resolve } = Promise.withResolvers<void>()
-    const { source } = asyncSource(2, never, async () => {
-      stage.note("close")
-      await promise
-      stage.note("closed")
-    })
-    const reading = yield* Effect.forkChild(Stream.runDrain(pool.imap(() => stage.job("item"), source)))
-    yield* until(() => stage.started.includes("item"))
-    const leaving = yield* Effect.forkChild(stage.around("leaving", Fiber.interrupt(reading)))
-    yield* until(() => stage.events.includes("close"))
-    yield* atRest
-    resolve()
-    yield* Fiber.join(leaving)
-    expect(stage.events.slice(1)).toEqual(
-      ["leaving starts", "item is interrupted", "close", "closed", "leaving ends"]
-    )
-  })
 
   testEffect("is closed, and that is awaited, also if nothing of it was read", function*() {
     const pool = yield* makePool(1)

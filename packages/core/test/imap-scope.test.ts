@@ -5,7 +5,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Scope, Stream } from "effect"
 import { toInternal } from "../src/GreenPool.ts"
 import { CountedAsyncIterable, countedSources } from "./support/counted-sources.ts"
-import { expectEmpty, isInterrupted, mapOf, Stage, upTo, verbs, World } from "./support/index.ts"
+import { expectEmpty, isInterrupted, mapOf, upTo, verbs, World } from "./support/index.ts"
 
 /** A map that is read in a scope that is not the reader's. */
 const setUp = () => {
@@ -106,16 +106,4 @@ it("a pool that closes awaits a job that has closed its own map's scope and goes
   world.run()
   expect(closing.pollUnsafe()?._tag).toBe("Success")
   expectOver()
-})
-
-it("a pool that closes starts no item of a map whose reader is away that the source gives afterwards", () => {
-  const { pool, read, world } = setUp()
-  const stage = new Stage()
-  const second = Effect.uninterruptible(Effect.as(stage.gate("source").await, "second"))
-  const source = Stream.concat(Stream.make("first"), Stream.fromEffect(second))
-  read(pool.imap((item: string) => stage.around(item, Effect.void), source), undefined, once)
-  world.run()
-  world.close()
-  world.get(stage.finish("source"))
-  expect(stage.started).toEqual(["first"])
 })

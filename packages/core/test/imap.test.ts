@@ -1,8 +1,8 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Stream } from "effect"
+import { Effect, Exit, Stream } from "effect"
 import type { Source } from "../src/index.ts"
 import { countedSources } from "./support/counted-sources.ts"
-import { counters, expectEmpty, lengthsAround, openSizes, sizes, upTo, windowOf } from "./support/index.ts"
+import { expectEmpty, lengthsAround, openSizes, sizes, upTo, windowOf } from "./support/index.ts"
 import { readMap } from "./support/map-reading.ts"
 import { Reader } from "./support/reader.ts"
 import { emitted, verbs } from "./support/verbs.ts"
@@ -79,31 +79,3 @@ it.each(verbs.flatMap((verb) => sizes.map((size) => ({ size, verb }))))(
     expect([world.get(pool.running), world.get(pool.waiting)]).toEqual([size, size === 0 ? 1 : 0])
   }
 )
-
-it("a map holds no slot and no place in the queue while its source is idle, and ends when the source tells the end", () => {
-  const { jobs, pool, world } = readMap(1)
-  const end = Deferred.makeUnsafe<void>()
-  const source = Stream.concat(Stream.make(0), Stream.drain(Stream.fromEffect(Deferred.await(end))))
-  const reader = new Reader(world, pool.imap(jobs.job, source))
-  jobs.finish(0)
-  reader.readAll()
-  expect(reader.values).toEqual([0])
-  expect(reader.isWaiting).toBe(true)
-  expect(world.get(counters(pool))).toEqual({ free: 1, running: 0, waiting: 0, borrowed: 0 })
-  world.get(pool.waitall)
-  Deferred.doneUnsafe(end, Exit.void)
-  world.run()
-  expect(reader.exit).toEqual(Exit.void)
-})
-
-it("a map gives its freed slot to the queue before it takes its next, and shares that with another map item by item", () => {
-  const { pool, world } = readMap(1)
-  const order: Array<string> = []
-  const job = (item: string) => Effect.andThen(Effect.sync(() => order.push(item)), Effect.yieldNow)
-  world.fork(Stream.runDrain(pool.imap(job, ["a0", "a1", "a2"])))
-  world.fork(Stream.runDrain(pool.imap(job, ["b0", "b1"])))
-  world.fork(pool.run(job("run")))
-  world.fork(pool.spawn(job("spawn")))
-  world.run()
-  expect(order).toEqual(["a0", "b0", "run", "spawn", "a1", "b1", "a2"])
-})

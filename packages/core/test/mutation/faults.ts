@@ -119,25 +119,25 @@ const pool = faultsOf("internal/pool.ts", ["waitall", "close", "reentrancy"], [
     name: "the close waits for the closer's own job",
     find: "if (!around.has(job)) {",
     replace: "if (job !== undefined) {",
-    tests: ["close"]
+    tests: ["model/model"]
   },
   {
     name: "the close knows only the innermost job of the closer",
     find: "for (let job = this.jobAround(fiber); job !== undefined; job = job.enclosing) around.add(job)",
     replace: "for (let job = this.jobAround(fiber); job !== undefined; job = undefined) around.add(job)",
-    tests: ["close"]
+    tests: ["model/model"]
   },
   {
     name: "the close does not wait",
     find: "        if (pending === 0) return resume(Effect.void)\n",
     replace: "        if (pending >= 0) return resume(Effect.void)\n",
-    tests: ["close"]
+    tests: ["close", "model/model"]
   },
   {
     name: "the close waits for one job only",
     find: "if (--pending === 0) onEnded()",
     replace: "if (--pending >= 0) onEnded()",
-    tests: ["longlife", "close"]
+    tests: ["longlife", "close", "model/model"]
   },
   {
     name: "wake-ups happen inside the step that asks for them",
@@ -187,7 +187,7 @@ const spawn = faultsOf("internal/spawn.ts", ["interruption", "slots", "context",
     find: "    if (this.fiber !== undefined) this.fiber.interruptUnsafe(fiberId)\n",
     replace: "    const { fiber } = this\n    if (fiber !== undefined) {\n" +
       "      this.slots.end(this, Exit.interrupt(fiberId))\n      fiber.interruptUnsafe(fiberId)\n    }\n",
-    tests: ["close"]
+    tests: ["close", "model/model"]
   },
   {
     name: "a spawned job does not have its spawner's context",
@@ -247,7 +247,7 @@ const map = faultsOf(
       name: "a map that is closed leaves its jobs",
       find: "this.pool.interruptAll(this.jobs.toArray())",
       replace: "Effect.void",
-      tests: ["imap-failure"]
+      tests: ["imap-scope", "map-told", "model/model"]
     },
     {
       name: "a map that is closed ends as its source did",
