@@ -7,33 +7,30 @@ import { Effect, Fiber, Option } from "effect"
 import { GreenPool } from "../src/index.ts"
 import { atRest, forkNow, makePool, Stage, testEffect } from "./support/index.ts"
 
-testEffect(
-  "the listener is called in the step in which a caller joins or leaves the queue or a job ends, until there is another one",
-  function*() {
-    const pool = yield* makePool(1)
-    const allowance = allowanceOf(pool)
-    const seen: Array<readonly [number, number]> = []
-    const expectSeen = (...states: typeof seen) => expect(seen.splice(0)).toEqual(states)
-    allowance.onDemand(() => seen.push([allowance.running(), allowance.waiting()]))
-    const stage = new Stage()
-    yield* pool.spawn(stage.job("job"))
-    yield* atRest
-    expectSeen()
-    const impatient = yield* forkNow(pool.run(Effect.void))
-    expectSeen([1, 1])
-    yield* Fiber.interrupt(impatient)
-    expectSeen([1, 0])
-    yield* forkNow(pool.run(Effect.never))
-    expectSeen([1, 1])
-    yield* stage.finishAll
-    // The slot has been passed on by then.
-    expectSeen([1, 0])
-    let calls = 0
-    allowance.onDemand(() => calls++)
-    yield* forkNow(pool.run(Effect.never))
-    expect([calls, seen]).toEqual([1, []])
-  }
-)
+testEffect("a listener is called in the step in which a caller joins or leaves the queue or a job ends", function*() {
+  const pool = yield* makePool(1)
+  const allowance = allowanceOf(pool)
+  const seen: Array<readonly [number, number]> = []
+  const expectSeen = (...states: typeof seen) => expect(seen.splice(0)).toEqual(states)
+  allowance.onDemand(() => seen.push([allowance.running(), allowance.waiting()]))
+  const stage = new Stage()
+  yield* pool.spawn(stage.job("job"))
+  yield* atRest
+  expectSeen()
+  const impatient = yield* forkNow(pool.run(Effect.void))
+  expectSeen([1, 1])
+  yield* Fiber.interrupt(impatient)
+  expectSeen([1, 0])
+  yield* forkNow(pool.run(Effect.never))
+  expectSeen([1, 1])
+  yield* stage.finishAll
+  // The slot has been passed on by then.
+  expectSeen([1, 0])
+  let calls = 0
+  allowance.onDemand(() => calls++)
+  yield* forkNow(pool.run(Effect.never))
+  expect([calls, seen]).toEqual([1, []])
+})
 
 class Elsewhere extends GreenPool.Service<Elsewhere>()("test/Elsewhere", { size: 1 }) {}
 

@@ -74,7 +74,7 @@ describe("maxWait", () => {
     }
   })
 
-  testEffect.each([0, -3_600_000, 3_600_000])(
+  testEffect.each([0, -1e7, 1e7])(
     "rejects callers that have been in the queue that long, whatever the clock on the wall says, here by %i ms",
     function*(ahead) {
       const clock = yield* makeWallClock
@@ -101,16 +101,13 @@ describe("maxWait", () => {
     }
   )
 
-  testEffect.each([0, -5])(
-    "of %i ms in a call is a slot at once, its own or a borrowed one, or none",
-    function*(maxWait) {
-      const pool = yield* makeBounded({ size: 1, maxWait: 0, maxWaiting: 0 })
-      expect(yield* pool.run(pool.run(Effect.succeed(1), { maxWait }))).toBe(1)
-      yield* forkNow(pool.run(Effect.never))
-      expect(yield* Effect.flip(pool.run(Effect.void))).toEqual(timedOut(1, 0))
-      expect(yield* Effect.flip(pool.spawn(Effect.void, { maxWait }))).toEqual(timedOut(1, 0))
-    }
-  )
+  testEffect.each([0, -5])("of %i ms in a call is a slot at once, free or borrowed, or none", function*(maxWait) {
+    const pool = yield* makeBounded({ size: 1, maxWait: 0, maxWaiting: 0 })
+    expect(yield* pool.run(pool.run(Effect.succeed(1), { maxWait }))).toBe(1)
+    yield* forkNow(pool.run(Effect.never))
+    expect(yield* Effect.flip(pool.run(Effect.void))).toEqual(timedOut(1, 0))
+    expect(yield* Effect.flip(pool.spawn(Effect.void, { maxWait }))).toEqual(timedOut(1, 0))
+  })
 
   testEffect("sleeps once for all that wait, and rejects them in order, in uninterruptible regions too", function*() {
     const clock = yield* countSleepers
@@ -160,13 +157,10 @@ it("PoolFull survives JSON, and says what was full", () => {
   expect(decoded).toEqual(error)
 })
 
-testEffect.each<GreenPoolOptions>([{ maxWaiting: 3 }, { maxWait: 3 }])(
-  "the common key takes no bounds: %j",
-  function*(options) {
-    const exit = yield* Effect.exit(Effect.provide(GreenPool.size, GreenPool.layer(options)))
-    expect(defectOf(exit)).toBeInstanceOf(TypeError)
-  }
-)
+testEffect.each<GreenPoolOptions>([{ maxWaiting: 3 }, { maxWait: 3 }])("the common key has no %j", function*(options) {
+  const exit = yield* Effect.exit(Effect.provide(GreenPool.size, GreenPool.layer(options)))
+  expect(defectOf(exit)).toBeInstanceOf(TypeError)
+})
 
 describe("a clock that is late already when a call begins to wait", () => {
   const waits: Record<string, (pool: GreenPool<PoolFull>) => Effect.Effect<unknown, unknown, Scope.Scope>> = {

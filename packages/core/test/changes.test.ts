@@ -87,52 +87,46 @@ describe("changes", () => {
     }
   })
 
-  testEffect(
-    "lets a slow reader skip to the newest state, holds up no job, and asks the pool for nothing meanwhile",
-    function*() {
-      const pool = yield* makePool(1)
-      const seen: Array<number> = []
-      const stage = new Stage()
-      yield* forkNow(Stream.runForEach(pool.changes, ({ started }) => {
-        seen.push(started)
-        return stage.gate(`state ${seen.length}`).await
-      }))
-      for (let i = 0; i < 50; i++) {
-        yield* pool.run(Effect.yieldNow)
-        yield* atRest
-      }
-      expect([...seen, isListening(pool)]).toEqual([0, false])
-      yield* stage.finish("state 1")
+  testEffect("lets a slow reader skip to the newest state, and asks the pool for nothing meanwhile", function*() {
+    const pool = yield* makePool(1)
+    const seen: Array<number> = []
+    const stage = new Stage()
+    yield* forkNow(Stream.runForEach(pool.changes, ({ started }) => {
+      seen.push(started)
+      return stage.gate(`state ${seen.length}`).await
+    }))
+    for (let i = 0; i < 50; i++) {
+      yield* pool.run(Effect.yieldNow)
       yield* atRest
-      expect([...seen, isListening(pool)]).toEqual([0, 50, false])
-      yield* stage.finish("state 2")
-      yield* atRest
-      expect(isListening(pool)).toBe(true)
     }
-  )
+    expect([...seen, isListening(pool)]).toEqual([0, false])
+    yield* stage.finish("state 1")
+    yield* atRest
+    expect([...seen, isListening(pool)]).toEqual([0, 50, false])
+    yield* stage.finish("state 2")
+    yield* atRest
+    expect(isListening(pool)).toBe(true)
+  })
 
-  testEffect(
-    "tells several readers, whenever they come and go, and asks the pool for nothing when there is none",
-    function*() {
-      const pool = yield* makePool(1)
-      expect(isListening(pool)).toBe(false)
-      const one = yield* read(pool)
-      const other = yield* read(pool)
-      yield* pool.resize(2)
-      yield* atRest
-      yield* Fiber.interrupt(one.fiber)
-      expect(isListening(pool)).toBe(true)
-      yield* pool.resize(3)
-      yield* atRest
-      const late = yield* read(pool)
-      yield* pool.resize(4)
-      yield* atRest
-      const sizes = [one, other, late].map(({ states }) => states.map(({ size }) => size))
-      expect(sizes).toEqual([[1, 2], [1, 2, 3, 4], [3, 4]])
-      yield* Fiber.interruptAll([other.fiber, late.fiber])
-      expect(isListening(pool)).toBe(false)
-    }
-  )
+  testEffect("tells all readers, whenever they come and go, and asks for nothing when there is none", function*() {
+    const pool = yield* makePool(1)
+    expect(isListening(pool)).toBe(false)
+    const one = yield* read(pool)
+    const other = yield* read(pool)
+    yield* pool.resize(2)
+    yield* atRest
+    yield* Fiber.interrupt(one.fiber)
+    expect(isListening(pool)).toBe(true)
+    yield* pool.resize(3)
+    yield* atRest
+    const late = yield* read(pool)
+    yield* pool.resize(4)
+    yield* atRest
+    const sizes = [one, other, late].map(({ states }) => states.map(({ size }) => size))
+    expect(sizes).toEqual([[1, 2], [1, 2, 3, 4], [3, 4]])
+    yield* Fiber.interruptAll([other.fiber, late.fiber])
+    expect(isListening(pool)).toBe(false)
+  })
 })
 
 /** Things that happen to a full pool of size 1 with a caller in the queue. */

@@ -48,26 +48,23 @@ describe("closing a pool", () => {
     { size: 0, region: "an interruptible", within: Effect.interruptible },
     { size: 1, region: "an interruptible", within: Effect.interruptible },
     { size: 1, region: "an uninterruptible", within: Effect.uninterruptible }
-  ])(
-    "interrupts all calls that wait in $region region, starts none of their jobs, and logs nothing, at size $size",
-    function*({ size, within }) {
-      const { close, pile, pool, stage } = yield* setUp(size)
-      const log = makeLog()
-      yield* forkNow(pool.spawn(Effect.never))
-      const waiters = yield* Effect.forEach(
-        Object.values(calls),
-        (call) => forkNow(Effect.provide(within(call(pool, pile, stage.job("job"))), log.layer))
-      )
-      yield* atRest
-      expect(yield* pool.waiting).toBe(9 - size)
-      yield* close
-      for (const waiter of waiters) {
-        expect(isInterrupted(yield* Fiber.await(waiter))).toBe(true)
-      }
-      expect([stage.started, log.entries]).toEqual([[], []])
-      yield* expectEmpty(pool)
+  ])("interrupts all waiting in $region region at size $size, starts none, logs nothing", function*({ size, within }) {
+    const { close, pile, pool, stage } = yield* setUp(size)
+    const log = makeLog()
+    yield* forkNow(pool.spawn(Effect.never))
+    const waiters = yield* Effect.forEach(
+      Object.values(calls),
+      (call) => forkNow(Effect.provide(within(call(pool, pile, stage.job("job"))), log.layer))
+    )
+    yield* atRest
+    expect(yield* pool.waiting).toBe(9 - size)
+    yield* close
+    for (const waiter of waiters) {
+      expect(isInterrupted(yield* Fiber.await(waiter))).toBe(true)
     }
-  )
+    expect([stage.started, log.entries]).toEqual([[], []])
+    yield* expectEmpty(pool)
+  })
 
   testLive.each<[string, (pool: GreenPool, inner: Effect.Effect<void>) => Effect.Effect<void>]>([
     ["run", (pool, inner) => pool.run(inner)],
@@ -121,22 +118,19 @@ testEffect.each(Object.entries({ ...calls, ...others }))(
 )
 
 describe("a close that meets a grant or a resize", () => {
-  testEffect.each(["run", "spawn", "spawnN"])(
-    "starts no job of %s, granted a slot in an uninterruptible region",
-    function*(verb) {
-      const { close, pile, pool, stage } = yield* setUp(1)
-      const holder = yield* pool.spawn(stage.job("holder"))
-      const waiter = yield* forkNow(Effect.uninterruptible(calls[verb]!(pool, pile, stage.job("job"))))
-      holder.interruptUnsafe()
-      expect(yield* counters(pool)).toMatchObject({ running: 1, waiting: 0 })
-      const closing = yield* forkNow(close)
-      yield* stage.finishAll
-      yield* Fiber.await(waiter)
-      yield* Fiber.join(closing)
-      // Neither had begun.
-      expect([isInterrupted(holder.pollUnsafe()), stage.started]).toEqual([true, []])
-    }
-  )
+  testEffect.each(["run", "spawn", "spawnN"])("starts no uninterruptible %s that has its slot", function*(verb) {
+    const { close, pile, pool, stage } = yield* setUp(1)
+    const holder = yield* pool.spawn(stage.job("holder"))
+    const waiter = yield* forkNow(Effect.uninterruptible(calls[verb]!(pool, pile, stage.job("job"))))
+    holder.interruptUnsafe()
+    expect(yield* counters(pool)).toMatchObject({ running: 1, waiting: 0 })
+    const closing = yield* forkNow(close)
+    yield* stage.finishAll
+    yield* Fiber.await(waiter)
+    yield* Fiber.join(closing)
+    // Neither had begun.
+    expect([isInterrupted(holder.pollUnsafe()), stage.started]).toEqual([true, []])
+  })
 
   it("changes no size once the pool has closed", () => {
     const sizes = new Set<number>()

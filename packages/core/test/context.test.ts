@@ -36,21 +36,18 @@ const inSurroundings = <A, E>(name: string, effect: Effect.Effect<A, E>) =>
   )
 
 describe.each(Object.entries(ways))("a job of %s", (_, go) => {
-  testEffect(
-    "has the services, references, log annotations and span of its caller, never those of another job",
-    function*() {
-      const pool = yield* makePool(2)
-      const stage = new Stage()
-      yield* inSurroundings("holder", pool.spawn(stage.job("holder")))
-      const seen: Array<unknown> = []
-      const look = Effect.andThen(Effect.yieldNow, Effect.map(surroundings, (names) => void seen.push(names)))
-      // Jobs have the context of their callers, whatever the type of `go` says.
-      for (const name of ["a", "b", "c"]) yield* forkNow(inSurroundings(name, go(pool, look as Effect.Effect<void>)))
-      yield* inSurroundings("opener", stage.finishAll)
-      yield* pool.waitall
-      expect(seen).toEqual(["a", "b", "c"].map((name) => [name, name, name, name]))
-    }
-  )
+  testEffect("has the services, references, log annotations and span of its caller, of no other job", function*() {
+    const pool = yield* makePool(2)
+    const stage = new Stage()
+    yield* inSurroundings("holder", pool.spawn(stage.job("holder")))
+    const seen: Array<unknown> = []
+    const look = Effect.andThen(Effect.yieldNow, Effect.map(surroundings, (names) => void seen.push(names)))
+    // Jobs have the context of their callers, whatever the type of `go` says.
+    for (const name of ["a", "b", "c"]) yield* forkNow(inSurroundings(name, go(pool, look as Effect.Effect<void>)))
+    yield* inSurroundings("opener", stage.finishAll)
+    yield* pool.waitall
+    expect(seen).toEqual(["a", "b", "c"].map((name) => [name, name, name, name]))
+  })
 
   testEffect("keeps the asynchronous context of its caller, of Node", function*() {
     const storage = yield* makeStorage<string>()
@@ -87,13 +84,10 @@ testEffect("run gives its caller's fiber back the very context that it had", fun
   }
 })
 
-testEffect(
-  "a spawned job is interruptible although it was spawned in an uninterruptible region, as a forked fiber is",
-  function*() {
-    const pool = yield* makePool(1)
-    const fiber = yield* Effect.uninterruptible(pool.spawn(Effect.never))
-    yield* atRest
-    yield* Fiber.interrupt(fiber)
-    expect(yield* pool.running).toBe(0)
-  }
-)
+testEffect("a job that is spawned in an uninterruptible region is interruptible, as a forked fiber is", function*() {
+  const pool = yield* makePool(1)
+  const fiber = yield* Effect.uninterruptible(pool.spawn(Effect.never))
+  yield* atRest
+  yield* Fiber.interrupt(fiber)
+  expect(yield* pool.running).toBe(0)
+})

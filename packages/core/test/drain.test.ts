@@ -43,57 +43,51 @@ testEffect.each([1, 2, 10])("a drain at size %i interrupts what is left after dr
 })
 
 describe("a pool that drains", () => {
-  testEffect(
-    "has a map from outside finish all it has in hand, also what waits for its slot, pull no more, and end",
-    function*() {
-      const { expectClosed, pool, stage, close } = yield* setUp({ size: 4 })
-      const source = new CountedIterable()
-      const seen: Array<string> = []
-      yield* forkNow(pool.run(stage.job("holder")))
-      const ending = yield* forkNow(Stream.runCollect(pool.imap(stage.job, ["a"])))
-      const map = yield* forkNow(
-        Stream.runForEach(pool.imap((n) => stage.job(`${n}`), source), (name) => Effect.sync(() => seen.push(name)))
-      )
+  testEffect("has a map from outside finish what it has in hand, running or not, pull no more, and end", function*() {
+    const { expectClosed, pool, stage, close } = yield* setUp({ size: 4 })
+    const source = new CountedIterable()
+    const seen: Array<string> = []
+    yield* forkNow(pool.run(stage.job("holder")))
+    const ending = yield* forkNow(Stream.runCollect(pool.imap(stage.job, ["a"])))
+    const map = yield* forkNow(
+      Stream.runForEach(pool.imap((n) => stage.job(`${n}`), source), (name) => Effect.sync(() => seen.push(name)))
+    )
+    yield* atRest
+    const closing = yield* forkNow(close)
+    for (const name of ["0", "1", "2"]) {
+      yield* stage.finish(name)
       yield* atRest
-      const closing = yield* forkNow(close)
-      for (const name of ["0", "1", "2"]) {
-        yield* stage.finish(name)
-        yield* atRest
-      }
-      expect(seen).toEqual(["0", "1", "2"])
-      const exit = yield* Fiber.await(map)
-      expect(Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)).toBe(true)
-      expect([source.taken, source.closed]).toEqual([3, 1])
-      // One that has come to the end of its source ends as ever.
-      yield* stage.finish("a")
-      expect(yield* Fiber.join(ending)).toEqual(["a"])
-      expect(closing.pollUnsafe()).toBeUndefined()
-      yield* stage.finish("holder")
-      yield* expectClosed(closing)
     }
-  )
+    expect(seen).toEqual(["0", "1", "2"])
+    const exit = yield* Fiber.await(map)
+    expect(Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)).toBe(true)
+    expect([source.taken, source.closed]).toEqual([3, 1])
+    // One that has come to the end of its source ends as ever.
+    yield* stage.finish("a")
+    expect(yield* Fiber.join(ending)).toEqual(["a"])
+    expect(closing.pollUnsafe()).toBeUndefined()
+    yield* stage.finish("holder")
+    yield* expectClosed(closing)
+  })
 
-  testEffect(
-    "opens the source of no map from outside, and takes nothing more for one that has outlived its job",
-    function*() {
-      const { expectClosed, pool, stage, close } = yield* setUp({ size: 3 })
-      const items = yield* Queue.unbounded<number>()
-      const map = Stream.runDrain(pool.imap((item) => stage.job(`item ${item}`), Stream.fromQueue(items)))
-      // It begins inside a job, and waits for its source when that has ended.
-      yield* pool.run(Effect.andThen(Effect.forkDetach(map, { startImmediately: true }), atRest))
-      yield* pool.spawn(stage.job("other"))
-      const source = new CountedIterable()
-      const unread = Stream.runDrain(pool.imap(() => Effect.void, source))
-      const closing = yield* forkNow(close)
-      yield* expectRefused(unread)
-      expect([source.opened, source.taken]).toEqual([0, 0])
-      yield* Queue.offer(items, 7)
-      yield* atRest
-      expect(stage.started).toEqual(["other"])
-      yield* stage.finishAll
-      yield* expectClosed(closing)
-    }
-  )
+  testEffect("opens no source of a map from outside, and takes no more for one that has outlived its job", function*() {
+    const { expectClosed, pool, stage, close } = yield* setUp({ size: 3 })
+    const items = yield* Queue.unbounded<number>()
+    const map = Stream.runDrain(pool.imap((item) => stage.job(`item ${item}`), Stream.fromQueue(items)))
+    // It begins inside a job, and waits for its source when that has ended.
+    yield* pool.run(Effect.andThen(Effect.forkDetach(map, { startImmediately: true }), atRest))
+    yield* pool.spawn(stage.job("other"))
+    const source = new CountedIterable()
+    const unread = Stream.runDrain(pool.imap(() => Effect.void, source))
+    const closing = yield* forkNow(close)
+    yield* expectRefused(unread)
+    expect([source.opened, source.taken]).toEqual([0, 0])
+    yield* Queue.offer(items, 7)
+    yield* atRest
+    expect(stage.started).toEqual(["other"])
+    yield* stage.finishAll
+    yield* expectClosed(closing)
+  })
 
   testEffect.each([
     { how: "from inside one of its jobs", options: {}, isInside: true },

@@ -90,22 +90,19 @@ describe("a clock that is asked as a call joins the queue", () => {
     expect(world.clock.sleeping).toBe(0)
   })
 
-  it.each([0, 1000])(
-    "and frees a slot while the time-out is set, and takes %i ms, leaves its caller the slot",
-    (time) => {
-      const { free, pool } = openFull()
-      actInClock(() => {
-        free()
-        world.clock.now += time
-      }, 2)
-      const caller = world.fork(pool.run(Effect.never, { maxWait: 10 }))
-      expect(exitOf(caller)).toBeUndefined()
-      world.clock.advance(0)
-      expect(exitOf(caller)).toBeUndefined()
-      expect(world.get(pool.stats)).toMatchObject({ running: 1, waiting: 0, rejected: 0 })
-      expect(world.clock.sleeping).toBe(0)
-    }
-  )
+  it.each([0, 1000])("and frees a slot as the time-out is set, and takes %i ms, leaves the caller the slot", (time) => {
+    const { free, pool } = openFull()
+    actInClock(() => {
+      free()
+      world.clock.now += time
+    }, 2)
+    const caller = world.fork(pool.run(Effect.never, { maxWait: 10 }))
+    expect(exitOf(caller)).toBeUndefined()
+    world.clock.advance(0)
+    expect(exitOf(caller)).toBeUndefined()
+    expect(world.get(pool.stats)).toMatchObject({ running: 1, waiting: 0, rejected: 0 })
+    expect(world.clock.sleeping).toBe(0)
+  })
 
   it.each(["run", "spawn", "pile"] as const)("of %s and frees a slot and throws: the slot is free again", (verb) => {
     const { free, pool } = openFull()
@@ -125,38 +122,32 @@ describe("a clock that is asked as a call joins the queue", () => {
   })
 })
 
-it.each([1, 2, 3])(
-  "a clock may pause an adaptive pool that is about to pause, at reading %i: it stays at 0",
-  (reading) => {
-    const classify = () => {
-      actInClock(() => outside.runSync(Effect.orDie(pool.resize(0))), reading)
-      return { retryAfter: "1 second" } as const
-    }
-    const pool: GreenPool = openPool({ size: 4, adaptive: { min: 1, max: 10, classify } })
-    world.get(pool.run(Effect.void))
-    world.clock.advance(2000)
-    world.run()
-    expect(world.get(pool.stats)).toMatchObject({ size: 0, adaptive: { phase: "resting" } })
+it.each([1, 2, 3])("an adaptive pool about to pause stays at 0 if the clock pauses it, at reading %i", (reading) => {
+  const classify = () => {
+    actInClock(() => outside.runSync(Effect.orDie(pool.resize(0))), reading)
+    return { retryAfter: "1 second" } as const
   }
-)
+  const pool: GreenPool = openPool({ size: 4, adaptive: { min: 1, max: 10, classify } })
+  world.get(pool.run(Effect.void))
+  world.clock.advance(2000)
+  world.run()
+  expect(world.get(pool.stats)).toMatchObject({ size: 0, adaptive: { phase: "resting" } })
+})
 
 describe("a tracer", () => {
-  it.each(waitingVerbs)(
-    "that closes the pool when the wait of %s has ended with a slot has it start nothing",
-    (verb) => {
-      for (const isOnItsWay of [true, false]) {
-        const { free, pool } = openFull({ tracing: true })
-        const stage = new Stage()
-        if (isOnItsWay) actInClock(free)
-        const call: Effect.Effect<unknown> = Effect.uninterruptible(pool[verb](stage.job("job")))
-        const caller = world.fork(Effect.withTracer(call, makeActingTracer({ onEnd: closePool })))
-        free()
-        expect(exitOf(caller)).toBe("interrupted")
-        expect(stage.started).toEqual([])
-        world.get(expectEmpty(pool))
-      }
+  it.each(waitingVerbs)("that closes the pool when the wait of %s has ended has it start nothing", (verb) => {
+    for (const isOnItsWay of [true, false]) {
+      const { free, pool } = openFull({ tracing: true })
+      const stage = new Stage()
+      if (isOnItsWay) actInClock(free)
+      const call: Effect.Effect<unknown> = Effect.uninterruptible(pool[verb](stage.job("job")))
+      const caller = world.fork(Effect.withTracer(call, makeActingTracer({ onEnd: closePool })))
+      free()
+      expect(exitOf(caller)).toBe("interrupted")
+      expect(stage.started).toEqual([])
+      world.get(expectEmpty(pool))
     }
-  )
+  })
 
   it("gets no call in before the queue while several slots are granted", () => {
     const pool = openPool({ size: 0, tracing: true })

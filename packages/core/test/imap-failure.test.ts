@@ -10,27 +10,24 @@ import { emitted, mapOf, verbs } from "./support/verbs.ts"
 const boom = new Error("boom")
 
 describe.each(openSizes)("a failing item on a pool of size %i", (size) => {
-  it.each(countedSources)(
-    "ends the map with the first failure in order, after every result before it; $kind gives nothing more and is closed",
-    (from) => {
-      const { jobs, pool, reader, source, world } = readMap(size + 2, { from })
-      reader.pull()
-      // The failures are there first, and then the results before them from the back.
-      jobs.fail(size + 1)
-      world.run()
-      jobs.fail(size)
-      world.run()
-      expect(reader.exit).toBeUndefined()
-      for (const item of upTo(size).toReversed()) jobs.finish(item)
-      expect(source.closed).toBe(0)
-      reader.readAll()
-      expect(reader.values).toEqual(upTo(size))
-      expect(reader.exit).toEqual(Exit.fail(`failed ${size}`))
-      reader.leave()
-      expect({ taken: source.taken, closed: source.closed }).toEqual({ taken: size + 2, closed: 1 })
-      world.get(expectEmpty(pool))
-    }
-  )
+  it.each(countedSources)("ends the map with the first in order, after all before it; $kind is closed", (from) => {
+    const { jobs, pool, reader, source, world } = readMap(size + 2, { from })
+    reader.pull()
+    // The failures are there first, and then the results before them from the back.
+    jobs.fail(size + 1)
+    world.run()
+    jobs.fail(size)
+    world.run()
+    expect(reader.exit).toBeUndefined()
+    for (const item of upTo(size).toReversed()) jobs.finish(item)
+    expect(source.closed).toBe(0)
+    reader.readAll()
+    expect(reader.values).toEqual(upTo(size))
+    expect(reader.exit).toEqual(Exit.fail(`failed ${size}`))
+    reader.leave()
+    expect({ taken: source.taken, closed: source.closed }).toEqual({ taken: size + 2, closed: 1 })
+    world.get(expectEmpty(pool))
+  })
 
   it("ends imapUnordered with the first failure to happen, after all that had finished, and drops what is later", () => {
     const { jobs, pool, reader, source, world } = readMap(size + 2, { verb: "imapUnordered" })
@@ -115,26 +112,23 @@ describe("an async iterable", () => {
     yield* Fiber.join(closing)
   })
 
-  testEffect(
-    "is told to close but not awaited while its next() is pending: if it fails to, nobody hears of it",
-    function*() {
-      const pool = yield* makePool(2)
-      const unhandled: Array<unknown> = []
-      const listener = (cause: unknown) => unhandled.push(cause)
-      process.on("unhandledRejection", listener)
-      for (const close of [never, () => Promise.reject(new Error("cannot close"))]) {
-        const { counts, source } = asyncSource(1, never, close)
-        const reading = yield* Effect.forkChild(Stream.runDrain(pool.imap(Effect.succeed, source)))
-        yield* atRest
-        yield* Fiber.interrupt(reading)
-        expect(counts.closed).toBe(1)
-      }
-      yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
-      process.off("unhandledRejection", listener)
-      expect(unhandled).toEqual([])
-      yield* expectEmpty(pool)
+  testEffect("is told to close, not awaited, while next() is pending: if it fails, nobody hears of it", function*() {
+    const pool = yield* makePool(2)
+    const unhandled: Array<unknown> = []
+    const listener = (cause: unknown) => unhandled.push(cause)
+    process.on("unhandledRejection", listener)
+    for (const close of [never, () => Promise.reject(new Error("cannot close"))]) {
+      const { counts, source } = asyncSource(1, never, close)
+      const reading = yield* Effect.forkChild(Stream.runDrain(pool.imap(Effect.succeed, source)))
+      yield* atRest
+      yield* Fiber.interrupt(reading)
+      expect(counts.closed).toBe(1)
     }
-  )
+    yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+    process.off("unhandledRejection", listener)
+    expect(unhandled).toEqual([])
+    yield* expectEmpty(pool)
+  })
 
   const failure = (cause: unknown) => Exit.fail(expect.objectContaining({ _tag: "SourceError", cause }))
 

@@ -277,40 +277,37 @@ describe.each([...basic, ...bounded, ...refused, ...available, ...waiters, ...vi
   }
 )
 
-it.each(Object.entries(asks))(
-  "%s conserves all where its grant, its time-out and its interruption meet",
-  (verb, ask) => {
-    const ends = new Set<string>()
-    const scenario = scene(verb, (...on) => ask(...on, { maxWait: 10 }), "abc", {
-      before: running("ab"),
-      after: running("c")
-    })
-    const meet = (operations: number, timeout: number, interruption: number) =>
-      play(scenario, operations, (world, start, stage, pool) => {
-        const victim = start()
-        world.fork(stage.finishAll)
-        for (let step = 0; step <= Math.max(timeout, interruption); step++) {
-          if (step === timeout) world.clock.advance(10)
-          if (step === interruption) victim.interruptUnsafe()
-          world.step()
-        }
-        world.run()
-        const exit = victim.pollUnsafe()!
-        const error = Option.getOrUndefined(Exit.findErrorOption(exit))
-        const end = exit._tag === "Success" ? "slot" : error instanceof PoolFull ? "time-out" : "interruption"
-        ends.add(end)
-        const { rejected } = world.get(pool.stats)
-        expect(end === "interruption" || rejected === (end === "time-out" ? 1 : 0)).toBe(true)
-        expect(rejected + stage.started.filter((name) => name === "victim").length).toBeLessThan(2)
-      })
-    for (const operations of [3, 5, 8, 2048]) {
-      for (let timeout = 0; timeout < 10; timeout++) {
-        for (let interruption = 0; interruption < 14; interruption++) meet(operations, timeout, interruption)
+it.each(Object.entries(asks))("%s conserves all where grant, time-out and interruption meet", (verb, ask) => {
+  const ends = new Set<string>()
+  const scenario = scene(verb, (...on) => ask(...on, { maxWait: 10 }), "abc", {
+    before: running("ab"),
+    after: running("c")
+  })
+  const meet = (operations: number, timeout: number, interruption: number) =>
+    play(scenario, operations, (world, start, stage, pool) => {
+      const victim = start()
+      world.fork(stage.finishAll)
+      for (let step = 0; step <= Math.max(timeout, interruption); step++) {
+        if (step === timeout) world.clock.advance(10)
+        if (step === interruption) victim.interruptUnsafe()
+        world.step()
       }
+      world.run()
+      const exit = victim.pollUnsafe()!
+      const error = Option.getOrUndefined(Exit.findErrorOption(exit))
+      const end = exit._tag === "Success" ? "slot" : error instanceof PoolFull ? "time-out" : "interruption"
+      ends.add(end)
+      const { rejected } = world.get(pool.stats)
+      expect(end === "interruption" || rejected === (end === "time-out" ? 1 : 0)).toBe(true)
+      expect(rejected + stage.started.filter((name) => name === "victim").length).toBeLessThan(2)
+    })
+  for (const operations of [3, 5, 8, 2048]) {
+    for (let timeout = 0; timeout < 10; timeout++) {
+      for (let interruption = 0; interruption < 14; interruption++) meet(operations, timeout, interruption)
     }
-    expect([...ends].sort()).toEqual(["interruption", "slot", "time-out"])
   }
-)
+  expect([...ends].sort()).toEqual(["interruption", "slot", "time-out"])
+})
 
 testEffect("a waiting caller that is interrupted leaves the queue immediately, and is counted nowhere", function*() {
   const pool = yield* makePool(1)
@@ -334,17 +331,14 @@ testEffect("run runs the job in its caller's own fiber, and gives its value, fai
   yield* expectEmpty(pool)
 })
 
-testEffect.each([true, false])(
-  "spawn returns the fiber of the job, whose interruption ends it and frees the slot, whether it has started or not: %s",
-  function*(hasStarted) {
-    const pool = yield* makePool(1)
-    const stage = new Stage()
-    const fiber = yield* pool.spawn(stage.job("a"))
-    if (hasStarted) yield* atRest
-    yield* Fiber.interrupt(fiber)
-    yield* atRest
-    expect(stage.events).toEqual(hasStarted ? ["a starts", "a is interrupted"] : [])
-    expect((yield* pool.stats).interrupted).toBe(1)
-    yield* expectWorking(pool)
-  }
-)
+testEffect.each([true, false])("interrupting a spawned fiber ends its job, started: %s", function*(hasStarted) {
+  const pool = yield* makePool(1)
+  const stage = new Stage()
+  const fiber = yield* pool.spawn(stage.job("a"))
+  if (hasStarted) yield* atRest
+  yield* Fiber.interrupt(fiber)
+  yield* atRest
+  expect(stage.events).toEqual(hasStarted ? ["a starts", "a is interrupted"] : [])
+  expect((yield* pool.stats).interrupted).toBe(1)
+  yield* expectWorking(pool)
+})
