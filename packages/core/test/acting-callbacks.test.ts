@@ -4,9 +4,9 @@
 import { describe, expect, vi } from "@effect/vitest"
 import { type Context, Deferred, Effect, Fiber, Option, Stream } from "effect"
 import { GreenPile, GreenPool } from "../src/index.ts"
-import { expectEmpty, expectWorking, forkNow, makeClosable, makePool, outside, Stage } from "./support/index.ts"
+import { atRest, expectEmpty, expectWorking, forkNow, makeClosable, makePool, outside, until } from "./support/index.ts"
+import { Stage } from "./support/stage.ts"
 import { testEffect, testLive } from "./support/test-effect.ts"
-import { atRest, until } from "./support/turns.ts"
 
 describe("what a callback throws", () => {
   /** Runs an effect and 20 milliseconds, and expects that one error is thrown outside of it. */

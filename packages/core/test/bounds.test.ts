@@ -8,12 +8,10 @@ import { makeWallClock } from "./support/wall-clock.ts"
 
 const makeBounded = (options: GreenPoolOptions) => Effect.orDie(GreenPool.make(options))
 
-const queueFull = (size: number, waiting: number) =>
-  new PoolFull({ reason: "QueueFull", pool: "default", size, waiting })
-const timedOut = (size: number, waiting: number) =>
-  new PoolFull({ reason: "WaitTimeout", pool: "default", size, waiting })
-
-const rejected = (pool: GreenPool<PoolFull>) => Effect.map(pool.stats, (stats) => stats.rejected)
+const poolFull = (reason: PoolFull["reason"]) => (size: number, waiting: number) =>
+  new PoolFull({ reason, pool: "default", size, waiting })
+const queueFull = poolFull("QueueFull")
+const timedOut = poolFull("WaitTimeout")
 
 describe("maxWaiting", () => {
   testEffect.each<readonly [string, GreenPoolOptions["maxWaiting"] & {}, ReadonlyArray<readonly [number, number]>]>([
@@ -32,19 +30,14 @@ describe("maxWaiting", () => {
     }
   })
 
-  const acts: Record<string, (pool: GreenPool<PoolFull>) => unknown> = {
-    "frees a slot": (pool) => outside.runSync(Effect.orDie(pool.resize(1))),
-    "lets another caller into the queue": (pool) => outside.fork(pool.run(Effect.never))
-  }
-
-  testEffect.each([
-    { act: "frees a slot", bound: 0, exit: Exit.void },
-    { act: "frees a slot", bound: 1, exit: Exit.void },
-    { act: "lets another caller into the queue", bound: 1, exit: Exit.fail(queueFull(0, 1)) }
-  ])("as a function that $act and then says $bound goes by what it has done", function*({ act, bound, exit }) {
+  testEffect.each<[string, act: (pool: GreenPool<PoolFull>) => unknown, bound: number, Exit.Exit<void, unknown>]>([
+    ["frees a slot and allows none", (pool) => outside.runSync(Effect.orDie(pool.resize(1))), 0, Exit.void],
+    ["frees a slot and allows one", (pool) => outside.runSync(Effect.orDie(pool.resize(1))), 1, Exit.void],
+    ["lets another in", (pool) => outside.fork(pool.run(Effect.never)), 1, Exit.fail(queueFull(0, 1))]
+  ])("as a function that %s goes by what it has done", function*([, act, bound, exit]) {
     let asked = 0
     const maxWaiting = () => {
-      if (asked++ === 0) acts[act]!(pool)
+      if (asked++ === 0) act(pool)
       return bound
     }
     const pool: GreenPool<PoolFull> = yield* makeBounded({ size: 0, maxWaiting })
@@ -55,9 +48,8 @@ describe("maxWaiting", () => {
     const pool = yield* makeBounded({ size: 1, maxWaiting: () => NaN })
     expect(yield* pool.run(Effect.succeed(1))).toBe(1)
     const fiber = yield* forkNow(pool.run(Effect.never))
-    expect(defectOf(yield* Effect.exit(pool.run(Effect.void)))).toEqual(
-      new RangeError("Invalid maxWaiting NaN: it must be a number of at least 0")
-    )
+    const defect = new RangeError("Invalid maxWaiting NaN: it must be a number of at least 0")
+    expect(defectOf(yield* Effect.exit(pool.run(Effect.void)))).toEqual(defect)
     yield* Fiber.interrupt(fiber)
     yield* expectEmpty(pool)
   })
@@ -74,32 +66,29 @@ describe("maxWait", () => {
     }
   })
 
-  testEffect.each([0, -1e7, 1e7])(
-    "rejects callers that have been in the queue that long, whatever the clock on the wall says, here by %i ms",
-    function*(ahead) {
-      const clock = yield* makeWallClock
-      const pool = yield* Effect.provideService(makeBounded({ size: 1, maxWait: "1 second" }), Clock.Clock, clock)
-      const stage = new Stage()
-      yield* forkNow(pool.run(stage.job("a")))
-      const b = yield* forkNow(pool.run(stage.job("b")))
-      yield* TestClock.adjust(500)
-      const c = yield* forkNow(pool.spawn(stage.job("c")))
-      clock.ahead = ahead
-      yield* TestClock.adjust(499)
-      expect(yield* counters(pool)).toEqual({ free: 0, running: 1, waiting: 2, borrowed: 0 })
-      yield* TestClock.adjust(1)
-      expect(b.pollUnsafe()).toEqual(Exit.fail(timedOut(1, 1)))
-      yield* TestClock.adjust(500)
-      expect(c.pollUnsafe()).toEqual(Exit.fail(timedOut(1, 0)))
-      // A job may take its time.
-      yield* TestClock.adjust("1 hour")
-      expect(stage.events).toEqual(["a starts"])
-      expect(yield* rejected(pool)).toBe(2)
-      yield* stage.finish("a")
-      yield* pool.waitall
-      yield* expectEmpty(pool)
-    }
-  )
+  testEffect.each([0, -1e7, 1e7])("rejects callers after that, whatever the wall clock says: %i ms", function*(ahead) {
+    const clock = yield* makeWallClock
+    const pool = yield* Effect.provideService(makeBounded({ size: 1, maxWait: "1 second" }), Clock.Clock, clock)
+    const stage = new Stage()
+    yield* forkNow(pool.run(stage.job("a")))
+    const b = yield* forkNow(pool.run(stage.job("b")))
+    yield* TestClock.adjust(500)
+    const c = yield* forkNow(pool.spawn(stage.job("c")))
+    clock.ahead = ahead
+    yield* TestClock.adjust(499)
+    expect(yield* counters(pool)).toEqual({ free: 0, running: 1, waiting: 2, borrowed: 0 })
+    yield* TestClock.adjust(1)
+    expect(b.pollUnsafe()).toEqual(Exit.fail(timedOut(1, 1)))
+    yield* TestClock.adjust(500)
+    expect(c.pollUnsafe()).toEqual(Exit.fail(timedOut(1, 0)))
+    // A job may take its time.
+    yield* TestClock.adjust("1 hour")
+    expect(stage.events).toEqual(["a starts"])
+    expect((yield* pool.stats).rejected).toBe(2)
+    yield* stage.finish("a")
+    yield* pool.waitall
+    yield* expectEmpty(pool)
+  })
 
   testEffect.each([0, -5])("of %i ms in a call is a slot at once, free or borrowed, or none", function*(maxWait) {
     const pool = yield* makeBounded({ size: 1, maxWait: 0, maxWaiting: 0 })
@@ -119,7 +108,7 @@ describe("maxWait", () => {
     expect([clock.sleeps, clock.sleepers]).toEqual([1, 1])
     yield* TestClock.adjust(1000)
     expect(left).toEqual(numbers)
-    expect([clock.sleepers, yield* rejected(pool)]).toEqual([0, 5000])
+    expect([clock.sleepers, (yield* pool.stats).rejected]).toEqual([0, 5000])
     yield* expectEmpty(pool)
   })
 })
@@ -148,9 +137,8 @@ describe("a wrong option of make", () => {
 it("PoolFull survives JSON, and says what was full", () => {
   const error = new PoolFull({ reason: "QueueFull", pool: "api", size: 3, waiting: 7 })
   expect(error.message).toBe("Pool \"api\" rejected a call: its queue is full (size 3, waiting 7)")
-  expect(timedOut(1, 0).message).toBe(
-    "Pool \"default\" rejected a call: no slot became free in time (size 1, waiting 0)"
-  )
+  const late = "Pool \"default\" rejected a call: no slot became free in time (size 1, waiting 0)"
+  expect(timedOut(1, 0).message).toBe(late)
   const json = JSON.stringify(Schema.encodeSync(PoolFull)(error))
   const decoded = Schema.decodeSync(PoolFull)(JSON.parse(json))
   expect(decoded).toBeInstanceOf(PoolFull)

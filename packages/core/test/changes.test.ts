@@ -12,8 +12,7 @@ import {
   testLive,
   until
 } from "./support/index.ts"
-import { Stage } from "./support/stage.ts"
-import { World } from "./support/world.ts"
+import { Stage, World } from "./support/index.ts"
 
 /** Reads in the background; gives what has been read so far, and the fiber. */
 const read = Effect.fnUntraced(function*(pool: GreenPool<PoolFull>) {

@@ -2,10 +2,8 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Latch, Scope, Stream } from "effect"
 import { GreenPile, type GreenPool } from "../src/index.ts"
 import { isInterrupted } from "./support/exits.ts"
-import { atRest, counters, expectEmpty, forkNow, makeClosable, testEffect, testLive } from "./support/index.ts"
+import { atRest, expectEmpty, forkNow, makeClosable, Stage, testEffect, testLive, World } from "./support/index.ts"
 import { logged, makeLog } from "./support/logged.ts"
-import { Stage } from "./support/stage.ts"
-import { World } from "./support/world.ts"
 
 /** A pool and what closes it, jobs by name, and a pile of the pool. */
 const setUp = Effect.fnUntraced(function*(size: number) {
@@ -52,16 +50,12 @@ describe("closing a pool", () => {
     const { close, pile, pool, stage } = yield* setUp(size)
     const log = makeLog()
     yield* forkNow(pool.spawn(Effect.never))
-    const waiters = yield* Effect.forEach(
-      Object.values(calls),
-      (call) => forkNow(Effect.provide(within(call(pool, pile, stage.job("job"))), log.layer))
-    )
+    const jobs = Object.values(calls).map((call) => within(call(pool, pile, stage.job("job"))))
+    const waiters = yield* Effect.forEach(jobs, (job) => forkNow(Effect.provide(job, log.layer)))
     yield* atRest
     expect(yield* pool.waiting).toBe(9 - size)
     yield* close
-    for (const waiter of waiters) {
-      expect(isInterrupted(yield* Fiber.await(waiter))).toBe(true)
-    }
+    for (const waiter of waiters) expect(isInterrupted(yield* Fiber.await(waiter))).toBe(true)
     expect([stage.started, log.entries]).toEqual([[], []])
     yield* expectEmpty(pool)
   })
@@ -73,9 +67,7 @@ describe("closing a pool", () => {
     const { close, pool } = yield* setUp(1)
     const bottom = yield* Latch.make()
     const nested = (depth: number): Effect.Effect<void> =>
-      depth === 0
-        ? Effect.andThen(bottom.open, Effect.never)
-        : nest(pool, Effect.suspend(() => nested(depth - 1)))
+      depth === 0 ? Effect.andThen(bottom.open, Effect.never) : nest(pool, Effect.suspend(() => nested(depth - 1)))
     const caller = yield* Effect.forkChild(nested(15_000))
     yield* bottom.await
     yield* close
@@ -100,13 +92,12 @@ testEffect.each(Object.entries({ ...calls, ...others }))(
     expect([isInterrupted(inFinalizer), log.entries]).toEqual([true, []])
     yield* expectEmpty(pool)
     const before = yield* pool.stats
-    const entries = yield* logged(
-      Effect.gen(function*() {
-        for (const effect of [refused, Effect.uninterruptible(refused)]) {
-          expect(isInterrupted(yield* Fiber.await(yield* Effect.forkDetach(effect)))).toBe(true)
-        }
-      }).pipe(Effect.annotateLogs("caller", "test"))
-    )
+    const entries = yield* logged(Effect.gen(function*() {
+      for (const effect of [refused, Effect.uninterruptible(refused)]) {
+        const fiber = yield* Effect.forkDetach(Effect.annotateLogs(effect, "caller", "test"))
+        expect(isInterrupted(yield* Fiber.await(fiber))).toBe(true)
+      }
+    }))
     expect(entries).toEqual([expect.objectContaining({
       level: "Warn",
       message: [expect.stringContaining("Pool \"default\" was used after it had closed")],
@@ -117,37 +108,21 @@ testEffect.each(Object.entries({ ...calls, ...others }))(
   }
 )
 
-describe("a close that meets a grant or a resize", () => {
-  testEffect.each(["run", "spawn", "spawnN"])("starts no uninterruptible %s that has its slot", function*(verb) {
-    const { close, pile, pool, stage } = yield* setUp(1)
-    const holder = yield* pool.spawn(stage.job("holder"))
-    const waiter = yield* forkNow(Effect.uninterruptible(calls[verb]!(pool, pile, stage.job("job"))))
-    holder.interruptUnsafe()
-    expect(yield* counters(pool)).toMatchObject({ running: 1, waiting: 0 })
-    const closing = yield* forkNow(close)
-    yield* stage.finishAll
-    yield* Fiber.await(waiter)
-    yield* Fiber.join(closing)
-    // Neither had begun.
-    expect([isInterrupted(holder.pollUnsafe()), stage.started]).toEqual([true, []])
-  })
-
-  it("changes no size once the pool has closed", () => {
-    const sizes = new Set<number>()
-    for (let operations = 3; operations <= 12; operations++) {
-      for (let steps = 0; steps < 12; steps++) {
-        const world = new World()
-        const pool = world.pool(1)
-        const resize = world.fork(Effect.orDie(pool.resize(2)), operations)
-        for (let step = 0; step < steps; step++) world.step()
-        world.fork(Scope.close(world.scope, Exit.void))
-        const size = Effect.runSync(pool.size)
-        world.run()
-        expect(Effect.runSync(pool.size)).toBe(size)
-        expect(resize.pollUnsafe()?._tag).toBe(size === 2 ? "Success" : "Failure")
-        sizes.add(size)
-      }
+it("a resize changes no size once the pool has closed", () => {
+  const sizes = new Set<number>()
+  for (let operations = 3; operations <= 12; operations++) {
+    for (let steps = 0; steps < 12; steps++) {
+      const world = new World()
+      const pool = world.pool(1)
+      const resize = world.fork(Effect.orDie(pool.resize(2)), operations)
+      for (let step = 0; step < steps; step++) world.step()
+      world.fork(Scope.close(world.scope, Exit.void))
+      const size = Effect.runSync(pool.size)
+      world.run()
+      expect(Effect.runSync(pool.size)).toBe(size)
+      expect(resize.pollUnsafe()?._tag).toBe(size === 2 ? "Success" : "Failure")
+      sizes.add(size)
     }
-    expect(sizes).toEqual(new Set([1, 2]))
-  })
+  }
+  expect(sizes).toEqual(new Set([1, 2]))
 })

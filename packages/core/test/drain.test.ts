@@ -7,21 +7,19 @@ import { atRest, expectEmpty, forkNow, isInterrupted, makeClosable, Stage, testE
 import { countSleepers } from "./support/sleepers.ts"
 
 /** A pool that drains, what closes it, and jobs by name. */
-const setUp = (options: UnboundedOptions = {}) =>
-  Effect.gen(function*() {
-    const clock = yield* countSleepers
-    const { close, pool } = yield* makeClosable({ size: 1, onClose: "drain", ...options }).pipe(
-      Effect.provideService(Clock.Clock, clock)
-    )
-    /** The close ends, and leaves nothing behind. */
-    const expectClosed = Effect.fnUntraced(function*(closing: Fiber.Fiber<void>) {
-      yield* Fiber.join(closing)
-      yield* atRest
-      expect(clock.sleepers).toBe(0)
-      yield* expectEmpty(pool)
-    })
-    return { pool, stage: new Stage(), clock, close, expectClosed }
+const setUp = Effect.fnUntraced(function*(options: UnboundedOptions = {}) {
+  const clock = yield* countSleepers
+  const make = makeClosable({ size: 1, onClose: "drain", ...options })
+  const { close, pool } = yield* Effect.provideService(make, Clock.Clock, clock)
+  /** The close ends, and leaves nothing behind. */
+  const expectClosed = Effect.fnUntraced(function*(closing: Fiber.Fiber<void>) {
+    yield* Fiber.join(closing)
+    yield* atRest
+    expect(clock.sleepers).toBe(0)
+    yield* expectEmpty(pool)
   })
+  return { pool, stage: new Stage(), clock, close, expectClosed }
+})
 
 const expectRefused = (call: Effect.Effect<unknown, unknown>) =>
   Effect.map(Effect.exit(Effect.uninterruptible(call)), (exit) => expect(isInterrupted(exit)).toBe(true))
@@ -49,15 +47,11 @@ describe("a pool that drains", () => {
     const seen: Array<string> = []
     yield* forkNow(pool.run(stage.job("holder")))
     const ending = yield* forkNow(Stream.runCollect(pool.imap(stage.job, ["a"])))
-    const map = yield* forkNow(
-      Stream.runForEach(pool.imap((n) => stage.job(`${n}`), source), (name) => Effect.sync(() => seen.push(name)))
-    )
+    const results = pool.imap((n) => stage.job(`${n}`), source)
+    const map = yield* forkNow(Stream.runForEach(results, (name) => Effect.sync(() => seen.push(name))))
     yield* atRest
     const closing = yield* forkNow(close)
-    for (const name of ["0", "1", "2"]) {
-      yield* stage.finish(name)
-      yield* atRest
-    }
+    for (const name of ["0", "1", "2"]) yield* Effect.andThen(stage.finish(name), atRest)
     expect(seen).toEqual(["0", "1", "2"])
     const exit = yield* Fiber.await(map)
     expect(Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)).toBe(true)

@@ -1,11 +1,9 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Scope, Stream } from "effect"
 import { CountedAsyncIterable, CountedIterable, countedSources, CountedStream } from "./support/counted-sources.ts"
-import { atRest, expectEmpty, makePool, testEffect } from "./support/index.ts"
+import { atRest, emitted, expectEmpty, makePool, mapOf, openSizes, testEffect, upTo, verbs } from "./support/index.ts"
 import { readMap } from "./support/map-reading.ts"
 import { Reader } from "./support/reader.ts"
-import { openSizes, upTo } from "./support/sizes.ts"
-import { emitted, mapOf, verbs } from "./support/verbs.ts"
 
 const boom = new Error("boom")
 

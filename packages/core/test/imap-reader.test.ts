@@ -20,43 +20,40 @@ class ActingIterable extends CountedIterable {
 
 const acting = (act: (item: number) => void) => Object.assign(new ActingIterable(), { act })
 
-it.each(["a stream", "an iterator"])(
-  "%s that has the reader go on within its own step is asked for one thing at a time",
-  (kind) => {
-    const world = new World()
-    const pool = world.pool(1)
-    const onward = Deferred.makeUnsafe<void>()
-    let asked = 0
-    let most = 0
-    let items = 0
-    const ask = (item: number) => {
-      most = Math.max(most, ++asked)
-      if (item === 2) Deferred.doneUnsafe(onward, Exit.void)
-    }
-    const item = Effect.suspend(() => {
-      ask(items)
-      return Effect.ensuring(Effect.as(Effect.yieldNow, items++), Effect.sync(() => asked--))
-    })
-    const iterator = acting((item) => {
-      ask(item)
-      asked--
-    })
-    const map = pool.imap(Effect.succeed, kind === "a stream" ? Stream.fromEffectRepeat(item) : iterator)
-    const values: Array<number> = []
-    world.fork(
-      Stream.runForEach(Stream.take(map, 5), (value) => {
-        values.push(value)
-        // After the first, the reader goes on when the source says so.
-        return value === 0 ? Deferred.await(onward) : Effect.void
-      })
-    )
-    world.run()
-    world.get(pool.resize(3))
-    expect(values).toEqual(upTo(5))
-    expect(most).toBe(1)
-    world.get(expectEmpty(pool))
+it.each(["a stream", "an iterator"])("%s that has its reader go on in its step is asked for one at a time", (kind) => {
+  const world = new World()
+  const pool = world.pool(1)
+  const onward = Deferred.makeUnsafe<void>()
+  let asked = 0
+  let most = 0
+  let items = 0
+  const ask = (item: number) => {
+    most = Math.max(most, ++asked)
+    if (item === 2) Deferred.doneUnsafe(onward, Exit.void)
   }
-)
+  const item = Effect.suspend(() => {
+    ask(items)
+    return Effect.ensuring(Effect.as(Effect.yieldNow, items++), Effect.sync(() => asked--))
+  })
+  const iterator = acting((item) => {
+    ask(item)
+    asked--
+  })
+  const map = pool.imap(Effect.succeed, kind === "a stream" ? Stream.fromEffectRepeat(item) : iterator)
+  const values: Array<number> = []
+  world.fork(
+    Stream.runForEach(Stream.take(map, 5), (value) => {
+      values.push(value)
+      // After the first, the reader goes on when the source says so.
+      return value === 0 ? Deferred.await(onward) : Effect.void
+    })
+  )
+  world.run()
+  world.get(pool.resize(3))
+  expect(values).toEqual(upTo(5))
+  expect(most).toBe(1)
+  world.get(expectEmpty(pool))
+})
 
 describe("a source that has the reader leave within its own step", () => {
   /** A map whose reader leaves when one of its sources says so; then the pool grows, and no job of it may run. */

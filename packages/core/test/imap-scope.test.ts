@@ -33,17 +33,14 @@ const setUp = () => {
 const once = (pull: Effect.Effect<unknown, unknown>) => Effect.andThen(pull, Effect.never)
 
 describe.each(verbs)("%s", (verb) => {
-  it.each([true, false])(
-    "whose scope one of its jobs closes interrupts the reader that waits for results, however the job goes on",
-    (isInterruptible) => {
-      const { close, expectOver, pool, read, world } = setUp()
-      const job = isInterruptible ? close : Effect.uninterruptible(close)
-      const reader = read(mapOf(pool, verb)(() => job, [0]))
-      world.run()
-      expect(isInterrupted(reader.pollUnsafe())).toBe(true)
-      expectOver()
-    }
-  )
+  it.each([true, false])("whose scope a job closes interrupts the reader, job interruptible: %s", (isInterruptible) => {
+    const { close, expectOver, pool, read, world } = setUp()
+    const job = isInterruptible ? close : Effect.uninterruptible(close)
+    const reader = read(mapOf(pool, verb)(() => job, [0]))
+    world.run()
+    expect(isInterrupted(reader.pollUnsafe())).toBe(true)
+    expectOver()
+  })
 
   it.each([undefined, once])("whose scope its own source closes interrupts that, and does not wait for it", (next) => {
     const { close, expectOver, pool, read, world } = setUp()

@@ -224,58 +224,57 @@ const interruptAfter = (steps: number, world: World, victim: Fiber.Fiber<unknown
   return hit
 }
 
-describe.each([...basic, ...bounded, ...refused, ...available, ...waiters, ...visible, ...adaptive])(
-  "an interrupted $title conserves slots, order and counters",
-  (scenario) => {
-    it("at every number of yields, for every number of operations between them", () => {
-      let hits = 0
-      // until it is through without having had to yield: the same then happens for all further numbers
-      for (let operations = 3, yields = true; yields; operations++) {
-        for (let steps = 0, goesOn = true; goesOn; steps++) {
-          const hit = play(scenario, operations, (world, start) => interruptAfter(steps, world, start()))
-          if (hit.isAlive) hits++
-          goesOn = hit.isAlive && !hit.isAtRest
-          yields = hit.yields
-        }
-      }
-      expect(hits).toBeGreaterThan(0)
-    })
+const scenarios = [...basic, ...bounded, ...refused, ...available, ...waiters, ...visible, ...adaptive]
 
-    it("at every single operation", () => {
-      let operation = 0
-      for (let hit = true; hit;) {
-        operation++
-        hit = play(scenario, 2048, (world, start) => {
-          let count = 0
-          let target: number | undefined
-          world.onOperation = (fiber) => {
-            target ??= fiber.id
-            if (fiber.id === target && ++count === operation) fiber.interruptUnsafe()
-          }
+describe.each(scenarios)("an interrupted $title conserves slots, order and counters", (scenario) => {
+  it("at every number of yields, for every number of operations between them", () => {
+    let hits = 0
+    // until it is through without having had to yield: the same then happens for all further numbers
+    for (let operations = 3, yields = true; yields; operations++) {
+      for (let steps = 0, goesOn = true; goesOn; steps++) {
+        const hit = play(scenario, operations, (world, start) => interruptAfter(steps, world, start()))
+        if (hit.isAlive) hits++
+        goesOn = hit.isAlive && !hit.isAtRest
+        yields = hit.yields
+      }
+    }
+    expect(hits).toBeGreaterThan(0)
+  })
+
+  it("at every single operation", () => {
+    let operation = 0
+    for (let hit = true; hit;) {
+      operation++
+      hit = play(scenario, 2048, (world, start) => {
+        let count = 0
+        let target: number | undefined
+        world.onOperation = (fiber) => {
+          target ??= fiber.id
+          if (fiber.id === target && ++count === operation) fiber.interruptUnsafe()
+        }
+        const victim = start()
+        world.run()
+        world.onOperation = () => {}
+        interruptAfter(0, world, victim)
+        return count >= operation
+      })
+    }
+    expect(operation).toBeGreaterThan(2)
+  })
+
+  it("where the grant and the interruption meet", () => {
+    for (const operations of [3, 4, 5, 7, 11, 2048]) {
+      for (let steps = 0, goesOn = true; goesOn; steps++) {
+        goesOn = play(scenario, operations, (world, start, stage) => {
           const victim = start()
-          world.run()
-          world.onOperation = () => {}
-          interruptAfter(0, world, victim)
-          return count >= operation
+          // all jobs end as soon as they start: the queue moves while the victim is on its way
+          world.fork(stage.finishAll)
+          return !interruptAfter(steps, world, victim).isAtRest
         })
       }
-      expect(operation).toBeGreaterThan(2)
-    })
-
-    it("where the grant and the interruption meet", () => {
-      for (const operations of [3, 4, 5, 7, 11, 2048]) {
-        for (let steps = 0, goesOn = true; goesOn; steps++) {
-          goesOn = play(scenario, operations, (world, start, stage) => {
-            const victim = start()
-            // all jobs end as soon as they start: the queue moves while the victim is on its way
-            world.fork(stage.finishAll)
-            return !interruptAfter(steps, world, victim).isAtRest
-          })
-        }
-      }
-    })
-  }
-)
+    }
+  })
+})
 
 it.each(Object.entries(asks))("%s conserves all where grant, time-out and interruption meet", (verb, ask) => {
   const ends = new Set<string>()

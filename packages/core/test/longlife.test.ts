@@ -11,6 +11,11 @@ const detach = <A, E>(effect: Effect.Effect<A, E>) => Effect.forkDetach(effect, 
 const apart = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<unknown> =>
   Effect.flatMap(Effect.forkDetach(effect), Fiber.await)
 
+/** Objects, made one after the other. */
+const twenty = function*(mortals: Mortals) {
+  for (let i = 0; i < 20; i++) yield mortals.make()
+}
+
 describe("a pool that goes on living keeps nothing of a job that was", () => {
   const Payload = Context.Reference<object | undefined>("test/Payload", { defaultValue: () => undefined })
 
@@ -69,10 +74,7 @@ testLive("a slot that is over keeps nothing of the jobs that it was lent to, or 
   const effects = new Mortals()
   const slots: Array<Slot> = []
   const use = Effect.suspend(() => {
-    const around = effects.note(Effect.flatMap(Effect.scoped(pool.takeScoped()), (slot) => {
-      slots.push(slot)
-      return Effect.void
-    }))
+    const around = effects.note(Effect.map(Effect.scoped(pool.takeScoped()), (slot) => slots.push(slot)))
     const borrower = effects.note(Effect.andThen(Effect.yieldNow, Effect.void))
     const within = Effect.scoped(Effect.flatMap(pool.takeScoped(), (slot) => {
       slots.push(slot)
@@ -118,19 +120,15 @@ describe("fibers that outlive their jobs", () => {
   ])("keep no result of %s", function*([, use]) {
     const pool = yield* makePool(2)
     const remains = new Remains()
-    for (let i = 0; i < 20; i++) {
-      yield* apart(Effect.andThen(use(pool, remains.job), pool.waitall))
-    }
+    for (let i = 0; i < 20; i++) yield* apart(Effect.andThen(use(pool, remains.job), pool.waitall))
     yield* remains.expectNone(20)
   })
 
   testLive.each(verbs)("keep no item and no result of %s", function*(verb) {
     const pool = yield* makePool(2)
     const remains = new Remains()
-    const items = function*() {
-      for (let i = 0; i < 20; i++) yield remains.make()
-    }
-    yield* apart(Stream.runDrain(mapOf(pool, verb)(() => Effect.andThen(Effect.yieldNow, remains.job), items())))
+    const job = () => Effect.andThen(Effect.yieldNow, remains.job)
+    yield* apart(Stream.runDrain(mapOf(pool, verb)(job, twenty(remains))))
     yield* remains.expectNone(40)
   })
 })
@@ -139,16 +137,8 @@ describe("the heap does not grow with", () => {
   /** What each job of a chain does, on a pool of some size, and what each may leave behind: a reference is eight bytes. */
   testLive.each<[string, size: number, link: (pool: GreenPool, next: Effect.Effect<void>) => Effect.Effect<unknown>]>([
     ["spawn their successors", 2, (pool, next) => pool.spawnN(next)],
-    [
-      "spawn their successors and work on for a little",
-      100,
-      (pool, next) => Effect.andThen(pool.spawnN(next), turns(3))
-    ],
-    [
-      "outlive the one whose slot they have borrowed",
-      1,
-      (pool, next) => Effect.andThen(Effect.yieldNow, detach(pool.run(next)))
-    ]
+    ["spawn their successors and work on", 100, (pool, next) => Effect.andThen(pool.spawnN(next), turns(3))],
+    ["outlive those that lend to them", 1, (pool, next) => Effect.andThen(Effect.yieldNow, detach(pool.run(next)))]
   ])("jobs that %s, in a fiber that outlives the first", function*([, size, link]) {
     const pool = yield* makePool(size)
     let left = 10_000
@@ -186,11 +176,8 @@ describe("a result that waits to be read keeps", () => {
   testLive.each(verbs)("no item of %s", function*(verb) {
     const pool = yield* makePool(1)
     const items = new Mortals()
-    const source = function*() {
-      for (let i = 0; i < 20; i++) yield items.make()
-    }
     const read = yield* Latch.make()
-    const stream = mapOf(pool, verb)(() => Effect.yieldNow, source(), { window: 20 })
+    const stream = mapOf(pool, verb)(() => Effect.yieldNow, twenty(items), { window: 20 })
     const reader = yield* Effect.forkChild(Stream.runForEach(stream, () => read.await))
     yield* items.expectGone(20)
     yield* read.open
