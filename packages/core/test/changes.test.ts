@@ -1,18 +1,9 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Equal, Exit, Fiber, Scope, Stream } from "effect"
+import { Effect, Equal, Exit, Fiber, Option, Scope, Stream } from "effect"
 import { toInternal } from "../src/GreenPool.ts"
 import { GreenPool, type PoolFull, type PoolStats } from "../src/index.ts"
-import {
-  atRest,
-  expectConsistent,
-  forkNow,
-  makeClosable,
-  makePool,
-  testEffect,
-  testLive,
-  until
-} from "./support/index.ts"
-import { Stage, World } from "./support/index.ts"
+import { atRest, expectConsistent, forkNow, makeClosable, makePool, Stage, until, World } from "./support/index.ts"
+import { testEffect, testLive } from "./support/test-effect.ts"
 
 /** Reads in the background; gives what has been read so far, and the fiber. */
 const read = Effect.fnUntraced(function*(pool: GreenPool<PoolFull>) {
@@ -29,15 +20,14 @@ const makeSynchronously = (size: number) =>
 const isListening = (pool: GreenPool<PoolFull>) => toInternal(pool).ledger.onChange !== undefined
 
 describe("changes", () => {
-  it.effect("starts with the present, each time it is run, also of a key in the context", () =>
-    Effect.gen(function*() {
-      const pool = yield* GreenPool
-      expect(yield* Stream.runHead(pool.changes)).toMatchObject({ value: { size: 7, running: 0 } })
-      yield* forkNow(pool.run(Effect.never))
-      const [first] = yield* Stream.runCollect(Stream.take(GreenPool.changes, 1))
-      expect(first).toEqual(yield* pool.stats)
-      expect(first?.running).toBe(1)
-    }).pipe(Effect.provide(GreenPool.layer({ size: 7 }))))
+  testEffect("starts with the present, each time it is run, also of a key in the context", function*() {
+    const pool = yield* makePool(7)
+    expect(yield* Stream.runHead(pool.changes)).toMatchObject({ value: { size: 7, running: 0 } })
+    yield* forkNow(pool.run(Effect.never))
+    const first = yield* Stream.runHead(Stream.provideService(GreenPool.changes, GreenPool, pool))
+    expect(first).toEqual(Option.some(yield* pool.stats))
+    expect(first).toMatchObject({ value: { running: 1 } })
+  })
 
   testEffect("gives one state for all that happens in a turn, and none when nothing is left of it", function*() {
     const pool = yield* makePool(10)
@@ -61,15 +51,12 @@ describe("changes", () => {
       turn++
       ticking = setImmediate(tick)
     })
-    const follow = (then: (stats: PoolStats) => Effect.Effect<unknown, unknown>) =>
-      Effect.gen(function*() {
-        const turns: Array<number> = []
-        yield* forkNow(Stream.runForEach(pool.changes, (stats) => {
-          turns.push(turn)
-          return then(stats)
-        }))
-        return turns
-      })
+    const follow = Effect.fnUntraced(function*(then: (stats: PoolStats) => Effect.Effect<unknown, unknown>) {
+      const turns: Array<number> = []
+      const note = (stats: PoolStats) => Effect.suspend(() => (turns.push(turn), then(stats)))
+      yield* forkNow(Stream.runForEach(pool.changes, note))
+      return turns
+    })
     const promise = Effect.promise(() => Promise.resolve())
     const readers = [
       yield* follow(() => Effect.void),

@@ -32,10 +32,8 @@ it("a job that starts in the step that makes its fiber may close its pile in its
   const gate = Deferred.makeUnsafe<void>()
   world.fork(pool.run(Deferred.await(gate)))
   let isInterrupted = false
-  const job = Effect.onInterrupt(
-    Effect.andThen(Scope.close(scope, Exit.void), Effect.never),
-    () => Effect.sync(() => isInterrupted = true)
-  )
+  const close = Effect.andThen(Scope.close(scope, Exit.void), Effect.never)
+  const job = Effect.onInterrupt(close, () => Effect.sync(() => isInterrupted = true))
   const spawner = world.fork(pile.spawn(job))
   world.run()
   // The spawner yields before its next operation, and nobody else at all.

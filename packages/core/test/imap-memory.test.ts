@@ -14,10 +14,8 @@ const numbers = function*(length: number) {
 /** Very many items through a pool, and a step after each. */
 const ways: Record<string, (pool: GreenPool, step: Effect.Effect<void>) => Effect.Effect<void>> = {
   "a map of a stream that waits for each, with jobs that wait": (pool, step) => {
-    const source = Stream.mapEffect(
-      Stream.fromIterable(numbers(many)),
-      (item) => item % 100 === 0 ? Effect.as(Effect.yieldNow, item) : Effect.succeed(item)
-    )
+    const wait = (item: number) => item % 100 === 0 ? Effect.as(Effect.yieldNow, item) : Effect.succeed(item)
+    const source = Stream.mapEffect(Stream.fromIterable(numbers(many)), wait)
     const mapped = pool.imap((item) => item % 10 === 0 ? Effect.yieldNow : Effect.void, source)
     return Stream.runForEach(mapped, () => step)
   },

@@ -41,13 +41,9 @@ it.each(["a stream", "an iterator"])("%s that has its reader go on in its step i
   })
   const map = pool.imap(Effect.succeed, kind === "a stream" ? Stream.fromEffectRepeat(item) : iterator)
   const values: Array<number> = []
-  world.fork(
-    Stream.runForEach(Stream.take(map, 5), (value) => {
-      values.push(value)
-      // After the first, the reader goes on when the source says so.
-      return value === 0 ? Deferred.await(onward) : Effect.void
-    })
-  )
+  // After the first, the reader goes on when the source says so.
+  const read = (value: number) => (values.push(value), value === 0 ? Deferred.await(onward) : Effect.void)
+  world.fork(Stream.runForEach(Stream.take(map, 5), read))
   world.run()
   world.get(pool.resize(3))
   expect(values).toEqual(upTo(5))
@@ -76,9 +72,8 @@ describe("a source that has the reader leave within its own step", () => {
       const first = acting((item) => item === 1 && leave())
       return sources = [first, new CountedIterable()].slice(0, count)
     })
-    expect(sources.map(({ closed, taken }) => ({ closed, taken }))).toEqual(
-      [{ closed: 1, taken: 2 }, { closed: 1, taken: 1 }].slice(0, count)
-    )
+    const counts = sources.map(({ closed, taken }) => [closed, taken])
+    expect(counts).toEqual([[1, 2], [1, 1]].slice(0, count))
   })
 
   it("is interrupted, if it is a stream, and awaited", () => {
