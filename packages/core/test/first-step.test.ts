@@ -24,7 +24,7 @@ class HesitantWorld extends World {
   }
 }
 
-it("a job that starts in the step that makes its fiber may close its pile in its first step, and is interrupted", () => {
+it("a job that starts in the step that makes its fiber may close its pile in its first step: it is interrupted", () => {
   const world = new World()
   const pool = world.pool(1)
   const scope = Scope.makeUnsafe()

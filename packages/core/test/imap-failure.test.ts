@@ -27,7 +27,7 @@ describe.each(openSizes)("a failing item on a pool of size %i", (size) => {
     world.get(expectEmpty(pool))
   })
 
-  it("ends imapUnordered with the first failure to happen, after all that had finished, and drops what is later", () => {
+  it("ends imapUnordered with the first failure to happen, after all that had finished, and drops the rest", () => {
     const { jobs, pool, reader, source, world } = readMap(size + 2, { verb: "imapUnordered" })
     reader.pull()
     jobs.finish(size)

@@ -134,7 +134,7 @@ describe("fibers that outlive their jobs", () => {
 })
 
 describe("the heap does not grow with", () => {
-  /** What each job of a chain does, on a pool of some size, and what each may leave behind: a reference is eight bytes. */
+  /** What each job of a chain does, on a pool of some size. It may leave three references behind, of eight bytes. */
   testLive.each<[string, size: number, link: (pool: GreenPool, next: Effect.Effect<void>) => Effect.Effect<unknown>]>([
     ["spawn their successors", 2, (pool, next) => pool.spawnN(next)],
     ["spawn their successors and work on", 100, (pool, next) => Effect.andThen(pool.spawnN(next), turns(3))],
