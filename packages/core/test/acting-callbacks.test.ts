@@ -12,8 +12,15 @@ describe("what a callback throws", () => {
   /** Runs an effect and 20 milliseconds, and expects that one error is thrown outside of it. */
   const expectOneError = Effect.fnUntraced(function*<A, E, R>(effect: Effect.Effect<A, E, R>) {
     const errors: Array<unknown> = []
-    process.setUncaughtExceptionCaptureCallback((error) => errors.push(error))
-    yield* Effect.addFinalizer(() => Effect.sync(() => process.setUncaughtExceptionCaptureCallback(null)))
+    const onError = (error: unknown) => errors.push(error)
+    const others = process.listeners("uncaughtException")
+    process.removeAllListeners("uncaughtException").on("uncaughtException", onError)
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        process.off("uncaughtException", onError)
+        for (const other of others) process.on("uncaughtException", other)
+      })
+    )
     const result = yield* effect
     yield* Effect.sleep(20)
     expect(errors).toEqual([new Error("bug")])
