@@ -62,7 +62,7 @@ export default defineConfig({
           // The suites of verbs that take seconds. Left out: sweeps, depths and longer suites, which prove the core's own steps;
           // closing and draining, which have tests of their own here; and what counts timers or steps of a resize.
           include: [
-            "packages/core/test/{available,imap-exit,imap-failure,pile,reentrancy,resize,starmap,take,verbs,waitall}.test.ts"
+            "packages/core/test/{available,imap-failure,pile,reentrancy,resize,starmap,take,verbs,waitall}.test.ts"
           ],
           ...withoutSweeps,
           pool: "forks",

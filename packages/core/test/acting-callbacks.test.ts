@@ -1,224 +1,145 @@
 /**
  * What users' functions do inside the pool's steps: they act on the pool, throw, and keep what they were given.
  */
-import { describe, expect, it, vi } from "@effect/vitest"
+import { describe, expect, vi } from "@effect/vitest"
 import { type Context, Deferred, Effect, Fiber, Option, Stream } from "effect"
 import { GreenPile, GreenPool } from "../src/index.ts"
-import { makeActingTracer } from "./support/acting-tracer.ts"
-import { expectEmpty, expectWorking } from "./support/counters.ts"
-import { isInterrupted } from "./support/exits.ts"
-import { forkNow } from "./support/forkNow.ts"
-import { makeClosable, makePool } from "./support/makePool.ts"
-import { outside } from "./support/outside.ts"
+import { atRest, expectEmpty, expectWorking, forkNow, makeClosable, makePool, outside, until } from "./support/index.ts"
 import { Stage } from "./support/stage.ts"
-import { atRest, until } from "./support/turns.ts"
-
-const verbs = ["run", "spawn", "spawnN"] as const
-
-it.effect("the weight of a key is asked once when the key comes into use", () =>
-  Effect.gen(function*() {
-    const asked: Array<string> = []
-    const pool = yield* GreenPool.make({ size: 1, weight: (key) => asked.push(key) })
-    const stage = new Stage()
-    for (const key of ["a", "a", "b"]) yield* forkNow(pool.run(stage.job("job"), { key }))
-    yield* forkNow(Stream.runDrain(pool.imap(() => Effect.void, [1, 2], { key: "b" })))
-    expect(asked).toEqual(["a", "b"])
-    yield* stage.finishAll
-    yield* pool.waitall
-    yield* pool.run(Effect.void, { key: "a" })
-    expect(asked).toEqual(["a", "b", "a"])
-    expect(yield* pool.keys).toEqual([])
-  }))
-
-describe("a tracer", () => {
-  it.effect("gets no call in before the queue while several slots are granted", () =>
-    Effect.gen(function*() {
-      const stage = new Stage()
-      let got = Option.some<unknown>(undefined)
-      const tracer = makeActingTracer({
-        onEnd: () => got = outside.runSync(pool.spawnIfAvailable(stage.job("barged in")))
-      })
-      const pool = yield* GreenPool.make({ size: 0, tracing: true })
-      yield* forkNow(Effect.withTracer(pool.run(stage.job("first")), tracer))
-      yield* forkNow(Effect.withTracer(pool.run(stage.job("second")), tracer))
-      yield* pool.resize(2)
-      yield* atRest
-      expect(got).toEqual(Option.none())
-      expect(stage.started).toEqual(["first", "second"])
-    }))
-
-  it.effect.each(verbs)(
-    "that closes the pool when the wait of %s ends with a slot has it start nothing",
-    (verb) =>
-      Effect.gen(function*() {
-        const stage = new Stage()
-        const { close, pool } = yield* makeClosable({ size: 0, tracing: true })
-        const tracer = makeActingTracer({ onEnd: () => outside.fork(close) })
-        const call: Effect.Effect<unknown> = Effect.uninterruptible(pool[verb](stage.job("job")))
-        const caller = yield* forkNow(Effect.withTracer(call, tracer))
-        yield* Effect.ignoreCause(pool.resize(1))
-        expect(isInterrupted(yield* Fiber.await(caller))).toBe(true)
-        expect(stage.started).toEqual([])
-        yield* expectEmpty(pool)
-      })
-  )
-
-  it.effect("may fill the queue when a wait begins: its caller is rejected", () =>
-    Effect.gen(function*() {
-      const pool = yield* GreenPool.make({ size: 0, maxWaiting: 1, tracing: true })
-      const tracer = makeActingTracer({ onBegin: () => outside.fork(pool.run(Effect.void)) })
-      const error = yield* Effect.flip(Effect.withTracer(pool.run(Effect.void), tracer))
-      expect(error).toMatchObject({ reason: "QueueFull", waiting: 1 })
-      expect(yield* pool.stats).toMatchObject({ waiting: 1, rejected: 1 })
-    }))
-})
+import { testEffect, testLive } from "./support/test-effect.ts"
 
 describe("what a callback throws", () => {
   /** Runs an effect and 20 milliseconds, and expects that one error is thrown outside of it. */
-  const expectOneError = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-    Effect.gen(function*() {
-      const errors: Array<unknown> = []
-      const onError = (error: unknown) => errors.push(error)
-      const others = process.listeners("uncaughtException")
-      process.removeAllListeners("uncaughtException").on("uncaughtException", onError)
-      yield* Effect.addFinalizer(() =>
-        Effect.sync(() => {
-          process.off("uncaughtException", onError)
-          for (const other of others) process.on("uncaughtException", other)
-        })
-      )
-      const result = yield* effect
-      yield* Effect.sleep(20)
-      expect(errors).toEqual([new Error("bug")])
-      return result
-    })
+  const expectOneError = Effect.fnUntraced(function*<A, E, R>(effect: Effect.Effect<A, E, R>) {
+    const errors: Array<unknown> = []
+    const onError = (error: unknown) => errors.push(error)
+    const others = process.listeners("uncaughtException")
+    process.removeAllListeners("uncaughtException").on("uncaughtException", onError)
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        process.off("uncaughtException", onError)
+        for (const other of others) process.on("uncaughtException", other)
+      })
+    )
+    const result = yield* effect
+    yield* Effect.sleep(20)
+    expect(errors).toEqual([new Error("bug")])
+    return result
+  })
 
   const bug = () => {
     throw new Error("bug")
   }
 
-  it.live("costs no other reader of changes a state", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(1)
-      const seen: Array<number> = []
-      yield* expectOneError(Effect.gen(function*() {
-        yield* Effect.forkScoped(Effect.gen(function*() {
-          const pull = yield* Stream.toPull(pool.changes)
-          yield* pull
-          const child = yield* Effect.forkChild(Effect.void)
-          child.addObserver(bug)
-          yield* pull
-        }))
+  testLive("costs no other reader of changes a state", function*() {
+    const pool = yield* makePool(1)
+    const seen: Array<number> = []
+    yield* expectOneError(Effect.gen(function*() {
+      yield* Effect.forkScoped(Effect.gen(function*() {
+        const pull = yield* Stream.toPull(pool.changes)
+        yield* pull
+        const child = yield* Effect.forkChild(Effect.void)
+        child.addObserver(bug)
+        yield* pull
+      }))
+      yield* atRest
+      yield* Effect.forkScoped(Stream.runForEach(pool.changes, ({ size }) => Effect.sync(() => seen.push(size))))
+      for (const size of [2, 3]) {
+        yield* until(() => seen.length === size - 1)
         yield* atRest
-        yield* Effect.forkScoped(Stream.runForEach(pool.changes, ({ size }) => Effect.sync(() => seen.push(size))))
-        for (const size of [2, 3]) {
-          yield* until(() => seen.length === size - 1)
-          yield* atRest
-          yield* pool.resize(size)
-        }
-        yield* until(() => seen.length === 3)
-      }))
-      expect(seen).toEqual([1, 2, 3])
+        yield* pool.resize(size)
+      }
+      yield* until(() => seen.length === 3)
     }))
+    expect(seen).toEqual([1, 2, 3])
+  })
 
-  it.live("costs no other caller its turn or its slot", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(2)
-      const stage = new Stage()
-      let done = 0
-      yield* expectOneError(Effect.gen(function*() {
-        for (let i = 0; i < 2; i++) outside.fork(pool.run(stage.job("holder")))
-        outside.runCallback(pool.run(Effect.void), bug)
-        for (let i = 0; i < 3; i++) outside.runCallback(pool.run(Effect.void), () => done++)
-        yield* stage.finishAll
-        yield* pool.waitall
-      }))
-      expect(done).toBe(3)
-      yield* expectWorking(pool)
+  testLive("costs no other caller its turn or its slot", function*() {
+    const pool = yield* makePool(2)
+    const stage = new Stage()
+    let done = 0
+    yield* expectOneError(Effect.gen(function*() {
+      for (let i = 0; i < 2; i++) outside.fork(pool.run(stage.job("holder")))
+      outside.runCallback(pool.run(Effect.void), bug)
+      for (let i = 0; i < 3; i++) outside.runCallback(pool.run(Effect.void), () => done++)
+      yield* stage.finishAll
+      yield* pool.waitall
     }))
+    expect(done).toBe(3)
+    yield* expectWorking(pool)
+  })
 
-  it.live.each([0, 1])(
-    "in the fiber of an item, %i ms before that ends, leaves the map at work",
-    (time) =>
-      Effect.gen(function*() {
-        const pool = yield* makePool(2)
-        const bad = Effect.withFiber((fiber) => {
-          fiber.addObserver(bug)
-          return time === 0 ? Effect.void : Effect.sleep(time)
-        })
-        const map = pool.imap((item) => Effect.as(item === 2 ? bad : Effect.void, item), [1, 2, 3, 4])
-        expect(yield* expectOneError(Stream.runCollect(map))).toEqual([1, 2, 3, 4])
-        yield* expectWorking(pool)
-      })
-  )
+  testLive.each([0, 1])("in the fiber of an item, %i ms before that ends, leaves the map at work", function*(time) {
+    const pool = yield* makePool(2)
+    const bad = Effect.withFiber((fiber) => {
+      fiber.addObserver(bug)
+      return time === 0 ? Effect.void : Effect.sleep(time)
+    })
+    const map = pool.imap((item) => Effect.as(item === 2 ? bad : Effect.void, item), [1, 2, 3, 4])
+    expect(yield* expectOneError(Stream.runCollect(map))).toEqual([1, 2, 3, 4])
+    yield* expectWorking(pool)
+  })
 
-  it.live("while the pool closes leaves no job uninterrupted", () =>
-    Effect.gen(function*() {
-      const { close, pool } = yield* makeClosable({ size: 3 })
-      let interrupted = 0
-      const job = Effect.onInterrupt(Effect.never, () => Effect.sync(() => interrupted++))
-      yield* expectOneError(Effect.gen(function*() {
-        const watched = Effect.withFiber((fiber) => Effect.sync(() => fiber.addObserver(bug)))
-        for (const first of [Effect.void, watched, Effect.void]) yield* pool.spawn(Effect.andThen(first, job))
-        yield* atRest
-        yield* close
-      }))
-      expect(interrupted).toBe(3)
-      yield* expectEmpty(pool)
+  testLive("while the pool closes leaves no job uninterrupted", function*() {
+    const { close, pool } = yield* makeClosable({ size: 3 })
+    let interrupted = 0
+    const job = Effect.onInterrupt(Effect.never, () => Effect.sync(() => interrupted++))
+    yield* expectOneError(Effect.gen(function*() {
+      const watched = Effect.withFiber((fiber) => Effect.sync(() => fiber.addObserver(bug)))
+      for (const first of [Effect.void, watched, Effect.void]) yield* pool.spawn(Effect.andThen(first, job))
+      yield* atRest
+      yield* close
     }))
+    expect(interrupted).toBe(3)
+    yield* expectEmpty(pool)
+  })
 })
 
 describe("a service that was built inside a job and provides its own context", () => {
-  it.effect.each([1, 2])(
-    "is inside the job that uses it later, on a pool of size %i",
-    (size) =>
-      Effect.gen(function*() {
-        const pool = yield* makePool(size)
-        const make = Effect.map(Effect.context<never>(), (context) => ({
-          lookup: Effect.provide(pool.run(Effect.succeed("found")), context)
-        }))
-        const lazily = yield* Effect.cached(make)
-        const use = Effect.flatMap(lazily, ({ lookup }) => lookup)
-        expect(yield* pool.run(use)).toBe("found")
-        // Full: what is used inside the later job has to borrow its slot.
-        if (size === 2) yield* forkNow(pool.run(Effect.never))
-        expect(yield* pool.run(use)).toBe("found")
-        expect(yield* Effect.flatMap(pool.spawn(use), Fiber.join)).toBe("found")
-        expect(yield* Stream.runCollect(pool.imap(() => use, [1, 2]))).toEqual(["found", "found"])
-        expect(yield* Effect.scoped(Effect.flatMap(pool.takeScoped(), (slot) => slot.within(use)))).toBe("found")
-        const pile = yield* GreenPile.make<string>(pool)
-        yield* pile.spawn(use)
-        expect(yield* pile.next).toEqual(Option.some("found"))
-      })
-  )
-
-  it.effect("is inside the job that uses it, not inside the one that is around the job that built it", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(2)
-      const stage = new Stage()
-      const built = yield* Deferred.make<Context.Context<never>>()
-      const build = Effect.flatMap(pool.run(Effect.context<never>()), (context) => Deferred.succeed(built, context))
-      // Once the pool is full, the slot of the outer one is lent.
-      yield* forkNow(pool.run(Effect.all([build, stage.gate("used").await, pool.run(Effect.never)])))
-      const lookup = Effect.provide(pool.run(Effect.succeed("found")), yield* Deferred.await(built))
-      expect(yield* pool.run(Effect.andThen(stage.finish("used"), Effect.andThen(atRest, lookup)))).toBe("found")
+  testEffect.each([1, 2])("is inside the job that uses it later, on a pool of size %i", function*(size) {
+    const pool = yield* makePool(size)
+    const make = Effect.map(Effect.context<never>(), (context) => ({
+      lookup: Effect.provide(pool.run(Effect.succeed("found")), context)
     }))
+    const lazily = yield* Effect.cached(make)
+    const use = Effect.flatMap(lazily, ({ lookup }) => lookup)
+    expect(yield* pool.run(use)).toBe("found")
+    // Full: what is used inside the later job has to borrow its slot.
+    if (size === 2) yield* forkNow(pool.run(Effect.never))
+    expect(yield* pool.run(use)).toBe("found")
+    expect(yield* Effect.flatMap(pool.spawn(use), Fiber.join)).toBe("found")
+    expect(yield* Stream.runCollect(pool.imap(() => use, [1, 2]))).toEqual(["found", "found"])
+    expect(yield* Effect.scoped(Effect.flatMap(pool.takeScoped(), (slot) => slot.within(use)))).toBe("found")
+    const pile = yield* GreenPile.make<string>(pool)
+    yield* pile.spawn(use)
+    expect(yield* pile.next).toEqual(Option.some("found"))
+  })
+
+  testEffect("is inside the job that uses it, not inside the one that is around the job that built it", function*() {
+    const pool = yield* makePool(2)
+    const stage = new Stage()
+    const built = yield* Deferred.make<Context.Context<never>>()
+    const build = Effect.flatMap(pool.run(Effect.context<never>()), (context) => Deferred.succeed(built, context))
+    // Once the pool is full, the slot of the outer one is lent.
+    yield* forkNow(pool.run(Effect.all([build, stage.gate("used").await, pool.run(Effect.never)])))
+    const lookup = Effect.provide(pool.run(Effect.succeed("found")), yield* Deferred.await(built))
+    expect(yield* pool.run(Effect.andThen(stage.finish("used"), Effect.andThen(atRest, lookup)))).toBe("found")
+  })
 })
 
-it.live("two copies of the package know nothing of each other's jobs", () =>
-  Effect.gen(function*() {
-    const copy = Effect.promise(() => {
-      vi.resetModules()
-      return import("../src/index.ts")
-    })
-    const [first, second] = [yield* copy, yield* copy]
-    expect(new Set([GreenPool, first.GreenPool, second.GreenPool]).size).toBe(3)
-    const one = yield* Effect.orDie(first.GreenPool.make({ size: 1 }))
-    const two = yield* Effect.orDie(second.GreenPool.make({ size: 0 }))
-    const inner = yield* forkNow(one.run(two.run(Effect.succeed("ran on a paused pool"))))
-    yield* atRest
-    expect(inner.pollUnsafe()).toBeUndefined()
-    yield* Fiber.interrupt(inner)
-    yield* one.run(two.waitall)
-    yield* expectEmpty(one)
-  }))
+testLive("two copies of the package know nothing of each other's jobs", function*() {
+  const copy = Effect.promise(() => {
+    vi.resetModules()
+    return import("../src/index.ts")
+  })
+  const [first, second] = [yield* copy, yield* copy]
+  expect(new Set([GreenPool, first.GreenPool, second.GreenPool]).size).toBe(3)
+  const one = yield* Effect.orDie(first.GreenPool.make({ size: 1 }))
+  const two = yield* Effect.orDie(second.GreenPool.make({ size: 0 }))
+  const inner = yield* forkNow(one.run(two.run(Effect.succeed("ran on a paused pool"))))
+  yield* atRest
+  expect(inner.pollUnsafe()).toBeUndefined()
+  yield* Fiber.interrupt(inner)
+  yield* one.run(two.waitall)
+  yield* expectEmpty(one)
+})

@@ -1,24 +1,16 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Latch, Scope, Stream } from "effect"
 import { GreenPile, type GreenPool } from "../src/index.ts"
-import { makeActingTracer } from "./support/acting-tracer.ts"
-import { counters, expectEmpty } from "./support/counters.ts"
 import { isInterrupted } from "./support/exits.ts"
-import { forkNow } from "./support/forkNow.ts"
+import { atRest, expectEmpty, forkNow, makeClosable, Stage, testEffect, testLive, World } from "./support/index.ts"
 import { logged, makeLog } from "./support/logged.ts"
-import { makeClosable } from "./support/makePool.ts"
-import { outside } from "./support/outside.ts"
-import { Stage } from "./support/stage.ts"
-import { atRest } from "./support/turns.ts"
-import { World } from "./support/world.ts"
 
 /** A pool and what closes it, jobs by name, and a pile of the pool. */
-const setUp = (size: number) =>
-  Effect.gen(function*() {
-    const { close, pool } = yield* makeClosable({ size })
-    const pile = yield* Effect.orDie(GreenPile.make<unknown>(pool))
-    return { close, pool, pile, stage: new Stage() }
-  })
+const setUp = Effect.fnUntraced(function*(size: number) {
+  const { close, pool } = yield* makeClosable({ size })
+  const pile = yield* Effect.orDie(GreenPile.make<unknown>(pool))
+  return { close, pool, pile, stage: new Stage() }
+})
 
 type Call = (pool: GreenPool, pile: GreenPile<unknown>, job: Effect.Effect<unknown>) => Effect.Effect<unknown, unknown>
 
@@ -50,191 +42,87 @@ const others: Record<string, Call> = {
 }
 
 describe("closing a pool", () => {
-  it.effect.each([
+  testEffect.each([
     { size: 0, region: "an interruptible", within: Effect.interruptible },
     { size: 1, region: "an interruptible", within: Effect.interruptible },
     { size: 1, region: "an uninterruptible", within: Effect.uninterruptible }
-  ])(
-    "interrupts all calls that wait in $region region, starts none of their jobs, and logs nothing, at size $size",
-    ({ size, within }) =>
-      Effect.gen(function*() {
-        const { close, pile, pool, stage } = yield* setUp(size)
-        const log = makeLog()
-        yield* forkNow(pool.spawn(Effect.never))
-        const waiters = yield* Effect.forEach(
-          Object.values(calls),
-          (call) => forkNow(Effect.provide(within(call(pool, pile, stage.job("job"))), log.layer))
-        )
-        yield* atRest
-        expect(yield* pool.waiting).toBe(9 - size)
-        yield* close
-        for (const waiter of waiters) {
-          expect(isInterrupted(yield* Fiber.await(waiter))).toBe(true)
-        }
-        expect([stage.started, log.entries]).toEqual([[], []])
-        yield* expectEmpty(pool)
-      })
-  )
+  ])("interrupts all waiting in $region region at size $size, starts none, logs nothing", function*({ size, within }) {
+    const { close, pile, pool, stage } = yield* setUp(size)
+    const log = makeLog()
+    yield* forkNow(pool.spawn(Effect.never))
+    const jobs = Object.values(calls).map((call) => within(call(pool, pile, stage.job("job"))))
+    const waiters = yield* Effect.forEach(jobs, (job) => forkNow(Effect.provide(job, log.layer)))
+    yield* atRest
+    expect(yield* pool.waiting).toBe(9 - size)
+    yield* close
+    for (const waiter of waiters) expect(isInterrupted(yield* Fiber.await(waiter))).toBe(true)
+    expect([stage.started, log.entries]).toEqual([[], []])
+    yield* expectEmpty(pool)
+  })
 
-  it.live.each<[string, (pool: GreenPool, inner: Effect.Effect<void>) => Effect.Effect<void>]>([
+  testLive.each<[string, (pool: GreenPool, inner: Effect.Effect<void>) => Effect.Effect<void>]>([
     ["run", (pool, inner) => pool.run(inner)],
     ["spawn", (pool, inner) => Effect.flatMap(pool.spawn(inner), Fiber.join)]
-  ])("is linear in what it interrupts, however deep it is nested in %s", ([, nest]) =>
-    Effect.gen(function*() {
-      const { close, pool } = yield* setUp(1)
-      const bottom = yield* Latch.make()
-      const nested = (depth: number): Effect.Effect<void> =>
-        depth === 0
-          ? Effect.andThen(bottom.open, Effect.never)
-          : nest(pool, Effect.suspend(() => nested(depth - 1)))
-      const caller = yield* Effect.forkChild(nested(15_000))
-      yield* bottom.await
-      yield* close
-      expect(isInterrupted(yield* Fiber.await(caller))).toBe(true)
-      yield* expectEmpty(pool)
-      expect((yield* pool.stats).interrupted).toBe(15_000)
-    }))
-
-  it.effect("refuses what the end of a span asks of the pool", () =>
-    Effect.gen(function*() {
-      const { close, pool } = yield* makeClosable({ size: 0, tracing: true })
-      let asked: Exit.Exit<void, unknown> | undefined
-      const tracer = makeActingTracer({ onEnd: () => asked = outside.runSyncExit(pool.resize(1)) })
-      yield* forkNow(Effect.withTracer(pool.run(Effect.void), tracer))
-      yield* close
-      yield* atRest
-      expect(isInterrupted(asked)).toBe(true)
-    }))
+  ])("is linear in what it interrupts, however deep it is nested in %s", function*([, nest]) {
+    const { close, pool } = yield* setUp(1)
+    const bottom = yield* Latch.make()
+    const nested = (depth: number): Effect.Effect<void> =>
+      depth === 0 ? Effect.andThen(bottom.open, Effect.never) : nest(pool, Effect.suspend(() => nested(depth - 1)))
+    const caller = yield* Effect.forkChild(nested(15_000))
+    yield* bottom.await
+    yield* close
+    expect(isInterrupted(yield* Fiber.await(caller))).toBe(true)
+    yield* expectEmpty(pool)
+    expect((yield* pool.stats).interrupted).toBe(15_000)
+  })
 })
 
-type Closing = (pool: GreenPool, close: Effect.Effect<void>, other: GreenPool) => Effect.Effect<unknown, unknown>
-
-it.effect.each<[string, Closing]>([
-  ["a run", (pool, close) => pool.run(close)],
-  ["a spawned job", (pool, close) => Effect.flatMap(pool.spawn(close), Fiber.join)],
-  [
-    "a spawned job's finalizer",
-    (pool, close) => Effect.flatMap(pool.spawn(Effect.ensuring(Effect.void, close)), Fiber.join)
-  ],
-  [
-    "jobs nested in each other, also in those of another pool",
-    (pool, close, other) => pool.run(other.run(pool.run(Effect.flatMap(pool.spawn(pool.run(close)), Fiber.join))))
-  ],
-  ["a fiber that a job forked", (pool, close) => pool.run(Effect.flatMap(Effect.forkDetach(close), Fiber.join))],
-  ["a job of a map", (pool, close) => Stream.runDrain(pool.imap(() => Effect.uninterruptible(close), [1, 2]))],
-  ["a job of a pile", (pool, close) =>
-    Effect.scoped(
-      Effect.flatMap(GreenPile.make<void>(pool), (pile) => Effect.andThen(pile.spawn(close), pile.next))
-    )]
-])("closing from inside %s does not wait for the closer's own jobs", ([, closing]) =>
-  Effect.gen(function*() {
-    const { close, pool, stage } = yield* setUp(1)
-    const other = yield* setUp(1)
-    const noted = Effect.ensuring(close, Effect.sync(() => stage.note("closed")))
-    const caller = yield* forkNow(closing(pool, noted, other.pool))
-    yield* Fiber.await(caller)
-    yield* atRest
-    expect(stage.events).toEqual(["closed"])
-    yield* expectEmpty(pool)
-    yield* expectEmpty(other.pool)
-  }))
-
-it.effect.each(Object.entries({ ...calls, ...others }))(
+testEffect.each(Object.entries({ ...calls, ...others }))(
   "%s ends with interruption in the finalizers of a pool that closes, and then always: only that is logged, once",
-  ([, call]) =>
-    Effect.gen(function*() {
-      const { close, pile, pool, stage } = yield* setUp(2)
-      const refused = call(pool, pile, stage.job("job"))
-      let inFinalizer: Exit.Exit<unknown, unknown> | undefined
-      const finalizer = Effect.map(Effect.exit(refused), (exit) => inFinalizer = exit)
-      const log = makeLog()
-      yield* pool.spawn(Effect.ensuring(Effect.never, Effect.provide(finalizer, log.layer)))
-      yield* pile.spawn(Effect.void)
-      yield* atRest
-      yield* close
-      expect([isInterrupted(inFinalizer), log.entries]).toEqual([true, []])
-      yield* expectEmpty(pool)
-      const before = yield* pool.stats
-      const entries = yield* logged(
-        Effect.gen(function*() {
-          for (const effect of [refused, Effect.uninterruptible(refused)]) {
-            expect(isInterrupted(yield* Fiber.await(yield* Effect.forkDetach(effect)))).toBe(true)
-          }
-        }).pipe(Effect.annotateLogs("caller", "test"))
-      )
-      expect(entries).toEqual([expect.objectContaining({
-        level: "Warn",
-        message: [expect.stringContaining("Pool \"default\" was used after it had closed")],
-        annotations: { caller: "test", pool: "default" }
-      })])
-      expect(stage.started).toEqual([])
-      expect(yield* pool.stats).toEqual(before)
-    })
+  function*([, call]) {
+    const { close, pile, pool, stage } = yield* setUp(2)
+    const refused = call(pool, pile, stage.job("job"))
+    let inFinalizer: Exit.Exit<unknown, unknown> | undefined
+    const finalizer = Effect.map(Effect.exit(refused), (exit) => inFinalizer = exit)
+    const log = makeLog()
+    yield* pool.spawn(Effect.ensuring(Effect.never, Effect.provide(finalizer, log.layer)))
+    yield* pile.spawn(Effect.void)
+    yield* atRest
+    yield* close
+    expect([isInterrupted(inFinalizer), log.entries]).toEqual([true, []])
+    yield* expectEmpty(pool)
+    const before = yield* pool.stats
+    const entries = yield* logged(Effect.gen(function*() {
+      for (const effect of [refused, Effect.uninterruptible(refused)]) {
+        const fiber = yield* Effect.forkDetach(Effect.annotateLogs(effect, "caller", "test"))
+        expect(isInterrupted(yield* Fiber.await(fiber))).toBe(true)
+      }
+    }))
+    expect(entries).toEqual([expect.objectContaining({
+      level: "Warn",
+      message: [expect.stringContaining("Pool \"default\" was used after it had closed")],
+      annotations: { caller: "test", pool: "default" }
+    })])
+    expect(stage.started).toEqual([])
+    expect(yield* pool.stats).toEqual(before)
+  }
 )
 
-describe("a close that meets a grant or a resize", () => {
-  it.effect.each(["run", "spawn", "spawnN"])(
-    "starts no job of %s, granted a slot in an uninterruptible region",
-    (verb) =>
-      Effect.gen(function*() {
-        const { close, pile, pool, stage } = yield* setUp(1)
-        const holder = yield* pool.spawn(stage.job("holder"))
-        const waiter = yield* forkNow(Effect.uninterruptible(calls[verb]!(pool, pile, stage.job("job"))))
-        holder.interruptUnsafe()
-        expect(yield* counters(pool)).toMatchObject({ running: 1, waiting: 0 })
-        const closing = yield* forkNow(close)
-        yield* stage.finishAll
-        yield* Fiber.await(waiter)
-        yield* Fiber.join(closing)
-        // Neither had begun.
-        expect([isInterrupted(holder.pollUnsafe()), stage.started]).toEqual([true, []])
-      })
-  )
-
-  /** Closes a pool of size 1 after so many steps: what `look` says then, and in the end. */
-  const closeAfter = <A>(
-    steps: number,
-    start: (world: World, pool: GreenPool) => { readonly look: () => A; readonly check?: (atClose: A) => void }
-  ): A => {
-    const world = new World()
-    const { check, look } = start(world, world.pool(1))
-    for (let step = 0; step < steps; step++) world.step()
-    world.fork(Scope.close(world.scope, Exit.void))
-    const atClose = look()
-    world.run()
-    expect(look()).toBe(atClose)
-    check?.(atClose)
-    return atClose
-  }
-
-  it("changes no size once the pool has closed", () => {
-    const sizes = new Set<number>()
-    for (let operations = 3; operations <= 12; operations++) {
-      for (let steps = 0; steps < 12; steps++) {
-        sizes.add(closeAfter(steps, (world, pool) => {
-          const resize = world.fork(Effect.orDie(pool.resize(2)), operations)
-          return {
-            look: () => Effect.runSync(pool.size),
-            check: (size) => expect(resize.pollUnsafe()?._tag).toBe(size === 2 ? "Success" : "Failure")
-          }
-        }))
-      }
-    }
-    expect(sizes).toEqual(new Set([1, 2]))
-  })
-
-  it("starts no item of a map once the pool has closed", () => {
-    const starts = new Set<number>()
+it("a resize changes no size once the pool has closed", () => {
+  const sizes = new Set<number>()
+  for (let operations = 3; operations <= 12; operations++) {
     for (let steps = 0; steps < 12; steps++) {
-      starts.add(closeAfter(steps, (world, pool) => {
-        const stage = new Stage()
-        world.fork(pool.run(stage.gate("holder").await))
-        world.fork(Stream.runDrain(pool.imap(stage.job, ["item"])))
-        world.run()
-        world.fork(stage.finish("holder"))
-        return { look: () => stage.started.length, check: () => world.get(expectEmpty(pool)) }
-      }))
+      const world = new World()
+      const pool = world.pool(1)
+      const resize = world.fork(Effect.orDie(pool.resize(2)), operations)
+      for (let step = 0; step < steps; step++) world.step()
+      world.fork(Scope.close(world.scope, Exit.void))
+      const size = Effect.runSync(pool.size)
+      world.run()
+      expect(Effect.runSync(pool.size)).toBe(size)
+      expect(resize.pollUnsafe()?._tag).toBe(size === 2 ? "Success" : "Failure")
+      sizes.add(size)
     }
-    expect(starts).toEqual(new Set([0, 1]))
-  })
+  }
+  expect(sizes).toEqual(new Set([1, 2]))
 })

@@ -1,11 +1,8 @@
-import { describe, expect, it } from "@effect/vitest"
+import { describe, expect } from "@effect/vitest"
 import { Context, Effect, Fiber, Latch, References, Stream } from "effect"
 import { GreenPile, type GreenPool } from "../src/index.ts"
 import { makeStorage, runWith } from "./support/async-storage.ts"
-import { forkNow } from "./support/forkNow.ts"
-import { makePool } from "./support/makePool.ts"
-import { Stage } from "./support/stage.ts"
-import { atRest } from "./support/turns.ts"
+import { atRest, forkNow, makePool, Stage, testEffect } from "./support/index.ts"
 
 class Tenant extends Context.Service<Tenant, string>()("test/Tenant") {}
 
@@ -39,63 +36,58 @@ const inSurroundings = <A, E>(name: string, effect: Effect.Effect<A, E>) =>
   )
 
 describe.each(Object.entries(ways))("a job of %s", (_, go) => {
-  it.effect("has the services, references, log annotations and span of its caller, never those of another job", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(2)
-      const stage = new Stage()
-      yield* inSurroundings("holder", pool.spawn(stage.job("holder")))
-      const seen: Array<unknown> = []
-      const look = Effect.andThen(Effect.yieldNow, Effect.map(surroundings, (names) => void seen.push(names)))
-      // Jobs have the context of their callers, whatever the type of `go` says.
-      for (const name of ["a", "b", "c"]) yield* forkNow(inSurroundings(name, go(pool, look as Effect.Effect<void>)))
-      yield* inSurroundings("opener", stage.finishAll)
-      yield* pool.waitall
-      expect(seen).toEqual(["a", "b", "c"].map((name) => [name, name, name, name]))
-    }))
+  testEffect("has the services, references, log annotations and span of its caller, of no other job", function*() {
+    const pool = yield* makePool(2)
+    const stage = new Stage()
+    yield* inSurroundings("holder", pool.spawn(stage.job("holder")))
+    const seen: Array<unknown> = []
+    const look = Effect.andThen(Effect.yieldNow, Effect.map(surroundings, (names) => void seen.push(names)))
+    // Jobs have the context of their callers, whatever the type of `go` says.
+    for (const name of ["a", "b", "c"]) yield* forkNow(inSurroundings(name, go(pool, look as Effect.Effect<void>)))
+    yield* inSurroundings("opener", stage.finishAll)
+    yield* pool.waitall
+    expect(seen).toEqual(["a", "b", "c"].map((name) => [name, name, name, name]))
+  })
 
-  it.effect("keeps the asynchronous context of its caller, of Node", () =>
-    Effect.gen(function*() {
-      const storage = yield* makeStorage<string>()
-      const pool = yield* makePool(2)
-      const gate = Latch.makeUnsafe()
-      const seen = new Map<string, Array<string | undefined>>()
-      const lookAs = (name: string) =>
-        Effect.gen(function*() {
-          const first = storage.getStore()
-          yield* Effect.yieldNow
-          const second = storage.getStore()
-          yield* Effect.promise(() => Promise.resolve())
-          seen.set(name, [first, second, storage.getStore()])
-        })
-      // they start on free slots, wait in the queue, and are woken by each other
-      const names = ["a", "b", "c", "d"]
-      yield* Effect.promise(() =>
-        Promise.all([
-          runWith(storage, "gate", pool.spawn(gate.await)),
-          runWith(storage, "opener", Effect.andThen(Effect.yieldNow, gate.open)),
-          ...names.map((name) => runWith(storage, name, go(pool, lookAs(name))))
-        ])
-      )
-      yield* pool.waitall
-      expect([...seen].sort()).toEqual(names.map((name) => [name, [name, name, name]]))
-    }))
+  testEffect("keeps the asynchronous context of its caller, of Node", function*() {
+    const storage = yield* makeStorage<string>()
+    const pool = yield* makePool(2)
+    const gate = Latch.makeUnsafe()
+    const seen = new Map<string, Array<string | undefined>>()
+    const lookAs = Effect.fnUntraced(function*(name: string) {
+      const first = storage.getStore()
+      yield* Effect.yieldNow
+      const second = storage.getStore()
+      yield* Effect.promise(() => Promise.resolve())
+      seen.set(name, [first, second, storage.getStore()])
+    })
+    // they start on free slots, wait in the queue, and are woken by each other
+    const names = ["a", "b", "c", "d"]
+    yield* Effect.promise(() =>
+      Promise.all([
+        runWith(storage, "gate", pool.spawn(gate.await)),
+        runWith(storage, "opener", Effect.andThen(Effect.yieldNow, gate.open)),
+        ...names.map((name) => runWith(storage, name, go(pool, lookAs(name))))
+      ])
+    )
+    yield* pool.waitall
+    expect([...seen].sort()).toEqual(names.map((name) => [name, [name, name, name]]))
+  })
 })
 
-it.effect("run gives its caller's fiber back the very context that it had", () =>
-  Effect.gen(function*() {
-    const pool = yield* makePool(1)
-    const before = yield* Effect.context()
-    for (const job of [Effect.void, Effect.fail("no"), pool.run(Effect.die("bug"))]) {
-      yield* Effect.exit(pool.run(job))
-      expect(yield* Effect.context()).toBe(before)
-    }
-  }))
+testEffect("run gives its caller's fiber back the very context that it had", function*() {
+  const pool = yield* makePool(1)
+  const before = yield* Effect.context()
+  for (const job of [Effect.void, Effect.fail("no"), pool.run(Effect.die("bug"))]) {
+    yield* Effect.exit(pool.run(job))
+    expect(yield* Effect.context()).toBe(before)
+  }
+})
 
-it.effect("a spawned job is interruptible although it was spawned in an uninterruptible region, as a forked fiber is", () =>
-  Effect.gen(function*() {
-    const pool = yield* makePool(1)
-    const fiber = yield* Effect.uninterruptible(pool.spawn(Effect.never))
-    yield* atRest
-    yield* Fiber.interrupt(fiber)
-    expect(yield* pool.running).toBe(0)
-  }))
+testEffect("a job that is spawned in an uninterruptible region is interruptible, as a forked fiber is", function*() {
+  const pool = yield* makePool(1)
+  const fiber = yield* Effect.uninterruptible(pool.spawn(Effect.never))
+  yield* atRest
+  yield* Fiber.interrupt(fiber)
+  expect(yield* pool.running).toBe(0)
+})

@@ -3,118 +3,98 @@ import { Cause, Clock, Effect, Exit, Fiber, Queue, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import type { UnboundedOptions } from "../src/index.ts"
 import { CountedIterable } from "./support/counted-sources.ts"
-import { expectEmpty } from "./support/counters.ts"
-import { isInterrupted } from "./support/exits.ts"
-import { forkNow } from "./support/forkNow.ts"
-import { makeClosable } from "./support/makePool.ts"
+import { atRest, expectEmpty, forkNow, isInterrupted, makeClosable, Stage, testEffect, World } from "./support/index.ts"
 import { countSleepers } from "./support/sleepers.ts"
-import { Stage } from "./support/stage.ts"
-import { atRest } from "./support/turns.ts"
-import { World } from "./support/world.ts"
 
 /** A pool that drains, what closes it, and jobs by name. */
-const setUp = (options: UnboundedOptions = {}) =>
-  Effect.gen(function*() {
-    const clock = yield* countSleepers
-    const { close, pool } = yield* makeClosable({ size: 1, onClose: "drain", ...options }).pipe(
-      Effect.provideService(Clock.Clock, clock)
-    )
-    /** The close ends, and leaves nothing behind. */
-    const expectClosed = (closing: Fiber.Fiber<void>) =>
-      Effect.gen(function*() {
-        yield* Fiber.join(closing)
-        yield* atRest
-        expect(clock.sleepers).toBe(0)
-        yield* expectEmpty(pool)
-      })
-    return { pool, stage: new Stage(), clock, close, expectClosed }
+const setUp = Effect.fnUntraced(function*(options: UnboundedOptions = {}) {
+  const clock = yield* countSleepers
+  const make = makeClosable({ size: 1, onClose: "drain", ...options })
+  const { close, pool } = yield* Effect.provideService(make, Clock.Clock, clock)
+  /** The close ends, and leaves nothing behind. */
+  const expectClosed = Effect.fnUntraced(function*(closing: Fiber.Fiber<void>) {
+    yield* Fiber.join(closing)
+    yield* atRest
+    expect(clock.sleepers).toBe(0)
+    yield* expectEmpty(pool)
   })
+  return { pool, stage: new Stage(), clock, close, expectClosed }
+})
 
 const expectRefused = (call: Effect.Effect<unknown, unknown>) =>
   Effect.map(Effect.exit(Effect.uninterruptible(call)), (exit) => expect(isInterrupted(exit)).toBe(true))
 
-it.effect.each([1, 2, 10])(
-  "a drain at size %i interrupts what is left after drainTimeout",
-  (size) =>
-    Effect.gen(function*() {
-      const { clock, expectClosed, pool, stage, close } = yield* setUp({ size, drainTimeout: "10 seconds" })
-      yield* forkNow(pool.run(stage.job("quick")))
-      const names = Array.from({ length: size + 1 }, (_, i) => `${i}`)
-      const fibers = yield* Effect.forEach(names, (name) => forkNow(pool.run(stage.job(name))))
-      const closing = yield* forkNow(close)
-      expect(clock.sleepers).toBe(1)
-      yield* TestClock.adjust("9 seconds")
-      yield* stage.finish("quick")
-      yield* atRest
-      expect(closing.pollUnsafe()).toBeUndefined()
-      yield* TestClock.adjust("1 second")
-      yield* expectClosed(closing)
-      for (const fiber of fibers) expect(isInterrupted(yield* Fiber.await(fiber))).toBe(true)
-    })
-)
+testEffect.each([1, 2, 10])("a drain at size %i interrupts what is left after drainTimeout", function*(size) {
+  const { clock, expectClosed, pool, stage, close } = yield* setUp({ size, drainTimeout: "10 seconds" })
+  yield* forkNow(pool.run(stage.job("quick")))
+  const names = Array.from({ length: size + 1 }, (_, i) => `${i}`)
+  const fibers = yield* Effect.forEach(names, (name) => forkNow(pool.run(stage.job(name))))
+  const closing = yield* forkNow(close)
+  expect(clock.sleepers).toBe(1)
+  yield* TestClock.adjust("9 seconds")
+  yield* stage.finish("quick")
+  yield* atRest
+  expect(closing.pollUnsafe()).toBeUndefined()
+  yield* TestClock.adjust("1 second")
+  yield* expectClosed(closing)
+  for (const fiber of fibers) expect(isInterrupted(yield* Fiber.await(fiber))).toBe(true)
+})
 
 describe("a pool that drains", () => {
-  it.effect("has a map from outside finish all it has in hand, also what waits for its slot, pull no more, and end", () =>
-    Effect.gen(function*() {
-      const { expectClosed, pool, stage, close } = yield* setUp({ size: 4 })
-      const source = new CountedIterable()
-      const seen: Array<string> = []
-      yield* forkNow(pool.run(stage.job("holder")))
-      const ending = yield* forkNow(Stream.runCollect(pool.imap(stage.job, ["a"])))
-      const map = yield* forkNow(
-        Stream.runForEach(pool.imap((n) => stage.job(`${n}`), source), (name) => Effect.sync(() => seen.push(name)))
-      )
-      yield* atRest
-      const closing = yield* forkNow(close)
-      for (const name of ["0", "1", "2"]) {
-        yield* stage.finish(name)
-        yield* atRest
-      }
-      expect(seen).toEqual(["0", "1", "2"])
-      const exit = yield* Fiber.await(map)
-      expect(Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)).toBe(true)
-      expect([source.taken, source.closed]).toEqual([3, 1])
-      // One that has come to the end of its source ends as ever.
-      yield* stage.finish("a")
-      expect(yield* Fiber.join(ending)).toEqual(["a"])
-      expect(closing.pollUnsafe()).toBeUndefined()
-      yield* stage.finish("holder")
-      yield* expectClosed(closing)
-    }))
+  testEffect("has a map from outside finish what it has in hand, running or not, pull no more, and end", function*() {
+    const { expectClosed, pool, stage, close } = yield* setUp({ size: 4 })
+    const source = new CountedIterable()
+    const seen: Array<string> = []
+    yield* forkNow(pool.run(stage.job("holder")))
+    const ending = yield* forkNow(Stream.runCollect(pool.imap(stage.job, ["a"])))
+    const results = pool.imap((n) => stage.job(`${n}`), source)
+    const map = yield* forkNow(Stream.runForEach(results, (name) => Effect.sync(() => seen.push(name))))
+    yield* atRest
+    const closing = yield* forkNow(close)
+    for (const name of ["0", "1", "2"]) yield* Effect.andThen(stage.finish(name), atRest)
+    expect(seen).toEqual(["0", "1", "2"])
+    const exit = yield* Fiber.await(map)
+    expect(Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)).toBe(true)
+    expect([source.taken, source.closed]).toEqual([3, 1])
+    // One that has come to the end of its source ends as ever.
+    yield* stage.finish("a")
+    expect(yield* Fiber.join(ending)).toEqual(["a"])
+    expect(closing.pollUnsafe()).toBeUndefined()
+    yield* stage.finish("holder")
+    yield* expectClosed(closing)
+  })
 
-  it.effect("opens the source of no map from outside, and takes nothing more for one that has outlived its job", () =>
-    Effect.gen(function*() {
-      const { expectClosed, pool, stage, close } = yield* setUp({ size: 3 })
-      const items = yield* Queue.unbounded<number>()
-      const map = Stream.runDrain(pool.imap((item) => stage.job(`item ${item}`), Stream.fromQueue(items)))
-      // It begins inside a job, and waits for its source when that has ended.
-      yield* pool.run(Effect.andThen(Effect.forkDetach(map, { startImmediately: true }), atRest))
-      yield* pool.spawn(stage.job("other"))
-      const source = new CountedIterable()
-      const unread = Stream.runDrain(pool.imap(() => Effect.void, source))
-      const closing = yield* forkNow(close)
-      yield* expectRefused(unread)
-      expect([source.opened, source.taken]).toEqual([0, 0])
-      yield* Queue.offer(items, 7)
-      yield* atRest
-      expect(stage.started).toEqual(["other"])
-      yield* stage.finishAll
-      yield* expectClosed(closing)
-    }))
+  testEffect("opens no source of a map from outside, and takes no more for one that has outlived its job", function*() {
+    const { expectClosed, pool, stage, close } = yield* setUp({ size: 3 })
+    const items = yield* Queue.unbounded<number>()
+    const map = Stream.runDrain(pool.imap((item) => stage.job(`item ${item}`), Stream.fromQueue(items)))
+    // It begins inside a job, and waits for its source when that has ended.
+    yield* pool.run(Effect.andThen(Effect.forkDetach(map, { startImmediately: true }), atRest))
+    yield* pool.spawn(stage.job("other"))
+    const source = new CountedIterable()
+    const unread = Stream.runDrain(pool.imap(() => Effect.void, source))
+    const closing = yield* forkNow(close)
+    yield* expectRefused(unread)
+    expect([source.opened, source.taken]).toEqual([0, 0])
+    yield* Queue.offer(items, 7)
+    yield* atRest
+    expect(stage.started).toEqual(["other"])
+    yield* stage.finishAll
+    yield* expectClosed(closing)
+  })
 
-  it.effect.each([
+  testEffect.each([
     { how: "from inside one of its jobs", options: {}, isInside: true },
     { how: "with no time to drain", options: { drainTimeout: 0 }, isInside: false },
     { how: "and is told to interrupt", options: { onClose: "interrupt", drainTimeout: 10 } as const, isInside: false }
-  ])("interrupts immediately when it is closed $how", ({ isInside, options }) =>
-    Effect.gen(function*() {
-      const { clock, close, pool, stage } = yield* setUp({ size: 2, ...options })
-      yield* forkNow(pool.run(stage.job("other")))
-      yield* isInside ? Fiber.await(yield* forkNow(pool.run(Effect.andThen(close, Effect.never)))) : close
-      expect(stage.events).toEqual(["other starts", "other is interrupted"])
-      expect(clock.sleeps).toBe(0)
-      yield* expectRefused(pool.run(Effect.void))
-    }))
+  ])("interrupts immediately when it is closed $how", function*({ isInside, options }) {
+    const { clock, close, pool, stage } = yield* setUp({ size: 2, ...options })
+    yield* forkNow(pool.run(stage.job("other")))
+    yield* isInside ? Fiber.await(yield* forkNow(pool.run(Effect.andThen(close, Effect.never)))) : close
+    expect(stage.events).toEqual(["other starts", "other is interrupted"])
+    expect(clock.sleeps).toBe(0)
+    yield* expectRefused(pool.run(Effect.void))
+  })
 })
 
 it.each([3, 4, 5, 6, 7])("a drain at any moment ends a map without an item, every %i operations", (operations) => {

@@ -5,8 +5,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Scope, Stream } from "effect"
 import { GreenPile } from "../src/index.ts"
-import { expectEmpty, expectWorking } from "./support/counters.ts"
-import { World } from "./support/world.ts"
+import { expectEmpty, expectWorking, World } from "./support/index.ts"
 
 /** Has each fiber yield before each of its first operations. */
 class HesitantWorld extends World {
@@ -25,7 +24,7 @@ class HesitantWorld extends World {
   }
 }
 
-it("a job that starts in the step that makes its fiber may close its pile in its first step, and is interrupted", () => {
+it("a job that starts in the step that makes its fiber may close its pile in its first step: it is interrupted", () => {
   const world = new World()
   const pool = world.pool(1)
   const scope = Scope.makeUnsafe()
@@ -33,10 +32,8 @@ it("a job that starts in the step that makes its fiber may close its pile in its
   const gate = Deferred.makeUnsafe<void>()
   world.fork(pool.run(Deferred.await(gate)))
   let isInterrupted = false
-  const job = Effect.onInterrupt(
-    Effect.andThen(Scope.close(scope, Exit.void), Effect.never),
-    () => Effect.sync(() => isInterrupted = true)
-  )
+  const close = Effect.andThen(Scope.close(scope, Exit.void), Effect.never)
+  const job = Effect.onInterrupt(close, () => Effect.sync(() => isInterrupted = true))
   const spawner = world.fork(pile.spawn(job))
   world.run()
   // The spawner yields before its next operation, and nobody else at all.

@@ -2,15 +2,9 @@ import { describe, expect, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import { Heap, type HeapNode } from "../src/internal/heap.ts"
 
-class Member implements HeapNode {
-  index = -1
+interface Member extends HeapNode {
   rank: number
   number: number
-
-  constructor(rank: number, number: number) {
-    this.rank = rank
-    this.number = number
-  }
 }
 
 const inOrder = (a: Member, b: Member) => a.rank - b.rank || a.number - b.number
@@ -44,7 +38,7 @@ describe("a heap", () => {
         for (const { number, op, rank, which } of operations) {
           const member = pick(members, which)
           if (op === "push") {
-            const added = new Member(rank, number)
+            const added = { index: -1, rank, number }
             members.push(added)
             heap.push(added, rank, number)
           }

@@ -1,42 +1,33 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Latch, Scope, Stream } from "effect"
+import { Deferred, Effect, Exit, Fiber, Scope, Stream } from "effect"
 import { CountedAsyncIterable, CountedIterable, countedSources, CountedStream } from "./support/counted-sources.ts"
-import { expectEmpty } from "./support/counters.ts"
-import { isInterrupted } from "./support/exits.ts"
-import { makePool } from "./support/makePool.ts"
+import { atRest, emitted, expectEmpty, makePool, mapOf, openSizes, testEffect, upTo, verbs } from "./support/index.ts"
 import { readMap } from "./support/map-reading.ts"
 import { Reader } from "./support/reader.ts"
-import { openSizes, upTo } from "./support/sizes.ts"
-import { Stage } from "./support/stage.ts"
-import { atRest, until } from "./support/turns.ts"
-import { emitted, mapOf, verbs } from "./support/verbs.ts"
 
 const boom = new Error("boom")
 
 describe.each(openSizes)("a failing item on a pool of size %i", (size) => {
-  it.each(countedSources)(
-    "ends the map with the first failure in order, after every result before it; $kind gives nothing more and is closed",
-    (from) => {
-      const { jobs, pool, reader, source, world } = readMap(size + 2, { from })
-      reader.pull()
-      // The failures are there first, and then the results before them from the back.
-      jobs.fail(size + 1)
-      world.run()
-      jobs.fail(size)
-      world.run()
-      expect(reader.exit).toBeUndefined()
-      for (const item of upTo(size).toReversed()) jobs.finish(item)
-      expect(source.closed).toBe(0)
-      reader.readAll()
-      expect(reader.values).toEqual(upTo(size))
-      expect(reader.exit).toEqual(Exit.fail(`failed ${size}`))
-      reader.leave()
-      expect({ taken: source.taken, closed: source.closed }).toEqual({ taken: size + 2, closed: 1 })
-      world.get(expectEmpty(pool))
-    }
-  )
+  it.each(countedSources)("ends the map with the first in order, after all before it; $kind is closed", (from) => {
+    const { jobs, pool, reader, source, world } = readMap(size + 2, { from })
+    reader.pull()
+    // The failures are there first, and then the results before them from the back.
+    jobs.fail(size + 1)
+    world.run()
+    jobs.fail(size)
+    world.run()
+    expect(reader.exit).toBeUndefined()
+    for (const item of upTo(size).toReversed()) jobs.finish(item)
+    expect(source.closed).toBe(0)
+    reader.readAll()
+    expect(reader.values).toEqual(upTo(size))
+    expect(reader.exit).toEqual(Exit.fail(`failed ${size}`))
+    reader.leave()
+    expect({ taken: source.taken, closed: source.closed }).toEqual({ taken: size + 2, closed: 1 })
+    world.get(expectEmpty(pool))
+  })
 
-  it("ends imapUnordered with the first failure to happen, after all that had finished, and drops what is later", () => {
+  it("ends imapUnordered with the first failure to happen, after all that had finished, and drops the rest", () => {
     const { jobs, pool, reader, source, world } = readMap(size + 2, { verb: "imapUnordered" })
     reader.pull()
     jobs.finish(size)
@@ -81,46 +72,7 @@ describe.each(openSizes)("a map on a pool of size %i", (size) => {
       world.get(expectEmpty(pool))
     }
   )
-
-  it.each([["imap", "interrupted"], ["imap", Exit.fail("failed")], ["imapUnordered", Exit.fail("failed")]] as const)(
-    "awaits the finalizers of what is in flight, then closes the source, which is being pulled: %s, %o",
-    (verb, ending) => {
-      const { pool, world } = readMap(size + 2)
-      let closed = 0
-      const items = Stream.concat(Stream.range(0, size), Stream.never)
-      const source = Stream.ensuring(items, Effect.sync(() => closed++))
-      const finalizing = Latch.makeUnsafe()
-      const failure = Deferred.makeUnsafe<never, string>()
-      const job = (item: number) =>
-        item === 0 ? Deferred.await(failure) : Effect.onInterrupt(Effect.never, () => finalizing.await)
-      const fiber = world.fork(Stream.runDrain(mapOf(pool, verb)(job, source)))
-      world.run()
-      if (ending === "interrupted") fiber.interruptUnsafe()
-      else Deferred.doneUnsafe(failure, ending)
-      world.run()
-      // The jobs may use what the source holds.
-      expect([fiber.pollUnsafe(), world.get(pool.running), closed]).toEqual([undefined, size, 0])
-      finalizing.openUnsafe()
-      world.run()
-      const exit = fiber.pollUnsafe()
-      expect(isInterrupted(exit) ? "interrupted" : exit).toEqual(ending)
-      expect(closed).toBe(1)
-      world.get(expectEmpty(pool))
-    }
-  )
 })
-
-it.each([[2, [1, 1, 1]], [9, [1, 0, 1]]])(
-  "several sources are closed once each, but for one that has ended, if at most %i results are taken",
-  (most, closed) => {
-    const { pool, world } = readMap(2)
-    const sources = [new CountedIterable(), new CountedIterable(3), new CountedStream()] as const
-    const mapped = pool.imap((a, b, c) => Effect.succeed(a + b + c), sources[0], sources[1], sources[2].stream)
-    expect(world.get(Stream.runCollect(Stream.take(mapped, most)))).toEqual([0, 3, 6].slice(0, most))
-    expect(sources.map((source) => source.closed)).toEqual(closed)
-    expect(sources[1].ends).toBe(1 - closed[1]!)
-  }
-)
 
 describe("an async iterable", () => {
   const never = () => new Promise<never>(() => {})
@@ -144,87 +96,59 @@ describe("an async iterable", () => {
     return { counts, source: { [Symbol.asyncIterator]: () => iterator } }
   }
 
-  it.effect("is closed once by an early stop, and the close is awaited when it is idle", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(1)
-      const stage = new Stage()
-      const { promise, resolve } = Promise.withResolvers<void>()
-      const { source } = asyncSource(2, never, async () => {
-        stage.note("close")
-        await promise
-        stage.note("closed")
-      })
-      const reading = yield* Effect.forkChild(Stream.runDrain(pool.imap(() => stage.job("item"), source)))
-      yield* until(() => stage.started.includes("item"))
-      const leaving = yield* Effect.forkChild(stage.around("leaving", Fiber.interrupt(reading)))
-      yield* until(() => stage.events.includes("close"))
-      yield* atRest
-      resolve()
-      yield* Fiber.join(leaving)
-      expect(stage.events.slice(1)).toEqual(
-        ["leaving starts", "item is interrupted", "close", "closed", "leaving ends"]
-      )
-    }))
+  testEffect("is closed, and that is awaited, also if nothing of it was read", function*() {
+    const pool = yield* makePool(1)
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const { source } = asyncSource(1, never, () => promise)
+    const scope = yield* Scope.make()
+    yield* Effect.asVoid(Scope.provide(Stream.toPull(pool.imap(Effect.succeed, source)), scope))
+    yield* atRest
+    const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void))
+    yield* atRest
+    expect(closing.pollUnsafe()).toBeUndefined()
+    resolve()
+    yield* Fiber.join(closing)
+  })
 
-  it.effect("is closed, and that is awaited, also if nothing of it was read", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(1)
-      const { promise, resolve } = Promise.withResolvers<void>()
-      const { source } = asyncSource(1, never, () => promise)
-      const scope = yield* Scope.make()
-      yield* Effect.asVoid(Scope.provide(Stream.toPull(pool.imap(Effect.succeed, source)), scope))
+  testEffect("is told to close, not awaited, while next() is pending: if it fails, nobody hears of it", function*() {
+    const pool = yield* makePool(2)
+    const unhandled: Array<unknown> = []
+    const listener = (cause: unknown) => unhandled.push(cause)
+    process.on("unhandledRejection", listener)
+    for (const close of [never, () => Promise.reject(new Error("cannot close"))]) {
+      const { counts, source } = asyncSource(1, never, close)
+      const reading = yield* Effect.forkChild(Stream.runDrain(pool.imap(Effect.succeed, source)))
       yield* atRest
-      const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void))
-      yield* atRest
-      expect(closing.pollUnsafe()).toBeUndefined()
-      resolve()
-      yield* Fiber.join(closing)
-    }))
-
-  it.effect("is told to close but not awaited while its next() is pending: if it fails to, nobody hears of it", () =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(2)
-      const unhandled: Array<unknown> = []
-      const listener = (cause: unknown) => unhandled.push(cause)
-      process.on("unhandledRejection", listener)
-      for (const close of [never, () => Promise.reject(new Error("cannot close"))]) {
-        const { counts, source } = asyncSource(1, never, close)
-        const reading = yield* Effect.forkChild(Stream.runDrain(pool.imap(Effect.succeed, source)))
-        yield* atRest
-        yield* Fiber.interrupt(reading)
-        expect(counts.closed).toBe(1)
-      }
-      yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
-      process.off("unhandledRejection", listener)
-      expect(unhandled).toEqual([])
-      yield* expectEmpty(pool)
-    }))
+      yield* Fiber.interrupt(reading)
+      expect(counts.closed).toBe(1)
+    }
+    yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+    process.off("unhandledRejection", listener)
+    expect(unhandled).toEqual([])
+    yield* expectEmpty(pool)
+  })
 
   const failure = (cause: unknown) => Exit.fail(expect.objectContaining({ _tag: "SourceError", cause }))
 
-  it.effect.each<[string, Exit.Exit<void, unknown>, () => Promise<IteratorResult<number>>]>([
+  testEffect.each<[string, Exit.Exit<void, unknown>, () => Promise<IteratorResult<number>>]>([
     ["ends", Exit.void, () => Promise.resolve({ done: true, value: undefined })],
     ["rejects: with a SourceError of that", failure(boom), () => Promise.reject(boom)],
     ["rejects with nothing: with a SourceError", failure(undefined), () => Promise.reject()],
     ["throws: with a SourceError of that", failure(boom), () => {
       throw boom
     }]
-  ])(
-    "is not closed, and ends the map after its results, when its next() %s",
-    ([, exit, end]) =>
-      Effect.gen(function*() {
-        const pool = yield* makePool(3)
-        const { counts, source } = asyncSource(2, end)
-        const results: Array<number> = []
-        const map = pool.imap((item: number) => Effect.as(Effect.yieldNow, item), source)
-        const read = Stream.runForEach(map, (item) => Effect.sync(() => results.push(item)))
-        expect(yield* Effect.exit(read)).toEqual(exit)
-        expect(results).toEqual([0, 1])
-        // As in a `for` loop.
-        expect(counts.closed).toBe(0)
-        yield* expectEmpty(pool)
-      })
-  )
+  ])("is not closed, and ends the map after its results, when its next() %s", function*([, exit, end]) {
+    const pool = yield* makePool(3)
+    const { counts, source } = asyncSource(2, end)
+    const results: Array<number> = []
+    const map = pool.imap((item: number) => Effect.as(Effect.yieldNow, item), source)
+    const read = Stream.runForEach(map, (item) => Effect.sync(() => results.push(item)))
+    expect(yield* Effect.exit(read)).toEqual(exit)
+    expect(results).toEqual([0, 1])
+    // As in a `for` loop.
+    expect(counts.closed).toBe(0)
+    yield* expectEmpty(pool)
+  })
 })
 
 describe("a map that stops", () => {
@@ -233,28 +157,26 @@ describe("a map that stops", () => {
     return { pool: yield* makePool(3), failure, fail: () => Deferred.doneUnsafe(failure, Exit.fail("failed")) }
   })
 
-  it.effect("after a read has made it pull its source doesn't pull it any more", () =>
-    Effect.gen(function*() {
-      const { fail, failure, pool } = yield* setUp
-      const source = new CountedStream()
-      const job = (item: number) => item === 1 ? Deferred.await(failure) : Effect.succeed(item)
-      const map = pool.imap(job, source.stream, { window: 2 })
-      const read = Stream.runForEach(map, () => Effect.andThen(Effect.sync(fail), atRest))
-      expect(yield* Effect.exit(read)).toEqual(Exit.fail("failed"))
-      expect(source.taken).toBe(2)
-    }))
+  testEffect("after a read has made it pull its source doesn't pull it any more", function*() {
+    const { fail, failure, pool } = yield* setUp
+    const source = new CountedStream()
+    const job = (item: number) => item === 1 ? Deferred.await(failure) : Effect.succeed(item)
+    const map = pool.imap(job, source.stream, { window: 2 })
+    const read = Stream.runForEach(map, () => Effect.andThen(Effect.sync(fail), atRest))
+    expect(yield* Effect.exit(read)).toEqual(Exit.fail("failed"))
+    expect(source.taken).toBe(2)
+  })
 
-  it.effect("inside its own window takes no further item", () =>
-    Effect.gen(function*() {
-      const { fail, failure, pool } = yield* setUp
-      const source = new CountedIterable()
-      let asked = 0
-      const window = () => {
-        if (++asked === 3) fail()
-        return 3
-      }
-      const job = (item: number) => item === 0 ? Deferred.await(failure) : Effect.never
-      expect(yield* Effect.exit(Stream.runDrain(pool.imap(job, source, { window })))).toEqual(Exit.fail("failed"))
-      expect(source.taken).toBe(2)
-    }))
+  testEffect("inside its own window takes no further item", function*() {
+    const { fail, failure, pool } = yield* setUp
+    const source = new CountedIterable()
+    let asked = 0
+    const window = () => {
+      if (++asked === 3) fail()
+      return 3
+    }
+    const job = (item: number) => item === 0 ? Deferred.await(failure) : Effect.never
+    expect(yield* Effect.exit(Stream.runDrain(pool.imap(job, source, { window })))).toEqual(Exit.fail("failed"))
+    expect(source.taken).toBe(2)
+  })
 })

@@ -1,11 +1,8 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
 import { countedSources } from "./support/counted-sources.ts"
-import { expectEmpty } from "./support/counters.ts"
+import { emitted, expectEmpty, mapOf, turns, upTo, verbs } from "./support/index.ts"
 import { sweep } from "./support/interruption-sweep.ts"
-import { upTo } from "./support/sizes.ts"
-import { turns } from "./support/turns.ts"
-import { emitted, mapOf, verbs } from "./support/verbs.ts"
 
 const places = [
   { place: "on a free pool", size: 2, taken: 0, isInside: false },
@@ -14,44 +11,43 @@ const places = [
   { place: "inside a job of the same pool of size 2", size: 2, taken: 0, isInside: true }
 ]
 
-describe.each(verbs.flatMap((verb) => countedSources.map(({ kind, make }) => ({ verb, kind, make }))))(
-  "an interruption at any point of $verb of $kind",
-  ({ make, verb }) => {
-    it.each(places)("$place loses no slot, leaves no job and closes the source", ({ isInside, size, taken }) => {
-      const length = isInside ? 3 : 5
-      sweep((world, operations) => {
-        const pool = world.pool(size)
-        for (let job = 0; job < taken; job++) world.fork(pool.run(turns(4 + job)))
-        const { counts, source } = make(length)
-        const started: Array<number> = []
-        const ended: Array<number> = []
-        /** Takes some turns, more or less, and one to finalize. */
-        const job = (item: number) =>
-          Effect.suspend(() => {
-            started.push(item)
-            return turns((item * 2) % 3)
-          }).pipe(
-            Effect.ensuring(Effect.andThen(Effect.yieldNow, Effect.sync(() => ended.push(item)))),
-            Effect.as(item)
-          )
-        const received: Array<unknown> = []
-        const note = (result: unknown) => Effect.sync(() => received.push(result))
-        const read = Stream.runForEach(mapOf(pool, verb)(job, source), note)
-        return {
-          victim: world.fork(isInside ? pool.run(read) : read, operations),
-          pool,
-          check(over) {
-            world.get(expectEmpty(pool))
-            expect(ended.toSorted()).toEqual(started)
-            expect(started).toEqual(upTo(started.length))
-            expect(counts.opened).toBe(counts.closed + Math.min(1, counts.ends))
-            const results = verb === "imapUnordered" ? received.toSorted() : received
-            const isDue = (result: unknown, index: number) =>
-              over || (verb === "imapUnordered" ? received.includes(result) : index < received.length)
-            expect(results).toEqual(upTo(length).map(emitted(verb)).filter(isDue))
-          }
+const maps = verbs.flatMap((verb) => countedSources.map(({ kind, make }) => ({ verb, kind, make })))
+
+describe.each(maps)("an interruption at any point of $verb of $kind", ({ make, verb }) => {
+  it.each(places)("$place loses no slot, leaves no job and closes the source", ({ isInside, size, taken }) => {
+    const length = isInside ? 3 : 5
+    sweep((world, operations) => {
+      const pool = world.pool(size)
+      for (let job = 0; job < taken; job++) world.fork(pool.run(turns(4 + job)))
+      const { counts, source } = make(length)
+      const started: Array<number> = []
+      const ended: Array<number> = []
+      /** Takes some turns, more or less, and one to finalize. */
+      const job = (item: number) =>
+        Effect.suspend(() => {
+          started.push(item)
+          return turns((item * 2) % 3)
+        }).pipe(
+          Effect.ensuring(Effect.andThen(Effect.yieldNow, Effect.sync(() => ended.push(item)))),
+          Effect.as(item)
+        )
+      const received: Array<unknown> = []
+      const note = (result: unknown) => Effect.sync(() => received.push(result))
+      const read = Stream.runForEach(mapOf(pool, verb)(job, source), note)
+      return {
+        victim: world.fork(isInside ? pool.run(read) : read, operations),
+        pool,
+        check(over) {
+          world.get(expectEmpty(pool))
+          expect(ended.toSorted()).toEqual(started)
+          expect(started).toEqual(upTo(started.length))
+          expect(counts.opened).toBe(counts.closed + Math.min(1, counts.ends))
+          const results = verb === "imapUnordered" ? received.toSorted() : received
+          const isDue = (result: unknown, index: number) =>
+            over || (verb === "imapUnordered" ? received.includes(result) : index < received.length)
+          expect(results).toEqual(upTo(length).map(emitted(verb)).filter(isDue))
         }
-      })
+      }
     })
-  }
-)
+  })
+})

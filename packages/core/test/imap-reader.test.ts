@@ -5,10 +5,8 @@ import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, type Fiber, Stream } from "effect"
 import type { Source } from "../src/index.ts"
 import { CountedIterable } from "./support/counted-sources.ts"
-import { expectEmpty } from "./support/counters.ts"
+import { expectEmpty, upTo, World } from "./support/index.ts"
 import { MapJobs } from "./support/map-jobs.ts"
-import { upTo } from "./support/sizes.ts"
-import { World } from "./support/world.ts"
 
 /** Does something in the step that makes the next item. */
 class ActingIterable extends CountedIterable {
@@ -22,43 +20,36 @@ class ActingIterable extends CountedIterable {
 
 const acting = (act: (item: number) => void) => Object.assign(new ActingIterable(), { act })
 
-it.each(["a stream", "an iterator"])(
-  "%s that has the reader go on within its own step is asked for one thing at a time",
-  (kind) => {
-    const world = new World()
-    const pool = world.pool(1)
-    const onward = Deferred.makeUnsafe<void>()
-    let asked = 0
-    let most = 0
-    let items = 0
-    const ask = (item: number) => {
-      most = Math.max(most, ++asked)
-      if (item === 2) Deferred.doneUnsafe(onward, Exit.void)
-    }
-    const item = Effect.suspend(() => {
-      ask(items)
-      return Effect.ensuring(Effect.as(Effect.yieldNow, items++), Effect.sync(() => asked--))
-    })
-    const iterator = acting((item) => {
-      ask(item)
-      asked--
-    })
-    const map = pool.imap(Effect.succeed, kind === "a stream" ? Stream.fromEffectRepeat(item) : iterator)
-    const values: Array<number> = []
-    world.fork(
-      Stream.runForEach(Stream.take(map, 5), (value) => {
-        values.push(value)
-        // After the first, the reader goes on when the source says so.
-        return value === 0 ? Deferred.await(onward) : Effect.void
-      })
-    )
-    world.run()
-    world.get(pool.resize(3))
-    expect(values).toEqual(upTo(5))
-    expect(most).toBe(1)
-    world.get(expectEmpty(pool))
+it.each(["a stream", "an iterator"])("%s that has its reader go on in its step is asked for one at a time", (kind) => {
+  const world = new World()
+  const pool = world.pool(1)
+  const onward = Deferred.makeUnsafe<void>()
+  let asked = 0
+  let most = 0
+  let items = 0
+  const ask = (item: number) => {
+    most = Math.max(most, ++asked)
+    if (item === 2) Deferred.doneUnsafe(onward, Exit.void)
   }
-)
+  const item = Effect.suspend(() => {
+    ask(items)
+    return Effect.ensuring(Effect.as(Effect.yieldNow, items++), Effect.sync(() => asked--))
+  })
+  const iterator = acting((item) => {
+    ask(item)
+    asked--
+  })
+  const map = pool.imap(Effect.succeed, kind === "a stream" ? Stream.fromEffectRepeat(item) : iterator)
+  const values: Array<number> = []
+  // After the first, the reader goes on when the source says so.
+  const read = (value: number) => (values.push(value), value === 0 ? Deferred.await(onward) : Effect.void)
+  world.fork(Stream.runForEach(Stream.take(map, 5), read))
+  world.run()
+  world.get(pool.resize(3))
+  expect(values).toEqual(upTo(5))
+  expect(most).toBe(1)
+  world.get(expectEmpty(pool))
+})
 
 describe("a source that has the reader leave within its own step", () => {
   /** A map whose reader leaves when one of its sources says so; then the pool grows, and no job of it may run. */
@@ -81,9 +72,8 @@ describe("a source that has the reader leave within its own step", () => {
       const first = acting((item) => item === 1 && leave())
       return sources = [first, new CountedIterable()].slice(0, count)
     })
-    expect(sources.map(({ closed, taken }) => ({ closed, taken }))).toEqual(
-      [{ closed: 1, taken: 2 }, { closed: 1, taken: 1 }].slice(0, count)
-    )
+    const counts = sources.map(({ closed, taken }) => [closed, taken])
+    expect(counts).toEqual([[1, 2], [1, 1]].slice(0, count))
   })
 
   it("is interrupted, if it is a stream, and awaited", () => {

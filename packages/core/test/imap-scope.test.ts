@@ -5,12 +5,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Scope, Stream } from "effect"
 import { toInternal } from "../src/GreenPool.ts"
 import { CountedAsyncIterable, countedSources } from "./support/counted-sources.ts"
-import { expectEmpty } from "./support/counters.ts"
-import { isInterrupted } from "./support/exits.ts"
-import { upTo } from "./support/sizes.ts"
-import { Stage } from "./support/stage.ts"
-import { mapOf, verbs } from "./support/verbs.ts"
-import { World } from "./support/world.ts"
+import { expectEmpty, isInterrupted, mapOf, upTo, verbs, World } from "./support/index.ts"
 
 /** A map that is read in a scope that is not the reader's. */
 const setUp = () => {
@@ -38,33 +33,28 @@ const setUp = () => {
 const once = (pull: Effect.Effect<unknown, unknown>) => Effect.andThen(pull, Effect.never)
 
 describe.each(verbs)("%s", (verb) => {
-  it.each([Effect.interruptible, Effect.uninterruptible])(
-    "whose scope one of its jobs closes interrupts the reader that waits for results, however the job goes on",
-    (within) => {
-      const { close, expectOver, pool, read, world } = setUp()
-      const reader = read(mapOf(pool, verb)((item) => within(Effect.as(close, item)), [0]))
-      world.run()
-      expect(isInterrupted(reader.pollUnsafe())).toBe(true)
-      expectOver()
-    }
-  )
+  it.each([true, false])("whose scope a job closes interrupts the reader, job interruptible: %s", (isInterruptible) => {
+    const { close, expectOver, pool, read, world } = setUp()
+    const job = isInterruptible ? close : Effect.uninterruptible(close)
+    const reader = read(mapOf(pool, verb)(() => job, [0]))
+    world.run()
+    expect(isInterrupted(reader.pollUnsafe())).toBe(true)
+    expectOver()
+  })
 
-  it.each([undefined, once])(
-    "whose scope its own source closes does not wait for that source, and interrupts it, whatever the reader does",
-    (next) => {
-      const { close, expectOver, pool, read, world } = setUp()
-      let asked = 0
-      const item = Effect.suspend(() => {
-        if (asked++ === 0) return Effect.succeed(0)
-        const left = Effect.sync(() => asked--)
-        return Effect.andThen(Effect.yieldNow, Effect.ensuring(Effect.andThen(close, Effect.never), left))
-      })
-      read(mapOf(pool, verb)(Effect.succeed, Stream.fromEffectRepeat(item)), undefined, next)
-      world.run()
-      expect(asked).toBe(1)
-      expectOver()
-    }
-  )
+  it.each([undefined, once])("whose scope its own source closes interrupts that, and does not wait for it", (next) => {
+    const { close, expectOver, pool, read, world } = setUp()
+    let asked = 0
+    const item = Effect.suspend(() => {
+      if (asked++ === 0) return Effect.succeed(0)
+      const left = Effect.sync(() => asked--)
+      return Effect.andThen(Effect.yieldNow, Effect.ensuring(Effect.andThen(close, Effect.never), left))
+    })
+    read(mapOf(pool, verb)(Effect.succeed, Stream.fromEffectRepeat(item)), undefined, next)
+    world.run()
+    expect(asked).toBe(1)
+    expectOver()
+  })
 
   it.each(countedSources)("of $kind whose scope closes at any point leaves nothing behind", ({ make }) => {
     for (let after = 0, over = false; !over; after++) {
@@ -81,23 +71,20 @@ describe.each(verbs)("%s", (verb) => {
   })
 })
 
-it.each([true, false])(
-  "an async iterable whose map is closed at any point, its reader interrupted: %s, is closed",
-  (interrupts) => {
-    for (let operations = 3; operations < 20; operations++) {
-      for (const after of upTo(30)) {
-        const { close, pool, read, world } = setUp()
-        const source = new CountedAsyncIterable()
-        const reader = read(pool.imap(Effect.succeed, source), operations)
-        for (let step = 0; step < after; step++) world.step()
-        if (interrupts) reader.interruptUnsafe()
-        world.fork(close)
-        world.run()
-        expect(source.closed).toBe(source.opened)
-      }
+it.each([true, false])("an async iterable is closed whenever its map is, its reader interrupted: %s", (interrupts) => {
+  for (let operations = 3; operations < 20; operations++) {
+    for (const after of upTo(30)) {
+      const { close, pool, read, world } = setUp()
+      const source = new CountedAsyncIterable()
+      const reader = read(pool.imap(Effect.succeed, source), operations)
+      for (let step = 0; step < after; step++) world.step()
+      if (interrupts) reader.interruptUnsafe()
+      world.fork(close)
+      world.run()
+      expect(source.closed).toBe(source.opened)
     }
   }
-)
+})
 
 it("a pool that closes awaits a job that has closed its own map's scope and goes on", () => {
   const { close, expectOver, pool, read, world } = setUp()
@@ -111,16 +98,4 @@ it("a pool that closes awaits a job that has closed its own map's scope and goes
   world.run()
   expect(closing.pollUnsafe()?._tag).toBe("Success")
   expectOver()
-})
-
-it("a pool that closes starts no item of a map whose reader is away that the source gives afterwards", () => {
-  const { pool, read, world } = setUp()
-  const stage = new Stage()
-  const second = Effect.uninterruptible(Effect.as(stage.gate("source").await, "second"))
-  const source = Stream.concat(Stream.make("first"), Stream.fromEffect(second))
-  read(pool.imap((item: string) => stage.around(item, Effect.void), source), undefined, once)
-  world.run()
-  world.close()
-  world.get(stage.finish("source"))
-  expect(stage.started).toEqual(["first"])
 })

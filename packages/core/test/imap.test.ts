@@ -1,60 +1,57 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Stream } from "effect"
+import { Effect, Exit, Stream } from "effect"
 import type { Source } from "../src/index.ts"
 import { countedSources } from "./support/counted-sources.ts"
-import { counters, expectEmpty } from "./support/counters.ts"
+import { emitted, expectEmpty, lengthsAround, openSizes, sizes, upTo, verbs, windowOf } from "./support/index.ts"
 import { readMap } from "./support/map-reading.ts"
 import { Reader } from "./support/reader.ts"
-import { lengthsAround, openSizes, sizes, upTo, windowOf } from "./support/sizes.ts"
-import { emitted, verbs } from "./support/verbs.ts"
 
-describe.each(verbs.flatMap((verb) => openSizes.map((size) => ({ size, verb }))))(
-  "$verb on a pool of size $size",
-  ({ size, verb }) => {
-    it.each(countedSources.flatMap((from) => lengthsAround(size).map((length) => ({ from, kind: from.kind, length }))))(
-      "emits a result for each item, in its order, and has size items in hand at every step, for $kind of $length",
-      ({ from, length }) => {
-        const { jobs, pool, reader, source, world } = readMap(size, { verb, from, length })
-        reader.pull()
-        for (let step = 0; reader.exit === undefined && step < 5 * length; step++) {
-          expect(source.taken - reader.values.length).toBe(Math.min(size, length - reader.values.length))
-          // Now from the front, now from the back.
-          const next = jobs.running.at(step % 3 === 0 ? 0 : -1)
-          if (next === undefined || step % 2 === 0) reader.pull()
-          if (next !== undefined) jobs.finish(next)
-          world.run()
-        }
-        expect(reader.exit).toEqual(Exit.void)
-        expect(reader.values).toEqual((verb === "imapUnordered" ? jobs.ended : upTo(length)).map(emitted(verb)))
-        expect(jobs.ended).toHaveLength(length)
-        expect(jobs.started).toEqual(upTo(length))
-        expect(jobs.most).toBe(Math.min(size, length))
-        expect({ ends: source.ends, closed: source.closed }).toEqual({ ends: 1, closed: 0 })
-        world.get(expectEmpty(pool))
+const cases = verbs.flatMap((verb) => openSizes.map((size) => ({ size, verb })))
+
+describe.each(cases)("$verb on a pool of size $size", ({ size, verb }) => {
+  it.each(countedSources.flatMap((from) => lengthsAround(size).map((length) => ({ from, kind: from.kind, length }))))(
+    "emits a result for each item, in its order, and has size items in hand at every step, for $kind of $length",
+    ({ from, length }) => {
+      const { jobs, pool, reader, source, world } = readMap(size, { verb, from, length })
+      reader.pull()
+      for (let step = 0; reader.exit === undefined && step < 5 * length; step++) {
+        expect(source.taken - reader.values.length).toBe(Math.min(size, length - reader.values.length))
+        // Now from the front, now from the back.
+        const next = jobs.running.at(step % 3 === 0 ? 0 : -1)
+        if (next === undefined || step % 2 === 0) reader.pull()
+        if (next !== undefined) jobs.finish(next)
+        world.run()
       }
-    )
+      expect(reader.exit).toEqual(Exit.void)
+      expect(reader.values).toEqual((verb === "imapUnordered" ? jobs.ended : upTo(length)).map(emitted(verb)))
+      expect(jobs.ended).toHaveLength(length)
+      expect(jobs.started).toEqual(upTo(length))
+      expect(jobs.most).toBe(Math.min(size, length))
+      expect({ ends: source.ends, closed: source.closed }).toEqual({ ends: 1, closed: 0 })
+      world.get(expectEmpty(pool))
+    }
+  )
 
-    it("takes nothing while its reader is slow: what has finished counts as in hand, and the jobs go on", () => {
-      const { jobs, pool, reader, source, world } = readMap(size, { verb })
-      reader.pull()
-      jobs.finish(0)
-      world.run()
-      expect(reader.values).toEqual([emitted(verb)(0)])
-      expect(jobs.started).toEqual(upTo(size + 1))
-      jobs.finish(...upTo(2 * size + 4))
-      world.run()
-      expect(jobs.running).toEqual([])
-      expect(source.taken).toBe(size + 1)
-      // The window grows with the pool.
-      world.get(pool.resize(size + 3))
-      world.run()
-      expect(source.taken).toBe(size + 4)
-      reader.pull()
-      expect(reader.values).toHaveLength(size + 4)
-      expect(source.taken).toBe(2 * size + 7)
-    })
-  }
-)
+  it("takes nothing while its reader is slow: what has finished counts as in hand, and the jobs go on", () => {
+    const { jobs, pool, reader, source, world } = readMap(size, { verb })
+    reader.pull()
+    jobs.finish(0)
+    world.run()
+    expect(reader.values).toEqual([emitted(verb)(0)])
+    expect(jobs.started).toEqual(upTo(size + 1))
+    jobs.finish(...upTo(2 * size + 4))
+    world.run()
+    expect(jobs.running).toEqual([])
+    expect(source.taken).toBe(size + 1)
+    // The window grows with the pool.
+    world.get(pool.resize(size + 3))
+    world.run()
+    expect(source.taken).toBe(size + 4)
+    reader.pull()
+    expect(reader.values).toHaveLength(size + 4)
+    expect(source.taken).toBe(2 * size + 7)
+  })
+})
 
 it.each(openSizes)("imap on a pool of size %i that is full ends immediately if one of its sources is empty", (size) => {
   const { pool, world } = readMap(size)
@@ -80,31 +77,3 @@ it.each(verbs.flatMap((verb) => sizes.map((size) => ({ size, verb }))))(
     expect([world.get(pool.running), world.get(pool.waiting)]).toEqual([size, size === 0 ? 1 : 0])
   }
 )
-
-it("a map holds no slot and no place in the queue while its source is idle, and ends when the source tells the end", () => {
-  const { jobs, pool, world } = readMap(1)
-  const end = Deferred.makeUnsafe<void>()
-  const source = Stream.concat(Stream.make(0), Stream.drain(Stream.fromEffect(Deferred.await(end))))
-  const reader = new Reader(world, pool.imap(jobs.job, source))
-  jobs.finish(0)
-  reader.readAll()
-  expect(reader.values).toEqual([0])
-  expect(reader.isWaiting).toBe(true)
-  expect(world.get(counters(pool))).toEqual({ free: 1, running: 0, waiting: 0, borrowed: 0 })
-  world.get(pool.waitall)
-  Deferred.doneUnsafe(end, Exit.void)
-  world.run()
-  expect(reader.exit).toEqual(Exit.void)
-})
-
-it("a map gives its freed slot to the queue before it takes its next, and shares that with another map item by item", () => {
-  const { pool, world } = readMap(1)
-  const order: Array<string> = []
-  const job = (item: string) => Effect.andThen(Effect.sync(() => order.push(item)), Effect.yieldNow)
-  world.fork(Stream.runDrain(pool.imap(job, ["a0", "a1", "a2"])))
-  world.fork(Stream.runDrain(pool.imap(job, ["b0", "b1"])))
-  world.fork(pool.run(job("run")))
-  world.fork(pool.spawn(job("spawn")))
-  world.run()
-  expect(order).toEqual(["a0", "b0", "run", "spawn", "a1", "b1", "a2"])
-})

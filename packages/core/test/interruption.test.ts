@@ -1,14 +1,9 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Latch, Option, Scope, Stream } from "effect"
+import { Effect, Exit, Fiber, Option, Scope, Stream } from "effect"
 import { toInternal } from "../src/GreenPool.ts"
 import { type GreenPool, type GreenPoolOptions, type JobOptions, PoolFull, type Verdict } from "../src/index.ts"
-import { expectEmpty, expectWorking } from "./support/counters.ts"
-import { forkNow } from "./support/forkNow.ts"
-import { makePool } from "./support/makePool.ts"
+import { atRest, expectEmpty, expectWorking, forkNow, makePool, Stage, testEffect, World } from "./support/index.ts"
 import { mismeasured, observed, openSpans } from "./support/observation.ts"
-import { Stage } from "./support/stage.ts"
-import { atRest } from "./support/turns.ts"
-import { World } from "./support/world.ts"
 
 type Calls = (pool: GreenPool, stage: Stage) => ReadonlyArray<Effect.Effect<unknown, unknown>>
 
@@ -229,184 +224,120 @@ const interruptAfter = (steps: number, world: World, victim: Fiber.Fiber<unknown
   return hit
 }
 
-describe.each([...basic, ...bounded, ...refused, ...available, ...waiters, ...visible, ...adaptive])(
-  "an interrupted $title conserves slots, order and counters",
-  (scenario) => {
-    it("at every number of yields, for every number of operations between them", () => {
-      let hits = 0
-      // until it is through without having had to yield: the same then happens for all further numbers
-      for (let operations = 3, yields = true; yields; operations++) {
-        for (let steps = 0, goesOn = true; goesOn; steps++) {
-          const hit = play(scenario, operations, (world, start) => interruptAfter(steps, world, start()))
-          if (hit.isAlive) hits++
-          goesOn = hit.isAlive && !hit.isAtRest
-          yields = hit.yields
-        }
-      }
-      expect(hits).toBeGreaterThan(0)
-    })
+const scenarios = [...basic, ...bounded, ...refused, ...available, ...waiters, ...visible, ...adaptive]
 
-    it("at every single operation", () => {
-      let operation = 0
-      for (let hit = true; hit;) {
-        operation++
-        hit = play(scenario, 2048, (world, start) => {
-          let count = 0
-          let target: number | undefined
-          world.onOperation = (fiber) => {
-            target ??= fiber.id
-            if (fiber.id === target && ++count === operation) fiber.interruptUnsafe()
-          }
+describe.each(scenarios)("an interrupted $title conserves slots, order and counters", (scenario) => {
+  it("at every number of yields, for every number of operations between them", () => {
+    let hits = 0
+    // until it is through without having had to yield: the same then happens for all further numbers
+    for (let operations = 3, yields = true; yields; operations++) {
+      for (let steps = 0, goesOn = true; goesOn; steps++) {
+        const hit = play(scenario, operations, (world, start) => interruptAfter(steps, world, start()))
+        if (hit.isAlive) hits++
+        goesOn = hit.isAlive && !hit.isAtRest
+        yields = hit.yields
+      }
+    }
+    expect(hits).toBeGreaterThan(0)
+  })
+
+  it("at every single operation", () => {
+    let operation = 0
+    for (let hit = true; hit;) {
+      operation++
+      hit = play(scenario, 2048, (world, start) => {
+        let count = 0
+        let target: number | undefined
+        world.onOperation = (fiber) => {
+          target ??= fiber.id
+          if (fiber.id === target && ++count === operation) fiber.interruptUnsafe()
+        }
+        const victim = start()
+        world.run()
+        world.onOperation = () => {}
+        interruptAfter(0, world, victim)
+        return count >= operation
+      })
+    }
+    expect(operation).toBeGreaterThan(2)
+  })
+
+  it("where the grant and the interruption meet", () => {
+    for (const operations of [3, 4, 5, 7, 11, 2048]) {
+      for (let steps = 0, goesOn = true; goesOn; steps++) {
+        goesOn = play(scenario, operations, (world, start, stage) => {
           const victim = start()
-          world.run()
-          world.onOperation = () => {}
-          interruptAfter(0, world, victim)
-          return count >= operation
+          // all jobs end as soon as they start: the queue moves while the victim is on its way
+          world.fork(stage.finishAll)
+          return !interruptAfter(steps, world, victim).isAtRest
         })
       }
-      expect(operation).toBeGreaterThan(2)
-    })
-
-    it("where the grant and the interruption meet", () => {
-      for (const operations of [3, 4, 5, 7, 11, 2048]) {
-        for (let steps = 0, goesOn = true; goesOn; steps++) {
-          goesOn = play(scenario, operations, (world, start, stage) => {
-            const victim = start()
-            // all jobs end as soon as they start: the queue moves while the victim is on its way
-            world.fork(stage.finishAll)
-            return !interruptAfter(steps, world, victim).isAtRest
-          })
-        }
-      }
-    })
-  }
-)
-
-it.each(Object.entries(asks))(
-  "%s conserves all where its grant, its time-out and its interruption meet",
-  (verb, ask) => {
-    const ends = new Set<string>()
-    const scenario = scene(verb, (...on) => ask(...on, { maxWait: 10 }), "abc", {
-      before: running("ab"),
-      after: running("c")
-    })
-    const meet = (operations: number, timeout: number, interruption: number) =>
-      play(scenario, operations, (world, start, stage, pool) => {
-        const victim = start()
-        world.fork(stage.finishAll)
-        for (let step = 0; step <= Math.max(timeout, interruption); step++) {
-          if (step === timeout) world.clock.advance(10)
-          if (step === interruption) victim.interruptUnsafe()
-          world.step()
-        }
-        world.run()
-        const exit = victim.pollUnsafe()!
-        const error = Option.getOrUndefined(Exit.findErrorOption(exit))
-        const end = exit._tag === "Success" ? "slot" : error instanceof PoolFull ? "time-out" : "interruption"
-        ends.add(end)
-        const { rejected } = world.get(pool.stats)
-        expect(end === "interruption" || rejected === (end === "time-out" ? 1 : 0)).toBe(true)
-        expect(rejected + stage.started.filter((name) => name === "victim").length).toBeLessThan(2)
-      })
-    for (const operations of [3, 5, 8, 2048]) {
-      for (let timeout = 0; timeout < 10; timeout++) {
-        for (let interruption = 0; interruption < 14; interruption++) meet(operations, timeout, interruption)
-      }
     }
-    expect([...ends].sort()).toEqual(["interruption", "slot", "time-out"])
-  }
-)
-
-it.effect("a waiting caller that is interrupted leaves the queue immediately, and is counted nowhere", () =>
-  Effect.gen(function*() {
-    const pool = yield* makePool(1)
-    yield* pool.spawn(Effect.never)
-    const before = yield* pool.stats
-    const fibers = [yield* forkNow(pool.run(Effect.void)), yield* forkNow(pool.spawn(Effect.void))]
-    for (const waiting of [1, 0]) {
-      fibers[waiting]?.interruptUnsafe()
-      expect({ ...yield* pool.stats }).toEqual({ ...before, waiting })
-    }
-  }))
-
-describe("a slot", () => {
-  const interruptLater = <A, E>(fiber: Fiber.Fiber<A, E>) => Effect.andThen(Effect.yieldNow, Fiber.interrupt(fiber))
-  const never = (gate: Effect.Effect<void>) => Effect.ensuring(Effect.never, gate)
-
-  it.effect.each<[string, (pool: GreenPool, gate: Effect.Effect<void>) => Effect.Effect<unknown>]>([
-    ["the finalizers of run's job", (pool, gate) => pool.run(Effect.ensuring(Effect.void, gate))],
-    [
-      "the finalizers of a spawned job that fails",
-      (pool, gate) => Effect.flatMap(pool.spawn(Effect.ensuring(Effect.fail("no"), gate)), Fiber.await)
-    ],
-    [
-      "those of run's job whose caller is interrupted",
-      (pool, gate) => Effect.flatMap(forkNow(pool.run(never(gate))), interruptLater)
-    ],
-    [
-      "those of a spawned job that is interrupted",
-      (pool, gate) => Effect.flatMap(pool.spawn(never(gate)), interruptLater)
-    ],
-    [
-      "the children of a spawned job's fiber",
-      (pool, gate) => Effect.flatMap(pool.spawn(forkNow(never(gate))), Fiber.await)
-    ],
-    [
-      "the work of a job with a time limit",
-      (pool, gate) => Effect.exit(Effect.timeout(pool.run(Effect.uninterruptible(gate)), 0))
-    ]
-  ])("is kept until %s are over", ([, use]) =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(1)
-      const gate = yield* Latch.make()
-      const user = yield* forkNow(use(pool, gate.await))
-      yield* atRest
-      const next = yield* forkNow(pool.run(Effect.void))
-      expect([yield* pool.running, yield* pool.waiting, user.pollUnsafe()]).toEqual([1, 1, undefined])
-      yield* gate.open
-      yield* Fiber.join(next)
-      yield* Fiber.join(user)
-      yield* expectEmpty(pool)
-    }))
+  })
 })
 
-it.effect("run runs the job in its caller's own fiber, and gives its value, failure or defect", () =>
-  Effect.gen(function*() {
-    const pool = yield* makePool(1)
-    expect(yield* pool.run(Effect.fiberId)).toBe(yield* Effect.fiberId)
-    yield* pool.spawn(Effect.yieldNow)
-    expect(yield* pool.run(Effect.fiberId)).toBe(yield* Effect.fiberId)
-    for (const exit of [Exit.succeed(1), Exit.fail("no"), Exit.die("bug")]) {
-      expect(yield* Effect.exit<unknown, unknown, never>(pool.run(exit))).toEqual(exit)
-    }
-    yield* expectEmpty(pool)
-  }))
-
-it.effect("run in an uninterruptible region stays in the queue when its fiber is interrupted", () =>
-  Effect.gen(function*() {
-    const pool = yield* makePool(1)
-    const stage = new Stage()
-    yield* pool.spawn(stage.job("a"))
-    const fiber = yield* forkNow(Effect.uninterruptible(pool.run(stage.job("b"))))
-    fiber.interruptUnsafe()
-    yield* stage.finishAll
-    yield* Fiber.await(fiber)
-    expect(stage.events).toEqual(["a starts", "a ends", "b starts", "b ends"])
-    yield* expectEmpty(pool)
-  }))
-
-it.effect.each([true, false])(
-  "spawn returns the fiber of the job, whose interruption ends it and frees the slot, whether it has started or not: %s",
-  (hasStarted) =>
-    Effect.gen(function*() {
-      const pool = yield* makePool(1)
-      const stage = new Stage()
-      const fiber = yield* pool.spawn(stage.job("a"))
-      if (hasStarted) yield* atRest
-      yield* Fiber.interrupt(fiber)
-      yield* atRest
-      expect(stage.events).toEqual(hasStarted ? ["a starts", "a is interrupted"] : [])
-      expect((yield* pool.stats).interrupted).toBe(1)
-      yield* expectWorking(pool)
+it.each(Object.entries(asks))("%s conserves all where grant, time-out and interruption meet", (verb, ask) => {
+  const ends = new Set<string>()
+  const scenario = scene(verb, (...on) => ask(...on, { maxWait: 10 }), "abc", {
+    before: running("ab"),
+    after: running("c")
+  })
+  const meet = (operations: number, timeout: number, interruption: number) =>
+    play(scenario, operations, (world, start, stage, pool) => {
+      const victim = start()
+      world.fork(stage.finishAll)
+      for (let step = 0; step <= Math.max(timeout, interruption); step++) {
+        if (step === timeout) world.clock.advance(10)
+        if (step === interruption) victim.interruptUnsafe()
+        world.step()
+      }
+      world.run()
+      const exit = victim.pollUnsafe()!
+      const error = Option.getOrUndefined(Exit.findErrorOption(exit))
+      const end = exit._tag === "Success" ? "slot" : error instanceof PoolFull ? "time-out" : "interruption"
+      ends.add(end)
+      const { rejected } = world.get(pool.stats)
+      expect(end === "interruption" || rejected === (end === "time-out" ? 1 : 0)).toBe(true)
+      expect(rejected + stage.started.filter((name) => name === "victim").length).toBeLessThan(2)
     })
-)
+  for (const operations of [3, 5, 8, 2048]) {
+    for (let timeout = 0; timeout < 10; timeout++) {
+      for (let interruption = 0; interruption < 14; interruption++) meet(operations, timeout, interruption)
+    }
+  }
+  expect([...ends].sort()).toEqual(["interruption", "slot", "time-out"])
+})
+
+testEffect("a waiting caller that is interrupted leaves the queue immediately, and is counted nowhere", function*() {
+  const pool = yield* makePool(1)
+  yield* pool.spawn(Effect.never)
+  const before = yield* pool.stats
+  const fibers = [yield* forkNow(pool.run(Effect.void)), yield* forkNow(pool.spawn(Effect.void))]
+  for (const waiting of [1, 0]) {
+    fibers[waiting]?.interruptUnsafe()
+    expect({ ...yield* pool.stats }).toEqual({ ...before, waiting })
+  }
+})
+
+testEffect("run runs the job in its caller's own fiber, and gives its value, failure or defect", function*() {
+  const pool = yield* makePool(1)
+  expect(yield* pool.run(Effect.fiberId)).toBe(yield* Effect.fiberId)
+  yield* pool.spawn(Effect.yieldNow)
+  expect(yield* pool.run(Effect.fiberId)).toBe(yield* Effect.fiberId)
+  for (const exit of [Exit.succeed(1), Exit.fail("no"), Exit.die("bug")]) {
+    expect(yield* Effect.exit<unknown, unknown, never>(pool.run(exit))).toEqual(exit)
+  }
+  yield* expectEmpty(pool)
+})
+
+testEffect.each([true, false])("interrupting a spawned fiber ends its job, started: %s", function*(hasStarted) {
+  const pool = yield* makePool(1)
+  const stage = new Stage()
+  const fiber = yield* pool.spawn(stage.job("a"))
+  if (hasStarted) yield* atRest
+  yield* Fiber.interrupt(fiber)
+  yield* atRest
+  expect(stage.events).toEqual(hasStarted ? ["a starts", "a is interrupted"] : [])
+  expect((yield* pool.stats).interrupted).toBe(1)
+  yield* expectWorking(pool)
+})

@@ -11,14 +11,7 @@ import { Random } from "./model/random.ts"
 import { VirtualClock } from "./support/virtual-clock.ts"
 
 class Member extends Job {
-  readonly id: number
   readonly isRefused = false
-
-  constructor(slots: Slots, peers: LinkedList<Job>, id: number, around: Job | undefined) {
-    super(slots, peers, around)
-    this.id = id
-  }
-
   onWaitEnd(): void {}
   interrupt(): void {}
   isRunBy(): boolean {
@@ -59,15 +52,8 @@ class Definition {
   }
 
   enter(around: Defined | undefined): void {
-    const time = ++this.#time
-    const job: Defined = {
-      around,
-      state: "waiting",
-      lender: undefined,
-      borrower: undefined,
-      joined: time,
-      arrived: time
-    }
+    const now = ++this.#time
+    const job: Defined = { around, state: "waiting", lender: undefined, borrower: undefined, joined: now, arrived: now }
     const isFree = this.taken < this.size && this.in("waiting").length === 0
     this.jobs.push(job)
     if (isFree) job.state = "holding"
@@ -112,6 +98,12 @@ class Definition {
   }
 }
 
+/** Whether a job waits, holds a slot or has ended, and where it holds one, the numbers of its lender and borrower. */
+const stateOf = <A>(
+  { borrower, lender, state }: { state: string; lender: A | undefined; borrower: A | undefined },
+  numberOf: (job: A | undefined) => number
+) => state === "holding" ? [numberOf(lender), numberOf(borrower)] : state
+
 it("slots are lent to the job that came first inside their own, at any depth", () => {
   const kinds = ["enter", "enter", "enter", "enter", "enter", "end", "end", "cancel", "move", "resize"] as const
   for (let seed = 0; seed < 400; seed++) {
@@ -134,7 +126,7 @@ it("slots are lent to the job that came first inside their own, at any depth", (
         // Mostly inside one of the first, so that several have jobs inside them that wait.
         const holding = definition.in("holding")
         const around = random.below(12) === 0 ? undefined : holding[random.below(Math.min(4, holding.length))]
-        const job = new Member(slots, peers, jobs.length, jobs[indexOf(around)])
+        const job = new Member(slots, peers, jobs[indexOf(around)])
         jobs.push(job)
         definition.enter(around)
         if (!slots.takeOrBorrow(job)) slots.join(job)
@@ -166,21 +158,11 @@ it("slots are lent to the job that came first inside their own, at any depth", (
     }
     for (let step = 0; step < 60; step++) {
       steps[random.pick(kinds)]()
-      const expected = definition.jobs.map((job) => ({
-        state: job.state,
-        lender: job.state === "holding" ? indexOf(job.lender) : -1,
-        borrower: job.state === "holding" ? indexOf(job.borrower) : -1
-      }))
-      const actual = jobs.map(({ borrower, lender, state }) => ({
-        state,
-        lender: state === "holding" ? (lender as Member | undefined)?.id ?? -1 : -1,
-        borrower: state === "holding" ? (borrower as Member | undefined)?.id ?? -1 : -1
-      }))
+      const expected = definition.jobs.map((job) => stateOf(job, indexOf))
+      const actual = jobs.map((job) => stateOf(job, (other) => jobs.findIndex((job) => job === other)))
       expect(actual, `seed ${seed}, step ${step}`).toEqual(expected)
-      expect([semaphore.taken, ledger.borrowed]).toEqual([
-        definition.taken,
-        definition.in("holding").length - definition.taken
-      ])
+      const { taken } = definition
+      expect([semaphore.taken, ledger.borrowed]).toEqual([taken, definition.in("holding").length - taken])
     }
   }
 })

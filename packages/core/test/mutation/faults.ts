@@ -28,7 +28,7 @@ export const faults: ReadonlyArray<Fault> = [
     "The number of free permits is never negative":
       "return [-this.permits - this.taken-]{+Math.max(0, this.permits - this.taken)+}"
   }),
-  ...faultsOf("internal/slots.ts", "lending reentrancy slots close longlife shares", {
+  ...faultsOf("internal/slots.ts", "lending reentrancy slots close longlife shares model/model", {
     "A nested job borrows a slot although one is free":
       "if ({+this.lenderFor(job) === undefined && +}this.takeIfAvailable(job)) return true",
     "A close refuses only the first job in the queue": "job.onWaitEnd()\n    {+  return\n    +}}",
@@ -41,7 +41,7 @@ export const faults: ReadonlyArray<Fault> = [
     "An idle pool keeps its keys, which rank nobody any more":
       "this.[-shares = this.semaphore-]{+semaphore+}.next = undefined"
   }),
-  ...faultsOf("internal/pool.ts", "waitall longlife close reentrancy pile drain", {
+  ...faultsOf("internal/pool.ts", "waitall longlife close reentrancy pile drain model/model", {
     "A pool keeps an interrupted waitall until it is idle": "Effect.[-sync(() => waiter.leave())-]{+void+}",
     "Only one caller of waitall returns": "this.tasks.schedule(() => waiter.resume(effect)){+; return+}",
     "A pool forgets a closed group when the first of its jobs ends":
@@ -78,15 +78,15 @@ export const faults: ReadonlyArray<Fault> = [
     "A report is a warning": "Effect.[-logError-]{+logWarning+}(",
     "A report lacks the spawner's context": "Effect.[-runForkWith(spawner)-]{+runFork+}("
   }),
-  ...faultsOf("internal/spawn.ts", "available bounds", {
+  ...faultsOf("internal/spawn.ts", "bounds drain model/model", {
     "spawnIfAvailable borrows a slot": "job.[-pool.gate.enterIfAvailable-]{+slots.takeOrBorrow+}(job)) return",
     "spawn ignores its options": "pool.jobAround(spawner)[-, options-])"
   }),
-  ...faultsOf("internal/run.ts", "available shares", {
+  ...faultsOf("internal/run.ts", "bounds drain shares model/model", {
     "runIfAvailable borrows a slot": "this.[-pool.gate.enterIfAvailable-]{+slots.takeOrBorrow+}(this)) return",
     "runIfAvailable ignores its options": "Effect.asSome(effect)[-, options-])"
   }),
-  ...faultsOf("internal/map.ts", "imap-failure imap-scope imap-exit imap-nested", {
+  ...faultsOf("internal/map.ts", "imap-failure imap-scope imap-interruption map-told reentrancy model/model", {
     "A map that is closed leaves its jobs": "[-this.pool.interruptAll(this.jobs.toArray())-]{+Effect.void+}",
     "A map that is closed ends as its source did":
       "this.mapExit ??= {+this.sourceExit ?? +}Exit.interrupt()\n    this.results",
