@@ -3,7 +3,7 @@
  *
  * All mutants of a file are compiled into one source, in which each is switched on by its number.
  */
-import { parseSync, Visitor } from "vite"
+import { type ESTree, parseSync, Visitor } from "vite"
 
 /** A piece of a file, by its first character and the one behind its last. */
 interface Span {
@@ -42,6 +42,10 @@ const operators: Readonly<Record<string, string>> = {
   "??=": "="
 }
 
+/** Whether an argument can stand for the whole call. */
+const isValue = ({ type }: ESTree.Argument): boolean =>
+  type !== "ArrowFunctionExpression" && type !== "SpreadElement" && type !== "Literal"
+
 const oneLine = (text: string): string => text.replaceAll(/\s+/g, " ").trim()
 
 /** The mutants of a file. Types have none: the compiler checks those. */
@@ -52,6 +56,8 @@ export const mutantsOf = (file: string, source: string): ReadonlyArray<Mutant> =
   /** Classes, members, functions and constants, from the outside in. */
   const declarations: Array<Span & { readonly name: string }> = []
   const times = new Map<string, number>()
+  /** Calls whose results nobody uses. */
+  const statements = new Set<ESTree.Expression>()
   const text = ({ end, start }: Span): string => source.slice(start, end)
   const isIn = (inner: Span, outer: Span): boolean => outer.start <= inner.start && inner.end <= outer.end
 
@@ -109,7 +115,14 @@ export const mutantsOf = (file: string, source: string): ReadonlyArray<Mutant> =
         : undefined
   }).visit(program)
   new Visitor({
-    ExpressionStatement: remove,
+    ExpressionStatement: (node) => {
+      remove(node)
+      statements.add(node.expression.type === "ChainExpression" ? node.expression.expression : node.expression)
+    },
+    CallExpression: (node) => {
+      if (statements.has(node)) return
+      for (const argument of node.arguments) if (isValue(argument)) add(node, text(argument))
+    },
     ReturnStatement: (node) => node.argument === null ? remove(node) : undefined,
     ContinueStatement: remove,
     ThrowStatement: remove,

@@ -52,7 +52,8 @@ export const report = (mutants: ReadonlyArray<Outcome>, faults: ReadonlyArray<Ou
 
 ## By program
 
-Each statement removed, each condition true and false, each operand dropped, each operator and literal changed.
+Each statement removed, each condition true and false, each operand dropped, each operator and literal changed,
+each call replaced by its argument.
 
 ${countsOf(mutants, "Mutants")}
 
