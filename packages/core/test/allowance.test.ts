@@ -30,6 +30,8 @@ testEffect("a listener is called in the step in which a caller joins or leaves t
   allowance.onDemand(() => calls++)
   yield* forkNow(pool.run(Effect.never))
   expect([calls, seen]).toEqual([1, []])
+  const other = yield* makePool(1)
+  expect(yield* other.run(other.run(Effect.sync(allowanceOf(other).running)))).toBe(1)
 })
 
 class Elsewhere extends GreenPool.Service<Elsewhere>()("test/Elsewhere", { size: 1 }) {}

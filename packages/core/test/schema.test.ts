@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Config, ConfigProvider, Duration, Effect, Record, Schema } from "effect"
 import {
+  AdaptiveStats,
   GreenPool,
   GreenPoolOptions,
   InvalidPoolSize,
@@ -77,12 +78,17 @@ testEffect("PoolStats survives JSON, with a negative number of free slots too, a
   expect(Object.getPrototypeOf(encoded)).toBe(Object.prototype)
 })
 
-testEffect("KeyStats survives JSON, with a key or without", function*() {
-  for (const plain of [{ key: "k", weight: 0.5, running: 1, waiting: 2 }, { weight: 1, running: 0, waiting: 1 }]) {
-    const { text, value } = yield* overTheWire(KeyStats, new KeyStats(plain))
-    expect(value).toBeInstanceOf(KeyStats)
-    expect([value, JSON.parse(text)]).toEqual([new KeyStats(plain), plain])
-  }
+const adaptive = { phase: "steady", elasticity: -0.5, goodput: 12.5, latency: 0.25, cuts: 2 } as const
+
+testEffect.each<[typeof KeyStats, KeyStats] | [typeof AdaptiveStats, AdaptiveStats]>([
+  [KeyStats, new KeyStats({ key: "k", weight: 0.5, running: 1, waiting: 2 })],
+  [KeyStats, new KeyStats({ weight: 1, running: 0, waiting: 1 })],
+  [AdaptiveStats, new AdaptiveStats(adaptive)],
+  [AdaptiveStats, new AdaptiveStats({ ...adaptive, ceiling: 64.5 })]
+])("figures survive JSON, those of %o with all fields or the fewest", function*([schema, stats]) {
+  const { text, value } = yield* overTheWire(schema, stats)
+  expect(value).toBeInstanceOf(schema)
+  expect([value, JSON.parse(text)]).toEqual([stats, { ...stats }])
 })
 
 testEffect("InvalidPoolSize says what is allowed and survives JSON, whatever the value was", function*() {
