@@ -56,6 +56,8 @@ export const mutantsOf = (file: string, source: string): ReadonlyArray<Mutant> =
   /** Classes, members, functions and constants, from the outside in. */
   const declarations: Array<Span & { readonly name: string }> = []
   const times = new Map<string, number>()
+  /** What runs after the modules have loaded: they hardly load with another schema. */
+  const bodies: Array<Span> = []
   /** Calls whose results nobody uses. */
   const statements = new Set<ESTree.Expression>()
   const text = ({ end, start }: Span): string => source.slice(start, end)
@@ -108,7 +110,12 @@ export const mutantsOf = (file: string, source: string): ReadonlyArray<Mutant> =
     ClassDeclaration: (node) => node.id === null ? undefined : declare(node, node.id),
     FunctionDeclaration: (node) => node.id === null ? undefined : declare(node, node.id),
     MethodDefinition: (node) => declare(node, node.key),
-    PropertyDefinition: (node) => declare(node, node.key),
+    PropertyDefinition: (node) => {
+      declare(node, node.key)
+      bodies.push(node)
+    },
+    ArrowFunctionExpression: (node) => void bodies.push(node),
+    FunctionExpression: (node) => void bodies.push(node),
     VariableDeclarator: (node) =>
       node.init?.type === "ArrowFunctionExpression" || node.init?.type === "CallExpression"
         ? declare(node, { start: node.id.start, end: node.id.typeAnnotation?.start ?? node.id.end })
@@ -120,7 +127,7 @@ export const mutantsOf = (file: string, source: string): ReadonlyArray<Mutant> =
       statements.add(node.expression.type === "ChainExpression" ? node.expression.expression : node.expression)
     },
     CallExpression: (node) => {
-      if (statements.has(node)) return
+      if (statements.has(node) || !bodies.some((body) => isIn(node, body))) return
       for (const argument of node.arguments) if (isValue(argument)) add(node, text(argument))
     },
     ReturnStatement: (node) => node.argument === null ? remove(node) : undefined,
