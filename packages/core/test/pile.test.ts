@@ -94,6 +94,19 @@ const calls: Record<string, (pile: Pile, job: Effect.Effect<number, string>) => 
   exits: (pile) => Stream.runDrain(pile.exits)
 }
 
+it.each(["is interrupted", "has waited as long as it may"])("a reader of a job whose spawner %s gets none", (how) => {
+  const { jobs, pile, pool, world } = setUp(1)
+  world.fork(pool.run(Effect.never))
+  const spawner = world.fork(pile.spawn(jobs.job(0), { maxWait: 10 }))
+  const reader = world.fork(pile.next)
+  world.run()
+  expect(reader.pollUnsafe()).toBeUndefined()
+  if (how === "is interrupted") spawner.interruptUnsafe()
+  else world.clock.advance(10)
+  world.run()
+  expect(reader.pollUnsafe()).toEqual(Exit.succeed(Option.none()))
+})
+
 describe("closing a pile", () => {
   it.each([
     { what: "scope", refused: ["spawn"] },
