@@ -103,7 +103,7 @@ export class Adaptation {
       const { classify } = this.settings
       const verdict = classify === undefined ? verdictInside(this.pool.name, exit) : classify(exit)
       if (verdict === "ok" || verdict === "overload" || verdict === "ignore") return verdict
-      return Math.max(0, Duration.toMillis(verdict.retryAfter))
+      return Duration.toMillis(verdict.retryAfter)
     } catch (defect) {
       if (!this.hasThrown) {
         this.hasThrown = true

@@ -38,11 +38,15 @@ const make = (size: number, settings?: Partial<AdaptiveSettings>, clock = new Vi
 }
 
 it("says when it has found its size and when it cuts it, once each", () => {
-  const { end } = make(4)
+  const { adaptation, end } = make(4)
   const sizes = ["size 4", "size 8", "size 16", "size 32", "size 18"]
   expect(end(ok, 130)).toEqual([...sizes, "The pool has found its size: 18", "size 18"])
   const cut = ["size 18", "size 14", "The backend is overloaded: the size is cut to 14", "size 14"]
   expect(end(failed({ status: 503 }), 7)).toEqual(cut)
+  expect(adaptation.stats.ceiling).toBe(18)
+  // as after a probe that holds
+  adaptation["elasticity"].ceiling = 22.5
+  expect(adaptation.stats.ceiling).toBe(23)
 })
 
 describe("a pause", () => {

@@ -50,6 +50,7 @@ describe("verdictOf", () => {
     const response = new Response(null, { status: 503, headers: { "Retry-After": "6" } })
     const inSeconds: ReadonlyArray<readonly [unknown, number]> = [
       [new RateLimiter.RateLimiterError({ reason: new RateLimiter.RateLimitExceeded(limit) }), 2],
+      [new AiError({ reason: { _tag: "RateLimitError", retryAfter: 1 } }), 1],
       [{ status: 429, retryAfter: 3 }, 3],
       [{ status: 429, retryAfter: "4" }, 4],
       [{ response: { status: 503, headers: { "retry-after": "5" } } }, 5],
