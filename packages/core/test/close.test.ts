@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Latch, Scope, Stream } from "effect"
+import { Effect, Exit, Fiber, Latch, Logger, Scope, Stream } from "effect"
 import { GreenPile, type GreenPool } from "../src/index.ts"
 import { isInterrupted } from "./support/exits.ts"
 import { atRest, expectEmpty, forkNow, makeClosable, Stage, testEffect, testLive, World } from "./support/index.ts"
@@ -107,6 +107,16 @@ testEffect.each(Object.entries({ ...calls, ...others }))(
     expect(yield* pool.stats).toEqual(before)
   }
 )
+
+testEffect("a pool that has closed interrupts its caller also where the logger throws", function*() {
+  const { close, pool } = yield* makeClosable({})
+  yield* close
+  const logger = Logger.make(() => {
+    throw new Error("no log")
+  })
+  const call = Effect.provideService(pool.run(Effect.void), Logger.CurrentLoggers, new Set([logger]))
+  expect(isInterrupted(yield* Fiber.await(yield* Effect.forkDetach(call)))).toBe(true)
+})
 
 it("a resize changes no size once the pool has closed", () => {
   const sizes = new Set<number>()

@@ -2,7 +2,7 @@
  * The options of maps, and the keys that a pool tells of.
  */
 import { describe, expect } from "@effect/vitest"
-import { Effect, Fiber, Stream } from "effect"
+import { Effect, Fiber, Formatter, Stream } from "effect"
 import { GreenPool, type MapOptions } from "../src/index.ts"
 import { CountedIterable } from "./support/counted-sources.ts"
 import { atRest, defectOf, expectEmpty, expectWorking, forkNow, makePool, Stage, testEffect } from "./support/index.ts"
@@ -49,16 +49,31 @@ describe.each(["imap", "imapUnordered", "imapExit", "imapExitUnordered"] as cons
   testEffect.each<MapOptions>([
     ...[0, 1.5, NaN].map((concurrency) => ({ concurrency })),
     ...[0, -1, Infinity, () => 0.5, throwing].map((window) => ({ window })),
+    { concurrency: "2" as unknown as number },
     { priority: NaN }
   ])("takes no other options: a defect that names them: %j", function*(options) {
     const pool = yield* makePool(1)
     const source = new CountedIterable()
     const defect = defectOf(yield* Effect.exit(Stream.runDrain(mapOf(pool)(() => Effect.void, source, options))))
     expect(defect).toBeInstanceOf(RangeError)
-    expect((defect as RangeError).message).toContain(Object.keys(options)[0])
+    const [[name, value] = []] = Object.entries(options)
+    const what = typeof value === "function" ? name : `${name} ${Formatter.format(value)}`
+    expect((defect as RangeError).message).toContain(what)
     yield* expectWorking(pool)
   })
 })
+
+testEffect(
+  "the results that wait for a slow item are no more than `concurrency`, where that is all that is given",
+  function*() {
+    const pool = yield* makePool(5)
+    const source = new CountedIterable()
+    const job = (item: number) => item === 0 ? Effect.never : Effect.void
+    yield* forkNow(Stream.runDrain(pool.imap(job, source, { concurrency: 2 })))
+    yield* atRest
+    expect(source.taken).toBe(2)
+  }
+)
 
 /** The keys of a pool, with their weights, and how many jobs of each run and wait. */
 const keysOf = (pool: GreenPool) =>

@@ -3,7 +3,7 @@ import { Config, ConfigProvider, Context, Effect, Exit, Fiber, Layer, Option, Sc
 import { GreenPool, GreenPoolLive, GreenPoolOptions, InvalidPoolSize, type UnboundedOptions } from "../src/index.ts"
 import { atRest, defectOf, Stage, testEffect } from "./support/index.ts"
 
-class ApiPool extends GreenPool.Service<ApiPool>()("test/ApiPool", { size: 10, priorityBoost: 2 }) {}
+class ApiPool extends GreenPool.Service<ApiPool>()("test/ApiPool", { size: 10, name: undefined }) {}
 class NamedPool extends GreenPool.Service<NamedPool>()("test/NamedPool", { size: 2, name: "mail" }) {}
 class DefaultPool extends GreenPool.Service<DefaultPool>()("test/DefaultPool") {}
 class BoundedPool extends GreenPool.Service<BoundedPool>()("test/BoundedPool", { size: 1, maxWaiting: 0 }) {}

@@ -307,9 +307,8 @@ export class Elasticity {
 
   private move(centre: number): void {
     const { max, min } = this.bounds
-    const highest = Math.max(min, Math.min(max, this.highest, this.strained))
-    // So far above the smallest size that the low legs differ from the high ones as elsewhere.
-    this.centre = clamp(centre, Math.min(min * (1 + Dither), highest), highest)
+    // At least so far above the smallest size that the low legs differ from the high ones as elsewhere.
+    this.centre = clamp(centre, min * (1 + Dither), Math.min(max, this.highest, this.strained))
   }
 
   /** The size of a leg below or above the centre. */

@@ -353,9 +353,12 @@ it("the lowest median is that of the last 300 legs, and there is no strain befor
   expect(latencies.strain(Infinity)).toBe(1)
 })
 
-it("a single success far from the line says that the backend is another one", () => {
+it("a single success far from the line says that the backend is another one, and ten thousand near it don't", () => {
   const fit = new Fit(0.2)
   fit.add(0, 0, 1)
   fit.add(1, 10, 1)
   expect(fit.information).toBe(0)
+  fit.add(0, 0, 10_000)
+  fit.add(1, 0.6, 10_000)
+  expect(fit.information).toBeGreaterThan(0)
 })

@@ -48,6 +48,7 @@ export const explained: Readonly<Record<string, ReadonlyArray<string>>> = {
     "internal/pool.ts Pool jobOf: !this.runners.has(fiber) becomes true",
     "internal/pool.ts Pool runs: this.hasRunners && this.runners.has(fiber) becomes this.hasRunners",
     "internal/pool.ts Pool runs: this.hasRunners && this.runners.has(fiber) becomes this.runners.has(fiber)",
+    "internal/pool.ts Pool runs: this.runners.has(fiber) becomes fiber",
     "internal/pool.ts Pool leaves: !this.hasRunners becomes false",
     "internal/pool.ts Pool leaves: return becomes nothing",
     "internal/pool.ts Pool setSize: size === this.slots.semaphore.permits becomes false",
@@ -65,7 +66,8 @@ export const explained: Readonly<Record<string, ReadonlyArray<string>>> = {
       "internal/elasticity.ts": "Elasticity quiet, Elasticity skip, Elasticity last",
       "internal/fit.ts": "Fit x, Fit y",
       "internal/latencies.ts": "Latencies count",
-      "internal/slots.ts": "Job firstArrival, Slots arrivals",
+      "internal/heap.ts": "Heap push, Heap move",
+      "internal/slots.ts": "Job firstArrival, Job since, Slots now, Slots arrivals",
       "internal/timers.ts": "Timers count",
       "internal/source.ts": "openStream",
       "internal/shares.ts":
@@ -87,7 +89,16 @@ export const explained: Readonly<Record<string, ReadonlyArray<string>>> = {
     "internal/fit.ts Fit add: Math.abs(residual) > Math.max(0.5, 4 * Math.sqrt(this.variance / n)) becomes Math.abs(residual) >= Math.max(0.5, 4 * Math.sqrt(this.variance / n))",
     "internal/latencies.ts Latencies add: lowest.at(-1)![1] >= median becomes lowest.at(-1)![1] > median",
     "internal/meter.ts Times add: seconds < this.min becomes seconds <= this.min",
-    "internal/meter.ts Times add: seconds > this.max becomes seconds >= this.max"
+    "internal/meter.ts Times add: seconds > this.max becomes seconds >= this.max",
+    "internal/heap.ts Heap isBefore: (this.numbers[index] as number) < number becomes (this.numbers[index] as number) <= number"
+  ],
+  "The language or Effect does the same with the value itself: an error of the pool is an effect that fails with it.": [
+    "AdaptiveSize.ts field: Predicate.hasProperty(value, name) becomes value",
+    "AdaptiveSize.ts durationOf seconds: Number(value) becomes value",
+    "PoolSize.ts checkPoolSize: Effect.fail(new InvalidPoolSize({ value: Formatter.format(size) })) becomes new InvalidPoolSize({ value: Formatter.format(size) })",
+    "internal/gate.ts Gate enqueue: Effect.fail(this.reject(\"WaitTimeout\")) becomes this.reject(\"WaitTimeout\")",
+    "internal/gate.ts Gate enqueue: Effect.fail(this.reject(\"QueueFull\")) becomes this.reject(\"QueueFull\")",
+    "internal/gate.ts Gate enqueue: Effect.fail(rejection) becomes rejection"
   ],
   "Any number that is no position in a heap says that it is in none.": [
     "internal/shares.ts Flow index: 1 becomes 2",
@@ -106,7 +117,12 @@ export const explained: Readonly<Record<string, ReadonlyArray<string>>> = {
     "internal/take.ts ScopedJob exit: this.state === \"holding\" && !this.isKept becomes !this.isKept",
     "internal/take.ts ScopedJob runInside enter: this.state === \"holding\" becomes true",
     "internal/verbs.ts dual: typeof options === \"object\" becomes true",
-    "internal/tasks.ts Tasks run: next < tasks.length becomes next <= tasks.length"
+    "internal/tasks.ts Tasks run: next < tasks.length becomes next <= tasks.length",
+    "internal/adaptation.ts verdictInside others: Cause.isFailReason(reason) becomes reason",
+    "internal/heap.ts Heap sink: left >= length becomes false",
+    "internal/heap.ts Heap sink: left >= length becomes left > length",
+    "internal/heap.ts Heap sink: right < length && this.isBefore(right, this.ranks[left] as number, this.numbers[left] as number) becomes this.isBefore(right, this.ranks[left] as number, this.numbers[left] as number)",
+    "internal/heap.ts Heap sink: right < length becomes right <= length"
   ],
   "It is a choice, and nothing is promised that depends on it.": [
     "internal/spawn.ts SpawnJob launch fiber: this.begun && this.fiber !== undefined becomes this.fiber !== undefined",
