@@ -1,7 +1,18 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Stream } from "effect"
+import { Effect, Fiber, Latch, Stream } from "effect"
 import { countedSources } from "./support/counted-sources.ts"
-import { emitted, expectEmpty, mapOf, turns, upTo, verbs } from "./support/index.ts"
+import {
+  atRest,
+  emitted,
+  expectEmpty,
+  forkNow,
+  makePool,
+  mapOf,
+  testEffect,
+  turns,
+  upTo,
+  verbs
+} from "./support/index.ts"
 import { sweep } from "./support/interruption-sweep.ts"
 
 const places = [
@@ -50,4 +61,19 @@ describe.each(maps)("an interruption at any point of $verb of $kind", ({ make, v
       }
     })
   })
+})
+
+testEffect("a reader that is interrupted while its map ends still waits for the jobs", function*() {
+  const pool = yield* makePool(2)
+  const gate = yield* Latch.make()
+  const jobs = [Effect.ensuring(Effect.never, gate.await), Effect.fail("no")]
+  const pull = yield* Stream.toPull(pool.imapUnordered((job) => job, jobs))
+  const reader = yield* forkNow(pull)
+  yield* atRest
+  reader.interruptUnsafe()
+  yield* atRest
+  expect(reader.pollUnsafe()).toBeUndefined()
+  yield* gate.open
+  yield* Fiber.await(reader)
+  yield* expectEmpty(pool)
 })

@@ -50,7 +50,7 @@ describe.each(["imap", "imapUnordered", "imapExit", "imapExitUnordered"] as cons
     ...[0, 1.5, NaN].map((concurrency) => ({ concurrency })),
     ...[0, -1, Infinity, () => 0.5, throwing].map((window) => ({ window })),
     { concurrency: "2" as unknown as number },
-    { priority: NaN }
+    ...[NaN, "high" as unknown as number].map((priority) => ({ priority }))
   ])("takes no other options: a defect that names them: %j", function*(options) {
     const pool = yield* makePool(1)
     const source = new CountedIterable()

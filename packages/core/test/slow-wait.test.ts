@@ -48,6 +48,15 @@ testEffect("slowWait warns in time, whatever fraction of a millisecond the wait 
   }
 })
 
+testEffect("a warning that is late says how long it has been, to the millisecond", function*() {
+  const clock = new VirtualClock()
+  const { caller, log } = yield* makeWarning({}, clock)
+  yield* caller
+  clock.advance(12_345.6)
+  yield* atRest
+  expect(log).toMatchObject([{ message: [expect.stringContaining("A caller has waited 12s 346ms for")] }])
+})
+
 testEffect.each<[string, ReadonlyArray<Step>, GreenPoolOptions?]>([
   ["once a minute, also of one never served", [["comes", 0], [10, 1], ["comes", 1], [59.999, 1], [0.001, 2], [
     600,

@@ -1,5 +1,5 @@
 import { describe, expect } from "@effect/vitest"
-import { Context, Effect, Exit, Stream } from "effect"
+import { Context, Effect, Exit, Formatter, Stream } from "effect"
 import { Readable } from "node:stream"
 import type { GreenPool, Source, SourceError } from "../src/index.ts"
 import { CountedAsyncIterable, CountedIterable, CountedStream } from "./support/counted-sources.ts"
@@ -70,7 +70,8 @@ describe("a source", () => {
     function*(sources) {
       const pool = yield* makePool(2)
       const wrong = sources as ReadonlyArray<Source<unknown, unknown>>
-      const message = expect.stringContaining("A source must be an Iterable, an AsyncIterable or a Stream")
+      const what = Formatter.format(sources[0])
+      const message = `A source must be an Iterable, an AsyncIterable or a Stream, not ${what}`
       const defect = Exit.die(expect.objectContaining({ name: "TypeError", message }))
       const closed = new CountedIterable()
       for (const all of [wrong, [closed, ...wrong, [1]], [Stream.never, ...wrong, [1]]]) {

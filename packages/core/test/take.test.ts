@@ -85,12 +85,14 @@ describe("a slot whose scope closes", () => {
     const ended: Array<number> = []
     const noted = Effect.map(pool.running, (running) => ended.push(running))
     const gate = yield* Latch.make()
+    yield* forkNow(slot.within(Effect.ensuring(Effect.never, noted)))
     const first = yield* forkNow(slot.within(gate.await))
     yield* forkNow(slot.within(Effect.andThen(slot.within(Effect.void), Effect.ensuring(Effect.never, noted))))
     yield* gate.open
     yield* Fiber.join(first)
     yield* close
-    expect(ended).toEqual([1])
+    expect(ended).toEqual([1, 1])
+    expect(Object.keys(slot)).toEqual(["within"])
     yield* expectWorking(pool)
   })
 

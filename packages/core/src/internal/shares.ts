@@ -47,7 +47,7 @@ export class Claim<T> implements HeapNode {
 
   /** Corrects the estimate to the time that the slot was held, and returns that time. */
   correct(now: number): number {
-    const time = Math.max(0, now - this.grantedAt)
+    const time = now - this.grantedAt
     this.flow.running--
     this.flow.finishTag += (time - this.estimate) / this.flow.weight
     return time

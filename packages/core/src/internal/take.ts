@@ -1,7 +1,7 @@
 /**
  * Slots that outlive the call that took them: those that a scope keeps, and those that a stream keeps.
  */
-import { Channel, Effect, Exit, type Fiber, Pull, Scope, Stream } from "effect"
+import { Channel, Effect, Exit, type Fiber, type Pull, Scope, Stream } from "effect"
 import type { JobOptions, PoolFull } from "../Admission.ts"
 import type { Slot } from "../Slot.ts"
 import type { Pool } from "./pool.ts"
@@ -32,15 +32,13 @@ export const runStream = <A, E, R>(
         (job) => {
           // The stream ends before its slot is returned, and inside the job.
           const own = Scope.makeUnsafe()
-          const inside = <B, E2, R2>(pull: Effect.Effect<B, E2, R2>): Effect.Effect<B, E2, R2> =>
-            job.within(Effect.onError(pull, (cause) => Scope.close(own, Pull.doneExitFromCause(cause))))
           const start: Chunk = Effect.flatMap(Channel.toPullScoped(Stream.toChannel(stream), own), (pull) => {
-            next = inside(pull)
+            next = job.within(pull)
             return pull
           })
           return Effect.andThen(
             Scope.addFinalizerExit(scope, (exit) => job.runInside(Scope.close(own, exit))),
-            inside(start)
+            job.within(start)
           )
         }
       )
@@ -63,14 +61,12 @@ class ScopedJob extends CallerJob<ScopedJob, never, never> {
     this.scope = scope
   }
 
-  /** Hands the slot to the scope in one step: before it, an interrupted caller returns the slot, afterwards the scope. */
-  protected readonly effect: Effect.Effect<ScopedJob> = Effect.uninterruptible(
-    Effect.suspend(() =>
-      Effect.map(Scope.addFinalizerExit(this.scope, this.release), () => {
-        this.isKept = true
-        return this
-      })
-    )
+  /** Hands the slot to the scope: until then an interrupted caller returns the slot, afterwards the scope. */
+  protected readonly effect: Effect.Effect<ScopedJob> = Effect.suspend(() =>
+    Effect.map(Scope.addFinalizerExit(this.scope, this.release), () => {
+      this.isKept = true
+      return this
+    })
   )
 
   exit(): void {

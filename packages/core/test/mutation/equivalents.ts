@@ -26,6 +26,8 @@ export const explained: Readonly<Record<string, ReadonlyArray<string>>> = {
     "internal/spawn.ts spawn: !job.isRefused && job.pool.gate.enterIfAvailable(job) becomes false",
     "internal/slots.ts isRanked: options !== undefined && (options.key !== undefined || options.priority !== undefined) becomes options !== undefined",
     "internal/slots.ts Slots askUser: false becomes true",
+    "internal/slots.ts Slots askUser: isRanked(options) becomes options",
+    "internal/slots.ts Slots stakeClaim: isRanked(job.options) becomes job.options",
     "internal/slots.ts Slots stopWaitingInside: firstArrival === around.firstArrival becomes false",
     "internal/slots.ts Slots stopWaitingInside: return becomes nothing",
     "internal/slots.ts Slots startStep: this.shares !== undefined || this.ledger.isMeasured becomes true",
@@ -35,6 +37,7 @@ export const explained: Readonly<Record<string, ReadonlyArray<string>>> = {
     "internal/map.ts Window scheduleFill: this.isFillDue becomes false",
     "internal/map.ts Window scheduleFill: return becomes nothing",
     "internal/map.ts Window constructor: this.workerAround = pool.jobAround(reader)?.ref becomes nothing",
+    "internal/map.ts Window constructor: pool.jobAround(reader) becomes reader",
     "internal/map.ts Window work: this.workerAround !== this.around becomes true",
     "internal/map.ts Window work: this.workerAround = this.around becomes nothing",
     "internal/map.ts Window fill: this.isReady becomes true",
@@ -98,7 +101,11 @@ export const explained: Readonly<Record<string, ReadonlyArray<string>>> = {
     "PoolSize.ts checkPoolSize: Effect.fail(new InvalidPoolSize({ value: Formatter.format(size) })) becomes new InvalidPoolSize({ value: Formatter.format(size) })",
     "internal/gate.ts Gate enqueue: Effect.fail(this.reject(\"WaitTimeout\")) becomes this.reject(\"WaitTimeout\")",
     "internal/gate.ts Gate enqueue: Effect.fail(this.reject(\"QueueFull\")) becomes this.reject(\"QueueFull\")",
-    "internal/gate.ts Gate enqueue: Effect.fail(rejection) becomes rejection"
+    "internal/gate.ts Gate enqueue: Effect.fail(rejection) becomes rejection",
+    "internal/spawn.ts SpawnJob dismissal: Effect.fail(this.wait.rejection) becomes this.wait.rejection",
+    "internal/run.ts CallerJob afterWait: Effect.fail(this.wait.rejection) becomes this.wait.rejection",
+    "internal/map.ts Window constructor: Exit.asVoid(opened) becomes opened",
+    "internal/map.ts Window pull: Exit.asVoid(last) becomes last"
   ],
   "Any number that is no position in a heap says that it is in none.": [
     "internal/shares.ts Flow index: 1 becomes 2",
@@ -118,6 +125,7 @@ export const explained: Readonly<Record<string, ReadonlyArray<string>>> = {
     "internal/take.ts ScopedJob runInside enter: this.state === \"holding\" becomes true",
     "internal/verbs.ts dual: typeof options === \"object\" becomes true",
     "internal/tasks.ts Tasks run: next < tasks.length becomes next <= tasks.length",
+    "internal/run.ts runIfAvailable: Option.isSome(exit.value) becomes exit.value",
     "internal/adaptation.ts verdictInside others: Cause.isFailReason(reason) becomes reason",
     "internal/heap.ts Heap sink: left >= length becomes false",
     "internal/heap.ts Heap sink: left >= length becomes left > length",

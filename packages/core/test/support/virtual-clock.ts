@@ -2,6 +2,7 @@
  * A clock whose time the test moves. Nobody wakes up by himself.
  */
 import { type Clock, Duration, Effect } from "effect"
+import assert from "node:assert"
 
 interface Sleeper {
   readonly at: number
@@ -33,6 +34,7 @@ export class VirtualClock implements Clock.Clock {
   }
 
   sleep(duration: Duration.Duration): Effect.Effect<void> {
+    assert(Duration.isDuration(duration))
     return Effect.callback<void>((resume) => {
       const sleeper: Sleeper = { at: this.now + Duration.toMillis(duration), wake: () => resume(Effect.void) }
       this.#sleepers.add(sleeper)
