@@ -1,7 +1,7 @@
 /** The budget alone: no Effect, no clock. Levels, turns, bounds, and random messages beside what must hold. */
 import { describe, expect, it } from "@effect/vitest"
 import { Budget, levelOf, type Written } from "../src/internal/budget.ts"
-import type { Order, Report } from "../src/internal/session.ts"
+import type { Order, Report, Session } from "../src/internal/session.ts"
 import { randomOf } from "./support/random.ts"
 
 const options = { lease: 15_000, reclaimAfter: 2000 }
@@ -47,6 +47,10 @@ describe("a budget", () => {
     const { budget } = budgetOf(80, 12)
     budget.settle(0)
     expect([budget.leased, budget.mustWrite]).toEqual([0, true])
+    budget.connect("b", 80, 0)
+    // Others wait, so it gets none.
+    expect(budget.grantIfFree("b")).toBe("none")
+    budget.leave("b", 0)
     const written = budget.write()
     expect(written).toEqual({ size: 80, isOver: false, bounds: { a: 20 } })
     budget.settle(0)
@@ -77,6 +81,29 @@ describe("a budget", () => {
     expect(budget.sessions.size).toBe(1)
     budget.tick(15_100)
     expect(budget.sessions.size).toBe(0)
+    budget.settle(15_100)
+    budget.tick(18_100)
+    expect(budget.mustWrite).toBe(true)
+  })
+
+  it("writes lower bounds with whatever else is written", () => {
+    const { budget, report } = budgetOf(8, 8)
+    settle(budget, 0)
+    report(3, { returned: 8 })
+    expect([budget.write().bounds, budget.write().bounds]).toEqual([{ a: 8 }, { a: 0 }])
+  })
+
+  it("that a new term begins with takes back what nobody uses, and leaves what somebody uses", () => {
+    const budget = new Budget(options, { size: 8, isOver: false, bounds: { a: 6, unheard: 4 } }, 15_000)
+    budget.report("a", { ...none, number: 1, claim: 6, wanted: 1 }, 0)
+    const other = budget.connect("b", 8, 0)!
+    budget.report("b", { ...none, number: 1, wanted: 1 }, 0)
+    budget.settle(0)
+    const session = budget.sessions.get("a")!
+    expect([session.order?.keep, other.order?.answer]).toEqual([1, 0])
+    budget.report("a", { ...none, number: 2, claim: 6, wanted: 9 }, 0)
+    budget.settle(0)
+    expect([session.order?.keep, other.order?.keep, other.order?.answer]).toEqual([5, 1, 0])
   })
 
   it("ignores what comes late: old reports, reports of sessions that have ended, claims of strangers", () => {
@@ -88,7 +115,9 @@ describe("a budget", () => {
     budget.leave("a", 0)
     expect(report(3, { wanted: 3 }, 1)).toBeUndefined()
     expect(budget.connect("a", 8, 1)).toBeUndefined()
-    expect(report(1, { claim: 2, wanted: 2 }, 1, "b")).toBeUndefined()
+    budget.leave("c", 0)
+    expect(budget.connect("c", 8, 1)).toBeUndefined()
+    for (const had of [{ claim: 2 }, { returned: 2 }]) expect(report(1, { ...had, wanted: 2 }, 1, "b")).toBeUndefined()
     expect(budget.sessions.size).toBe(0)
   })
 
@@ -148,6 +177,7 @@ const simulate = (seed: number): void => {
   let size = 1 + below(10)
   let now = 0
   let written: Written = nothing
+  let writing: Written | undefined = undefined
   let budget = new Budget(options, nothing, 0)
   let reports: Array<{ readonly peer: Peer; readonly report: Report }> = []
   let orders: Array<{ readonly peer: Peer; readonly order: Order }> = []
@@ -157,16 +187,27 @@ const simulate = (seed: number): void => {
   }
   const act = (): void => {
     for (const { id, order } of budget.settle(now)) orders.push({ peer: peers[Number(id)]!, order: order! })
-    if (budget.mustWrite && below(2) === 0) write()
+    if (below(2) === 0) wrote()
+    else if (budget.mustWrite) write()
     const leased = peers.reduce((sum, peer) => sum + peer.leased, 0)
     // Grants that are on their way count.
     most = Math.max(size, Math.min(most, budget.leased + budget.reserved))
     must(leased <= most, `${leased} leases where ${most} are allowed`)
     must(peers.every((peer) => peer.running <= peer.leased), "a job runs without a lease")
+    const heard = [...budget.sessions.values()].filter(({ isHeard }) => isHeard)
+    const sum = (of: (session: Session) => number) => heard.reduce((total, session) => total + of(session), 0)
+    if (budget["isOver"] || sum(({ wanted }) => Math.min(wanted, size)) <= size) return
+    const kept = sum(({ order }) => order!.keep!)
+    must(kept === Math.max(budget.leased, size - budget.reserved), `${kept} slots are divided`)
   }
   const write = (newSize?: number): void => {
-    written = budget.write(newSize)
-    budget.wrote(written)
+    wrote()
+    writing = budget.write(newSize)
+  }
+  const wrote = (): void => {
+    if (writing === undefined) return
+    budget.wrote(written = writing)
+    writing = undefined
     const isBound = [...budget.sessions.values()].every(({ bound, id }) => peers[Number(id)]!.leased <= bound)
     must(isBound, "a session has more leases than are written")
   }
@@ -206,8 +247,11 @@ const simulate = (seed: number): void => {
     } else if (what === 10) {
       size = below(10)
       write(size)
+      wrote()
       budget.resize(size)
     } else if (what === 11) {
+      if (below(2) === 0) wrote()
+      writing = undefined
       budget = new Budget(options, written, now + options.lease)
       reports = []
       orders = []
@@ -217,6 +261,8 @@ const simulate = (seed: number): void => {
       }
     } else if (what === 12 && orders.length > 0) {
       orders.splice(below(orders.length), 1)
+    } else if (what === 13) {
+      budget.grantIfFree(peer.id)
     } else {
       deliver()
     }

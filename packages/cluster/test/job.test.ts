@@ -201,6 +201,8 @@ test("a job is forgotten when it is purged, but for what has not run, and then r
   yield* Effect.sleep(50)
   assert.strictEqual(yield* Double.purge({ olderThan: "1 hour" }), 0)
   assert.strictEqual(yield* Double.run({ n: 1 }), 1)
+  const other = ClusterJob.make("other", { payload: {}, idempotencyKey: () => "" })
+  assert.strictEqual(yield* other.purge({ olderThan: 0 }), 0)
   assert.strictEqual(yield* Double.purge({ olderThan: 0 }), 2)
   yield* Deferred.succeed(gate, undefined)
   assert.strictEqual(yield* Fiber.join(waiting), 3)

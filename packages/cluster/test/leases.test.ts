@@ -1,12 +1,16 @@
 /** Leases: what becomes of them when a process, the coordinator, or the wire between them fails. */
-import { expect } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber } from "effect"
-import { Count, pass, running, start } from "./support/cluster.ts"
+import { expect, it } from "@effect/vitest"
+import { Deferred, Effect, Exit, Fiber, flow, Queue, Stream } from "effect"
+import { KeyValueStore } from "effect/persistence"
+import type { ClusterGreenPoolOptions } from "../src/index.ts"
+import type { Word } from "../src/internal/protocol.ts"
+import { Term } from "../src/internal/term.ts"
+import { Count, pass, running, settle, start } from "./support/cluster.ts"
 import { type Cluster, wired } from "./support/wire.ts"
 
 /** Two members of a budget, of which the first has a wire that can be cut. */
-const two = Effect.fnUntraced(function*(cluster: Cluster, size: number, onLeaseLost?: "finish") {
-  const first = yield* cluster.member({ size, onLeaseLost })
+const two = Effect.fnUntraced(function*(cluster: Cluster, size: number, options?: Partial<ClusterGreenPoolOptions>) {
+  const first = yield* cluster.member({ size, ...options })
   const second = yield* cluster.member({ size })
   const pools = [first.pool, second.pool]
   /** How many jobs each of them runs, over time: each state once. */
@@ -53,6 +57,10 @@ wired("a process that is cut off stops its jobs before others get its slots (C13
   wire.cut()
   expect(yield* watch(18)).toEqual(["2 0", "0 0", "0 2"])
   expect(waiting!.pollUnsafe()).toBeUndefined()
+  // Until then there is nothing to do.
+  const before = performance.eventLoopUtilization()
+  yield* Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 50)))
+  expect(performance.eventLoopUtilization(before).utilization).toBeLessThan(0.5)
   for (const fiber of cutOff) expect(fiber.pollUnsafe()).toSatisfy(Exit.hasInterrupts)
   // When it is heard again, it is served.
   wire.mend()
@@ -60,6 +68,64 @@ wired("a process that is cut off stops its jobs before others get its slots (C13
   yield* pass(100, 30)
   expect(yield* Fiber.join(waiting!)).toBe("served")
   expect(count.most).toBe(2)
+})
+
+wired("an answer that comes when the leases have been given up revives none of them (C13)", function*(cluster) {
+  const { first, second, wire } = yield* two(cluster, 2)
+  const count = new Count()
+  for (const pool of [first, second]) yield* start(pool, 4, count.of(Effect.never))
+  yield* pass(100)
+  wire.cut()
+  yield* pass(100, 143)
+  expect(yield* first.running).toBe(0)
+  wire.mend()
+  yield* pass(100, 50)
+  expect(count).toMatchObject({ most: 2, running: 2 })
+})
+
+wired("an answer of a new coordinator extends no lease that it hasn't counted (C17)", function*(cluster) {
+  const { occupy, watch, wire } = yield* two(cluster, 2)
+  yield* occupy(2, 2)
+  const { Report } = wire.client
+  const cut = Effect.sync(wire.cut)
+  Object.assign(wire.client, { Open: () => Stream.never, Report: flow(Report, Effect.tap(cut)) })
+  yield* yield* wire.resetHere
+  yield* cluster.start()
+  expect(yield* watch(20)).toEqual(["2 0", "0 0", "0 2"])
+})
+
+wired("what is heard late, or from a coordinator that has been replaced, changes nothing", function*(cluster) {
+  const { pool, wire } = yield* cluster.member({ size: 2 })
+  yield* start(pool, 1)
+  const channel = yield* Queue.unbounded<Word>()
+  Object.assign(wire.client, { Open: () => Stream.fromQueue(channel) })
+  yield* yield* wire.resetHere
+  yield* pass(100)
+  const { sent } = wire
+  const known = {
+    term: sent[0]!.term,
+    termNumber: 1,
+    lease: 15_000,
+    status: "known",
+    connected: true,
+    size: 9
+  } as const
+  const order = { number: 100, granted: 9, size: 9, answer: 0 }
+  const leased = yield* pool.leased
+  const reports = sent.length
+  for (
+    const word of [known, { ...known, order: { ...order, number: 1 } }, { ...known, term: "0", termNumber: 0, order }]
+  ) {
+    Queue.offerUnsafe(channel, word)
+    yield* settle
+    expect([yield* pool.leased, yield* pool.size, sent.length]).toEqual([leased, 2, reports])
+  }
+  // Two orders, of which the first wants an answer.
+  for (const number of [50, 51]) {
+    Queue.offerUnsafe(channel, { ...known, order: { number, granted: leased, size: 2, answer: 50 } })
+    yield* pass(100)
+  }
+  expect(sent.length).toBe(reports + 1)
 })
 
 wired("a process that connects again in time keeps its jobs (C14)", function*(cluster) {
@@ -114,16 +180,25 @@ wired("a new coordinator hands out what is surely free, and the rest when leases
   wire.cut()
   yield* cluster.stop
   yield* cluster.start()
-  // The size is kept. Three slots may be in use by the one that isn't heard, and its bound is no higher.
+  yield* pass(100)
+  const stats = yield* Effect.forkChild(second.clusterStats)
+  // The size is kept. Three slots are in use by the one that isn't heard; it may have six by what is written.
   expect(yield* watch(20)).toEqual(["3 5", "0 5", "0 8"])
   expect(yield* second.size).toBe(8)
+  expect((yield* Fiber.join(stats)).leased).toBe(6 + 5)
 })
 
 wired("nobody starts beyond a size that has shrunk, also when the coordinator dies meanwhile", function*(cluster) {
   const { occupy, second, watch, wire } = yield* two(cluster, 4)
   const jobs = yield* occupy(2, 2)
   yield* occupy(0, 4)
-  yield* second.resize(2)
+  // It returns when all have heard of it.
+  wire.cut()
+  const shrink = yield* Effect.forkChild(second.resize(2))
+  yield* pass(100)
+  expect(shrink.pollUnsafe()).toBeUndefined()
+  wire.mend()
+  yield* Fiber.join(shrink)
   wire.cut()
   yield* cluster.stop
   yield* cluster.start()
@@ -133,13 +208,82 @@ wired("nobody starts beyond a size that has shrunk, also when the coordinator di
   expect(yield* watch(10)).toEqual(["2 1"])
 })
 
+wired(
+  "a lease that is to be given back serves nobody, where orders arrive and reports do not (C8)",
+  function*(cluster) {
+    const { occupy, second, watch, wire } = yield* two(cluster, 4)
+    const [job, next] = yield* occupy(2, 2)
+    yield* occupy(2)
+    yield* second.resize(2)
+    // The report of the job's end is never answered, so that of the next one isn't sent.
+    Object.assign(wire.client, { Report: () => Effect.never })
+    job!.interruptUnsafe()
+    yield* pass(100)
+    next!.interruptUnsafe()
+    yield* pass(100)
+    yield* Effect.forkChild(second.clusterStats)
+    expect(yield* watch(2)).toEqual(["0 2"])
+  }
+)
+
+it.effect("a term takes over what all terms before have written, also those that did not end well (C17)", () =>
+  Effect.gen(function*() {
+    const store = yield* KeyValueStore.KeyValueStore
+    const budget = "greenpool/a%2Fb/term"
+    yield* store.set(budget, "10-b")
+    for (
+      const [id, state] of [
+        ["10-b", { size: 5, lease: 1000, bounds: { a: 1, b: 3 } }],
+        ["9-a", { size: 4, isOver: true, lease: 9000, bounds: { a: 2, c: 1 } }],
+        ["11-c", { lease: 500, bounds: {} }]
+      ] as const
+    ) yield* store.set(`${budget}/${id}`, JSON.stringify(state))
+    const inherited = { size: 5, isOver: true, bounds: { a: 2, b: 3, c: 1 } }
+    for (const number of [11, 12]) {
+      expect(yield* Term.begin("a/b", 2000)).toMatchObject({ number, inherited, inheritedLease: 9000 })
+      // The pointer, and the state of this term.
+      expect((yield* store.keys).length).toBe(2)
+    }
+  }).pipe(Effect.provide(KeyValueStore.layerMemory)))
+
+wired("a report of an earlier term that reaches the next coordinator counts nothing", function*(cluster) {
+  const { occupy, watch } = yield* two(cluster, 4)
+  for (const job of (yield* occupy(4)).slice(2)) job.interruptUnsafe()
+  yield* occupy(0, 2)
+  yield* cluster.stop
+  // Each member sends its heartbeat, which waits for a coordinator.
+  yield* pass(3000)
+  yield* cluster.start()
+  yield* pass(100)
+  yield* occupy(4)
+  expect(yield* watch(5)).toEqual(["2 2"])
+})
+
 wired("a coordinator that was replaced answers nobody (C19)", function*(cluster) {
-  const { occupy, watch, wire } = yield* two(cluster, 2)
+  const { first, occupy, watch, wire } = yield* two(cluster, 2, { grace: 1 })
   yield* occupy(2)
   wire.pin(yield* cluster.current)
   yield* cluster.start()
   yield* occupy(0, 2)
+  // For a moment it hasn't looked whether it was replaced, and still answers.
+  yield* pass(400)
+  yield* Effect.forkChild(first.clusterStats)
   expect(yield* watch(20)).toEqual(["2 0", "0 0", "0 2"])
+})
+
+wired("waitall waits for callers that are in line where nobody has heard of it (C9)", function*(cluster) {
+  const { first, second, wire } = yield* two(cluster, 1)
+  yield* second.resize(0)
+  wire.cut()
+  const [caller] = yield* start(first, 1, Effect.void)
+  const idle = yield* Effect.forkChild(second.waitall)
+  for (const change of [Effect.sync(wire.mend), second.resize(1)]) {
+    yield* pass(100)
+    expect(idle.pollUnsafe()).toBeUndefined()
+    yield* change
+  }
+  yield* Fiber.join(idle)
+  expect(caller!.pollUnsafe()?._tag).toBe("Success")
 })
 
 wired("a shorter lease of a new coordinator shortens none that was given", function*(cluster) {
@@ -150,12 +294,12 @@ wired("a shorter lease of a new coordinator shortens none that was given", funct
   yield* pass(100)
   expect((yield* first.clusterStats).members.every(({ running }) => running >= 0)).toBe(true)
   wire.cut()
-  yield* pass(1000, 8)
+  yield* pass(1000, 12)
   expect(yield* watch(12)).toEqual(["2 0", "0 0", "0 2"])
 })
 
 wired("with onLeaseLost: finish, jobs end beyond the limit, and new leases are for them first", function*(cluster) {
-  const { first, occupy, watch, wire } = yield* two(cluster, 2, "finish")
+  const { first, occupy, watch, wire } = yield* two(cluster, 2, { onLeaseLost: "finish" })
   const gate = yield* Deferred.make<void>()
   const jobs = yield* start(first, 2, Deferred.await(gate))
   const [waiting] = yield* occupy(1, 2)

@@ -45,6 +45,7 @@ test("wrong options are errors: a size, bounds without a key for them, adaptive,
   for (
     const effect of [
       Layer.build(ClusterGreenPool.layer({ name, maxWaiting: 1 } as never)),
+      Layer.build(ClusterGreenPool.layer({ name, maxWait: 1 } as never)),
       ClusterGreenPool.make({ name, adaptive: true } as never),
       ClusterGreenPool.make({ name, heartbeat: 0 }),
       ClusterGreenPool.make({ name, grace: Infinity }),

@@ -37,13 +37,22 @@ describe("local access", () => {
       ["none", "127.0.0.1", { via: "1.1 proxy" }],
       ["none", "127.0.0.1", { origin: "http://elsewhere.example" }],
       ["none", "127.0.0.1", { origin: "http://localhost:81" }],
-      ["none", "127.0.0.1", { origin: "null" }]
+      ["none", "127.0.0.1", { origin: "null" }],
+      ["none", "127.0.0.1", { origin: "null", host: "" }]
     ] as const
   )(
     "is %s from %s with %j",
     ([expected, address, headers]) =>
       Effect.map(Dashboard.local("steer")(from(address, headers)), (access) => assert.strictEqual(access, expected))
   )
+
+  it.effect("is for neither a forwarded request of this machine nor one by a proxy on this machine", () =>
+    Effect.gen(function*() {
+      for (const [remote, peer] of [["127.0.0.1", "10.0.0.1"], ["10.0.0.1", "127.0.0.1"]] as const) {
+        const request = from(remote).modify({ peerAddress: Option.some(peer) })
+        assert.strictEqual(yield* Dashboard.local()(request), "none")
+      }
+    }))
 
   live("is the default: to look, not to steer; others are told of the option", function*() {
     const { page } = yield* serveDashboard({ pools: [GreenPool.make()] })

@@ -74,6 +74,14 @@ describe("the board", () => {
     assert.deepStrictEqual([board["lastFrame"], board["encodedHistory"]], [0, undefined])
   })
 
+  test("goes on without a pool that doesn't answer", function*() {
+    const pool = yield* GreenPool.make()
+    let asked = 0
+    const board = yield* boardOf({ ...pool, stats: Effect.suspend(() => asked++ === 0 ? pool.stats : Effect.never) })
+    yield* TestClock.adjust("3 seconds")
+    assert.isAtLeast(board["sampleCount"], 3)
+  })
+
   test("keeps the history that it is told to", function*() {
     const board = yield* make
     yield* TestClock.adjust("400 seconds")

@@ -17,7 +17,15 @@ const change = (description: string, isTrue: () => boolean) =>
 describe("the feed", () => {
   test("begins with the process, then has a sample of all pools every second", function*() {
     const { page } = yield* serveDashboard({
-      pools: [GreenPool.make({ name: "api", size: 2 }), GreenPool.make({ size: 7 })],
+      pools: [
+        GreenPool.make({ name: "api", size: 2 }),
+        GreenPool.make({ size: 7 }),
+        Effect.succeed({
+          stats: Effect.succeed(stats),
+          changes: Stream.never,
+          keys: Effect.die("nobody asks for keys")
+        })
+      ],
       title: "Shop"
     })
     const feed = yield* openFeed(page)
@@ -26,8 +34,9 @@ describe("the feed", () => {
     const samples = samplesOf(feed)
     assert.deepStrictEqual(samples.map(({ sample, time }) => [sample, time]), [[2, 1000], [3, 2000], [4, 3000]])
     for (const { figures } of samples) {
-      assert.deepStrictEqual(figures.map((row: any) => row.slice(0, 2)), [[1, 2], [2, 7]])
+      assert.deepStrictEqual(figures.map((row: any) => row.slice(0, 2)), [[1, 2], [2, 7], [3, 3]])
     }
+    assert.notInclude(JSON.stringify(feed.events), "nobody asks")
   })
 
   test("has a change within an interval, and 1,000 changes a second as 4 frames", function*() {

@@ -43,6 +43,8 @@ export const members = (count: number, size: number, name = "test") =>
 
 export const two = (size: number) => Effect.all([member({ size }), member({ size })])
 
+export const three = (size: number) => Effect.all([member({ size }), member({ size }), member({ size })])
+
 /** How many jobs each of the pools runs. */
 export const running = (pools: ReadonlyArray<ClusterPool>) => Effect.forEach(pools, (pool) => pool.running)
 

@@ -105,7 +105,12 @@ const makeWire = (current: Effect.Effect<Coordinator>) => {
 }
 
 /** What becomes of the coordinator of a cluster. */
-const makeCluster = (store: KeyValueStore.KeyValueStore, coordinatorOptions?: CoordinatorOptions) => {
+const makeCluster = (memory: KeyValueStore.KeyValueStore, coordinatorOptions?: CoordinatorOptions) => {
+  /** What comes before each write. */
+  const disk: { access: Effect.Effect<void, KeyValueStore.KeyValueStoreError> } = { access: Effect.void }
+  const set: typeof memory.set = (key, value) =>
+    Effect.andThen(Effect.suspend(() => disk.access), memory.set(key, value))
+  const store = { ...memory, set }
   let coordinator: Coordinator | undefined = undefined
   const exists = Latch.makeUnsafe(false)
   const current = Effect.andThen(exists.await, Effect.sync(() => coordinator!))
@@ -143,7 +148,7 @@ const makeCluster = (store: KeyValueStore.KeyValueStore, coordinatorOptions?: Co
     yield* settle
     return { pool: pool as ClusterPool, wire }
   })
-  return { current, start, stop, member }
+  return { current, disk, start, stop, member }
 }
 
 export type Cluster = ReturnType<typeof makeCluster>
