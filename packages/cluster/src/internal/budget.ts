@@ -106,11 +106,11 @@ export class Budget {
       session.isHeard = true
       session.granted = report.claim
     }
+    session.returned = Math.max(session.returned, report.returned)
+    session.heard = Math.max(session.heard, report.heard)
     session.expires = Math.max(session.expires, now + this.options.lease)
     if (report.number > session.reported) {
       session.reported = report.number
-      session.returned = report.returned
-      session.heard = report.heard
       session.wanted = report.wanted
       session.running = report.running
       session.waiting = report.waiting
@@ -144,17 +144,16 @@ export class Budget {
    */
   grantIfFree(id: string): "granted" | "unused" | "unwritten" | "none" {
     const session = this.sessions.get(id)
-    if (session === undefined || !session.isHeard || this.size === undefined) return "none"
+    if (session === undefined || !session.isHeard || this.size === undefined || this.isOver) return "none"
     const others = [...this.sessions.values()].filter((other) => other !== session)
     if (others.some((other) => this.wantedBy(other) > other.leased)) return "none"
     const free = this.size - this.leased - this.reserved
     if (free <= 0) {
       // Those that may keep all, or have not answered yet, have not said what they don't use any more.
-      return others.some(({ heard, leased, order }) =>
-          leased > 0 && (order?.keep === undefined || heard < order.answer)
-        )
-        ? "unused"
-        : "none"
+      const mayFree = others.some(({ heard, isHeard, leased, order }) =>
+        isHeard && leased > 0 && (order?.keep === undefined || heard < order.answer)
+      )
+      return mayFree ? "unused" : "none"
     }
     if (session.leased + 1 > session.bound) {
       session.peak = session.leased + 1
@@ -206,7 +205,7 @@ export class Budget {
     // Bounds are no reason to hold up those who were heard, except after a shrink.
     this.isOver = leased > size || (this.isOver && leased + reserved > size)
     const keeps = this.isOver ? heard.map(() => 0) : this.keeps(heard, size, leased, reserved)
-    this.grantAll(heard, keeps, size - leased - reserved, now)
+    if (!this.isOver) this.grantAll(heard, keeps, size - leased - reserved, now)
     this.planLowering(now)
     return heard.filter((session, index) => this.tell(session, keeps[index], size))
   }
@@ -235,6 +234,7 @@ export class Budget {
     for (const [id, bound] of Object.entries(bounds)) {
       const session = this.sessions.get(id)
       if (session !== undefined) session.bound = bound
+      else this.hasEnded = true
     }
   }
 
@@ -267,6 +267,7 @@ export class Budget {
   ): ReadonlyArray<number | undefined> {
     const wanted = heard.map((session) => this.wantedBy(session))
     if (sum(wanted) > size) return this.share(heard, wanted, Math.max(leased, size - reserved))
+    for (const session of heard) session.turn = undefined
     const unmet = sum(heard.map((session, index) => Math.max(0, wanted[index]! - session.leased)))
     const isShort = unmet > size - leased - reserved
     return heard.map((session, index) => {

@@ -68,8 +68,9 @@ class Coordinator {
 
   open(id: string, size: number): Stream.Stream<Word> {
     const connect = Effect.map(Queue.sliding<Word>(1), (channel) => {
-      this.channels.set(id, channel)
-      this.step((now) => this.budget.connect(id, size, now))
+      this.step((now) => {
+        if (this.budget.connect(id, size, now) !== undefined) this.channels.set(id, channel)
+      })
       Queue.offerUnsafe(channel, this.word(id))
       return channel
     })
@@ -118,7 +119,9 @@ class Coordinator {
   /** Waits for a moment in which no session has a lease or wants one, after each has answered. */
   readonly waitall: Effect.Effect<void> = Effect.suspend(() => {
     const hasHeard = this.heardAll
-    return this.recalled(() => hasHeard() && this.budget.every(({ leased, wanted }) => leased === 0 && wanted === 0))
+    return this.recalled(() =>
+      hasHeard() && this.budget.every(({ leased, wanted, running }) => leased === 0 && wanted === 0 && running === 0)
+    )
   })
 
   readonly stats: Effect.Effect<ClusterStats> = Effect.suspend(() => {
@@ -165,7 +168,7 @@ class Coordinator {
         })
       ),
       () => this.until(isOver),
-      () => Effect.sync(() => this.budget.recalls--)
+      () => Effect.sync(() => this.step(() => this.budget.recalls--))
     )
   }
 
@@ -189,7 +192,7 @@ class Coordinator {
       term: this.term.id,
       termNumber: this.term.number,
       lease: this.settings.lease,
-      status: session === undefined ? "gone" : session.isHeard ? "known" : "claim",
+      status: session === undefined ? "gone" : session.isHeard && session.reported > 0 ? "known" : "claim",
       connected: this.channels.has(id),
       ...(this.budget.size === undefined ? undefined : { size: this.budget.size }),
       ...(session?.order === undefined ? undefined : { order: session.order })
@@ -247,6 +250,8 @@ class Coordinator {
           .pipe(
             Effect.annotateLogs("pool", this.name),
             Effect.andThen(Effect.sleep(RetryAfter)),
+            // What is waited for is to be found out anew.
+            Effect.andThen(Effect.sync(() => this.step(() => {}))),
             Effect.andThen(this.shouldWrite.open)
           )
       )

@@ -19,7 +19,8 @@ class Interrupted {
  * interruption would store it as the result of the key.
  */
 export const runBody = <A, E, R>(pool: GreenPool, body: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.forkChild(pool.run(body)).pipe(
+  // It joins the queue of the pool in this very step: bodies of a lane start in the order in which they were written.
+  Effect.forkChild(pool.run(body), { startImmediately: true }).pipe(
     Effect.flatMap((fiber) => Effect.onInterrupt(Fiber.await(fiber), () => Fiber.interrupt(fiber))),
     Effect.flatMap((exit): Effect.Effect<Exit.Exit<A, E>, Interrupted> =>
       Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)

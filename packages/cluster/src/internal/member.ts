@@ -212,6 +212,8 @@ export class Member {
     this.isWelcome.openUnsafe()
     this.claim = this.granted = this.leased
     this.returned = 0
+    this.said = 0
+    this.reports = 0
     this.heard = 0
     this.answered = 0
     this.report()
@@ -221,7 +223,7 @@ export class Member {
     this.heard = order.number
     this.keep = order.keep ?? Infinity
     const isMore = order.granted > this.granted
-    this.granted = order.granted
+    this.granted = Math.max(this.granted, order.granted)
     this.setSize(order.size)
     // A lease beyond what may be kept is for one job: the next one doesn't get it.
     if (isMore) this.allowance.allow(this.leased)
@@ -266,11 +268,12 @@ export class Member {
     this.session = crypto.randomUUID()
     this.term = this.until = undefined
     this.claim = this.granted = this.returned = 0
+    this.keep = Infinity
     this.isWelcome.closeUnsafe()
     this.hasLease.closeUnsafe()
     this.allowance.allow(0)
     this.mustReopen.openUnsafe()
-    if (leased === 0) return
+    if (leased === 0 && running === 0) return
     const isInterrupted = this.settings.onLeaseLost === "interrupt"
     this.log(
       `Pool "${this.settings.name}" has lost its ${leased} leases: the coordinator was not heard in time. ` +
@@ -347,7 +350,9 @@ export class Member {
       // How often depends on the lease, which the first answer tells.
       Effect.andThen(Effect.suspend(() => Effect.sleep(this.heartbeat))),
       Effect.andThen(Effect.sync(() => {
-        this.giveBack(Math.max(this.peak, this.allowance.running()))
+        if (this.keep === Infinity) {
+          this.giveBack(Math.max(this.peak, this.allowance.running() + this.allowance.waiting()))
+        }
         this.peak = this.allowance.running()
         this.report()
       }))

@@ -346,6 +346,7 @@ export class Board {
       if (row === undefined) return refuse(404, `There is no pool named ${JSON.stringify(name)}.`)
       const { resize } = row.shown
       if (resize === undefined) return refuse(409, "This pool can't be resized from here.")
+      if (row.ended !== undefined) return refuse(409, closed)
       const before = yield* Effect.exit(row.shown.stats)
       if (Exit.isFailure(before)) return refuse(500, messageOf(before.cause))
       row.update(before.value)
