@@ -108,7 +108,6 @@ export const explained: Readonly<Record<string, ReadonlyArray<string>>> = {
     "internal/map.ts Window pull: Exit.asVoid(last) becomes last"
   ],
   "Any number that is no position in a heap says that it is in none.": [
-    "internal/shares.ts Flow index: 1 becomes 2",
     "internal/timers.ts Timer index: 1 becomes 2",
     "internal/slots.ts Job index: 1 becomes 2"
   ],
