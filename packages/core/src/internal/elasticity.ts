@@ -307,7 +307,8 @@ export class Elasticity {
 
   private move(centre: number): void {
     const { max, min } = this.bounds
-    // At least so far above the smallest size that the low legs differ from the high ones as elsewhere.
+    // At least so far above the smallest size that the low legs differ from the high ones as elsewhere; the legs
+    // themselves stay within the bounds.
     this.centre = clamp(centre, min * (1 + Dither), Math.min(max, this.highest, this.strained))
   }
 
