@@ -2,7 +2,6 @@
  * A clock whose time the test moves. Nobody wakes up by himself.
  */
 import { type Clock, Duration, Effect } from "effect"
-import assert from "node:assert"
 
 interface Sleeper {
   readonly at: number
@@ -34,7 +33,7 @@ export class VirtualClock implements Clock.Clock {
   }
 
   sleep(duration: Duration.Duration): Effect.Effect<void> {
-    assert(Duration.isDuration(duration))
+    if (!Duration.isDuration(duration)) throw new TypeError(`no Duration: ${duration}`)
     return Effect.callback<void>((resume) => {
       const sleeper: Sleeper = { at: this.now + Duration.toMillis(duration), wake: () => resume(Effect.void) }
       this.#sleepers.add(sleeper)
