@@ -69,6 +69,7 @@ export class Job {
 interface Key {
   /** When it was served last; 0: never. */
   served: number
+  readonly came: number
 }
 
 /** The innermost job, from this one outwards, that is not over. */
@@ -196,7 +197,7 @@ export class Pool {
 
   private compete(job: Job): void {
     const { key } = job.ask
-    if (!this.keys.has(key)) this.keys.set(key, { served: 0 })
+    if (!this.keys.has(key)) this.keys.set(key, { served: 0, came: ++this.events })
   }
 
   /** A key with nobody in the queue and no slot is forgotten; an idle pool has none. */
@@ -214,14 +215,9 @@ export class Pool {
     return this.line.reduce((one, other) => {
       const [key, otherKey] = [this.keys.get(one.ask.key)!, this.keys.get(other.ask.key)!]
       if (key === otherKey) return (other.ask.priority ?? 0) > (one.ask.priority ?? 0) ? other : one
-      const isSooner = this.cameAt(other) < this.cameAt(one)
-      return otherKey.served < key.served || (otherKey.served === key.served && isSooner) ? other : one
+      const isSooner = otherKey.served === key.served && otherKey.came < key.came
+      return otherKey.served < key.served || isSooner ? other : one
     })
-  }
-
-  /** The place in the queue of the first who has the key of this one. */
-  private cameAt(job: Job): number {
-    return this.line.findIndex(({ ask }) => ask.key === job.ask.key)
   }
 
   /** A waiting job goes away. */
