@@ -34,7 +34,7 @@ export class Heap<T extends HeapNode> {
     this.rise(this.members.length, member, rank, number)
   }
 
-  /** Removes a member; does nothing with one that is in no heap. */
+  /** Removes a member of this heap; does nothing with one that is in none. */
   remove(member: T): void {
     const { index } = member
     if (index === -1) return
@@ -50,7 +50,7 @@ export class Heap<T extends HeapNode> {
     if (member.index !== -1) this.place(member.index, member, rank, number)
   }
 
-  /** Puts a member at a position that has none, or from there where it belongs. */
+  /** Puts a member where it belongs, above or below a vacant position if not there. */
   private place(index: number, member: T, rank: number, number: number): void {
     if (index > 0 && !this.isBefore((index - 1) >> 1, rank, number)) this.rise(index, member, rank, number)
     else this.sink(index, member, rank, number)
