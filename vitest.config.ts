@@ -92,6 +92,12 @@ export default defineConfig({
         }
       },
       {
+        test: {
+          name: "mutation",
+          include: ["scripts/mutation/*.test.ts"]
+        }
+      },
+      {
         plugins: [docExamples()],
         test: {
           name: "docs",

@@ -1,18 +1,20 @@
-import { assert } from "@effect/vitest"
+import { assert, describe } from "@effect/vitest"
 import { GreenPool } from "@greenpool/core"
 import { Effect } from "effect"
 import { Dashboard } from "../src/index.ts"
-import { ask, command, serveDashboard, shared } from "./support/serve.ts"
+import { ask, type Body, command, live, serveDashboard } from "./support/serve.ts"
 
 const parts = ["", "?history", "?feed", "?js", "?css", "?icon", "?unlock"]
 
 const pause = { pool: "default", command: "pause" }
 
-/** The address of a dashboard that may be steered. */
-const withGuarded = shared(Effect.map(
-  serveDashboard({ pools: [GreenPool.make({ size: 4 })], access: Dashboard.local("steer"), hosts: ["Pools.internal"] }),
-  ({ page }) => page
-))
+/** A test of a dashboard that may be steered. */
+const test = (title: string, body: (page: string) => Body) =>
+  live(title, function*() {
+    const pools = [GreenPool.make({ size: 4 })]
+    const { page } = yield* serveDashboard({ pools, access: Dashboard.local("steer"), hosts: ["Pools.internal"] })
+    yield* body(page)
+  })
 
 const statuses = (page: string, headers: Readonly<Record<string, string>>) =>
   Effect.forEach(
@@ -21,7 +23,7 @@ const statuses = (page: string, headers: Readonly<Record<string, string>>) =>
       Effect.map(ask(page + part, { headers, method: part === "?feed" ? "HEAD" : "GET" }), ({ status }) => status)
   )
 
-withGuarded("the guard", (test) => {
+describe("the guard", () => {
   for (
     const host of ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example", "notlocalhost", "1.2.3", "a@b"]
   ) {
@@ -102,7 +104,7 @@ withGuarded("the guard", (test) => {
     assert.deepStrictEqual(new Set(cached), new Set(["no-store", "no-cache"]))
   })
 
-  test("escapes the title", function*() {
+  live("escapes the title", function*() {
     const { page } = yield* serveDashboard({ title: "</title><script>alert(1)</script>\"'&" })
     const { body } = yield* ask(page)
     assert.include(body, "<title>&lt;/title&gt;&lt;script&gt;alert(1)&lt;/script&gt;&quot;&#39;&amp;</title>")

@@ -4,7 +4,7 @@
 import { type ChildProcess, fork } from "node:child_process"
 import { join } from "node:path"
 import { pathToFileURL } from "node:url"
-import { core } from "./files.ts"
+import type { Package } from "./packages.ts"
 import type { Command, Due, Message, Run, Start } from "./worker.ts"
 
 /** How long the process may be silent, in addition to the limit of a test. */
@@ -20,9 +20,9 @@ export class Process {
   /** What the process has written to its stderr. */
   output = ""
 
-  private constructor() {
+  private constructor(cwd: string) {
     this.#child = fork(join(import.meta.dirname, "worker.ts"), {
-      cwd: core,
+      cwd,
       execArgv: ["--expose-gc", "--max-old-space-size=2048", "--disable-warning=ExperimentalWarning"],
       stdio: ["ignore", "ignore", "pipe", "ipc"]
     })
@@ -33,19 +33,20 @@ export class Process {
 
   /** Starts a process with these sources, by their paths in `src`, and test files. It has no tests if it can't load them. */
   static async start(
+    { directory }: Package,
     sources: ReadonlyMap<string, string>,
     files: ReadonlyArray<string>,
     mutants = 0,
     active = 0
   ): Promise<Process> {
-    const process = new Process()
+    const process = new Process(directory)
     const start: Start = {
       sources: Object.fromEntries(
-        [...sources].map(([file, text]) => [pathToFileURL(join(core, "src", file)).href, text])
+        [...sources].map(([file, text]) => [pathToFileURL(join(directory, "src", file)).href, text])
       ),
       mutants,
       active,
-      directory: join(core, "test"),
+      directory: join(directory, "test"),
       files
     }
     await process.#talk(start, (message, end) => {

@@ -2,7 +2,7 @@
  * The faults that no program plants, file by file: steps in the wrong order, a wrong queue, fiber, argument or moment, a
  * case forgotten. What has the same effect as one of the mutants isn't listed.
  */
-import { type Fault, faultsOf } from "./fault.ts"
+import { type Fault, faultsOf } from "../fault.ts"
 
 export const faults: ReadonlyArray<Fault> = [
   ...faultsOf("internal/linked-list.ts", "linked-list slots", {

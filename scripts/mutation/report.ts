@@ -43,10 +43,24 @@ const survivorsOf = (outcomes: ReadonlyArray<Outcome>): string =>
 const killersOf = (faults: ReadonlyArray<Outcome>): string =>
   faults.map(({ file, killedBy, name }) => `| \`${file}\` | ${name} | ${cell(killedBy ?? "**survived**")} |`).join("\n")
 
-export const report = (mutants: ReadonlyArray<Outcome>, faults: ReadonlyArray<Outcome>): string =>
-  `# Faults that the tests find
+/** Of what no program can plant, if there is a list. */
+const byHand = (faults: ReadonlyArray<Outcome>): string =>
+  faults.length === 0 ? "" : `
+## By hand
 
-\`pnpm mutate\` changes the library, one place at a time, and runs the tests until one fails. Date: ${
+What no program can plant: an order of steps, a wrong queue, fiber or moment. They are listed in \`faults.ts\`.
+
+${countsOf(faults, "Faults")}
+
+| File | Fault | Killed by |
+| --- | --- | --- |
+${killersOf(faults)}
+`
+
+export const report = (name: string, mutants: ReadonlyArray<Outcome>, faults: ReadonlyArray<Outcome>): string =>
+  `# Faults in ${name} that its tests find
+
+\`pnpm mutate ${name}\` changes the sources of the package, one place at a time, and runs the tests until one fails. Date: ${
     new Date().toISOString().slice(0, 10)
   }, Node ${process.version}.
 
@@ -60,14 +74,4 @@ ${countsOf(mutants, "Mutants")}
 ### Survivors
 
 ${survivorsOf(mutants)}
-
-## By hand
-
-What no program can plant: an order of steps, a wrong queue, fiber or moment. They are listed in \`faults.ts\`.
-
-${countsOf(faults, "Faults")}
-
-| File | Fault | Killed by |
-| --- | --- | --- |
-${killersOf(faults)}
-`
+${byHand(faults)}`

@@ -2,8 +2,8 @@
  * Finds the test that fails with a fault.
  */
 import type { Fault } from "./fault.ts"
-import { readTests } from "./files.ts"
 import { instrument, mutantsOf, type Numbered } from "./mutants.ts"
+import type { Package } from "./packages.ts"
 import { Process } from "./process.ts"
 import type { Due, Run } from "./worker.ts"
 
@@ -23,22 +23,29 @@ export const fileOf = (test: string): string => test.slice(0, test.indexOf(":"))
 
 /** The sources, and all mutants of them in one instrumented copy. */
 export class Bench {
+  readonly #package: Package
   readonly sources: ReadonlyMap<string, string>
   readonly mutants: ReadonlyArray<Numbered>
   readonly instrumented: ReadonlyMap<string, string>
 
-  constructor(sources: ReadonlyMap<string, string>) {
-    this.sources = sources
-    this.mutants = [...sources].flatMap(([file, text]) => mutantsOf(file, text))
+  constructor(ofPackage: Package) {
+    this.#package = ofPackage
+    this.sources = ofPackage.readSources()
+    this.mutants = [...this.sources].flatMap(([file, text]) => mutantsOf(file, text))
       .map((mutant, index) => ({ ...mutant, number: index + 1 }))
     const mutantsIn = Map.groupBy(this.mutants, ({ file }) => file)
     this.instrumented = new Map(
-      [...sources].map(([file, text]) => [file, instrument(text, mutantsIn.get(file) ?? [])])
+      [...this.sources].map(([file, text]) => [file, instrument(text, mutantsIn.get(file) ?? [])])
     )
   }
 
-  start(active = 0, files: ReadonlyArray<string> = [...readTests().keys()]): Promise<Process> {
-    return Process.start(this.instrumented, files, this.mutants.length, active)
+  start(active = 0, files: ReadonlyArray<string> = [...this.#package.readTests().keys()]): Promise<Process> {
+    return Process.start(this.#package, this.instrumented, files, this.mutants.length, active)
+  }
+
+  /** Starts a process in which one file is another one. */
+  startWith(file: string, text: string, files: ReadonlyArray<string>): Promise<Process> {
+    return Process.start(this.#package, new Map([...this.sources, [file, text]]), files)
   }
 
   /** Runs the tests of these files without a fault, and passes on what each file does. */
@@ -102,8 +109,7 @@ export class Examiner {
   ): Promise<string | undefined> {
     const near = this.#ofFile(file, tests)
     const isNamed = ({ test }: Passed): boolean => named.includes(fileOf(test))
-    const sources = new Map([...this.#bench.sources, [file, planted]])
-    const fresh = (files: ReadonlyArray<string>): Promise<Process> => Process.start(sources, files)
+    const fresh = (files: ReadonlyArray<string>): Promise<Process> => this.#bench.startWith(file, planted, files)
     return await this.#examineFresh(fresh, file, 1, tests.filter(isNamed)) ??
       await this.#examineFresh(fresh, file, 1, near.filter((test) => !isNamed(test)))
   }

@@ -3,6 +3,7 @@
  * imported. What makes no difference to whether a test passes is left out, such as titles with names of properties.
  */
 import { format } from "node:util"
+import * as vitest from "vitest"
 
 export * from "vitest"
 
@@ -85,6 +86,7 @@ export const it = Object.assign(
 )
 
 export const vi = {
+  ...vitest.vi,
   setConfig: (): void => {},
   resetModules: (): void => void copies++
 }
