@@ -114,17 +114,13 @@ export class Board {
   show(shown: Shown<unknown>): Effect.Effect<void, never, Scope.Scope> {
     return Effect.gen({ self: this }, function*() {
       const first = yield* Effect.exit(shown.stats)
-      if (Exit.isFailure(first)) {
-        // There is no name yet, and nothing to show; whoever looks should see that something is missing.
-        const row = this.add(shown, statsOf("Unknown pool", []))
-        this.end(row, messageOf(first.cause))
-        yield* Effect.addFinalizer(() => Effect.sync(() => this.remove(row)))
-        return
-      }
+      // Without stats there is no name, and nothing to show; whoever looks should see that something is missing.
+      const stats = Exit.isSuccess(first) ? first.value : statsOf("Unknown pool", [])
       const row = yield* Effect.acquireRelease(
-        Effect.sync(() => this.add(shown, first.value)),
+        Effect.sync(() => this.add(shown, stats)),
         (row) => Effect.sync(() => this.remove(row))
       )
+      if (Exit.isFailure(first)) this.end(row, messageOf(first.cause))
       yield* Effect.forkScoped(this.follow(row))
     })
   }
@@ -147,7 +143,7 @@ export class Board {
   private end(row: Row, reason: string): void {
     row.ended = reason
     row.keys = undefined
-    this.onListChange()
+    if (row.look(row.problem, false)) this.onListChange()
   }
 
   private onListChange(): void {
@@ -168,22 +164,18 @@ export class Board {
     return Effect.gen({ self: this }, function*() {
       while (row.ended === undefined) {
         yield* this.watched.await
-        const exit = yield* Effect.raceFirst(
-          Effect.exit(read),
-          Effect.as(this.unwatched.await, undefined)
-        )
+        const exit = yield* Effect.raceFirst(Effect.exit(read), this.unwatched.await)
         if (exit !== undefined) this.end(row, Exit.isSuccess(exit) ? "" : messageOf(exit.cause))
       }
     })
   }
 
   private readonly frames: Effect.Effect<never> = Effect.gen({ self: this }, function*() {
-    this.nextSample = yield* Clock.currentTimeMillis
     while (true) {
       const now = yield* Clock.currentTimeMillis
       if (now >= this.nextSample) {
         yield* this.sample
-        // After a pause of the process, samples go on from there.
+        // At first, and after a pause of the process, samples go on from there.
         this.nextSample = (now - this.nextSample < second ? this.nextSample : now) + second
       } else if (this.changed.isOpen() && this.viewers.size > 0 && now >= this.nextFrame(now)) {
         this.send(now)

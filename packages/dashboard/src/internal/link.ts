@@ -14,5 +14,4 @@ export interface Linked {
   }
 }
 
-export const linkOf = (shown: object): Linked[typeof Link] | undefined =>
-  Link in shown ? (shown as Linked)[Link] : undefined
+export const linkOf = (shown: object): Linked[typeof Link] | undefined => (shown as Partial<Linked>)[Link]

@@ -17,7 +17,7 @@ export class Row {
   readonly shown: Shown<unknown>
   stats: PoolStats
   /** The last size above 0. */
-  resume = 0
+  resume: number
   /** "" once it has closed, or the error that ended it. */
   ended: string | undefined = undefined
   /** Why nothing new comes from another process, as long as that is so. */
@@ -33,7 +33,7 @@ export class Row {
     this.name = name
     this.shown = shown
     this.stats = stats
-    this.update(stats)
+    this.resume = stats.size
     this.look(linkOf(shown)?.problem, false)
   }
 
@@ -52,10 +52,6 @@ export class Row {
     return this.listed !== before
   }
 
-  get isSteerable(): boolean {
-    return this.shown.resize !== undefined && this.ended === undefined && this.problem === undefined
-  }
-
   get figures(): Wire.Figures {
     return figuresOf(this.stats, this.resume)
   }
@@ -65,11 +61,11 @@ export class Row {
   }
 
   get entry(): Wire.Pool {
+    const ended = this.ended ?? this.problem
     return {
       id: this.id,
       name: this.name,
-      ...(this.ended ?? this.problem) !== undefined && { ended: this.ended ?? this.problem! },
-      ...this.isSteerable && { steer: true },
+      ...ended === undefined ? this.shown.resize && { steer: true } : { ended },
       ...this.hasTimes && { times: true }
     }
   }

@@ -47,7 +47,7 @@ export const quantile = (q: number, now: Buckets, before: Buckets | undefined): 
     now.every(([, count], i) => count >= before[i]![1])
   // Counts that went down are those of a new pool.
   const counted = (i: number) => now[i]![1] - (isSame ? before![i]![1] : 0)
-  const total = now.length === 0 ? 0 : counted(now.length - 1)
+  const total = counted(now.length - 1)
   if (total === 0) return undefined
   const rank = q * total
   const bucket = now.findIndex((_, i) => counted(i) >= rank)
@@ -61,7 +61,7 @@ export const quantile = (q: number, now: Buckets, before: Buckets | undefined): 
 
 /** Two significant digits, in tenths of a millisecond; -1 for none. */
 const encode = (seconds: number | undefined): number =>
-  seconds === undefined ? -1 : Math.round(Number((seconds * 1000).toPrecision(2)) * 10)
+  seconds === undefined ? -1 : Number((seconds * 10_000).toPrecision(2))
 
 /** The readings of the last seconds; one is taken at each sample. */
 export class Times {
