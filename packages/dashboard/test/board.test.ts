@@ -44,7 +44,7 @@ const watch = Effect.fnUntraced(function*(board: Board, isListening = () => true
 const historyOf = (board: Board): Effect.Effect<Wire.History> =>
   Effect.map(Effect.flatMap(board.history, gunzip), parse)
 
-/** A pool of which the test says all. Without `stats`, what was told last is as it is. */
+/** A pool of which the test says all: its size is what was set last. */
 const told = Effect.fnUntraced(function*(name: string, size: number, more: Partial<Shown> = {}) {
   const changes = yield* Queue.make<ReturnType<typeof statsOf>, Cause.Done>()
   let stats = statsOf(name, [size])
@@ -274,7 +274,7 @@ describe("the board", () => {
     const closing = yield* watch(board, () => ++asked < 6)
     const other = yield* watch(board)
     yield* TestClock.adjust("1 second")
-    assert.deepStrictEqual([asked, closing.at(-1)], [5, { time: 2000, sample: 3, list: 0, figures: [] }])
+    assert.deepStrictEqual([asked, closing], [5, [hello, { time: 2000, sample: 3, list: 0, figures: [] }]])
     yield* TestClock.adjust("200 millis")
     assert.deepStrictEqual([closing.at(-1), board.watching], ["end", 1])
     yield* TestClock.setTime(600_999)

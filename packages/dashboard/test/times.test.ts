@@ -32,11 +32,11 @@ test("times are those of the last 10 seconds, and of a pool that is measured", f
   // Pools of one name share theirs, also where they are in other series, or in those of another version.
   const both = [waits("both", [0.1, 0.2, 0.4]), waits("both", [0.1, 0.2, 0.4], { zone: "b" })] as const
   yield* Metric.value(both[0])
-  yield* Metric.value(waits("both", [0.1], { version: "0" }))
   const late = waits("late", [0.104995])
   const times = new Times(yield* Effect.context<never>())
   times.sample()
   assert.deepStrictEqual(times.of("both"), [-1, -1, -1, -1, -1, -1])
+  yield* Metric.value(waits("both", [0.1], { version: "0" }))
   yield* Metric.update(both[0], 0.15)
   yield* Metric.update(both[1], 0.3)
   yield* Metric.update(late, 0.001)

@@ -175,7 +175,7 @@ export class Board {
       const now = yield* Clock.currentTimeMillis
       if (now >= this.nextSample) {
         yield* this.sample
-        // At first, and after a pause of the process, samples go on from there.
+        // The first one is due immediately. After a pause of the process, samples go on from there.
         this.nextSample = (now - this.nextSample < second ? this.nextSample : now) + second
       } else if (this.changed.isOpen() && this.viewers.size > 0 && now >= this.nextFrame(now)) {
         this.send(now)
@@ -205,8 +205,7 @@ export class Board {
   /** Takes a sample of all pools, and sends it to the pages that are open. */
   private readonly sample: Effect.Effect<void> = Effect.gen({ self: this }, function*() {
     yield* Effect.forEach(this.rows, (row) => row.ended === undefined ? this.read(row) : Effect.void, {
-      concurrency: "unbounded",
-      discard: true
+      concurrency: "unbounded"
     })
     this.times.sample()
     const now = yield* Clock.currentTimeMillis
