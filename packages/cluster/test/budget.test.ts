@@ -1,5 +1,7 @@
-/** The budget alone: no Effect, no clock. Levels, turns, bounds, and random messages beside what must hold. */
+/** The budget alone, without a clock: levels, turns, bounds, random messages beside what must hold; how it is shown. */
 import { describe, expect, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { budgetOf as shown } from "../src/ClusterBudget.ts"
 import { Budget, levelOf, type Written } from "../src/internal/budget.ts"
 import type { Order, Report, Session } from "../src/internal/session.ts"
 import { randomOf } from "./support/random.ts"
@@ -8,24 +10,28 @@ const options = { lease: 15_000, reclaimAfter: 2000 }
 
 const nothing: Written = { size: undefined, isOver: false, bounds: {} }
 
-/** A budget whose writes are done at once. */
-const settle = (budget: Budget, now: number): void => {
+/** Has a budget decide, with its writes done at once. Returns what leases each session has. */
+const settle = (budget: Budget, now = 0) => {
   budget.settle(now)
   while (budget.mustWrite) {
     budget.wrote(budget.write())
     budget.settle(now)
   }
+  return [...budget.sessions.values()].map(({ leased }) => leased)
 }
 
 const none = { claim: 0, returned: 0, wanted: 0, running: 0, waiting: 0, heard: 0 }
 
-/** A budget of this size with a session that wants so many leases. */
-const budgetOf = (size: number, wanted: number) => {
-  const budget = new Budget(options, nothing, 0)
-  const report = (number: number, more: Partial<Report>, now = 0, id = "a") =>
-    budget.report(id, { ...none, number, ...more }, now)
-  budget.connect("a", size, 0)
-  report(2, { wanted })
+/** A budget of this size with sessions that want so many leases. */
+const budgetOf = (size: number, wanted: Readonly<Record<string, number>>, written = nothing) => {
+  const budget = new Budget(options, written, 15_000)
+  let number = 0
+  const report = (id: string, more: Partial<Report>, now = 0) =>
+    budget.report(id, { ...none, number: ++number, ...more }, now)
+  for (const [id, count] of Object.entries(wanted)) {
+    budget.connect(id, size, 0)
+    report(id, { wanted: count })
+  }
   return { budget, report }
 }
 
@@ -44,7 +50,7 @@ it("the level is the most that each may have, and what that leaves over", () => 
 
 describe("a budget", () => {
   it("grants nothing that isn't written, in eighths of the size", () => {
-    const { budget } = budgetOf(80, 12)
+    const { budget } = budgetOf(80, { a: 12 })
     budget.settle(0)
     expect([budget.leased, budget.mustWrite]).toEqual([0, true])
     budget.connect("b", 80, 0)
@@ -57,68 +63,188 @@ describe("a budget", () => {
     expect(budget.leased).toBe(0)
     budget.wrote(written)
     budget.settle(0)
-    expect(budget.leased).toBeGreaterThanOrEqual(12)
-    expect(budget.leased).toBeLessThanOrEqual(20)
+    expect([budget.leased, budget.write().bounds]).toEqual([20, { a: 30 }])
+  })
+
+  it("grants alike to all, first to those who have least, and then once as many again ahead", () => {
+    const holding = (unheard: number): Written => ({ ...nothing, bounds: { unheard } })
+    expect(settle(budgetOf(10, { a: 3, b: 3, c: 3 }, holding(6)).budget)).toEqual([0, 2, 1, 1])
+    expect(settle(budgetOf(10, { a: 4, b: 0 }).budget)).toEqual([8, 0])
+    const two = budgetOf(10, { a: 3, b: 3 })
+    expect(settle(two.budget)).toEqual([5, 4])
+    two.budget.leave("b", 0)
+    expect(settle(two.budget)).toEqual([5])
+    // What one wants beyond the size takes nothing from it.
+    const a = two.report("a", { wanted: 20 })
+    expect([settle(two.budget), a?.order?.keep]).toEqual([[10], undefined])
+    // Nothing ahead while it would be taken back.
+    two.budget.recalls++
+    two.report("a", { returned: 7, wanted: 4 })
+    expect(settle(two.budget)).toEqual([4])
+    const { budget, report } = budgetOf(10, { a: 3, b: 1 }, holding(3))
+    budget.recalls++
+    expect(settle(budget)).toEqual([0, 3, 1])
+    report("a", { wanted: 6 })
+    report("b", { wanted: 4 })
+    expect(settle(budget)).toEqual([0, 4, 3])
+  })
+
+  it("lets those who want what is left take turns of 25 ms, from when they have it, the newest last", () => {
+    const { budget, report } = budgetOf(1, { a: 1, b: 1 })
+    const at = (now: number) => {
+      budget.tick(now)
+      settle(budget, now)
+      return [budget.next, ...[...budget.sessions.values()].map(({ order }) => order?.keep)]
+    }
+    expect(at(0)).toEqual([25, 1, 0])
+    expect(at(24)).toEqual([25, 1, 0])
+    // The slot is still in use.
+    expect(at(25)).toEqual([15_000, 0, 1])
+    report("a", { returned: 1, wanted: 1 }, 30)
+    expect(at(30)).toEqual([55, 0, 1])
+    budget.connect("c", 1, 40)
+    report("c", { wanted: 1 }, 40)
+    expect(at(55)).toEqual([3030, 1, 0, 0])
+    // When there is enough for a while, nobody's turn is kept.
+    for (const wanted of [0, 1]) {
+      for (const id of ["a", "b", "c"]) report(id, { wanted, returned: id === "c" ? 0 : 1 }, 60)
+      at(60)
+    }
+    expect(at(60)).toEqual([85, 0, 1, 0])
+    expect(at(85)).toEqual([3030, 0, 0, 1])
+    // Nor does one begin while nobody may start.
+    budget.resize(0)
+    at(90)
+    budget.resize(1)
+    report("b", { returned: 2, wanted: 1 }, 95)
+    expect(at(95)).toEqual([120, 0, 0, 1])
   })
 
   it("lowers bounds that are too high, after a while and not each time", () => {
-    const { budget, report } = budgetOf(8, 8)
-    settle(budget, 0)
-    expect(budget.leased).toBe(8)
-    report(3, { returned: 8 }, 100)
+    // What one has that nobody has heard of stays.
+    const { budget, report } = budgetOf(80, { a: 12 }, { ...nothing, bounds: { unheard: 10 } })
+    expect([settle(budget), budget.next]).toEqual([[0, 24], 15_000])
+    report("a", { returned: 24 }, 100)
     settle(budget, 100)
-    budget.tick(3200)
+    settle(budget, 200)
+    expect(budget.next).toBe(3100)
+    budget.tick(3100)
     // The most that it has had since the last time counts.
     expect(budget.mustWrite).toBe(false)
     budget.settle(3200)
-    budget.tick(6300)
+    budget.tick(6200)
     expect(budget.mustWrite).toBe(true)
-    expect(budget.write().bounds).toEqual({ a: 0 })
-    budget.wrote({ size: 8, isOver: false, bounds: { a: 0 } })
-    budget.settle(6300)
+    budget.settle(6200)
+    expect(budget.next).toBe(15_000)
+    const written = budget.write()
+    expect(written.bounds).toEqual({ unheard: 10, a: 0 })
+    budget.wrote(written)
+    expect([settle(budget, 6300), budget.next]).toEqual([[0, 0], 15_000])
     budget.tick(15_000)
-    // The session has expired: that is written, too.
     expect(budget.sessions.size).toBe(1)
+    // Sessions have expired: that is written, too.
     budget.tick(15_100)
-    expect(budget.sessions.size).toBe(0)
-    budget.settle(15_100)
+    expect([settle(budget, 15_100), budget.next]).toEqual([[], 18_100])
     budget.tick(18_100)
     expect(budget.mustWrite).toBe(true)
+    expect([settle(budget, 18_100), budget.next]).toEqual([[], Infinity])
   })
 
   it("writes lower bounds with whatever else is written", () => {
-    const { budget, report } = budgetOf(8, 8)
-    settle(budget, 0)
-    report(3, { returned: 8 })
-    expect([budget.write().bounds, budget.write().bounds]).toEqual([{ a: 8 }, { a: 0 }])
+    const { budget, report } = budgetOf(9, { a: 9 })
+    settle(budget)
+    const all = { size: 9, isOver: false, bounds: { a: 9 } }
+    expect([budget.write(), budget.write(8)]).toEqual([all, { ...all, size: 8, isOver: true }])
+    report("a", { returned: 9 })
+    budget.settle(0)
+    expect([budget.next, budget.write().bounds, budget.write().bounds]).toEqual([3000, { a: 9 }, { a: 0 }])
+    expect(budget.next).toBe(15_000)
+    // One that ends meanwhile isn't written any more the next time.
+    const written = budget.write()
+    budget.leave("a", 0)
+    budget.wrote(written)
+    budget.settle(0)
+    expect(budget.next).toBe(3000)
   })
 
   it("that a new term begins with takes back what nobody uses, and leaves what somebody uses", () => {
-    const budget = new Budget(options, { size: 8, isOver: false, bounds: { a: 6, unheard: 4 } }, 15_000)
-    budget.report("a", { ...none, number: 1, claim: 6, wanted: 1 }, 0)
-    const other = budget.connect("b", 8, 0)!
-    budget.report("b", { ...none, number: 1, wanted: 1 }, 0)
+    const { budget, report } = budgetOf(8, {}, { size: 8, isOver: false, bounds: { a: 6, c: 1, unheard: 4 } })
+    report("a", { claim: 6, wanted: 1 })
+    report("c", { claim: 1, wanted: 1 })
+    budget.connect("b", 8, 0)
+    report("b", { wanted: 1 })
+    const ordered = () => budget.settle(0).map(({ order }) => order)
+    expect(ordered()).toStrictEqual([
+      { number: 1, granted: 6, keep: 1, size: 8, answer: 1 },
+      { number: 1, granted: 1, size: 8, answer: 0 },
+      { number: 1, granted: 0, size: 8, answer: 0 }
+    ])
+    expect([ordered(), budget.every(() => true)]).toEqual([[], false])
+    report("a", { wanted: 9 })
+    expect(ordered()).toStrictEqual([
+      { number: 2, granted: 6, keep: 5, size: 8, answer: 1 },
+      { number: 2, granted: 1, keep: 1, size: 8, answer: 2 },
+      { number: 2, granted: 0, keep: 1, size: 8, answer: 0 }
+    ])
+  })
+
+  it("gives one lease where nobody waits, or says whether others may have one that they don't use", () => {
+    const { budget, report } = budgetOf(4, { b: 0, c: 0 }, { ...nothing, bounds: { a: 1, unheard: 1 } })
     budget.settle(0)
-    const session = budget.sessions.get("a")!
-    expect([session.order?.keep, other.order?.answer]).toEqual([1, 0])
-    budget.report("a", { ...none, number: 2, claim: 6, wanted: 9 }, 0)
-    budget.settle(0)
-    expect([session.order?.keep, other.order?.keep, other.order?.answer]).toEqual([5, 1, 0])
+    expect(budget.next).toBe(15_000)
+    expect(["stranger", "a"].map((id) => budget.grantIfFree(id))).toEqual(["none", "none"])
+    budget.resize(1)
+    expect(budget.grantIfFree("c")).toBe("none")
+    report("a", { claim: 1, wanted: 2 })
+    for (const recalls of [0, 1]) {
+      budget.recalls = recalls
+      budget.settle(0)
+      expect(budget.grantIfFree("c")).toBe("unused")
+    }
+    report("a", { wanted: 1, heard: 2 })
+    expect(budget.grantIfFree("c")).toBe("none")
+    // After a shrink none, until there are few enough, those included that may be there.
+    for (const [size, answer, isOver] of [[0, "none", true], [1, "none", true], [2, "unused", false]] as const) {
+      budget.resize(size)
+      budget.settle(0)
+      expect([budget.grantIfFree("c"), budget.write()]).toMatchObject([answer, { size, isOver, bounds: { a: 1 } }])
+    }
   })
 
   it("ignores what comes late: old reports, reports of sessions that have ended, claims of strangers", () => {
-    const { budget, report } = budgetOf(8, 3)
-    report(1, { wanted: 8 })
-    settle(budget, 0)
-    expect(budget.leased).toBeLessThanOrEqual(6)
-    expect(budget.sessions.get("a")?.wanted).toBe(3)
+    const { budget, report } = budgetOf(8, { a: 3 })
+    settle(budget)
+    report("a", { number: 5, wanted: 3, returned: 2, heard: 4 })
+    for (const number of [4, 5]) {
+      expect(report("a", { number, wanted: 8 })).toMatchObject({ leased: 4, wanted: 3, heard: 4 })
+    }
     budget.leave("a", 0)
-    expect(report(3, { wanted: 3 }, 1)).toBeUndefined()
-    expect(budget.connect("a", 8, 1)).toBeUndefined()
     budget.leave("c", 0)
-    expect(budget.connect("c", 8, 1)).toBeUndefined()
-    for (const had of [{ claim: 2 }, { returned: 2 }]) expect(report(1, { ...had, wanted: 2 }, 1, "b")).toBeUndefined()
-    expect(budget.sessions.size).toBe(0)
+    budget.disconnect("a", 1)
+    expect([report("a", { wanted: 3 }, 1), budget.hasRoom("a")]).toEqual([undefined, true])
+    for (const had of [{ claim: 2 }, { returned: 2 }]) expect(report("b", { ...had, wanted: 2 }, 1)).toBeUndefined()
+    for (const [now, size] of [[14_999, 0], [15_000, 2]] as const) {
+      budget.tick(now)
+      for (const id of ["a", "c"]) budget.connect(id, 8, now)
+      expect(budget.sessions.size).toBe(size)
+    }
+  })
+
+  it("without a size makes no orders, and hears sessions", () => {
+    const { budget, report } = budgetOf(8, {})
+    expect(report("a", {})).toMatchObject({ heard: 0 })
+    expect([budget.settle(0), budget.grantIfFree("a")]).toEqual([[], "none"])
+    expect(budget.write(5)).toEqual({ size: 5, isOver: false, bounds: { a: 0 } })
+    expect(budget.connect("b", 5, 0)).toMatchObject({ running: 0, waiting: 0 })
+  })
+
+  it("is shown as a pool, with a key for each session", () => {
+    const members = [{ session: "0123456789", running: 1, waiting: 2 }]
+    const clusterStats = Effect.succeed({ name: "api", size: 3, running: 1, waiting: 2, members })
+    const { keys, stats } = shown({ clusterStats } as never)
+    const ended = { started: 0, succeeded: 0, failed: 0, interrupted: 0, rejected: 0 }
+    expect(Effect.runSync(stats)).toMatchObject({ size: 3, running: 1, free: 2, waiting: 2, borrowed: 0, ...ended })
+    expect(Effect.runSync(keys)).toMatchObject([{ key: "01234567", weight: 1, running: 1, waiting: 2 }])
   })
 
   it("holds the limit and divides fairly in the end, whatever arrives in whatever order", () => {
@@ -187,6 +313,10 @@ const simulate = (seed: number): void => {
   }
   const act = (): void => {
     for (const { id, order } of budget.settle(now)) orders.push({ peer: peers[Number(id)]!, order: order! })
+    const heard = [...budget.sessions.values()].filter(({ isHeard }) => isHeard)
+    const isShort = heard.some(({ leased, order, wanted }) => leased < Math.min(wanted, size, order!.keep ?? size))
+    const isFree = !budget["isOver"] && budget.leased + budget.reserved < size
+    must(!isFree || !isShort || budget["mustRaise"], "a lease is free that somebody waits for")
     if (below(2) === 0) wrote()
     else if (budget.mustWrite) write()
     const leased = peers.reduce((sum, peer) => sum + peer.leased, 0)
@@ -194,7 +324,6 @@ const simulate = (seed: number): void => {
     most = Math.max(size, Math.min(most, budget.leased + budget.reserved))
     must(leased <= most, `${leased} leases where ${most} are allowed`)
     must(peers.every((peer) => peer.running <= peer.leased), "a job runs without a lease")
-    const heard = [...budget.sessions.values()].filter(({ isHeard }) => isHeard)
     const sum = (of: (session: Session) => number) => heard.reduce((total, session) => total + of(session), 0)
     if (budget["isOver"] || sum(({ wanted }) => Math.min(wanted, size)) <= size) return
     const kept = sum(({ order }) => order!.keep!)

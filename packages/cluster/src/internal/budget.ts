@@ -62,10 +62,10 @@ export class Budget {
     }
   }
 
-  /** Leases of the sessions that have been heard in this term. */
+  /** Leases of the sessions that have been heard in this term: the others have none that are known. */
   get leased(): number {
     let sum = 0
-    for (const session of this.sessions.values()) if (session.isHeard) sum += session.leased
+    for (const { leased } of this.sessions.values()) sum += leased
     return sum
   }
 
@@ -150,8 +150,8 @@ export class Budget {
     const free = this.size - this.leased - this.reserved
     if (free <= 0) {
       // Those that may keep all, or have not answered yet, have not said what they don't use any more.
-      const mayFree = others.some(({ heard, isHeard, leased, order }) =>
-        isHeard && leased > 0 && (order?.keep === undefined || heard < order.answer)
+      const mayFree = others.some(({ heard, leased, order }) =>
+        leased > 0 && (order?.keep === undefined || heard < order.answer)
       )
       return mayFree ? "unused" : "none"
     }
@@ -234,7 +234,6 @@ export class Budget {
     for (const [id, bound] of Object.entries(bounds)) {
       const session = this.sessions.get(id)
       if (session !== undefined) session.bound = bound
-      else this.hasEnded = true
     }
   }
 
@@ -255,7 +254,7 @@ export class Budget {
 
   /** How many leases the session could use; more than there are is nobody's business. */
   private wantedBy(session: Session): number {
-    return Math.min(session.wanted, this.size ?? 0)
+    return Math.min(session.wanted, this.size!)
   }
 
   /** How many leases each session may keep; undefined is all. */
@@ -313,7 +312,8 @@ export class Budget {
       for (const { session, target } of open) {
         free -= this.grantUpTo(session, Math.min(each, free, target - session.leased))
       }
-      open = open.filter(({ session, target }) => session.leased < Math.min(target, session.bound))
+      // One with a peak above its bound waits for that to be written.
+      open = open.filter(({ session, target }) => session.leased < target && session.peak <= session.bound)
     }
     const isCalm = keeps.every((keep) => keep === undefined) &&
       needs.every(({ session, target }) => session.leased === target)
@@ -332,7 +332,6 @@ export class Budget {
 
   /** Grants at most so many leases, as the bound of the session has it. Returns how many. */
   private grantUpTo(session: Session, count: number): number {
-    if (count <= 0) return 0
     const room = session.bound - session.leased
     if (room < count) {
       session.peak = Math.max(session.peak, session.leased + count)
@@ -356,7 +355,7 @@ export class Budget {
     const isRecalled = keep !== undefined && last?.keep === undefined && session.leased > 0
     const mustAnswer = session.mustAnswer || isRecalled
     if (
-      last !== undefined && last.granted === granted && last.keep === keep && last.size === size && !mustAnswer
+      last !== undefined && last.granted === granted && last.keep === keep && !mustAnswer
     ) return false
     const number = (last?.number ?? 0) + 1
     session.mustAnswer = false
@@ -379,8 +378,9 @@ export class Budget {
 
   /** A bound: the leases rounded up to a part of the size. */
   private roundUp(leases: number): number {
-    const part = Math.max(1, Math.ceil((this.size ?? 0) / Parts))
-    return Math.max(leases, Math.min(this.size ?? 0, Math.ceil(leases / part) * part))
+    const size = this.size ?? 0
+    const part = Math.max(1, Math.ceil(size / Parts))
+    return Math.max(leases, Math.min(size, Math.ceil(leases / part) * part))
   }
 }
 
