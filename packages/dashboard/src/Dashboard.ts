@@ -69,22 +69,18 @@ const checked = (name: string, value: number, least: number, most: number, unit:
   throw new RangeError(`Dashboard.layer: ${name} is ${range}${unit}, not ${value}`)
 }
 
-const settingsOf = <R>(options: DashboardOptions<ReadonlyArray<AnyPool>, R>) => {
-  const path = options.path ?? "/greenpool"
-  return {
-    path: (path.length > 1 ? path.replace(/\/+$/, "") : path) as `/${string}`,
-    access: options.access ?? local() as Authorize<R>,
-    hosts: new Set(options.hosts?.map((name) => hostName(name) ?? name)),
-    title: options.title ?? "GreenPool",
-    keys: options.keys ?? false,
-    history: Math.round(
-      checked("history", Duration.toMillis(options.history ?? "5 minutes") / 1000, 10, 3600, " seconds")
-    ),
-    // Samples go out once a second.
-    interval: Math.min(checked("interval", Duration.toMillis(options.interval ?? 250), 50, Infinity, " ms"), 1000),
-    maxViewers: checked("maxViewers", options.maxViewers ?? 100, 1, Infinity, "")
-  }
-}
+const settingsOf = <R>(options: DashboardOptions<ReadonlyArray<AnyPool>, R>) => ({
+  path: options.path ?? "/greenpool",
+  access: options.access ?? local() as Authorize<R>,
+  hosts: new Set(options.hosts?.map((name) => hostName(name) ?? name)),
+  title: options.title ?? "GreenPool",
+  keys: options.keys === true,
+  history: Math.round(
+    checked("history", Duration.toMillis(options.history ?? "5 minutes") / 1000, 10, 3600, " seconds")
+  ),
+  interval: checked("interval", Duration.toMillis(options.interval ?? 250), 50, Infinity, " ms"),
+  maxViewers: checked("maxViewers", options.maxViewers ?? 100, 1, Infinity, "")
+})
 
 const make = Effect.fnUntraced(function*<Pools extends ReadonlyArray<AnyPool>, R>(
   options: DashboardOptions<Pools, R>
@@ -95,14 +91,14 @@ const make = Effect.fnUntraced(function*<Pools extends ReadonlyArray<AnyPool>, R
   const board = new Board(settings, context)
   for (const pool of options.pools ?? []) yield* Effect.flatMap(pool, (shown) => board.show(shown))
   yield* Effect.forkScoped(board.run)
-  const authorize: Authorize = Object.assign(
-    (request: Parameters<Authorize>[0]) => Effect.provideContext(access(request), context),
-    access.challenge !== undefined && { challenge: access.challenge }
-  )
-  const { get, post } = answers(board, { ...settings, authorize })
+  const { get, post } = answers(board, {
+    ...settings,
+    authorize: (request) => Effect.provideContext(access(request), context),
+    challenge: access.challenge
+  })
   yield* router.add("GET", path, get)
   yield* router.add("POST", path, post)
-  return key.of({ [TypeId]: board, watching: Effect.sync(() => board.watching) })
+  return { [TypeId]: board, watching: Effect.sync(() => board.watching) }
 })
 
 const layer = <Pools extends ReadonlyArray<AnyPool>, R>(options: DashboardOptions<Pools, R> = {}) =>

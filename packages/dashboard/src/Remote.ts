@@ -57,7 +57,7 @@ export interface RemoteOptions {
   readonly password?: Redacted.Redacted
 }
 
-/** Without a frame for so long, the connection is lost. */
+/** Without a frame, or an answer, for so long, the connection is lost. */
 const silence = "5 seconds"
 
 /** How long after a failure it is tried again. */
@@ -108,7 +108,6 @@ class Remote implements Linked {
   private keysInUse: ReadonlyArray<KeyStats> = []
   private adaptive: AdaptiveStats | undefined = undefined
   private problem: string | undefined = "There is no answer yet."
-  private version = 0
   private changed = Deferred.makeUnsafe<void>()
 
   constructor(
@@ -137,17 +136,13 @@ class Remote implements Linked {
   readonly keys = Effect.sync(() => this.keysInUse)
 
   readonly changes: Stream.Stream<PoolStats> = Stream.unfold(
-    -1,
-    (seen: number) =>
-      Effect.gen({ self: this }, function*() {
-        while (seen === this.version) yield* Deferred.await(this.changed)
-        return [this.present, this.version] as const
-      })
+    Effect.void,
+    (isDue) => Effect.map(isDue, () => [this.present, Deferred.await(this.changed)] as const)
   )
 
+  /** The list of pools is asked for next. */
   onHello({ access }: typeof Hello.Type): void {
     this.access = access
-    this.list = -1
   }
 
   /** Takes the list of pools in, which an answer or a frame has. */
@@ -168,11 +163,11 @@ class Remote implements Linked {
     const { entry } = this
     const row = entry && figures.find(([id]) => id === entry.id)
     if (entry === undefined || row === undefined) return
-    // Only samples have it: between them, that of the last sample stays.
-    if (sample !== undefined) this.adaptive = Option.getOrUndefined(decodeAdaptive(adaptive?.[entry.id]))
-    this.present = statsOf(this.name, row.slice(1), this.adaptive)
-    if (row.length > firstTime + 1) {
-      this.quantiles = row.slice(firstTime + 1)
+    // Only samples have these: between them, those of the last sample stay.
+    if (sample !== undefined) {
+      this.adaptive = Option.getOrUndefined(decodeAdaptive(adaptive?.[entry.id]))
+      const quantiles = row.slice(firstTime + 1)
+      this.quantiles = quantiles.length === 0 ? undefined : quantiles
       this.keysInUse = keys?.[entry.id]?.busiest.map(([key, weight, running, waiting]) => ({
         ...key !== null && { key },
         weight,
@@ -180,6 +175,7 @@ class Remote implements Linked {
         waiting
       })) ?? []
     }
+    this.present = statsOf(this.name, row.slice(1), this.adaptive)
     this.tell()
   }
 
@@ -189,7 +185,6 @@ class Remote implements Linked {
   }
 
   private tell(): void {
-    this.version++
     const { changed } = this
     this.changed = Deferred.makeUnsafe()
     Deferred.doneUnsafe(changed, Exit.void)
@@ -207,7 +202,9 @@ export const remote = (
     const ask = (request: HttpClientRequest.HttpClientRequest) =>
       client.execute(password === undefined ? request : HttpClientRequest.basicAuth(request, "greenpool", password))
 
-    const fail = (reason: string) => Effect.fail(new RemoteFailed({ url, reason }))
+    const fail = (reason: string) => new RemoteFailed({ url, reason })
+
+    const silent = fail("There is no answer any more.")
 
     /** The answer to a request, or why there is none. */
     const get = (part: string): Effect.Effect<HttpClientResponse.HttpClientResponse, RemoteFailed> =>
@@ -232,15 +229,13 @@ export const remote = (
     const state = new Remote(options, resize)
 
     const list = Effect.flatMap(get("history"), (response) => response.json).pipe(
+      Effect.timeoutOrElse({ duration: silence, orElse: () => silent }),
       Effect.flatMap((body) => decodeHistory(body)),
       Effect.map(({ list, pools }) => state.onList(list, pools))
     )
 
     const feed = Stream.unwrap(Effect.map(get("feed"), (response) => response.stream)).pipe(
-      Stream.timeoutOrElse({
-        duration: silence,
-        orElse: () => Stream.fromEffect(fail("There is no answer any more."))
-      }),
+      Stream.timeoutOrElse({ duration: silence, orElse: () => Stream.fail(silent) }),
       Stream.decodeText,
       Stream.splitLines,
       Stream.filter((line) => line.startsWith("data: ")),

@@ -67,10 +67,11 @@ describe("local access", () => {
 
 describe("passwords", { concurrent: true }, () => {
   const both = Dashboard.password({ view: Redacted.make("look"), steer: Redacted.make("grün") })
+  const open = Dashboard.password({ steer: Redacted.make("s3cret") })
 
   live("are one for looking and one for steering", function*() {
     const { page } = yield* serveDashboard({ pools: [GreenPool.make()], access: both })
-    const asked = yield* ask(page)
+    const asked = yield* ask(page, { headers: { accept: "text/html, */*" } })
     assert.strictEqual(asked.status, 401)
     assert.strictEqual(asked.headers["www-authenticate"], `Basic realm="GreenPool", charset="UTF-8"`)
     // No dialogue for what the page fetches by itself.
@@ -82,19 +83,29 @@ describe("passwords", { concurrent: true }, () => {
     assert.strictEqual((yield* command(page, steer)).status, 401)
     assert.strictEqual((yield* command(page, steer, basic("look"))).status, 403)
     assert.strictEqual((yield* command(page, steer, basic("grün"))).status, 200)
-    const feed = yield* openFeed(page, basic("look"))
-    yield* until("a hello", () => feed.events.length > 0)
-    assert.deepInclude(feed.events[0], { access: "view", unlock: true })
+    for (const [word, access, unlocked] of [["look", "view", 401], ["grün", "steer", 303]] as const) {
+      const feed = yield* openFeed(page, basic(word))
+      yield* until("a hello", () => feed.events.length > 0)
+      assert.deepInclude(feed.events[0], { access, unlock: access === "view" })
+      assert.strictEqual(yield* status(`${page}?unlock`, basic(word)), unlocked)
+    }
   })
 
   test("answer a wrong one after half a second", function*() {
-    for (const wrong of ["", "loo", "look2", "looklook"]) {
-      const answer = yield* Effect.forkChild(both(from("10.0.0.1", basic(wrong))))
+    for (
+      const [access, expected, wrong] of [
+        ...["", "loo", "book", "look2", "looklook"].map((word) => [both, "none", word] as const),
+        [open, "view", "look"]
+      ] as const
+    ) {
+      const answer = yield* Effect.forkChild(access(from("10.0.0.1", basic(wrong))))
       yield* TestClock.adjust(499)
       assert.isUndefined(answer.pollUnsafe())
       yield* TestClock.adjust(1)
-      assert.strictEqual(yield* Fiber.join(answer), "none")
+      assert.strictEqual(yield* Fiber.join(answer), expected)
     }
+    assert.strictEqual(yield* open(from("10.0.0.1", { authorization: `Basic ${btoa(":s3cret")}` })), "steer")
+    assert.strictEqual(yield* open(from("10.0.0.1")), "view")
     for (const authorization of ["Bearer x", "Basic !", `Basic ${btoa("look")}`]) {
       assert.strictEqual(yield* both(from("10.0.0.1", { authorization })), "none")
     }

@@ -1,18 +1,20 @@
-import { assert, describe } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import { GreenPool } from "@greenpool/core"
 import { Effect } from "effect"
-import { Dashboard } from "../src/index.ts"
+import { Headers, HttpServerRequest } from "effect/http"
+import { commandRefusal } from "../src/internal/guard.ts"
+import { hostName, isOriginOfHost, isOriginOfPage, isUnspoofable } from "../src/internal/request.ts"
 import { ask, type Body, command, live, serveDashboard } from "./support/serve.ts"
 
 const parts = ["", "?history", "?feed", "?js", "?css", "?icon", "?unlock"]
 
 const pause = { pool: "default", command: "pause" }
 
-/** A test of a dashboard that may be steered. */
+/** A test of a dashboard that everyone may steer, so that only the guard refuses anything. */
 const test = (title: string, body: (page: string) => Body) =>
   live(title, function*() {
     const pools = [GreenPool.make({ size: 4 })]
-    const { page } = yield* serveDashboard({ pools, access: Dashboard.local("steer"), hosts: ["Pools.internal"] })
+    const { page } = yield* serveDashboard({ pools, access: () => Effect.succeed("steer"), hosts: ["Pools.internal"] })
     yield* body(page)
   })
 
@@ -30,7 +32,9 @@ describe("the guard", () => {
     test(`answers no request to the host ${host}`, function*(page) {
       assert.deepStrictEqual(new Set(yield* statuses(page, { host })), new Set([421]))
       assert.strictEqual((yield* command(page, pause, { host })).status, 421)
-      assert.include((yield* ask(page, { headers: { host } })).body, "option `hosts`")
+      const name = host === "a@b" ? "of this request" : host
+      const { body } = yield* ask(page, { headers: { host } })
+      assert.include(body, `under the name ${name}. Add the name to the option \`hosts\``)
     })
   }
 
@@ -47,8 +51,9 @@ describe("the guard", () => {
       assert.strictEqual((yield* command(page, pause, headers)).status, 403)
       const link = { "sec-fetch-site": site, "sec-fetch-mode": "navigate", "sec-fetch-dest": "document" }
       assert.deepStrictEqual(yield* statuses(page, link), [200, 403, 403, 403, 403, 403, 403])
-      const frame = { ...link, "sec-fetch-dest": "iframe" }
-      assert.strictEqual((yield* ask(page, { headers: frame })).status, 403)
+      for (const other of [{ "sec-fetch-dest": "iframe" }, { "sec-fetch-mode": "no-cors" }]) {
+        assert.strictEqual((yield* ask(page, { headers: { ...link, ...other } })).status, 403)
+      }
     })
   }
 
@@ -65,7 +70,6 @@ describe("the guard", () => {
         [403, { origin: "null" }, pause],
         [415, { "content-type": "text/plain" }, pause],
         [415, { "content-type": "application/jsonp" }, pause],
-        [413, {}, { ...pause, size: "x".repeat(5000) }],
         // A size that is none is refused by the pool.
         ...[{}, { size: null }, { size: "" }, { size: "many" }, { size: -1 }]
           .map((size) => [422, {}, { ...pause, command: "resize", ...size }] as const),
@@ -79,9 +83,8 @@ describe("the guard", () => {
 
   test("sends every answer with the policy, and none with a header for other origins", function*(page) {
     const answers = yield* Effect.all([
-      ...parts.filter((part) => part !== "?feed").map((part) => ask(page + part)),
+      ...parts.map((part) => ask(page + part, { method: part === "?feed" ? "HEAD" : "GET" })),
       ask(page, { headers: { host: "evil.example" } }),
-      ask(page, { headers: { "x-forwarded-for": "1.2.3.4" } }),
       command(page, pause),
       command(page, "{"),
       ask(page, { headers: { origin: new URL(page).origin } })
@@ -108,5 +111,37 @@ describe("the guard", () => {
     const { page } = yield* serveDashboard({ title: "</title><script>alert(1)</script>\"'&" })
     const { body } = yield* ask(page)
     assert.include(body, "<title>&lt;/title&gt;&lt;script&gt;alert(1)&lt;/script&gt;&quot;&#39;&amp;</title>")
+  })
+})
+
+describe("headers", () => {
+  it.each([
+    [true, true, { host: "localhost" }],
+    [true, true, { host: "localhost:80", origin: "http://localhost" }],
+    [true, true, { host: "localhost:443", origin: "https://localhost" }],
+    [false, false, { host: "localhost", origin: "ftp://localhost" }],
+    [false, false, { host: "localhost", origin: "http://undefined" }],
+    [false, false, { origin: "http://undefined" }],
+    [false, true, { host: "backend", origin: "https://shop.example", "x-forwarded-host": "shop.example" }],
+    [false, false, { host: "backend", origin: "https://evil.example", "x-forwarded-host": "shop.example" }]
+  ])("are of the origin of the host: %s, of the page: %s, in %j", (ofHost, ofPage, input) => {
+    const headers = Headers.fromInput(input)
+    assert.deepStrictEqual([isOriginOfHost(headers), isOriginOfPage(headers)], [ofHost, ofPage])
+  })
+
+  it("have a name that is an IP address, or is none", () => {
+    assert.isUndefined(hostName(undefined))
+    const names = ["1.2.3.255", "1.2.3.256", "1.2.3.x", "1.2.3.1e1", "1.2.3."]
+    assert.deepStrictEqual(names.filter(isUnspoofable), ["1.2.3.255"])
+  })
+
+  it.each([
+    ...["4097", "-1", "1e3", "", undefined].map((length) => [413, "application/json", length] as const),
+    ...["4096", "0"].map((length) => [undefined, "application/json;charset=utf-8", length] as const),
+    [415, undefined, "1"] as const
+  ])("refuse a command with %s: %s of the length %s", (status, type, length) => {
+    const headers = Headers.fromInput({ "content-type": type, "content-length": length })
+    const request = HttpServerRequest.fromWeb(new Request("http://localhost/")).modify({ headers })
+    assert.strictEqual(commandRefusal(request)?.status, status)
   })
 })

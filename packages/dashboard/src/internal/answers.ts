@@ -19,7 +19,8 @@ type Headers = Readonly<Record<string, string>>
 export interface Settings {
   readonly title: string
   readonly hosts: ReadonlySet<string>
-  readonly authorize: Authorize
+  readonly authorize: (request: Request) => Effect.Effect<Access>
+  readonly challenge: Authorize["challenge"] | undefined
   readonly maxViewers: number
 }
 
@@ -108,8 +109,7 @@ export interface Answers {
 }
 
 export const answers = (board: Board, settings: Settings): Answers => {
-  const { authorize, hosts, maxViewers, title } = settings
-  const { challenge } = authorize
+  const { authorize, challenge, hosts, maxViewers, title } = settings
   const html = page(title)
 
   /** Asks for credentials where a person can type them: a page that fetches in the background opens no dialogue. */
@@ -167,7 +167,7 @@ export const answers = (board: Board, settings: Settings): Answers => {
       : deny(request)
 
   const get = (request: Request): Effect.Effect<Response> => {
-    const query = new URLSearchParams(request.url.split("?")[1] ?? "")
+    const query = new URLSearchParams(request.url.split("?")[1])
     const [part = "", version = ""] = query.entries().next().value ?? []
     switch (part) {
       case "feed":

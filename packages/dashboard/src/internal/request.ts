@@ -30,18 +30,16 @@ const isSameHost = (origin: string, host: string): boolean => {
   return expected !== undefined && hostOf(origin) === expected
 }
 
-/** Where there is an `Origin`, it is that of `Host`. */
-export const isOriginOfHost = (headers: Headers.Headers): boolean => {
+const isOriginOf = (headers: Headers.Headers, names: ReadonlyArray<string>): boolean => {
   const origin = header(headers, "origin")
-  return origin === undefined || isSameHost(origin, header(headers, "host") ?? "")
+  return origin === undefined || names.some((name) => isSameHost(origin, header(headers, name) ?? ""))
 }
 
+/** Where there is an `Origin`, it is that of `Host`. */
+export const isOriginOfHost = (headers: Headers.Headers): boolean => isOriginOf(headers, ["host"])
+
 /** As `isOriginOfHost`, or of the `X-Forwarded-Host` of a proxy that rewrites `Host`: no page can set that elsewhere. */
-export const isOriginOfPage = (headers: Headers.Headers): boolean => {
-  const origin = header(headers, "origin")
-  const forwarded = header(headers, "x-forwarded-host")
-  return isOriginOfHost(headers) || (origin !== undefined && forwarded !== undefined && isSameHost(origin, forwarded))
-}
+export const isOriginOfPage = (headers: Headers.Headers): boolean => isOriginOf(headers, ["host", "x-forwarded-host"])
 
 /** The name in `Host`, without its port; undefined where there is none. */
 export const hostName = (host: string | undefined): string | undefined =>

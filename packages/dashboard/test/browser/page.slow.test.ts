@@ -6,8 +6,8 @@ import { createRequire } from "node:module"
 import type { Locator, Page } from "playwright-core"
 import { Dashboard, type DashboardOptions, type Shown } from "../../src/index.ts"
 import { statsOf } from "../../src/internal/stats.ts"
-import { act, openLive, rowOf, see, seeNot, status } from "../support/browser.ts"
-import { live, serveDashboard, shared } from "../support/serve.ts"
+import { act, openLive, rowOf, see, seeNot, shared, status } from "../support/browser.ts"
+import { live, serveDashboard } from "../support/serve.ts"
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8")
 

@@ -4,8 +4,8 @@ import { Effect } from "effect"
 import { HttpRouter, HttpServerResponse } from "effect/http"
 import type { Page } from "playwright-core"
 import { Dashboard } from "../../src/index.ts"
-import { act, openLive, openPage, see, status } from "../support/browser.ts"
-import { serve, serveDashboard, shared } from "../support/serve.ts"
+import { act, openLive, openPage, see, shared, status } from "../support/browser.ts"
+import { serve, serveDashboard } from "../support/serve.ts"
 
 /** A dashboard that every local program may steer, and a hostile site on a port of its own. */
 const withBattlefield = shared(Effect.gen(function*() {

@@ -2,8 +2,8 @@ import { assert, it } from "@effect/vitest"
 import { GreenPool } from "@greenpool/core"
 import { Effect, Logger, Redacted } from "effect"
 import { Dashboard } from "../../src/index.ts"
-import { act, openLive, openPage, rowOf, see, status } from "../support/browser.ts"
-import { serveDashboard, shared } from "../support/serve.ts"
+import { act, openLive, openPage, rowOf, see, shared, status } from "../support/browser.ts"
+import { serveDashboard } from "../support/serve.ts"
 
 /** A pool of 12 and one of none on a page that may steer them. */
 const withSteered = shared(Effect.gen(function*() {

@@ -1,6 +1,8 @@
-import { Effect } from "effect"
+import { layer } from "@effect/vitest"
+import { Context, Effect, Layer, Logger, type Scope } from "effect"
 import { type Browser, type BrowserContextOptions, chromium, type Locator, type Page } from "playwright-core"
 import { assert, inject } from "vitest"
+import { type Body, ownMetrics } from "./serve.ts"
 
 const endpoint = inject("chromium")
 
@@ -71,3 +73,16 @@ export const rowOf = (page: Page, name: string) =>
   page.getByRole("table", { name: "Pools" }).getByRole("row").filter({
     has: page.getByRole("rowheader", { name, exact: true })
   })
+
+/** Makes once what the tests of a block share, in real time, and gives it to each of them. */
+export const shared =
+  <A, E>(make: Effect.Effect<A, E, Scope.Scope>) =>
+  (name: string, block: (test: (title: string, body: (shared: A) => Body) => void) => void) => {
+    const key = Context.Service<A>("test/shared")
+    const once = Layer.provide(Layer.effect(key, ownMetrics(make)), Logger.layer([]))
+    layer(once, { excludeTestServices: true, timeout: "60 seconds" })(
+      name,
+      (it) =>
+        block((title, body) => it.effect(title, () => Effect.flatMap(key, (shared) => Effect.gen(() => body(shared)))))
+    )
+  }

@@ -1,6 +1,6 @@
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
-import { it, layer } from "@effect/vitest"
-import { Context, Effect, Layer, Logger, Metric, type Scope } from "effect"
+import { it } from "@effect/vitest"
+import { Context, Effect, Layer, Metric, type Scope } from "effect"
 import { HttpRouter, HttpServer } from "effect/http"
 import { TestClock } from "effect/testing"
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, request as httpRequest } from "node:http"
@@ -34,19 +34,6 @@ export const test = (title: string, body: () => Body) => it.effect(title, () => 
 
 /** A test in real time. */
 export const live = (title: string, body: () => Body) => it.live(title, () => Effect.gen(body))
-
-/** Makes once what the tests of a block share, in real time, and gives it to each of them. */
-export const shared =
-  <A, E>(make: Effect.Effect<A, E, Scope.Scope>) =>
-  (name: string, block: (test: (title: string, body: (shared: A) => Body) => void) => void) => {
-    const key = Context.Service<A>("test/shared")
-    const once = Layer.provide(Layer.effect(key, ownMetrics(make)), Logger.layer([]))
-    layer(once, { excludeTestServices: true, timeout: "60 seconds" })(
-      name,
-      (it) =>
-        block((title, body) => it.effect(title, () => Effect.flatMap(key, (shared) => Effect.gen(() => body(shared)))))
-    )
-  }
 
 interface Ask {
   readonly method?: string
