@@ -31,5 +31,8 @@ export const explained: Readonly<Record<string, ReadonlyArray<string>>> = {
   "A pool that isn't listed has no figures, and lists of one version are the same.": [
     "Remote.ts Remote onFrame: entry === undefined || row === undefined becomes row === undefined",
     "Remote.ts Remote onFrame: list > this.list becomes list >= this.list"
+  ],
+  "The list of pools is asked for before the first frame comes.": [
+    "Remote.ts Remote list: 1 becomes 2"
   ]
 }
