@@ -150,7 +150,8 @@ export const Dashboard: Context.Service<Dashboard, Dashboard> & {
   /**
    * A pool of another process, read from that process' dashboard at `url`, to be shown on this one. It is asked for
    * figures all the time, as an open page does; where no answer comes, the pool says so, and it is tried again every
-   * 3 seconds. With the password for steering it can be resized from here.
+   * 3 seconds. With the password for steering it can be resized from here; a resize that gets no answer within
+   * 5 seconds fails, and may have been carried out.
    */
   readonly remote: (
     url: string,

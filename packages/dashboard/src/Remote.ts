@@ -224,7 +224,7 @@ export const remote = (
       if (status === 422) return yield* new InvalidPoolSize({ value: Formatter.format(size) })
       const refused = yield* Effect.result(Effect.flatMap(json, (body) => decodeRefused(body)))
       return yield* fail(Result.isSuccess(refused) ? refused.success.error : `The answer has status ${status}.`)
-    })
+    }, Effect.timeoutOrElse({ duration: silence, orElse: () => silent }))
 
     const state = new Remote(options, resize)
 

@@ -230,4 +230,10 @@ test("a resize is one command, and fails with what is said of it", function*() {
     const error = yield* Effect.flip(Effect.andThen(shown.resize!(7), Effect.fail(undefined)))
     assert.deepStrictEqual([error?._tag, error?.message], [expected?._tag, expected?.message])
   }
+  there.resize = Effect.never
+  const unanswered = yield* Effect.forkChild(Effect.flip(shown.resize!(7)), { startImmediately: true })
+  yield* TestClock.adjust(4999)
+  assert.isUndefined(unanswered.pollUnsafe())
+  yield* TestClock.adjust(1)
+  assert.strictEqual((yield* Fiber.join(unanswered)).message, "http://there/: There is no answer any more.")
 })

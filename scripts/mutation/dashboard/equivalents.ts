@@ -15,6 +15,7 @@ export const explained: Readonly<Record<string, ReadonlyArray<string>>> = {
     "internal/board.ts Board send: isSample && { sample } becomes { sample }",
     "internal/board.ts Board history: encoder.encode(JSON.stringify(history)) becomes JSON.stringify(history)",
     "internal/row.ts keysOf: key ?? null becomes key"
+  ],
   "A header that is absent matches as little as an empty one, and digits compare as their number.": [
     "internal/answers.ts answers deny isPage: header(headers, \"accept\") ?? \"\" becomes header(headers, \"accept\")",
     "internal/answers.ts compressed takesGzip: header(headers, \"accept-encoding\") ?? \"\" becomes header(headers, \"accept-encoding\")",
