@@ -192,7 +192,7 @@ class Coordinator {
       term: this.term.id,
       termNumber: this.term.number,
       lease: this.settings.lease,
-      status: session === undefined ? "gone" : session.isHeard && session.reported > 0 ? "known" : "claim",
+      status: session === undefined ? "gone" : session.reported > 0 ? "known" : "claim",
       connected: this.channels.has(id),
       ...(this.budget.size === undefined ? undefined : { size: this.budget.size }),
       ...(session?.order === undefined ? undefined : { order: session.order })
@@ -263,8 +263,7 @@ class Coordinator {
     const { next } = this.budget
     this.sleepsUntil = next
     this.shouldLook.closeUnsafe()
-    const isDue = next === Infinity ? Effect.never : Effect.sleep(Math.ceil(Math.max(0, next - this.now)))
-    return Effect.raceFirst(isDue, this.shouldLook.await)
+    return Effect.raceFirst(Effect.sleep(Math.ceil(next - this.now)), this.shouldLook.await)
   }))
 
   /** Milliseconds of monotonic time. */

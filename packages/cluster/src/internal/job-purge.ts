@@ -25,7 +25,7 @@ export const purge = (
       sequence: 0,
       timestamp: Math.max(
         Snowflake.constEpochMillis,
-        Math.ceil(DateTime.toEpochMillis(now) - Duration.toMillis(Duration.fromInputUnsafe(olderThan)))
+        Math.ceil(DateTime.toEpochMillis(now) - Duration.toMillis(olderThan))
       )
     })
     const next = sql<{ readonly id: bigint | string }>`
@@ -36,16 +36,12 @@ export const purge = (
     let deleted = 0
     while (true) {
       const ids = (yield* next).map(({ id }) => id)
+      if (ids.length === 0) return deleted
+      yield* sql.withTransaction(Effect.andThen(
+        sql`DELETE FROM cluster_replies WHERE ${sql.in("request_id", ids)}`,
+        sql`DELETE FROM cluster_messages WHERE ${sql.in("request_id", ids)}`
+      ))
       deleted += ids.length
-      if (ids.length > 0) {
-        yield* sql.withTransaction(Effect.andThen(
-          sql`DELETE FROM cluster_replies WHERE ${sql.in("request_id", ids)}`,
-          sql`DELETE FROM cluster_messages WHERE ${sql.in("request_id", ids)}`
-        ))
-      }
-      if (ids.length < batch) {
-        return deleted
-      }
     }
     // The ids are beyond the exact integers of JavaScript.
   }).pipe(Effect.provideService(SqlClient.SafeIntegers, true))

@@ -33,7 +33,7 @@ export class Term {
   private readonly clock: Clock.Clock
   private readonly lease: number
   /** The last time at which the store said that this is the current term. */
-  private checked: number
+  private checked = -Infinity
 
   private constructor(
     store: KeyValueStore.KeyValueStore,
@@ -51,7 +51,6 @@ export class Term {
     this.inherited = inherited
     this.inheritedLease = inheritedLease
     this.lease = lease
-    this.checked = -Infinity
   }
 
   /** Begins a term of the budget of that name. */
@@ -64,8 +63,7 @@ export class Term {
     const before = yield* store.get(Pointer)
     const number = 1 + (before === undefined ? 0 : numberOf(before))
     const id = `${number}-${crypto.randomUUID()}`
-    const nothing: Written = { size: undefined, isOver: false, bounds: {} }
-    yield* store.set(keyOf(id), encode({ lease, bounds: {} }))
+    // Its state isn't there before: a term that begins at the same time would take it for an earlier one, and remove it.
     yield* store.set(Pointer, id)
     const others = (yield* store.keys).filter((key) => key.startsWith(keyOf("")) && key !== keyOf(id))
     const states: Array<{ readonly number: number; readonly state: typeof State.Type }> = []
@@ -74,7 +72,7 @@ export class Term {
       if (text !== undefined) states.push({ number: numberOf(key.slice(keyOf("").length)), state: decode(text) })
     }
     states.sort((one, other) => one.number - other.number)
-    let inherited = nothing
+    let inherited: Written = { size: undefined, isOver: false, bounds: {} }
     let inheritedLease = 0
     for (const { state } of states) {
       const bounds: Record<string, number> = { ...inherited.bounds }
