@@ -3,7 +3,7 @@ import { ClusterFailure, ClusterJob } from "@greenpool/cluster"
 import { layerEmbedded } from "@greenpool/cluster/node"
 import { GreenPool } from "@greenpool/core"
 import { allowanceOf } from "@greenpool/core/allowance"
-import { Cause, Deferred, Effect, Exit, Fiber, Layer, References, Schema, Scope, Stream } from "effect"
+import { Cause, Deferred, Effect, Exit, Fiber, Latch, Layer, Logger, References, Schema, Scope, Stream } from "effect"
 import type { MessageStorage, Sharding } from "effect/cluster"
 import { SqlClient } from "effect/sql"
 import { inspect } from "node:util"
@@ -106,6 +106,15 @@ test("bodies of a lane start in the order of writing, at size 1 too", function*(
   assert.deepStrictEqual(order, lane)
 })
 
+test("what is stored of a key is found by its lane, which no version may change", function*() {
+  assert.deepStrictEqual(["", "a", "foobar", "ключ"].map(laneOf), ["5", "44", "40", "57"])
+  yield* serve(Effect.succeed)
+  yield* Double.run({ n: 1 })
+  const sql = yield* SqlClient.SqlClient
+  const stored = yield* sql`SELECT entity_type, entity_id FROM cluster_messages`.values
+  assert.deepStrictEqual(stored, [["greenpool/job/double", "28"]])
+})
+
 test("a body that runs holds up no other of its lane", function*() {
   yield* serve((n) => n === 0 ? Effect.never : Effect.succeed(2 * n))
   const sameLane = upTo(4000).find((n) => n > 0 && laneOf(String(n)) === laneOf("0"))!
@@ -147,13 +156,23 @@ test("a map keeps the order of its source, in a window, and goes on from stored 
   assert.strictEqual(ran, 100)
 })
 
-test("a map ends at the first failure in order, after all results before it", function*() {
-  yield* serve((n) => n === 5 ? fail(n) : Effect.succeed(n))
+test("a map has 64 items in flight, and ends at the first failure in order, after all results before it", function*() {
+  const gate = yield* Latch.make()
+  let [pulled, inFlight] = [0, 0]
+  const source = function*() {
+    for (let n = 0; n < 100; n++) {
+      if (++pulled === 64) gate.openUnsafe()
+      yield { n }
+    }
+  }
+  const body = (n: number) => Effect.suspend(() => (inFlight ||= pulled, n === 5 ? fail(n) : Effect.succeed(n)))
+  yield* serve((n) => Effect.andThen(gate.await, body(n)))
   const results: Array<number> = []
-  const map = Double.imap(upTo(20).map((n) => ({ n })))
-  const failed: unknown = yield* Effect.flip(Stream.runForEach(map, (n) => Effect.sync(() => results.push(n))))
+  const map = Stream.runForEach(Double.imap(source()), (n) => Effect.sync(() => results.push(n)))
+  const failed: unknown = yield* Effect.flip(map)
   assert.deepStrictEqual(failed, { _tag: "Failed", n: 5 })
   assert.deepStrictEqual(results, [0, 1, 2, 3, 4])
+  assert.strictEqual(inFlight, 64)
 })
 
 test("a payload that the schema refuses and a wrong window are defects of the caller", function*() {
@@ -194,22 +213,34 @@ test("a job that can't be written down fails with ClusterFailure, which says whi
 test("a job is forgotten when it is purged, but for what has not run, and then runs again", function*() {
   let runs = 0
   const gate = yield* Deferred.make<void>()
-  yield* serve(() => Effect.suspend(() => ++runs === 3 ? Effect.as(Deferred.await(gate), runs) : Effect.succeed(runs)))
+  yield* serve(() => Effect.suspend(() => ++runs === 2 ? Effect.as(Deferred.await(gate), runs) : Effect.succeed(runs)))
   yield* Double.run({ n: 1 })
-  yield* Double.run({ n: 2 })
   const waiting = yield* Effect.forkChild(Double.run({ n: 3 }))
   yield* Effect.sleep(50)
-  assert.strictEqual(yield* Double.purge({ olderThan: "1 hour" }), 0)
-  assert.strictEqual(yield* Double.run({ n: 1 }), 1)
+  for (const olderThan of ["1 hour", 3_600_000.5, Infinity]) {
+    assert.strictEqual(yield* Double.purge({ olderThan: olderThan as number }), 0)
+  }
   const other = ClusterJob.make("other", { payload: {}, idempotencyKey: () => "" })
   assert.strictEqual(yield* other.purge({ olderThan: 0 }), 0)
-  assert.strictEqual(yield* Double.purge({ olderThan: 0 }), 2)
-  yield* Deferred.succeed(gate, undefined)
-  assert.strictEqual(yield* Fiber.join(waiting), 3)
-  assert.strictEqual(yield* Double.run({ n: 1 }), 4)
   const sql = yield* SqlClient.SqlClient
+  // A message whose reply alone is deleted would never be answered.
+  yield* sql`CREATE TRIGGER kept BEFORE DELETE ON cluster_messages BEGIN SELECT RAISE(ABORT, 'kept'); END`
+  yield* Effect.flip(Double.purge({ olderThan: 0 }))
+  yield* sql`DROP TRIGGER kept`
+  assert.strictEqual(yield* Double.run({ n: 1 }), 1)
+  assert.strictEqual(yield* Double.purge({ olderThan: 0 }), 1)
+  yield* Deferred.succeed(gate, undefined)
+  assert.strictEqual(yield* Fiber.join(waiting), 2)
+  assert.strictEqual(yield* Double.run({ n: 1 }), 3)
   assert.deepStrictEqual(yield* sql`SELECT COUNT(*) FROM cluster_messages`.values, [[2]])
   assert.deepStrictEqual(yield* sql`SELECT COUNT(*) FROM cluster_replies`.values, [[2]])
+  // More than one statement deletes.
+  yield* sql`
+    WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 600)
+    INSERT INTO cluster_messages (id, shard_id, entity_type, entity_id, kind, request_id, processed, last_reply_id)
+    SELECT id + i, shard_id, entity_type, entity_id, kind, id + i, processed, last_reply_id FROM cluster_messages, n`
+  yield* Effect.sleep(2)
+  assert.strictEqual(yield* Double.purge({ olderThan: 0 }), 2 + 2 * 600)
 })
 
 /** A body that first waits for ever, and the next time returns how often it has run. */
@@ -226,12 +257,21 @@ const stuckOnce = () => {
 
 test("a job starts again where the lease of its slot is lost, and its callers get that result", function*() {
   const { body, counts, started } = stuckOnce()
-  yield* serve(() => body)
+  const logged: Array<unknown> = []
+  const logger = Logger.make(({ fiber, message }) => {
+    logged.push([message, fiber.getRef(References.CurrentLogAnnotations)])
+  })
+  yield* serve(() => body).pipe(
+    Effect.provide(Logger.layer([logger])),
+    Effect.provideService(References.MinimumLogLevel, "Warn")
+  )
   const caller = yield* Effect.forkChild(Double.run({ n: 1 }))
   yield* started
   yield* allowanceOf(yield* GreenPool).evict
   assert.strictEqual(yield* Fiber.join(caller), 2)
   assert.strictEqual(counts.stopped, 1)
+  const message = "The body of a job was interrupted, and starts again"
+  assert.deepStrictEqual(logged, [[[message], { job: "double", key: "1" }]])
 })
 
 /** A process of its own, as far as the database can tell, with this body. */

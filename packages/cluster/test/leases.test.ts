@@ -243,7 +243,7 @@ wired(
 const delayed = (store: KeyValueStore.KeyValueStore, wait: Effect.Effect<void, KeyValueStore.KeyValueStoreError>) => ({
   ...store,
   get: (key: string) => Effect.andThen(wait, store.get(key)),
-  set: (key: string, value: string) => Effect.andThen(wait, store.set(key, value)),
+  set: (key: string, value: string | Uint8Array) => Effect.andThen(wait, store.set(key, value)),
   remove: (key: string) => Effect.andThen(wait, store.remove(key)),
   keys: Effect.andThen(wait, store.keys)
 })

@@ -3,7 +3,7 @@ import { expect } from "@effect/vitest"
 import { Effect } from "effect"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
-import { member, members, pass, test } from "./support/cluster.ts"
+import { member, members, pass, start, test } from "./support/cluster.ts"
 
 setFlagsFromString("--expose-gc")
 const collect = runInNewContext("gc") as () => void
@@ -18,8 +18,16 @@ const heap = Effect.promise(async () => {
 
 test("heartbeats, jobs, and members that come and go leave no memory behind", function*() {
   const pool = yield* member({ size: 4 })
+  yield* start(pool, 1)
   const round = Effect.scoped(Effect.gen(function*() {
-    for (const guest of yield* members(5, 4)) yield* guest.run(Effect.void)
+    for (const guest of yield* members(5, 4)) {
+      yield* guest.run(Effect.void)
+      for (let call = 0; call < 2; call++) {
+        yield* pool.clusterStats
+        // It is given up.
+        yield* Effect.forkScoped(guest.waitall)
+      }
+    }
     yield* Effect.forEach(Array.from({ length: 50 }, () => Effect.yieldNow), pool.run, { concurrency: 10 })
     // Two heartbeats.
     yield* pass(6000)
@@ -27,7 +35,7 @@ test("heartbeats, jobs, and members that come and go leave no memory behind", fu
   const rounds = (count: number) => Effect.andThen(Effect.repeat(round, { times: count - 1 }), heap)
   let before = yield* rounds(15)
   const growth: Array<number> = []
-  for (let times = 0; times < 3; times++) {
+  for (let times = 0; times < 6; times++) {
     const after = yield* rounds(10)
     growth.push((after - before) / 50)
     before = after
