@@ -2,10 +2,12 @@
 import { expect, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, flow, Latch, Queue, Stream } from "effect"
 import { KeyValueStore } from "effect/persistence"
+import { TestClock } from "effect/testing"
 import type { ClusterGreenPoolOptions } from "../src/index.ts"
 import { milliseconds } from "../src/internal/duration.ts"
 import type { Word } from "../src/internal/protocol.ts"
 import { Term } from "../src/internal/term.ts"
+import { toMillis } from "../src/internal/time.ts"
 import { Count, pass, running, settle, start } from "./support/cluster.ts"
 import { randomOf } from "./support/random.ts"
 import { type Cluster, wired } from "./support/wire.ts"
@@ -51,8 +53,9 @@ for (const lease of ["15 seconds", 1200] as const) {
   )
 }
 
-it("a duration that isn't finite and above 0 is refused as it was given", () => {
+it("durations are milliseconds, and one that isn't finite and above 0 is refused as it was given", () => {
   expect(() => milliseconds("lease", "0 seconds")).toThrow(/^Invalid lease "0 seconds": it is a finite/)
+  expect(toMillis(1_500_000n)).toBe(1.5)
 })
 
 wired("a process that is cut off stops its jobs before others get its slots (C13, C16)", function*(cluster) {
@@ -281,11 +284,15 @@ it.effect("a first term takes over nothing, and while its store can't be read it
   Effect.gen(function*() {
     let read: Effect.Effect<void, KeyValueStore.KeyValueStoreError> = Effect.void
     const store = delayed(yield* KeyValueStore.KeyValueStore, Effect.suspend(() => read))
-    const term = yield* Effect.provideService(Term.begin("a", 1000), KeyValueStore.KeyValueStore, store)
+    yield* TestClock.adjust(1)
+    const term = yield* Effect.provideService(Term.begin("a", 3000), KeyValueStore.KeyValueStore, store)
     const inherited = { size: undefined, isOver: false, bounds: {} }
     expect(term).toMatchObject({ number: 1, inherited, inheritedLease: 0 })
     read = Effect.fail(new KeyValueStore.KeyValueStoreError({ method: "get", message: "The disk is gone" }))
-    yield* pass(1000)
+    // For a thirtieth of the lease it needs no other look.
+    yield* TestClock.adjust(100)
+    yield* term.confirm
+    yield* TestClock.adjust(1)
     const answer = yield* Effect.forkChild(term.confirm)
     yield* pass(1000)
     expect(answer.pollUnsafe()).toBeUndefined()
@@ -303,10 +310,10 @@ it.effect("a term takes over what all terms before have written, also those that
       const [id, state] of [
         ["10-b", { size: 5, lease: 1000, bounds: { a: 1, b: 3 } }],
         ["9-a", { size: 4, isOver: true, lease: 9000, bounds: { a: 2, c: 1 } }],
-        ["11-c", { lease: 500, bounds: {} }]
+        ["11-c", { lease: 500, bounds: { d: 0 } }]
       ] as const
     ) yield* store.set(`${budget}/${id}`, JSON.stringify(state))
-    const inherited = { size: 5, isOver: true, bounds: { a: 2, b: 3, c: 1 } }
+    const inherited = { size: 5, isOver: true, bounds: { a: 2, b: 3, c: 1, d: 0 } }
     for (const number of [11, 12]) {
       expect(yield* Term.begin("a/b", 2000)).toMatchObject({ number, inherited, inheritedLease: 9000 })
       // The pointer, and the state of this term.
@@ -326,6 +333,7 @@ wired("a size isn't undone by what was to be written before it, and is a defect 
   yield* Fiber.join(resize)
   // Other calls are not concerned.
   const idle = yield* Effect.forkChild(second.waitall)
+  yield* settle
   cluster.disk.access = Effect.fail(new KeyValueStore.KeyValueStoreError({ method: "set", message: "Full" }))
   expect(yield* Effect.exit(first.resize(4))).toSatisfy(Exit.hasDies)
   yield* settle

@@ -35,6 +35,7 @@ it("a shard that moves waits for no call, none is written down, and none is trac
 /** The coordinator of this moment, and sessions whose part the test plays. */
 const played = Effect.fnUntraced(function*(cluster: Cluster) {
   const { client } = yield* cluster.current
+  yield* settle
   const counts = { number: 0, claim: 0, returned: 0, wanted: 0, running: 0, waiting: 0, heard: 0 }
   // One that claims what nobody knows of is told which term it is, and no more.
   const { term } = yield* client.Report({ session: "", term: "", ...counts, claim: 1 })

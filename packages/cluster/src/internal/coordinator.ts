@@ -148,7 +148,7 @@ class Coordinator {
 
   /** A condition: each session of now, and of later, has carried out an order from after now. */
   private get heardAll(): () => boolean {
-    const numbers = new Map([...this.budget.sessions.values()].map(({ id, order }) => [id, order?.number ?? 0]))
+    const numbers = new Map([...this.budget.sessions.values()].map(({ id, order }) => [id, order?.number]))
     return () => this.budget.every(({ heard, id }) => heard > (numbers.get(id) ?? 0))
   }
 

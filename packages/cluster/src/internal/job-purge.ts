@@ -30,7 +30,7 @@ export const purge = (
     })
     const next = sql<{ readonly id: bigint | string }>`
       SELECT id FROM cluster_messages
-      WHERE entity_type = ${entityType} AND processed = TRUE AND last_reply_id < ${String(before)}
+      WHERE entity_type = ${entityType} AND processed = TRUE AND last_reply_id < ${before}
       ORDER BY id LIMIT ${batch}
     `
     let deleted = 0

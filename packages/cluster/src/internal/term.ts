@@ -32,7 +32,7 @@ export class Term {
   private readonly store: KeyValueStore.KeyValueStore
   private readonly clock: Clock.Clock
   private readonly lease: number
-  /** The last time at which the store said that this is the current term. */
+  /** A time at which the store said that this is the current term: the last, but for looks that overlap. */
   private checked = -Infinity
 
   private constructor(
@@ -114,7 +114,7 @@ export class Term {
     const { now } = this
     return Effect.flatMap(this.store.get(Pointer), (id) => {
       if (id !== this.id) return Effect.never
-      this.checked = Math.max(this.checked, now)
+      this.checked = now
       return Effect.void
     })
   })
