@@ -127,17 +127,24 @@ test("a job gives its callers a defect, which stays, and its lane goes on", func
   yield* serve((n) => {
     ran++
     if (n === 1) throw new Error("It throws")
+    if (n === 5) return Effect.onInterrupt(Effect.interrupt, () => Effect.die(new Error("It dies at its end")))
     return n === 2 ? Effect.die(new Error("It dies")) : Effect.succeed(n === 3 ? 0.5 : 2 * n)
   })
   // A half isn't an integer, so the schema can't encode it.
   for (
-    const [n, defect] of [[1, "It throws"], [2, "It dies"], [3, "MalformedMessage"], [3, "MalformedMessage"]] as const
+    const [n, defect] of [
+      [1, "It throws"],
+      [2, "It dies"],
+      [3, "MalformedMessage"],
+      [3, "MalformedMessage"],
+      [5, "It dies at its end"]
+    ] as const
   ) {
     const exit = yield* Effect.exit(Double.run({ n }))
     assert.include(Exit.isFailure(exit) && Exit.hasDies(exit) ? inspect(Cause.squash(exit.cause)) : "none", defect)
   }
   assert.strictEqual(yield* Double.run({ n: 4 }), 8)
-  assert.strictEqual(ran, 4)
+  assert.strictEqual(ran, 5)
 })
 
 test("a map keeps the order of its source, in a window, and goes on from stored results", function*() {

@@ -65,7 +65,7 @@ export class Term {
     const id = `${number}-${crypto.randomUUID()}`
     // Its state isn't there before: a term that begins at the same time would take it for an earlier one, and remove it.
     yield* store.set(Pointer, id)
-    const others = (yield* store.keys).filter((key) => key.startsWith(keyOf("")) && key !== keyOf(id))
+    const others = (yield* store.keys).filter((key) => key.startsWith(keyOf("")))
     const states: Array<{ readonly number: number; readonly state: typeof State.Type }> = []
     for (const key of others) {
       const text = yield* store.get(key)
