@@ -22,7 +22,7 @@ test("heartbeats, jobs, and members that come and go leave no memory behind", fu
   const round = Effect.scoped(Effect.gen(function*() {
     for (const guest of yield* members(5, 4)) {
       yield* guest.run(Effect.void)
-      for (let call = 0; call < 2; call++) {
+      for (let call = 0; call < 4; call++) {
         yield* pool.clusterStats
         // It is given up.
         yield* Effect.forkScoped(guest.waitall)
@@ -40,7 +40,7 @@ test("heartbeats, jobs, and members that come and go leave no memory behind", fu
     growth.push((after - before) / 50)
     before = after
   }
-  // Compiled code takes memory now and then, and what ran before frees some. What a guest leaves, it leaves each time.
-  expect(growth.toSorted((one, other) => one - other)[1]).toBeLessThan(2000)
+  // Compiled code takes memory now and then. What a guest leaves behind, it leaves each time.
+  expect(Math.min(...growth)).toBeLessThan(2000)
   expect((yield* pool.clusterStats).members.length).toBe(1)
 })
