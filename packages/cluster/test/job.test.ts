@@ -7,6 +7,7 @@ import { Cause, Deferred, Effect, Exit, Fiber, Latch, Layer, Logger, References,
 import type { MessageStorage, Sharding } from "effect/cluster"
 import { SqlClient } from "effect/sql"
 import { inspect } from "node:util"
+import { runBody } from "../src/internal/job-body.ts"
 import { laneOf } from "../src/internal/job-lanes.ts"
 import { type Body, Count } from "./support/cluster.ts"
 import { database } from "./support/folder.ts"
@@ -279,6 +280,15 @@ test("a job starts again where the lease of its slot is lost, and its callers ge
   assert.strictEqual(counts.stopped, 1)
   const message = "The body of a job was interrupted, and starts again"
   assert.deepStrictEqual(logged, [[[message], { job: "double", key: "1" }]])
+})
+
+test("a call that is interrupted is answered when its body has ended: another runner may start it then", function*() {
+  const ended: Array<string> = []
+  const ends = (what: string) => Effect.sync(() => ended.push(what))
+  const body = Effect.onInterrupt(Effect.never, () => Effect.andThen(Effect.sleep(5), ends("body")))
+  const call = Effect.ensuring(runBody(yield* GreenPool, body), ends("answer"))
+  yield* Fiber.interrupt(yield* Effect.forkChild(call, { startImmediately: true }))
+  assert.deepStrictEqual(ended, ["body", "answer"])
 })
 
 /** A process of its own, as far as the database can tell, with this body. */

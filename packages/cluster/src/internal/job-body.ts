@@ -21,8 +21,8 @@ class Interrupted {
 export const runBody = <A, E, R>(pool: GreenPool, body: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   // It joins the queue of the pool in this very step: bodies of a lane start in the order in which they were written.
   Effect.forkChild(pool.run(body), { startImmediately: true }).pipe(
-    // Where this effect is interrupted, so is its child, and it ends after it.
-    Effect.flatMap(Fiber.await),
+    // Effect would interrupt the child at the end of the whole fiber: after the answer, when others may run the job again.
+    Effect.flatMap((fiber) => Effect.onInterrupt(Fiber.await(fiber), () => Fiber.interrupt(fiber))),
     Effect.flatMap((exit): Effect.Effect<Exit.Exit<A, E>, Interrupted> =>
       Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)
         ? Effect.andThen(
