@@ -162,7 +162,7 @@ const make = Effect.fnUntraced(function*(
   options: ClusterGreenPoolOptions
 ): Effect.fn.Return<ClusterPool<PoolFull>, InvalidPoolSize, Scope.Scope | Sharding.Sharding> {
   const { grace = 1000, heartbeat = 3000, name, onLeaseLost = "interrupt", ...poolOptions } = options
-  if (poolOptions.adaptive !== undefined && (poolOptions.adaptive as unknown) !== false) {
+  if (poolOptions.adaptive as unknown) {
     return yield* Effect.die(new TypeError("a pool of a cluster doesn't find its own size: `adaptive` isn't allowed"))
   }
   if (onLeaseLost !== "interrupt" && onLeaseLost !== "finish") {
@@ -203,7 +203,7 @@ const askFirst = <V extends IfAvailable>(member: Member, ifAvailable: V): V => {
     Effect.flatMap(verb(effect, options), (found) =>
       Option.isSome(found)
         ? Effect.succeed(found)
-        : Effect.flatMap(member.ask, (isWorthIt) => isWorthIt ? verb(effect, options) : Effect.succeedNone))
+        : Effect.andThen(member.ask, verb(effect, options)))
   const dual = (effectOrOptions: unknown, options: unknown) =>
     Effect.isEffect(effectOrOptions)
       ? over(effectOrOptions as Effect.Effect<unknown>, options)

@@ -4,7 +4,7 @@
  */
 import { expect, it } from "@effect/vitest"
 import { GreenPool, InvalidPoolSize, PoolFull, type PoolStats } from "@greenpool/core"
-import { Deferred, Effect, Exit, Fiber, Layer, Logger, References, Scope, Stream } from "effect"
+import { Cause, Deferred, Effect, Exit, Fiber, Layer, Logger, References, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { budgetOf, ClusterGreenPool } from "../src/index.ts"
 import { Count, member, members, pass, ready, settle, start, test, two } from "./support/cluster.ts"
@@ -15,10 +15,13 @@ class Unbounded extends GreenPool.Service<Unbounded>()("test/Unbounded") {}
 
 it.effect("the key GreenPool works unchanged with its verbs, and keys of Service with the bounds of their type", () =>
   Effect.gen(function*() {
-    const job = Effect.succeed(1)
+    let runs = 0
+    const job = Effect.sync(() => ++runs && 1)
+    for (const times of [1, 2]) {
+      expect([yield* GreenPool.runIfAvailable(job), runs]).toMatchObject([{ value: 1 }, times])
+    }
     expect(yield* job.pipe(GreenPool.run)).toBe(1)
     expect(yield* Stream.runCollect(GreenPool.imap((n: number) => Effect.succeed(n * n), [1, 2, 3]))).toEqual([1, 4, 9])
-    expect((yield* GreenPool.runIfAvailable(job))._tag).toBe("Some")
     yield* GreenPool.spawnN(job)
     yield* GreenPool.waitall
     yield* GreenPool.resize(5)
@@ -43,19 +46,22 @@ test("wrong options are errors: a size, bounds without a key for them, adaptive,
   const invalid = yield* Effect.flip(Effect.scoped(ClusterGreenPool.make({ name, size: -1 })))
   expect(invalid).toBeInstanceOf(InvalidPoolSize)
   for (
-    const effect of [
-      Layer.build(ClusterGreenPool.layer({ name, maxWaiting: 1 } as never)),
-      Layer.build(ClusterGreenPool.layer({ name, maxWait: 1 } as never)),
-      ClusterGreenPool.make({ name, adaptive: true } as never),
-      ClusterGreenPool.make({ name, heartbeat: 0 }),
-      ClusterGreenPool.make({ name, grace: Infinity }),
-      ClusterGreenPool.make({ name, onLeaseLost: "ignore" as never }),
-      Layer.build(ClusterGreenPool.layerCoordinator({ lease: NaN }) as Layer.Layer<never>)
-    ]
+    const [effect, message] of [
+      [Layer.build(ClusterGreenPool.layer({ name, maxWaiting: 1 } as never)), "use layerFor"],
+      [Layer.build(ClusterGreenPool.layer({ name, maxWait: 1 } as never)), "use layerFor"],
+      [ClusterGreenPool.make({ name, adaptive: true } as never), "`adaptive` isn't allowed"],
+      [ClusterGreenPool.make({ name, heartbeat: 0 }), "Invalid heartbeat"],
+      [ClusterGreenPool.make({ name, grace: Infinity }), "Invalid grace"],
+      [ClusterGreenPool.make({ name, onLeaseLost: "ignore" as never }), "Invalid onLeaseLost"],
+      [Layer.build(ClusterGreenPool.layerCoordinator({ lease: NaN })), "Invalid lease"],
+      [Layer.build(ClusterGreenPool.layerCoordinator({ reclaimAfter: 0 })), "Invalid reclaimAfter"]
+    ] as const
   ) {
     const exit = yield* Effect.exit(Effect.scoped(effect as Effect.Effect<unknown, unknown, Scope.Scope>))
     expect(exit).toSatisfy(Exit.hasDies)
+    expect(Exit.isFailure(exit) && Cause.pretty(exit.cause)).toContain(message)
   }
+  yield* Effect.scoped(ClusterGreenPool.make({ name, adaptive: false }))
 })
 
 test("nested jobs borrow at size 1, also while others want the slot (C11)", function*() {

@@ -122,16 +122,16 @@ export class Member {
     return this.granted - this.returned
   }
 
-  /** Asks for a lease that nobody uses. Returns whether it may be worth another look. */
-  readonly ask: Effect.Effect<boolean> = Effect.suspend(() => {
-    if (this.isClosed || this.allowance.waiting() > 0) return Effect.succeed(false)
+  /** Asks for a lease that nobody uses. */
+  readonly ask: Effect.Effect<unknown> = Effect.suspend(() => {
+    if (this.allowance.waiting() > 0) return Effect.void
     return Effect.andThen(
       this.isWelcome.await,
       Effect.suspend(() => {
         const { session } = this
         return Effect.map(this.client.Ask({ session }), (word) => this.hear(session, word))
       })
-    ).pipe(Effect.timeoutOption(this.heartbeat), Effect.exit, Effect.map(Exit.isSuccess))
+    ).pipe(Effect.timeoutOption(this.heartbeat), Effect.exit)
   })
 
   resize(size: number): Effect.Effect<void, InvalidPoolSize> {
@@ -144,10 +144,10 @@ export class Member {
 
   /** A call that is repeated when its coordinator goes, and that ends with interruption when the pool has closed. */
   private call<A, E>(make: () => Effect.Effect<A, E>): Effect.Effect<A> {
-    const attempt: Effect.Effect<A> = Effect.flatMap(Effect.exit(Effect.suspend(make)), (exit) => {
-      if (Exit.isSuccess(exit)) return Effect.succeed(exit.value)
-      return Exit.hasInterrupts(exit) ? Effect.delay(attempt, RetryAfter) : Effect.orDie(exit)
-    })
+    const attempt: Effect.Effect<A> = Effect.flatMap(
+      Effect.exit(Effect.suspend(make)),
+      (exit) => Exit.hasInterrupts(exit) ? Effect.delay(attempt, RetryAfter) : Effect.orDie(exit)
+    )
     return Effect.raceFirst(attempt, Effect.andThen(this.hasClosed.await, Effect.interrupt))
   }
 
@@ -164,17 +164,12 @@ export class Member {
     return Math.min(this.allowance.running() + this.allowance.waiting(), Math.max(1, this.size))
   }
 
-  /** How many leases are needed, as far as they may be kept. */
-  private get needed(): number {
-    const running = this.allowance.running()
-    return Math.max(running, Math.min(this.keep, running + this.allowance.waiting()))
-  }
-
   /** Whether others have to know what has changed since the last report. */
   private get isNews(): boolean {
     const { leased, said, wanted } = this
     if (wanted > said && wanted > leased) return true
-    return this.keep !== Infinity && (wanted < said || leased > this.needed)
+    // While callers wait, all that may be kept is in use.
+    return this.keep !== Infinity && (wanted < said || leased > this.allowance.running())
   }
 
   /** Called in each step of the pool in which what it needs may have changed. */
@@ -212,8 +207,6 @@ export class Member {
     this.isWelcome.openUnsafe()
     this.claim = this.granted = this.leased
     this.returned = 0
-    this.said = 0
-    this.reports = 0
     this.heard = 0
     this.answered = 0
     this.report()
@@ -268,12 +261,11 @@ export class Member {
     this.session = crypto.randomUUID()
     this.term = this.until = undefined
     this.claim = this.granted = this.returned = 0
-    this.keep = Infinity
     this.isWelcome.closeUnsafe()
     this.hasLease.closeUnsafe()
     this.allowance.allow(0)
     this.mustReopen.openUnsafe()
-    if (leased === 0 && running === 0) return
+    if (leased === 0) return
     const isInterrupted = this.settings.onLeaseLost === "interrupt"
     this.log(
       `Pool "${this.settings.name}" has lost its ${leased} leases: the coordinator was not heard in time. ` +
@@ -312,7 +304,7 @@ export class Member {
     // The channel says which term it is.
     if (term === undefined || !(this.mustReport || this.isNews)) return Effect.void
     this.mustReport = false
-    this.giveBack(this.keep === Infinity ? Infinity : this.needed)
+    this.giveBack(this.keep === Infinity ? Infinity : this.allowance.running())
     this.said = this.wanted
     const sent = this.now
     const report = {
@@ -350,9 +342,7 @@ export class Member {
       // How often depends on the lease, which the first answer tells.
       Effect.andThen(Effect.suspend(() => Effect.sleep(this.heartbeat))),
       Effect.andThen(Effect.sync(() => {
-        if (this.keep === Infinity) {
-          this.giveBack(Math.max(this.peak, this.allowance.running() + this.allowance.waiting()))
-        }
+        this.giveBack(Math.max(this.peak, this.allowance.running()))
         this.peak = this.allowance.running()
         this.report()
       }))

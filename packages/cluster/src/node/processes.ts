@@ -149,12 +149,7 @@ export const layerRunner = (
     Layer.provide([NodeSocketServer.layer({ ...listen, noDelay }), clientProtocol, health]),
     Layer.provideMerge(storage),
     Layer.provide(RpcSerialization.layerSchemaBinary()),
-    Layer.provide(ShardingConfig.layer({
-      ...timings,
-      ...options.sharding,
-      runnerAddress: Option.some(address),
-      runnerListenAddress: Option.some(RunnerAddress.make(listen.host, listen.port))
-    }))
+    Layer.provide(ShardingConfig.layer({ ...timings, ...options.sharding, runnerAddress: Option.some(address) }))
   )
 }
 

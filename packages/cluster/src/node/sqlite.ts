@@ -40,16 +40,19 @@ const open = (filename: string): DatabaseSync => {
   return database
 }
 
-const toSqlError = (cause: unknown) => {
-  // Effect knows SQLite's codes by the name `errno`; Node calls them `errcode`.
-  const code = cause instanceof Error && "errcode" in cause ? { errno: cause.errcode } : {}
-  return new SqlError.SqlError({
-    reason: SqlError.classifySqliteError(Object.assign(cause as object, code), {
+/** What Node throws; an error of another kind has no code. */
+interface DatabaseError extends Error {
+  readonly errcode?: number
+}
+
+const toSqlError = (cause: unknown) =>
+  new SqlError.SqlError({
+    // Effect knows SQLite's codes by the name `errno`; Node calls them `errcode`.
+    reason: SqlError.classifySqliteError(Object.assign(cause as object, { errno: (cause as DatabaseError).errcode }), {
       message: "SQLite could not execute a statement",
       operation: "execute"
     })
   })
-}
 
 const makeConnection = (database: DatabaseSync): SqlConnection.Connection => {
   const prepared = new Map<string, StatementSync>()

@@ -20,7 +20,8 @@ import {
 import { RpcSerialization } from "effect/rpc"
 import type { SqlClient } from "effect/sql"
 import { createServer as createHttpServer } from "node:http"
-import { createServer, type Server } from "node:net"
+import { connect, createServer, type Server } from "node:net"
+import { pipeline } from "node:stream"
 import { database } from "../support/folder.ts"
 import { freePort } from "../support/ports.ts"
 import { postgres, startPostgres } from "../support/postgres.ts"
@@ -130,7 +131,7 @@ it.live.skipIf(postgres === undefined)("they share them through PostgreSQL", () 
     yield* Effect.scoped(serves(transports.sockets, PgClient.layer({ url: Redacted.make(url) })))
   }), 60_000)
 
-it.live("the sockets of a cluster send small messages without delay on both ends", () =>
+it.live("a runner behind a proxy serves a client, and small messages are sent without delay on both ends", () =>
   Effect.gen(function*() {
     // What all handles of TCP inherit: Node passes the option of both ends to it.
     const server = createServer().listen(0) as Server & { readonly _handle: object }
@@ -143,9 +144,16 @@ it.live("the sockets of a cluster send small messages without delay on both ends
       return setNoDelay.call(this, on)
     }
     yield* Effect.addFinalizer(() => Effect.sync(() => handles.setNoDelay = setNoDelay))
-    const port = yield* Effect.promise(freePort)
+    // The runner is behind a proxy.
+    const [port, listenPort] = yield* Effect.promise(() => Promise.all([freePort(), freePort()]))
+    const proxy = createServer((socket) => {
+      const behind = connect(listenPort, "localhost")
+      pipeline(socket, behind, socket, () => {})
+    }).listen(port, "127.0.0.2")
+    yield* Effect.addFinalizer(() => Effect.sync(() => proxy.close()))
     const sqlite = layerSqlite({ filename: yield* database })
-    yield* start(serving(transports.sockets.runner, port), sqlite)
+    const runner = layerRunner({ host: "127.0.0.2", port, listenHost: "localhost", listenPort, sharding })
+    yield* start(serving(() => runner, port), sqlite)
     const { context } = yield* start(transports.sockets.client, sqlite)
     assert.strictEqual(yield* Effect.provide(Place.run({ n: 1 }), context), port)
     assert.strictEqual(calls % 2, 0)

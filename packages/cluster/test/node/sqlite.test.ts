@@ -1,7 +1,10 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, it, vi } from "@effect/vitest"
 import { layerSqlite } from "@greenpool/cluster/node"
-import { Effect, Exit, Fiber, Latch, Layer, Stream } from "effect"
+import { Context, Effect, Exit, Fiber, Latch, Layer, Stream } from "effect"
 import { SqlClient } from "effect/sql"
+import { TestClock } from "effect/testing"
+import { existsSync } from "node:fs"
+import { DatabaseSync } from "node:sqlite"
 import type { Body } from "../support/cluster.ts"
 import { database } from "../support/folder.ts"
 
@@ -29,6 +32,21 @@ describe("the client of SQLite", () => {
     assert.deepStrictEqual({ ...(yield* names)[0] }, { name: "a" })
     const { changes } = (yield* sql`UPDATE items SET name = name || '!'`.raw) as { readonly changes: number }
     assert.strictEqual(changes, 2)
+    assert.deepStrictEqual(yield* names.raw, yield* names)
+    assert.deepStrictEqual(yield* names.valuesUnprepared, yield* names.values)
+    const connection = yield* sql.reserve
+    const transformed = yield* connection.execute("SELECT 1", [], (rows) => [...rows, ...rows])
+    assert.strictEqual(transformed.length, 2)
+  })
+
+  test("prepares a statement once, as long as it is among the 200 that were used last", function*(sql) {
+    using prepares = vi.spyOn(DatabaseSync.prototype, "prepare")
+    const select = (n: number) => sql`SELECT ${sql.literal(String(n))}`
+    for (let n = 0; n < 200; n++) yield* select(n)
+    for (const [n, times] of [[0, 200], [200, 201], [0, 201], [1, 202]] as const) {
+      yield* select(n)
+      assert.strictEqual(prepares.mock.calls.length, times)
+    }
   })
 
   test("keeps bytes, and integers beyond those of JavaScript where they are asked for", function*(sql) {
@@ -44,7 +62,8 @@ describe("the client of SQLite", () => {
     const twice = yield* Effect.flip(sql`INSERT INTO items ${sql.insert({ id: 2, name: "a", data: null })}`)
     assert.strictEqual(twice.reason._tag, "UniqueViolation")
     const wrong = yield* Effect.flip(sql`SELEC`)
-    assert.strictEqual(wrong._tag, "SqlError")
+    assert.deepInclude(wrong.reason, { _tag: "UnknownError", message: "SQLite could not execute a statement" })
+    assert.match(String(wrong.reason.cause), /syntax error/)
   })
 
   test("takes back what a failed transaction has done, and what an inner one has", function*(sql) {
@@ -66,9 +85,24 @@ describe("the client of SQLite", () => {
     yield* Fiber.join(beside)
   })
 
-  it.live("lets two clients of one file write in turns, and keeps the file", () =>
+  it.effect("tries for 5 s while another process writes", () =>
     Effect.gen(function*() {
       const file = layerSqlite({ filename: yield* database })
+      const open = Effect.map(Layer.build(Layer.fresh(file)), (context) => Context.get(context, SqlClient.SqlClient))
+      const [sql, other] = [yield* open, yield* open]
+      yield* sql`CREATE TABLE items (id INTEGER)`
+      yield* Effect.forkChild(other.withTransaction(Effect.never))
+      const write = yield* Effect.forkChild(sql`INSERT INTO items VALUES (1)`)
+      yield* TestClock.adjust(4990)
+      assert.isUndefined(write.pollUnsafe())
+      yield* TestClock.adjust(10)
+      assert.strictEqual((yield* Effect.flip(Fiber.join(write))).reason._tag, "LockTimeoutError")
+    }))
+
+  it.live("lets two clients of one file write in turns, and keeps the file", () =>
+    Effect.gen(function*() {
+      const filename = yield* database
+      const file = layerSqlite({ filename })
       const run = <A, E>(f: (sql: SqlClient.SqlClient) => Effect.Effect<A, E>) =>
         Effect.provide(Effect.flatMap(SqlClient.SqlClient, f), Layer.fresh(file))
       yield* run((sql) => Effect.andThen(sql`CREATE TABLE counter (n INTEGER)`, sql`INSERT INTO counter VALUES (0)`))
@@ -83,5 +117,8 @@ describe("the client of SQLite", () => {
       )
       yield* Effect.all([count, count], { concurrency: 2 })
       assert.deepStrictEqual(yield* run((sql) => sql`SELECT n FROM counter`.values), [[100]])
+      assert.deepStrictEqual(yield* run((sql) => sql`PRAGMA journal_mode`.values), [["wal"]])
+      // The last one that closes the file removes it.
+      assert.isFalse(existsSync(`${filename}-wal`))
     }))
 })
