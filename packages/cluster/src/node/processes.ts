@@ -12,10 +12,9 @@ import {
   RunnerAddress,
   RunnerHealth,
   Runners,
-  type RunnerStorage,
-  type Sharding,
+  RunnerStorage,
+  Sharding,
   ShardingConfig,
-  SingleRunner,
   SocketRunner,
   SqlMessageStorage,
   SqlRunnerStorage
@@ -90,14 +89,13 @@ const clientProtocol = Layer.effect(Runners.RpcClientProtocol)(
   }))
 )
 
+const messages = SqlMessageStorage.layer.pipe(Layer.provide(NodeCrypto.layerDigest))
+
 const storage: Layer.Layer<
   MessageStorage.MessageStorage | RunnerStorage.RunnerStorage,
   never,
   SqlClient.SqlClient | ShardingConfig.ShardingConfig
-> = Layer.merge(
-  SqlMessageStorage.layer.pipe(Layer.provide(NodeCrypto.layerDigest)),
-  Layer.orDie(SqlRunnerStorage.layer)
-)
+> = Layer.merge(messages, Layer.orDie(SqlRunnerStorage.layer))
 
 const health = RunnerHealth.layerPing.pipe(Layer.provide(Runners.layerRpc), Layer.provide(clientProtocol))
 
@@ -117,10 +115,12 @@ export const layerEmbedded = (
   ClusterGreenPool.layerCoordinator(options).pipe(
     // What it would find in a file after a crash are leases of this very process.
     Layer.provide(KeyValueStore.layerMemory),
-    Layer.provideMerge(Layer.orDie(
-      SingleRunner.layer({ runnerStorage: "memory", shardingConfig: { ...timings, ...options?.sharding } })
-    )),
-    Layer.provide(NodeCrypto.layerDigest),
+    // As Effect's `SingleRunner`, which would read the environment, and die of a `PORT` that is no number.
+    Layer.provideMerge(Sharding.layer),
+    Layer.provideMerge(Runners.layerNoop),
+    Layer.provideMerge(messages),
+    Layer.provide([RunnerStorage.layerMemory, RunnerHealth.layerNoop]),
+    Layer.provide(ShardingConfig.layer({ ...timings, ...options?.sharding })),
     Layer.provideMerge(layerSqlite({ filename: options?.filename ?? ":memory:" }))
   )
 
