@@ -1,4 +1,4 @@
-import { expect, it, vi } from "@effect/vitest"
+import { expect, it } from "@effect/vitest"
 import { ClusterJob } from "@greenpool/cluster"
 import { layerEmbedded } from "@greenpool/cluster/node"
 import { GreenPool } from "@greenpool/core"
@@ -15,10 +15,3 @@ it.effect("leases are renewed when the durable jobs of a process have been close
     yield* pass(1000, 20)
     expect(yield* pool.running).toBe(1)
   }).pipe(Effect.provide(layerEmbedded())))
-
-it.effect("a process alone reads no environment: it starts also where PORT is the path of a socket", () =>
-  Effect.gen(function*() {
-    yield* Effect.addFinalizer(() => Effect.sync(() => vi.unstubAllEnvs()))
-    vi.stubEnv("PORT", "/run/app.sock")
-    yield* Layer.build(layerEmbedded())
-  }))
