@@ -1,11 +1,10 @@
 /** Leases: what becomes of them when a process, the coordinator, or the wire between them fails. */
 import { expect, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, flow, Latch, Queue, Stream } from "effect"
+import { Deferred, Effect, Exit, Fiber, flow, Latch, Stream } from "effect"
 import { KeyValueStore } from "effect/persistence"
 import { TestClock } from "effect/testing"
 import type { ClusterGreenPoolOptions } from "../src/index.ts"
 import { milliseconds } from "../src/internal/duration.ts"
-import type { Word } from "../src/internal/protocol.ts"
 import { Term } from "../src/internal/term.ts"
 import { toMillis } from "../src/internal/time.ts"
 import { Count, pass, running, settle, start } from "./support/cluster.ts"
@@ -105,40 +104,6 @@ wired("an answer of a new coordinator extends no lease that it hasn't counted (C
   yield* yield* wire.resetHere
   yield* cluster.start()
   expect(yield* watch(20)).toEqual(["2 0", "0 0", "0 2"])
-})
-
-wired("what is heard late, or from a coordinator that has been replaced, changes nothing", function*(cluster) {
-  const { pool, wire } = yield* cluster.member({ size: 2 })
-  yield* start(pool, 1)
-  const channel = yield* Queue.unbounded<Word>()
-  Object.assign(wire.client, { Open: () => Stream.fromQueue(channel) })
-  yield* yield* wire.resetHere
-  yield* pass(100)
-  const { sent } = wire
-  const known = {
-    term: sent[0]!.term,
-    termNumber: 1,
-    lease: 15_000,
-    status: "known",
-    connected: true,
-    size: 9
-  } as const
-  const order = { number: 100, granted: 9, size: 9, answer: 0 }
-  const leased = yield* pool.leased
-  const reports = sent.length
-  for (
-    const word of [known, { ...known, order: { ...order, number: 1 } }, { ...known, term: "0", termNumber: 0, order }]
-  ) {
-    Queue.offerUnsafe(channel, word)
-    yield* settle
-    expect([yield* pool.leased, yield* pool.size, sent.length]).toEqual([leased, 2, reports])
-  }
-  // Two orders, of which the first wants an answer.
-  for (const number of [50, 51]) {
-    Queue.offerUnsafe(channel, { ...known, order: { number, granted: leased, size: 2, answer: 50 } })
-    yield* pass(100)
-  }
-  expect(sent.length).toBe(reports + 1)
 })
 
 wired("a process that connects again in time keeps its jobs (C14)", function*(cluster) {

@@ -177,8 +177,13 @@ it.effect("a member obeys each order once, reports news only, and uses no lease 
     yield* start(pool, 1)
     yield* start(pool, 5)
     expect([yield* state, reports.at(-1)?.wanted]).toEqual([[2, 2, 6], 4])
-    yield* say("1-a", { number: 4, granted: 4, keep: 0, size: 0, answer: 0 })
-    expect([yield* state, reports.at(-1)?.wanted]).toEqual([[2, 2, 7], 1])
+    // Of two orders the first wants an answer.
+    for (const number of [4, 5]) {
+      yield* say("1-a", { number, granted: 4, keep: 0, size: 0, answer: 4 }, { size: 0 })
+      expect([yield* state, reports.at(-1)?.wanted]).toEqual([[2, 2, 7], 1])
+    }
+    yield* say("1-a", undefined, { size: 9 })
+    expect(yield* pool.size).toBe(0)
   }))
 
 it.effect("a member counts anew for each coordinator, and listens to none that was replaced, while it has leases", () =>

@@ -40,19 +40,16 @@ const open = (filename: string): DatabaseSync => {
   return database
 }
 
-/** What Node throws; an error of another kind has no code. */
-interface DatabaseError extends Error {
-  readonly errcode?: number
-}
-
-const toSqlError = (cause: unknown) =>
-  new SqlError.SqlError({
-    // Effect knows SQLite's codes by the name `errno`; Node calls them `errcode`.
-    reason: SqlError.classifySqliteError(Object.assign(cause as object, { errno: (cause as DatabaseError).errcode }), {
+const toSqlError = (cause: unknown) => {
+  // Effect knows SQLite's codes by the name `errno`; Node calls them `errcode`.
+  const { errcode } = cause as { readonly errcode?: number }
+  return new SqlError.SqlError({
+    reason: SqlError.classifySqliteError(Object.assign(cause as object, { errno: errcode }), {
       message: "SQLite could not execute a statement",
       operation: "execute"
     })
   })
+}
 
 const makeConnection = (database: DatabaseSync): SqlConnection.Connection => {
   const prepared = new Map<string, StatementSync>()
