@@ -131,31 +131,35 @@ it.live.skipIf(postgres === undefined)("they share them through PostgreSQL", () 
     yield* Effect.scoped(serves(transports.sockets, PgClient.layer({ url: Redacted.make(url) })))
   }), 60_000)
 
-it.live("a runner behind a proxy serves a client, and small messages are sent without delay on both ends", () =>
-  Effect.gen(function*() {
-    // What all handles of TCP inherit: Node passes the option of both ends to it.
-    const server = createServer().listen(0) as Server & { readonly _handle: object }
-    const handles = Object.getPrototypeOf(server._handle) as { setNoDelay: (on: boolean) => number }
-    server.close()
-    const setNoDelay = handles.setNoDelay
-    let calls = 0
-    handles.setNoDelay = function(on) {
-      if (on) calls++
-      return setNoDelay.call(this, on)
-    }
-    yield* Effect.addFinalizer(() => Effect.sync(() => handles.setNoDelay = setNoDelay))
-    // The runner is behind a proxy.
-    const [port, listenPort] = yield* Effect.promise(() => Promise.all([freePort(), freePort()]))
-    const proxy = createServer((socket) => {
-      const behind = connect(listenPort, "localhost")
-      pipeline(socket, behind, socket, () => {})
-    }).listen(port, "127.0.0.2")
-    yield* Effect.addFinalizer(() => Effect.sync(() => proxy.close()))
-    const sqlite = layerSqlite({ filename: yield* database })
-    const runner = layerRunner({ host: "127.0.0.2", port, listenHost: "localhost", listenPort, sharding })
-    yield* start(serving(() => runner, port), sqlite)
-    const { context } = yield* start(transports.sockets.client, sqlite)
-    assert.strictEqual(yield* Effect.provide(Place.run({ n: 1 }), context), port)
-    assert.strictEqual(calls % 2, 0)
-    assert.isAtLeast(calls, 2)
-  }).pipe(quiet))
+it.live.each(["localhost", "127.0.0.2"])(
+  "a client reaches a runner at %s, without delay of small messages",
+  (host) =>
+    Effect.gen(function*() {
+      // What all handles of TCP inherit: Node passes the option of both ends to it.
+      const server = createServer().listen(0) as Server & { readonly _handle: object }
+      const handles = Object.getPrototypeOf(server._handle) as { setNoDelay: (on: boolean) => number }
+      server.close()
+      const setNoDelay = handles.setNoDelay
+      let calls = 0
+      handles.setNoDelay = function(on) {
+        if (on) calls++
+        return setNoDelay.call(this, on)
+      }
+      yield* Effect.addFinalizer(() => Effect.sync(() => handles.setNoDelay = setNoDelay))
+      // A runner at localhost listens nowhere else. The other one is behind this proxy.
+      const [port, listenPort] = yield* Effect.promise(() => Promise.all([freePort(), freePort()]))
+      const proxy = createServer((socket) => {
+        const behind = connect(listenPort, "localhost")
+        pipeline(socket, behind, socket, () => {})
+      }).listen(port, "127.0.0.2")
+      yield* Effect.addFinalizer(() => Effect.sync(() => proxy.close()))
+      const sqlite = layerSqlite({ filename: yield* database })
+      const proxied = host === "localhost" ? undefined : { host, listenHost: "localhost", listenPort }
+      const runner = layerRunner({ port, sharding, ...proxied })
+      yield* start(serving(() => runner, port), sqlite)
+      const { context } = yield* start(transports.sockets.client, sqlite)
+      assert.strictEqual(yield* Effect.provide(Place.run({ n: 1 }), context), port)
+      assert.strictEqual(calls % 2, 0)
+      assert.isAtLeast(calls, 2)
+    }).pipe(quiet)
+)
