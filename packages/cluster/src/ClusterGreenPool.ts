@@ -300,7 +300,8 @@ export const ClusterGreenPool: {
    * one runner, all callers wait.
    *
    * It keeps in the store, below `greenpool/`, the size of each budget and the most that each of its pools may have: a
-   * few hundred bytes, written when that changes by more than an eighth of the size. All runners need the same store.
+   * few hundred bytes, written when that changes by more than an eighth of the size, and when a pool closes. All runners
+   * need the same store.
    */
   readonly layerCoordinator: (
     options?: CoordinatorOptions

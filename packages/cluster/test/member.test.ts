@@ -1,6 +1,6 @@
 /** A member alone: its times to the millisecond, and what it makes of each word of a coordinator. */
 import { expect, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Logger, Queue, Scope, Stream } from "effect"
+import { Deferred, Effect, Exit, Fiber, Logger, Queue, Scope, Stream } from "effect"
 import { Sharding } from "effect/cluster"
 import { ClusterGreenPool, type ClusterGreenPoolOptions, type ClusterPool } from "../src/index.ts"
 import type { Word } from "../src/internal/protocol.ts"
@@ -86,6 +86,26 @@ wired("a pool that loses leases says how many, and what becomes of its jobs", fu
     `Pool "busy" has lost its 2 leases: ${heard}. 2 jobs go on beyond the limit; callers in the queue wait`,
     `Pool "cut" has lost its 1 leases: ${heard}. 1 jobs are interrupted; callers in the queue wait`
   ])
+})
+
+wired("what a pool gives back when it closes is free also for a coordinator that takes over then (C18)", function*(
+  cluster
+) {
+  const scope = yield* Scope.make()
+  const { pool, wire } = yield* Scope.provide(cluster.member({ size: 2 }), scope)
+  const { pool: other } = yield* cluster.member({ size: 2 })
+  const { client } = yield* cluster.current
+  Object.assign(wire.client, { Leave: client.Leave })
+  yield* start(pool, 2)
+  yield* start(other, 2)
+  cluster.disk.access = Effect.sleep(100)
+  const close = yield* Effect.forkChild(Scope.close(scope, Exit.void))
+  yield* Effect.raceFirst(Fiber.join(close), pass(1000))
+  yield* cluster.stop
+  cluster.disk.access = Effect.void
+  yield* cluster.start()
+  yield* pass(100, 3)
+  expect(yield* other.running).toBe(2)
 })
 
 /** A member whose coordinator is the test. */

@@ -37,6 +37,9 @@ export const explained: Readonly<Record<string, ReadonlyArray<string>>> = {
     "internal/job-purge.ts purge before: 0 becomes 1",
     "internal/job-purge.ts purge before: 0 becomes 1 (2)"
   ],
+  "A pool that closes waits for the end of the call, whatever that is.": [
+    "internal/coordinator.ts Coordinator leave: Effect.ignore(this.persist()) becomes this.persist()"
+  ],
   "It is a choice, and nothing is promised that depends on it.": [
     "internal/budget.ts Budget grantUpTo: Math.max(session.peak, session.leased + count) becomes session.leased + count",
     "internal/coordinator.ts: 1000 becomes 1001 (2)",

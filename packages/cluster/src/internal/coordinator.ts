@@ -91,8 +91,12 @@ class Coordinator {
     })
   }
 
-  leave(id: string): void {
-    this.step((now) => this.budget.leave(id, now))
+  /** Ends a session. Returns when that is written: the next coordinator would hold back what the session had. */
+  leave(id: string): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.step((now) => this.budget.leave(id, now))
+      return Effect.ignore(this.persist())
+    })
   }
 
   /** Gives the session a lease that nobody uses: one that is free, else one that others have and don't need. */
@@ -286,7 +290,7 @@ export const layer = (
       return BudgetEntity.of({
         Open: ({ payload: { session, size } }) => coordinator.open(session, size),
         Report: ({ payload: { session, term, ...report } }) => coordinator.report(session, term, report),
-        Leave: ({ payload: { session } }) => Effect.sync(() => coordinator.leave(session)),
+        Leave: ({ payload: { session } }) => coordinator.leave(session),
         Ask: ({ payload: { session } }) => coordinator.ask(session),
         Resize: ({ payload: { session, size } }) => coordinator.resize(session, size),
         WaitAll: () => coordinator.waitall,
