@@ -19,6 +19,9 @@ for (
     { member }
   ) {
     const { pool, wire } = yield* member({ size: 1, grace })
+    // The first report is answered, too.
+    yield* pass(heartbeat)
+    expect(wire.sent.length).toBe(2)
     yield* start(pool, 1)
     const reports = wire.sent.length
     yield* pass(heartbeat - 1)
