@@ -46,7 +46,9 @@ const operators: Readonly<Record<string, string>> = {
 const isValue = ({ type }: ESTree.Argument): boolean =>
   type !== "ArrowFunctionExpression" && type !== "SpreadElement" && type !== "Literal"
 
-const oneLine = (text: string): string => text.replaceAll(/\s+/g, " ").trim()
+/** The text in one line, without its middle if it is long. */
+const oneLine = (text: string): string =>
+  text.replaceAll(/\s+/g, " ").trim().replace(/^(.{120}).{40,}(.{40})$/, "$1 … $2")
 
 /** The mutants of a file. Types have none: the compiler checks those. */
 export const mutantsOf = (file: string, source: string): ReadonlyArray<Mutant> => {

@@ -21,6 +21,6 @@ export class ClusterFailure extends Schema.TaggedError<ClusterFailure>()("Cluste
 }) {
   /** Names the job, and what went wrong. */
   override get message(): string {
-    return `The cluster failed a call of the job "${this.job}": ${this.cause}`
+    return `The cluster failed a call of the job "${this.job}": ${String(this.cause)}`
   }
 }

@@ -216,6 +216,7 @@ test("a job that can't be written down fails with ClusterFailure, which says whi
     assert.instanceOf(failed, ClusterFailure)
     assert.match(failed.message, /^The cluster failed a call of the job "double": \S*PersistenceError$/)
   }
+  assert.match(new ClusterFailure({ job: "a", cause: Symbol("why") }).message, / "a": Symbol\(why\)$/)
 })
 
 test("a job is forgotten when it is purged, but for what has not run, and then runs again", function*() {
