@@ -1,6 +1,7 @@
 import { join, relative } from "node:path"
 import { type Node, type SourceFile, SyntaxKind } from "typescript/unstable/ast"
 import {
+  isArrowFunction,
   isClassDeclaration,
   isComputedPropertyName,
   isInterfaceDeclaration,
@@ -76,11 +77,16 @@ const readExport = (declaration: Node, name: string, checker: Checker): Export =
     const { initializer, type } = declaration
     const literal = type && find(type, isTypeLiteralNode)
     const members = literal === undefined ? [] : membersOf(literal.members, name)
-    // Without a type it is a schema, which says what it is better than its type does.
-    const signature = type === undefined
-      ? `const ${name} = ${initializer === undefined ? "" : codeOf(initializer)}`
-      : `const ${name}: ${elide(codeOf(type), members.length === 0 ? undefined : literal)}`
-    return { name, kind: "const", signature, members, doc: docOf(declaration.parent.parent, name) }
+    const signature = (): string => {
+      if (type !== undefined) return `const ${name}: ${elide(codeOf(type), members.length === 0 ? undefined : literal)}`
+      if (initializer !== undefined && isArrowFunction(initializer) && initializer.type !== undefined) {
+        const parameters = codeUpTo(initializer, initializer.type.pos).replace(/:$/, "")
+        return `const ${name}: ${parameters} => ${codeOf(initializer.type)}`
+      }
+      // A schema, or constants, which say what they are better than their types do.
+      return `const ${name} = ${initializer === undefined ? "" : codeOf(initializer)}`
+    }
+    return { name, kind: "const", signature: signature(), members, doc: docOf(declaration.parent.parent, name) }
   }
   throw new Error(`${name}: the reference does not know how to show a ${SyntaxKind[declaration.kind]}`)
 }
