@@ -288,8 +288,11 @@ test("a call that is interrupted is answered when its body has ended: another ru
   const ends = (what: string) => Effect.sync(() => ended.push(what))
   const body = Effect.onInterrupt(Effect.never, () => Effect.andThen(Effect.sleep(5), ends("body")))
   const call = Effect.ensuring(runBody(yield* GreenPool, body), ends("answer"))
-  yield* Fiber.interrupt(yield* Effect.forkChild(call, { startImmediately: true }))
+  const caller = yield* Effect.forkChild(call, { startImmediately: true })
+  yield* Fiber.interrupt(caller)
   assert.deepStrictEqual(ended, ["body", "answer"])
+  const exit = yield* Fiber.await(caller)
+  assert.isTrue(Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause))
 })
 
 /** A process of its own, as far as the database can tell, with this body. */

@@ -294,6 +294,7 @@ wired("a size isn't undone by what was to be written before it, and is a defect 
   cluster.disk.access = Effect.void
   const resize = yield* Effect.forkChild(first.resize(3))
   yield* settle
+  expect(resize.pollUnsafe()).toBeUndefined()
   yield* disk.open
   yield* Fiber.join(resize)
   // Other calls are not concerned.
