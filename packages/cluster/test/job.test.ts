@@ -192,17 +192,24 @@ test("a payload that the schema refuses and a wrong window are defects of the ca
 
 test("a payload may be a schema, and a body takes services from its layer", function*() {
   const Greet = ClusterJob.make("greet", {
-    payload: Schema.Struct({ at: Schema.DateFromString }),
+    payload: Schema.Struct({
+      at: Schema.DateFromString,
+      by: Schema.String.pipe(Schema.withConstructorDefault(Effect.succeed("me")))
+    }),
     success: Schema.String,
-    idempotencyKey: ({ at }) => at.toISOString()
+    idempotencyKey: ({ at, by }) => `${by} ${at.toISOString()}`
   })
   class Name extends Schema.Class<Name>("Name")({ name: Schema.String }) {}
   const Nothing = ClusterJob.make("nothing", { payload: Name, idempotencyKey: ({ name }) => name })
+  let runs = 0
   yield* Layer.build(Layer.merge(
-    Greet.toLayer(({ at }) => Effect.map(GreenPool.stats, ({ name }) => `${name} ${at.getTime()}`)),
+    Greet.toLayer(({ at, by }) => Effect.map(GreenPool.stats, ({ name }) => `${by} ${name} ${at.getTime()} ${++runs}`)),
     Nothing.toLayer(() => Effect.void)
   ))
-  assert.strictEqual(yield* Greet.run({ at: new Date(5) }), "default 5")
+  // What is left out is in the key, too: these calls are one job.
+  for (const by of [{}, { by: "me" }]) {
+    assert.strictEqual(yield* Greet.run({ at: new Date(5), ...by }), "me default 5 1")
+  }
   assert.isUndefined(yield* Nothing.run(new Name({ name: "a" })))
 })
 
@@ -232,6 +239,11 @@ test("a job is forgotten when it is purged, but for what has not run, and then r
   const other = ClusterJob.make("other", { payload: {}, idempotencyKey: () => "" })
   assert.strictEqual(yield* other.purge({ olderThan: 0 }), 0)
   const sql = yield* SqlClient.SqlClient
+  // One that was written down two hours ago, by the time in its id, and has just ended.
+  yield* sql`UPDATE cluster_messages SET id = id - (7200000 << 22), request_id = request_id - (7200000 << 22)
+    WHERE processed = TRUE`
+  yield* sql`UPDATE cluster_replies SET request_id = request_id - (7200000 << 22)`
+  assert.strictEqual(yield* Double.purge({ olderThan: "1 hour" }), 0)
   // A message whose reply alone is deleted would never be answered.
   yield* sql`CREATE TRIGGER kept BEFORE DELETE ON cluster_messages BEGIN SELECT RAISE(ABORT, 'kept'); END`
   yield* Effect.flip(Double.purge({ olderThan: 0 }))
@@ -248,8 +260,9 @@ test("a job is forgotten when it is purged, but for what has not run, and then r
     WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 600)
     INSERT INTO cluster_messages (id, shard_id, entity_type, entity_id, kind, request_id, processed, last_reply_id)
     SELECT id + i, shard_id, entity_type, entity_id, kind, id + i, processed, last_reply_id FROM cluster_messages, n`
-  yield* Effect.sleep(2)
-  assert.strictEqual(yield* Double.purge({ olderThan: 0 }), 2 + 2 * 600)
+  yield* sql`UPDATE cluster_messages SET last_reply_id = last_reply_id - (5400000 << 22)`
+  assert.strictEqual(yield* Double.purge({ olderThan: "2 hours" }), 0)
+  assert.strictEqual(yield* Double.purge({ olderThan: "1 hour" }), 2 + 2 * 600)
 })
 
 /** A body that first waits for ever, and the next time returns how often it has run. */

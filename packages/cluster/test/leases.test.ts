@@ -157,7 +157,12 @@ wired("a new coordinator hands out what is surely free, and the rest when leases
   yield* occupy(0, 8)
   wire.cut()
   yield* cluster.stop
-  yield* cluster.start({ lease: 18_000 })
+  // The lease of those that aren't heard counts from when its term has begun, however long that takes.
+  cluster.disk.access = Effect.sleep(1000)
+  const began = yield* Effect.forkChild(cluster.start({ lease: 18_000 }))
+  yield* pass(1000, 2)
+  yield* Fiber.join(began)
+  cluster.disk.access = Effect.void
   yield* pass(100)
   const stats = yield* Effect.forkChild(second.clusterStats)
   // The size is kept. Three slots are in use by the one that isn't heard; it may have six by what is written.
@@ -264,6 +269,16 @@ it.effect("a first term takes over nothing, and while its store can't be read it
     read = Effect.void
     yield* pass(1000)
     expect(answer.pollUnsafe()).toEqual(Exit.void)
+    // A look is as old as its start: the second begins another one.
+    read = Effect.sleep(101)
+    yield* TestClock.adjust(101)
+    for (let look = 0; look < 2; look++) {
+      const slow = yield* Effect.forkChild(term.confirm)
+      yield* settle
+      expect(slow.pollUnsafe()).toBeUndefined()
+      yield* TestClock.adjust(101)
+      yield* Fiber.join(slow)
+    }
   }).pipe(Effect.provide(KeyValueStore.layerMemory)))
 
 it.effect("a term takes over what all terms before have written, also those that did not end well (C17)", () =>

@@ -1,6 +1,6 @@
 /** A member alone: its times to the millisecond, and what it makes of each word of a coordinator. */
 import { expect, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Logger, Queue, Scope, Stream } from "effect"
+import { Deferred, Effect, Exit, Fiber, Latch, Logger, Queue, Scope, Stream } from "effect"
 import { Sharding } from "effect/cluster"
 import { ClusterGreenPool, type ClusterGreenPoolOptions, type ClusterPool } from "../src/index.ts"
 import type { Word } from "../src/internal/protocol.ts"
@@ -26,10 +26,18 @@ for (
     const reports = wire.sent.length
     yield* pass(heartbeat - 1)
     expect(wire.sent.length).toBe(reports)
-    yield* pass(1)
-    expect(wire.sent.length).toBe(reports + 1)
     wire.cut()
-    yield* pass(stops - 1)
+    // One that isn't answered within a heartbeat is sent again.
+    for (const [milliseconds, more] of [[1, 1], [heartbeat + 49, 1], [1, 2]] as const) {
+      yield* pass(milliseconds)
+      expect(wire.sent.length).toBe(reports + more)
+    }
+    // However late its answer comes, it is from the sending on that leases last.
+    yield* pass(100)
+    wire.mend()
+    yield* settle
+    wire.cut()
+    yield* pass(stops - 101)
     expect(yield* pool.running).toBe(1)
     yield* pass(1)
     expect(yield* pool.running).toBe(0)
@@ -70,7 +78,22 @@ wired("a call that its coordinator has interrupted is made again, and one that f
   expect(yield* Effect.exit(pool.waitall)).toSatisfy(Exit.hasDies)
 })
 
-wired("a pool that loses leases says how many, and what becomes of its jobs", function*({ member }) {
+wired("a process that loses its session without any leases is served when it is heard again", function*({ member }) {
+  const [cut, reset] = [yield* member({ size: 2 }), yield* member({ size: 2 })]
+  cut.wire.cut()
+  yield* reset.wire.resetThere
+  yield* pass(3000, 4)
+  const [early] = yield* start(cut.pool, 1, Effect.void)
+  yield* pass(3000)
+  cut.wire.mend()
+  const [late] = yield* start(reset.pool, 1, Effect.void)
+  yield* pass(100)
+  expect([early!.pollUnsafe(), late!.pollUnsafe()]).toEqual([Exit.void, Exit.void])
+})
+
+wired("a pool that loses leases says how many, and what becomes of its jobs, but not its size again", function*(
+  { member }
+) {
   const warnings: Array<unknown> = []
   const logger = Logger.make(({ message }) => warnings.push(String(message)))
   const make = (options: Partial<ClusterGreenPoolOptions>) =>
@@ -82,12 +105,17 @@ wired("a pool that loses leases says how many, and what becomes of its jobs", fu
   ])
   yield* start(cut.pool, 1)
   yield* start(busy.pool, 2)
-  for (const { wire } of [idle, cut, busy]) wire.cut()
+  yield* idle.pool.resize(4)
+  const late = yield* make({ name: "late", size: 5 })
+  for (const { wire } of [idle, cut, busy, late]) wire.cut()
   yield* pass(15_000)
+  for (const { wire } of [idle, cut, busy, late]) wire.mend()
+  yield* pass(100)
   const heard = "the coordinator was not heard in time"
   expect(warnings.toSorted()).toEqual([
     `Pool "busy" has lost its 2 leases: ${heard}. 2 jobs go on beyond the limit; callers in the queue wait`,
-    `Pool "cut" has lost its 1 leases: ${heard}. 1 jobs are interrupted; callers in the queue wait`
+    `Pool "cut" has lost its 1 leases: ${heard}. 1 jobs are interrupted; callers in the queue wait`,
+    `Pool "late" was opened with size 5, but the budget of that name has size 4, which holds. Change it with resize`
   ])
 })
 
@@ -162,7 +190,7 @@ const faked = Effect.fnUntraced(function*() {
     )
   /** Leases, jobs, and how many reports there were. */
   const state = Effect.map(Effect.all([pool.leased, pool.running]), (counts) => [...counts, reports.length])
-  return { answer, counts, known, pool, reports, say, scope, state }
+  return { answer, client, counts, known, pool, reports, say, scope, state }
 })
 
 it.effect("a member obeys each order once, reports news only, and uses no lease that it has given back", () =>
@@ -238,6 +266,64 @@ it.effect("a member counts anew for each coordinator, and listens to none that w
       yield* pool.run(Effect.void)
       expect(yield* state).toEqual([leased, 0, reports])
     }
+  }))
+
+it.effect("what happens while a report is under way is in the next one", () =>
+  Effect.gen(function*() {
+    const { client, pool, reports, say } = yield* faked()
+    const { Report } = client
+    const wire = yield* Latch.make()
+    Object.assign(client, { Report: (report: never) => Effect.tap(Report(report), () => wire.await) })
+    expect(yield* say("1-a", { number: 1, granted: 0, answer: 0 })).toEqual([0, 0, 1])
+    for (
+      const [happens, next] of [
+        [start(pool, 1), { number: 2, wanted: 1, heard: 1 }],
+        [say("1-a", { number: 2, granted: 0, answer: 2 }), { number: 3, wanted: 1, heard: 2 }]
+      ] as const
+    ) {
+      yield* happens
+      expect(reports.length).toBe(next.number - 1)
+      yield* wire.open
+      yield* wire.close
+      yield* settle
+      expect(reports.at(-1)).toMatchObject(next)
+    }
+  }))
+
+it.effect("leases are extended by the answer to a report, and by nothing else that is said (C13)", () =>
+  Effect.gen(function*() {
+    const { answer, client, known, pool, say, state } = yield* faked()
+    yield* start(pool, 1)
+    yield* say("1-a", { number: 1, granted: 1, answer: 0 })
+    Object.assign(client, { Report: () => Effect.never })
+    yield* pass(13_000)
+    yield* Effect.forkChild(pool.runIfAvailable(Effect.void))
+    yield* settle
+    yield* Deferred.succeed(answer, known("1-a"))
+    expect(yield* say("1-a", { number: 2, granted: 1, answer: 0 })).toEqual([1, 1, 1])
+    for (const [milliseconds, leased] of [[999, 1], [1, 0]] as const) {
+      yield* pass(milliseconds)
+      expect(yield* state).toEqual([leased, leased, 1])
+    }
+  }))
+
+it.effect("what a session that was lost is answered counts nothing for the next one", () =>
+  Effect.gen(function*() {
+    const { answer, client, known, pool, say, state } = yield* faked()
+    const { Report } = client
+    // A report and a question are under way when it is lost.
+    Object.assign(client, { Report: () => Deferred.await(answer) })
+    yield* start(pool, 1)
+    expect(yield* say("1-a", { number: 1, granted: 1, answer: 0 })).toEqual([1, 1, 0])
+    yield* Effect.forkChild(pool.runIfAvailable(Effect.never))
+    yield* settle
+    expect(yield* say("1-a", undefined, { status: "gone" })).toEqual([0, 0, 0])
+    Object.assign(client, { Report })
+    yield* Deferred.succeed(answer, { ...known("1-a"), order: { number: 9, granted: 4, size: 4, answer: 0 } })
+    yield* settle
+    expect(yield* state).toEqual([0, 0, 0])
+    yield* pass(50)
+    expect(yield* say("1-a", { number: 1, granted: 2, answer: 0 })).toEqual([2, 0, 1])
   }))
 
 it.effect("a pool that has closed calls and hears nobody, and waits a second for the coordinator to hear of it", () =>

@@ -1,6 +1,6 @@
 /** The protocol: what processes of two versions say to each other, and what a shard that moves must not wait for. */
 import { expect, it } from "@effect/vitest"
-import { Context, Effect, Schema, Stream } from "effect"
+import { Context, Effect, Latch, Schema, Stream } from "effect"
 import { ClusterSchema } from "effect/cluster"
 import { BudgetEntity, Word } from "../src/internal/protocol.ts"
 import { settle } from "./support/cluster.ts"
@@ -90,9 +90,26 @@ wired("calls return when sessions have carried out orders from after them, and n
   expect(yield* resize).toEqual([false])
   yield* report("a", { heard: 3 })
   expect(yield* resize).toEqual([true])
+  // What was told while the size was being written is from before. The second one is a shrink.
+  const disk = yield* Latch.make()
+  cluster.disk.access = disk.await
+  const slow = yield* call(
+    client.Resize({ session: "a", size: 20 }),
+    client.Resize({ session: "gone", size: 18 }),
+    client.Leave({ session: "gone" })
+  )
+  expect(yield* slow).toEqual([false, false, false])
+  yield* client.Ask({ session: "a" })
+  yield* report("a", { heard: 4 })
+  yield* disk.open
+  expect(yield* slow).toEqual([false, false, true])
+  for (const [heard, isShrunk] of [[5, false], [6, true]] as const) {
+    yield* report("a", { heard })
+    expect(yield* slow).toEqual([true, isShrunk, true])
+  }
   const waitall = yield* call(client.WaitAll())
   // It has a lease on which a job may start unheard, then it runs a job, then neither.
-  for (const [returned, running] of [[0, 0], [1, 1], [1, 0]] as const) {
+  for (const [returned, running] of [[1, 0], [2, 1], [2, 0]] as const) {
     expect(yield* waitall).toEqual([false])
     yield* report("a", { heard: 9, returned, running })
   }
@@ -101,7 +118,8 @@ wired("calls return when sessions have carried out orders from after them, and n
   // The next coordinator knows one of these sessions by what was written; the other one comes while it waits.
   yield* cluster.start()
   const next = yield* played(cluster)
-  const resized = (session: string) => next.client.Resize({ session, size: 16 })
+  expect((yield* next.report("lost", { claim: 1 })).size).toBe(18)
+  const resized = (session: string) => next.client.Resize({ session, size: 18 })
   const calls = yield* next.call(next.client.Stats(), next.client.WaitAll(), resized("a"), resized("gone"))
   yield* next.open("b")
   yield* next.report("b", { heard: 1 })

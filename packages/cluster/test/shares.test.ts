@@ -112,6 +112,16 @@ wired("a slot is granted when that is written, and nobody looks for that meanwhi
   expect(run!.pollUnsafe()?._tag).toBe("Success")
 })
 
+wired("what is wanted while something else is being written is written next", function*(cluster) {
+  const disk = yield* Latch.make()
+  cluster.disk.access = disk.await
+  const pools = [(yield* cluster.member({ size: 2 })).pool, (yield* cluster.member({ size: 2 })).pool]
+  for (const pool of pools) yield* start(pool, 1)
+  yield* disk.open
+  yield* settle
+  expect(yield* running(pools)).toEqual([1, 1])
+})
+
 wired(
   "callers wait for a coordinator, of …IfAvailable at most a heartbeat, behind others never",
   function*(cluster) {
@@ -157,6 +167,23 @@ test("a slot that has not been used for a heartbeat is given back, and none that
   for (let heartbeat = 0; heartbeat < 2; heartbeat++) {
     yield* pass(3000)
     expect(yield* pool.leased).toBe(1)
+  }
+})
+
+wired("a call that gives up while it waits for answers takes no more warm slots away (C5)", function*({ member }) {
+  const [{ pool: first }, { pool: second, wire }] = [yield* member({ size: 1 }), yield* member({ size: 1 })]
+  for (const wait of [Effect.timeoutOption(first.waitall, 3000), first.runIfAvailable(Effect.void)]) {
+    yield* second.run(Effect.void)
+    expect(yield* second.leased).toBe(1)
+    wire.cut()
+    const call = yield* Effect.forkChild(wait)
+    yield* pass(3000)
+    expect((yield* Fiber.join(call))._tag).toBe("None")
+    wire.mend()
+    yield* pass(100)
+    yield* second.run(Effect.void)
+    yield* settle
+    expect(yield* second.leased).toBe(1)
   }
 })
 

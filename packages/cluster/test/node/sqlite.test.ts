@@ -55,6 +55,12 @@ describe("the client of SQLite", () => {
     const [row] = yield* sql`SELECT id, data FROM items`.pipe(Effect.provideService(SqlClient.SafeIntegers, true))
     assert.strictEqual(row?.["id"], large)
     assert.deepStrictEqual(row?.["data"], Uint8Array.of(1, 2))
+    // The same statement, prepared once, gives numbers where they aren't.
+    for (const [safe, one] of [[false, 1], [true, 1n], [false, 1]] as const) {
+      assert.deepStrictEqual(yield* sql`SELECT 1`.values.pipe(Effect.provideService(SqlClient.SafeIntegers, safe)), [
+        [one]
+      ])
+    }
   })
 
   test("says what is wrong in Effect's terms", function*(sql) {
