@@ -1,5 +1,5 @@
 import { assert, describe } from "@effect/vitest"
-import { AdaptiveStats, InvalidPoolSize, type KeyStats } from "@greenpool/core"
+import { AdaptiveStats, InvalidPoolSize, type KeyStats, PoolStats } from "@greenpool/core"
 import { type Cause, Clock, Effect, Exit, Fiber, Queue, Result, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import type { Shown } from "../src/index.ts"
@@ -7,7 +7,7 @@ import { Board, type Settings } from "../src/internal/board.ts"
 import { gunzip } from "../src/internal/bytes.ts"
 import { Link, type Linked } from "../src/internal/link.ts"
 import { statsOf } from "../src/internal/stats.ts"
-import type * as Wire from "../src/internal/wire.ts"
+import * as Wire from "../src/internal/wire.ts"
 import { test } from "./support/serve.ts"
 
 const hello: Wire.Hello = { process: "p", page: "v", access: "view", unlock: false, title: "T" }
@@ -117,6 +117,22 @@ describe("the board", () => {
     ])
   })
 
+  test("sends figures in the order of their names", function*() {
+    const present = { size: 11, running: 2, waiting: 3, borrowed: 4 }
+    const ends = { started: 35, succeeded: 6, failed: 7, interrupted: 8, rejected: 9 }
+    const times = { wait50: 12, wait95: 13, wait99: 14, run50: 15, run95: 16, run99: 17 }
+    const stats = new PoolStats({ name: "a", free: 9, ...present, ...ends })
+    const linked: Shown & Linked = {
+      ...yield* told("a", 11, { stats: Effect.succeed(stats) }),
+      [Link]: { problem: undefined, times: Object.values(times) }
+    }
+    const events = yield* watch(yield* running([linked]))
+    yield* TestClock.adjust("1 second")
+    const [, ...figures] = events.at(-1).figures[0]
+    const named = Object.fromEntries(figures.map((figure: number, i: number) => [Wire.fields[i], figure]))
+    assert.deepStrictEqual(named, { ...present, ...ends, resume: 11, ...times })
+  })
+
   test("names pools apart, and shows those that can't be read, each until its scope closes", function*() {
     const x = yield* told("x", 1)
     const board = yield* running([x, x])
@@ -126,9 +142,13 @@ describe("the board", () => {
     for (const reason of [new Error("down"), new Error(""), "text"]) {
       yield* Scope.provide(board.show({ stats: Effect.fail(reason), changes: Stream.never }), scope)
     }
-    yield* Scope.provide(board.show(x), scope)
+    let isRead = false
+    const reading = Effect.acquireRelease(Effect.sync(() => isRead = true), () => Effect.sync(() => isRead = false))
+    yield* Scope.provide(board.show({ ...x, changes: Stream.unwrap(Effect.as(reading, Stream.never)) }), scope)
     yield* TestClock.adjust("250 millis")
+    assert.isTrue(isRead)
     yield* Scope.close(scope, Exit.void)
+    assert.isFalse(isRead)
     yield* TestClock.adjust("250 millis")
     const pools = [{ id: 1, name: "x" }, { id: 2, name: "x (2)" }]
     assert.deepStrictEqual(events.slice(3), [

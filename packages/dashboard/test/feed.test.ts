@@ -1,6 +1,7 @@
 import { assert, describe } from "@effect/vitest"
 import { GreenPool } from "@greenpool/core"
-import { Context, Effect, Exit, Fiber, Scope, Stream } from "effect"
+import { Context, Effect, Exit, Fiber, Layer, Metric, Scope, Stream } from "effect"
+import { HttpRouter } from "effect/http"
 import { TestClock } from "effect/testing"
 import { Dashboard, type Shown } from "../src/index.ts"
 import { statsOf } from "../src/internal/stats.ts"
@@ -87,7 +88,7 @@ describe("the feed", () => {
 
   test("has the figures of the past, compressed, also of times when no page was open", function*() {
     const pool = yield* GreenPool.make({ metrics: true })
-    const { page } = yield* serveDashboard({ pools: [Effect.succeed(pool)] })
+    const { page } = yield* serveDashboard({ pools: [Effect.succeed(pool), GreenPool.make()] })
     yield* pool.spawn(Effect.sleep(2200))
     yield* TestClock.adjust("3 seconds")
     const answer = yield* ask(`${page}?history`, { headers: { "accept-encoding": "br, gzip" } })
@@ -96,7 +97,18 @@ describe("the feed", () => {
     assert.deepStrictEqual([sample, times], [4, [0, 1000, 1000, 1000]])
     const columns = figures[1].map(sums)
     assert.deepStrictEqual(columns[1], [1, 1, 1, 0])
-    assert.strictEqual(columns.length, 16)
+    // Pools of one name share their times.
+    assert.deepStrictEqual([columns.length, figures[2].length], [16, 16])
+  })
+
+  test("ends 200 ms after the server has stopped listening", function*() {
+    const scope = yield* Scope.make()
+    const { page } = yield* Scope.provide(serveDashboard(), scope)
+    const feed = yield* openFeed(page)
+    yield* until("a hello", () => feed.events.length > 0)
+    const close = yield* Effect.forkChild(Scope.close(scope, Exit.void), { startImmediately: true })
+    yield* TestClock.adjust("200 millis")
+    yield* until("the close of the server", () => close.pollUnsafe() !== undefined)
   })
 })
 
@@ -113,6 +125,27 @@ describe("a layer", () => {
       assert.match(String(Exit.isFailure(exit) && exit.cause), message)
     })
   }
+
+  test("reads its pools, in their order, until its scope closes", function*() {
+    const read: Array<string> = []
+    const shown = (name: string): Shown => ({
+      stats: Effect.sync(() => (read.push(name), statsOf(name, []))),
+      changes: Stream.never
+    })
+    const pools = [Effect.as(Effect.yieldNow, shown("a")), Effect.succeed(shown("b"))]
+    const scope = yield* Scope.make()
+    let samples = 0
+    const metrics = Object.assign(new Map<never, never>(), { values: () => (samples++, [].values()) })
+    yield* Layer.build(Layer.provide(Dashboard.layer({ pools }), HttpRouter.layer)).pipe(
+      Scope.provide(scope),
+      Effect.provideService(Metric.MetricRegistry, metrics)
+    )
+    yield* TestClock.adjust("1 second")
+    assert.deepStrictEqual(read, ["a", "b", "a", "b", "a", "b"])
+    yield* Scope.close(scope, Exit.void)
+    yield* TestClock.adjust("2 seconds")
+    assert.deepStrictEqual([read.length, samples], [6, 2])
+  })
 
   live("fails where one of its pools can't be made", function*() {
     const error = yield* Effect.flip(serveDashboard({ pools: [GreenPool.make({ size: -1 })] }))

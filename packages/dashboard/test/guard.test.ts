@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { GreenPool } from "@greenpool/core"
-import { Effect } from "effect"
+import { Effect, Redacted } from "effect"
 import { Headers, HttpServerRequest } from "effect/http"
+import { Dashboard } from "../src/index.ts"
 import { commandRefusal } from "../src/internal/guard.ts"
 import { hostName, isOriginOfHost, isOriginOfPage, isUnspoofable } from "../src/internal/request.ts"
 import { ask, type Body, command, live, serveDashboard } from "./support/serve.ts"
@@ -56,6 +57,19 @@ describe("the guard", () => {
       }
     })
   }
+
+  live("refuses before it asks for a password", function*() {
+    const secret = Redacted.make("s3cret")
+    const { page } = yield* serveDashboard({ access: Dashboard.password({ view: secret, steer: secret }) })
+    for (
+      const [status, headers] of [[421, { host: "evil.example" }], [403, { "sec-fetch-site": "cross-site" }]] as const
+    ) {
+      const answers = [...parts.map((part) => ask(page + part, { headers })), command(page, pause, headers)]
+      for (const { headers, status: found } of yield* Effect.all(answers)) {
+        assert.deepStrictEqual([found, headers["www-authenticate"]], [status, undefined])
+      }
+    }
+  })
 
   test("takes commands only as small JSON, from its own page or a typed address", function*(page) {
     const { host, origin } = new URL(page)

@@ -1,6 +1,6 @@
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { assert, it } from "@effect/vitest"
-import { GreenPool, InvalidPoolSize } from "@greenpool/core"
+import { GreenPool, InvalidPoolSize, PoolStats } from "@greenpool/core"
 import { Effect, Exit, Fiber, Latch, Redacted, Scope, Stream } from "effect"
 import { HttpClient, HttpClientResponse } from "effect/http"
 import { TestClock } from "effect/testing"
@@ -10,7 +10,7 @@ import { statsOf } from "../src/internal/stats.ts"
 import type { Pool } from "../src/internal/wire.ts"
 import { ask, type Body, command, ownMetrics, serve, serveDashboard, test } from "./support/serve.ts"
 
-const secret = { view: Redacted.make("look"), steer: Redacted.make("s3cret") }
+const secret = { view: Redacted.make("look"), steer: Redacted.make("grün:2") }
 
 const listed = (page: string): Effect.Effect<ReadonlyArray<Pool>> =>
   Effect.map(ask(`${page}?history`), ({ body }) => JSON.parse(body).pools)
@@ -75,14 +75,18 @@ const make = Effect.gen(function*() {
   const isIdle = yield* Latch.make()
   const requests: Array<string> = []
   let feed!: ReadableStreamDefaultController<Uint8Array>
+  let isRead = false
   const there = {
     hello: { process: "there", access: "steer" },
     feed: Effect.sync(() => {
       const start = (controller: typeof feed) => {
+        isRead = true
         feed = controller
         feed.enqueue(data(there.hello))
       }
-      return new Response(new ReadableStream({ start, pull: () => void isIdle.openUnsafe() }, { highWaterMark: 0 }))
+      const pull = () => void isIdle.openUnsafe()
+      const cancel = () => void (isRead = false)
+      return new Response(new ReadableStream({ start, pull, cancel }, { highWaterMark: 0 }))
     }),
     history: Effect.sync(() => Response.json({ list: 1, pools: [jobs] })),
     resize: Effect.sync(() => new Response())
@@ -103,11 +107,19 @@ const make = Effect.gen(function*() {
       yield* isIdle.await
     }
   })
-  return { requests, send, shown, problem: () => linkOf(shown)!.problem, there, end: () => feed.close() }
+  return {
+    requests,
+    send,
+    shown,
+    problem: () => linkOf(shown)!.problem,
+    isRead: () => isRead,
+    there,
+    end: () => feed.close()
+  }
 })
 
 /** The figures of a pool of this size, without those of times. */
-const figures = (size: number) => [3, size, 1, 0, 0, 9, 8, 0, 0, 0, size]
+const figures = (size: number) => [3, size, 1, 2, 3, 30, 20, 4, 5, 6, size]
 
 const adaptive = { phase: "starting" as const, cuts: 0, goodput: 1, latency: 1, elasticity: 1 }
 
@@ -116,7 +128,8 @@ test("frames say what there is, samples also times, keys and what an adaptive po
   const look = Effect.all({ stats: shown.stats, keys: shown.keys!, times: Effect.sync(() => linkOf(shown)!.times) })
   assert.deepStrictEqual(yield* look, { stats: statsOf("jobs", []), keys: [], times: undefined })
   yield* send({ list: 1, figures: [[1, 9], figures(4)] })
-  const stats = statsOf("jobs", figures(4).slice(1))
+  const ends = { started: 30, succeeded: 20, failed: 4, interrupted: 5, rejected: 6 }
+  const stats = new PoolStats({ name: "jobs", size: 4, running: 1, free: 3, waiting: 2, borrowed: 3, ...ends })
   assert.deepStrictEqual(yield* look, { stats, keys: [], times: undefined })
   const keys = { 3: { busiest: [["ann", 2, 1, 5], [null, 1, 0, 7]] } }
   const inUse = [{ key: "ann", weight: 2, running: 1, waiting: 5 }, { weight: 1, running: 0, waiting: 7 }]
@@ -164,6 +177,17 @@ test("the pool is looked for in each new list: one that a frame has, or else the
   there.history = Effect.sync(() => Response.json({ list: 1, pools: [jobs] }))
   yield* send({ ...there.hello, access: "view" }, { list: 1, figures: [figures(11)] })
   assert.deepStrictEqual([asked(), yield* size, shown.resize], [["GET http://there/?history"], 11, undefined])
+})
+
+test("it is read until the scope closes", function*() {
+  const scope = yield* Scope.make()
+  const { isRead, requests, send } = yield* Scope.provide(make, scope)
+  yield* send()
+  assert.isTrue(isRead())
+  yield* Scope.close(scope, Exit.void)
+  assert.isFalse(isRead())
+  yield* TestClock.adjust("10 seconds")
+  assert.strictEqual(requests.length, 2)
 })
 
 test("each change is told once, beginning with the present", function*() {

@@ -17,10 +17,15 @@ const steered = <E, R>(...pools: ReadonlyArray<Effect.Effect<Shown, E, R>>) =>
 
 live("a paused pool resumes with the size before, if that is known", function*() {
   const pool = yield* GreenPool.make({ size: 12 })
-  const post = yield* steered(Effect.succeed(pool), GreenPool.make({ name: "never", size: 0 }))
+  const never = GreenPool.make({ name: "never", size: 0 })
+  const post = yield* steered(Effect.succeed(pool), never, never)
   for (const [order, size] of [["pause", 0], ["pause", 0], ["resume", 12]] as const) {
     assert.deepStrictEqual(yield* post(order), [200, { size }])
     assert.strictEqual(yield* pool.size, size)
+  }
+  // Of two pools of one name, the one that is named.
+  for (const [order, size] of [["resize", 2], ["pause", 0], ["resume", 2]] as const) {
+    assert.deepStrictEqual(yield* post(order, { pool: "never (2)", size }), [200, { size }])
   }
   const error = "The size before the pause isn't known: set a size."
   assert.deepStrictEqual(yield* post("resume", { pool: "never" }), [409, { error }])
