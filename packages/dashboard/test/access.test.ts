@@ -91,6 +91,8 @@ describe("passwords", { concurrent: true }, () => {
       assert.deepInclude(feed.events[0], { access, unlock: access === "view" })
       assert.strictEqual(yield* status(`${page}?unlock`, basic(word)), unlocked)
     }
+    // Back to the page, whatever its path is for the browser.
+    assert.strictEqual((yield* ask(`${page}?unlock`, { headers: basic("grün:2") })).headers.location, "?")
   })
 
   test("answer a wrong one after half a second", function*() {

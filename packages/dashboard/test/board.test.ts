@@ -168,6 +168,17 @@ describe("the board", () => {
     ])
   })
 
+  test("gives a further pool of a name the first number that is free", function*() {
+    const x = yield* told("x", 1)
+    const board = yield* boardOf([])
+    const scope = yield* Scope.make()
+    yield* Scope.provide(board.show(x), scope)
+    yield* board.show(x)
+    yield* Scope.close(scope, Exit.void)
+    yield* board.show(x)
+    assert.deepStrictEqual((yield* historyOf(board)).pools.map(({ name }) => name), ["x (2)", "x"])
+  })
+
   test("shows a pool that has ended with the reason, and asks it nothing more", function*() {
     let reads = 0
     const closing = yield* told("closing", 1)
@@ -374,6 +385,7 @@ describe("the board", () => {
     })
     assert.deepStrictEqual(figures[1]![0], [1500, 0, 1500, 0])
     yield* board.show(pool)
-    assert.strictEqual((yield* historyOf(board)).pools.length, 2)
+    const next = yield* historyOf(board)
+    assert.deepStrictEqual([next.pools.length, next.times], [2, history.times])
   })
 })

@@ -1,8 +1,9 @@
 import { assert, it } from "@effect/vitest"
 import { GreenPool, type PoolStats } from "@greenpool/core"
-import { Effect, Exit, Logger, References, Scope, Stream } from "effect"
+import { Effect, Exit, Layer, Logger, Option, References, Scope, Stream } from "effect"
+import { HttpRouter, HttpServerRequest } from "effect/http"
 import { Dashboard, type Shown } from "../src/index.ts"
-import { command, live, serveDashboard } from "./support/serve.ts"
+import { command, live, serve, serveDashboard } from "./support/serve.ts"
 
 /** Serves these pools, and returns how a command to the first of them is answered, if it names no other. */
 const steered = <E, R>(...pools: ReadonlyArray<Effect.Effect<Shown, E, R>>) =>
@@ -52,12 +53,24 @@ it.live("each change is logged with the pool, the sizes and the address", () => 
     yield* post("resize", { size: 8 })
     yield* post("resize", { size: -8 })
     yield* post("pause")
+    // What the program takes for the address, as that of who is behind a proxy.
+    const proxied = HttpRouter.middleware((answer) =>
+      Effect.updateService(
+        answer,
+        HttpServerRequest.HttpServerRequest,
+        (request) => request.modify({ remoteAddress: Option.some("192.0.2.7") })
+      )
+    ).layer
+    const dashboard = Dashboard.layer({ pools: [GreenPool.make({ size: 3 })], access: () => Effect.succeed("steer") })
+    const { url } = yield* serve(Layer.provide(dashboard, proxied))
+    yield* command(`${url}/greenpool`, { pool: "default", command: "pause" })
+    const [here, there] = ["127.0.0.1", "192.0.2.7"]
     assert.deepStrictEqual(
       logged,
-      [{ from: 3, to: 8 }, { from: 8, to: 0 }].map((sizes) => [
+      [{ from: 3, to: 8, by: here }, { from: 8, to: 0, by: here }, { from: 3, to: 0, by: there }].map((change) => [
         "Info",
         ["A pool was resized from the dashboard"],
-        { pool: "default", ...sizes, by: "127.0.0.1" }
+        { pool: "default", ...change }
       ])
     )
   }).pipe(Effect.provide(Logger.layer([logger])))

@@ -19,8 +19,9 @@ export const header = (headers: Headers.Headers, name: string): string | undefin
 
 /** The host of an origin, with its port: undefined for `null` and what isn't an origin. */
 const hostOf = (origin: string): string | undefined => {
-  const url = URL.parse(origin)
-  return url !== null && /^https?:$/.test(url.protocol) ? url.host : undefined
+  if (!URL.canParse(origin)) return undefined
+  const { host, protocol } = new URL(origin)
+  return /^https?:$/.test(protocol) ? host : undefined
 }
 
 /** `Host` as `hostOf` has that of an origin: without the port that the scheme implies. */
