@@ -1,7 +1,7 @@
 import { assert, it } from "@effect/vitest"
 import { GreenPool, type PoolStats } from "@greenpool/core"
-import { Effect, Exit, Layer, Logger, Option, References, Scope, Stream } from "effect"
-import { HttpRouter, HttpServerRequest } from "effect/http"
+import { Effect, Exit, Layer, Logger, References, Scope, Stream } from "effect"
+import { HttpMiddleware, HttpRouter } from "effect/http"
 import { Dashboard, type Shown } from "../src/index.ts"
 import { command, live, serve, serveDashboard } from "./support/serve.ts"
 
@@ -53,17 +53,10 @@ it.live("each change is logged with the pool, the sizes and the address", () => 
     yield* post("resize", { size: 8 })
     yield* post("resize", { size: -8 })
     yield* post("pause")
-    // What the program takes for the address, as that of who is behind a proxy.
-    const proxied = HttpRouter.middleware((answer) =>
-      Effect.updateService(
-        answer,
-        HttpServerRequest.HttpServerRequest,
-        (request) => request.modify({ remoteAddress: Option.some("192.0.2.7") })
-      )
-    ).layer
+    const proxied = HttpRouter.middleware(HttpMiddleware.xForwardedHeaders({ trustedProxies: () => true })).layer
     const dashboard = Dashboard.layer({ pools: [GreenPool.make({ size: 3 })], access: () => Effect.succeed("steer") })
     const { url } = yield* serve(Layer.provide(dashboard, proxied))
-    yield* command(`${url}/greenpool`, { pool: "default", command: "pause" })
+    yield* command(`${url}/greenpool`, { pool: "default", command: "pause" }, { "x-forwarded-for": "192.0.2.7" })
     const [here, there] = ["127.0.0.1", "192.0.2.7"]
     assert.deepStrictEqual(
       logged,
