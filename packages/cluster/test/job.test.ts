@@ -98,10 +98,13 @@ test("jobs run in the slots of the pool, with closures of the process", function
 
 test("bodies of a lane start in the order of writing, at size 1 too", function*() {
   const order: Array<number> = []
-  yield* serve((n) => Effect.sync(() => (order.push(n), n)))
+  // The function is called when its slot is there.
+  yield* serve((n) => (order.push(n), Effect.succeed(n)))
   const lane = upTo(4000).filter((n) => laneOf(String(n)) === "7").slice(0, 20)
   yield* GreenPool.resize(0)
   yield* Effect.forEach(lane, (n) => Double.spawn({ n }))
+  yield* Effect.repeat(Effect.delay(GreenPool.waiting, 1), { until: (waiting) => waiting === lane.length })
+  assert.deepStrictEqual(order, [])
   yield* GreenPool.resize(1)
   yield* runAll(lane)
   assert.deepStrictEqual(order, lane)
@@ -236,8 +239,11 @@ test("a job is forgotten when it is purged, but for what has not run, and then r
   for (const olderThan of ["1 hour", 3_600_000.5, Infinity]) {
     assert.strictEqual(yield* Double.purge({ olderThan: olderThan as number }), 0)
   }
-  const other = ClusterJob.make("other", { payload: {}, idempotencyKey: () => "" })
-  assert.strictEqual(yield* other.purge({ olderThan: 0 }), 0)
+  // Names that begin with another one, that end with it, or that are alike but for case and wildcards.
+  for (const name of ["other", "doub", "double2", "uble", "DOUBLE", "d_uble", "%"]) {
+    const other = ClusterJob.make(name, { payload: {}, idempotencyKey: () => "" })
+    assert.strictEqual(yield* other.purge({ olderThan: 0 }), 0)
+  }
   const sql = yield* SqlClient.SqlClient
   // One that was written down two hours ago, by the time in its id, and has just ended.
   yield* sql`UPDATE cluster_messages SET id = id - (7200000 << 22), request_id = request_id - (7200000 << 22)
@@ -283,7 +289,8 @@ test("a job starts again where the lease of its slot is lost, and its callers ge
   const logger = Logger.make(({ fiber, message }) => {
     logged.push([message, fiber.getRef(References.CurrentLogAnnotations)])
   })
-  yield* serve(() => body).pipe(
+  let calls = 0
+  yield* serve(() => (calls++, body)).pipe(
     Effect.provide(Logger.layer([logger])),
     Effect.provideService(References.MinimumLogLevel, "Warn")
   )
@@ -291,7 +298,7 @@ test("a job starts again where the lease of its slot is lost, and its callers ge
   yield* started
   yield* allowanceOf(yield* GreenPool).evict
   assert.strictEqual(yield* Fiber.join(caller), 2)
-  assert.strictEqual(counts.stopped, 1)
+  assert.deepStrictEqual([calls, counts.stopped], [2, 1])
   const message = "The body of a job was interrupted, and starts again"
   assert.deepStrictEqual(logged, [[[message], { job: "double", key: "1" }]])
 })

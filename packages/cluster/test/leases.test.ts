@@ -1,6 +1,6 @@
 /** Leases: what becomes of them when a process, the coordinator, or the wire between them fails. */
 import { expect, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, flow, Latch, Stream } from "effect"
+import { Clock, Deferred, Effect, Exit, Fiber, flow, Latch, Stream } from "effect"
 import { KeyValueStore } from "effect/persistence"
 import { TestClock } from "effect/testing"
 import type { ClusterGreenPoolOptions } from "../src/index.ts"
@@ -30,6 +30,21 @@ const two = Effect.fnUntraced(function*(cluster: Cluster, size: number, options?
   const occupy = (...jobs: ReadonlyArray<number>) =>
     Effect.map(Effect.forEach(jobs, (count, index) => start(pools[index]!, count)), (fibers) => fibers.flat())
   return { first: first.pool, second: second.pool, wire: first.wire, pools, watch, occupy }
+})
+
+/** The clock of the test, but for the clock on the wall, which is so many milliseconds ahead. */
+const withWall = Effect.map(Clock.Clock, (clock) => {
+  const wall = { ahead: 0 }
+  const currentTimeMillisUnsafe = () => clock.currentTimeMillisUnsafe() + wall.ahead
+  const currentTimeNanosUnsafe = () => clock.currentTimeNanosUnsafe() + BigInt(wall.ahead) * 1_000_000n
+  const set = Effect.provideService(Clock.Clock, {
+    ...clock,
+    currentTimeMillisUnsafe,
+    currentTimeNanosUnsafe,
+    currentTimeMillis: Effect.sync(currentTimeMillisUnsafe),
+    currentTimeNanos: Effect.sync(currentTimeNanosUnsafe)
+  })
+  return { set, wall }
 })
 
 // One is longer than three heartbeats, and one is shorter than one.
@@ -150,6 +165,21 @@ wired("jobs go on when the coordinator dies, and the next one counts what they h
   expect(stats).toMatchObject({ size: 4, leased: 4 })
 })
 
+wired("leases end when they would if the clock on the wall were not set on or back (C13)", function*(cluster) {
+  const { set, wall } = yield* withWall
+  yield* set(cluster.start())
+  const { occupy, watch, wire } = yield* set(two(cluster, 1))
+  yield* occupy(1)
+  yield* occupy(0, 1)
+  for (const hours of [1, -1]) {
+    wall.ahead = hours * 3_600_000
+    expect(yield* watch(20)).toEqual(["1 0"])
+  }
+  wire.cut()
+  wall.ahead = -7_200_000
+  expect(yield* watch(20)).toEqual(["1 0", "0 0", "0 1"])
+})
+
 wired("a new coordinator hands out what is surely free, and the rest when leases have ended (C17)", function*(cluster) {
   const { first, occupy, second, watch, wire } = yield* two(cluster, 16)
   yield* occupy(3)
@@ -255,7 +285,8 @@ it.effect("a first term takes over nothing, and while its store can't be read it
     let read: Effect.Effect<void, KeyValueStore.KeyValueStoreError> = Effect.void
     const store = delayed(yield* KeyValueStore.KeyValueStore, Effect.suspend(() => read))
     yield* TestClock.adjust(1)
-    const term = yield* Effect.provideService(Term.begin("a", 3000), KeyValueStore.KeyValueStore, store)
+    const { set, wall } = yield* withWall
+    const term = yield* set(Effect.provideService(Term.begin("a", 3000), KeyValueStore.KeyValueStore, store))
     const inherited = { size: undefined, isOver: false, bounds: {} }
     expect(term).toMatchObject({ number: 1, inherited, inheritedLease: 0 })
     read = Effect.fail(new KeyValueStore.KeyValueStoreError({ method: "get", message: "The disk is gone" }))
@@ -263,6 +294,7 @@ it.effect("a first term takes over nothing, and while its store can't be read it
     yield* TestClock.adjust(100)
     yield* term.confirm
     yield* TestClock.adjust(1)
+    wall.ahead = -3_600_000
     const answer = yield* Effect.forkChild(term.confirm)
     yield* pass(1000)
     expect(answer.pollUnsafe()).toBeUndefined()

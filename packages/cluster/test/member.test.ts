@@ -1,6 +1,6 @@
 /** A member alone: its times to the millisecond, and what it makes of each word of a coordinator. */
 import { expect, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Latch, Logger, Queue, Scope, Stream } from "effect"
+import { Deferred, Effect, Exit, Fiber, Latch, Logger, Option, Queue, Scope, Stream } from "effect"
 import { Sharding } from "effect/cluster"
 import { ClusterGreenPool, type ClusterGreenPoolOptions, type ClusterPool } from "../src/index.ts"
 import type { Word } from "../src/internal/protocol.ts"
@@ -231,7 +231,7 @@ it.effect("a member obeys each order once, reports news only, and uses no lease 
     // Of two orders the first wants an answer.
     for (const number of [4, 5]) {
       yield* say("1-a", { number, granted: 4, keep: 0, size: 0, answer: 4 }, { size: 0 })
-      expect([yield* state, reports.at(-1)?.wanted]).toEqual([[2, 2, 7], 1])
+      expect([yield* state, reports.at(-1)]).toMatchObject([[2, 2, 7], { wanted: 1, running: 2, waiting: 7 }])
     }
     yield* say("1-a", undefined, { size: 9 })
     expect(yield* pool.size).toBe(0)
@@ -260,6 +260,11 @@ it.effect("a member counts anew for each coordinator, and listens to none that w
     yield* Deferred.succeed(answer, { ...known("1-d"), order: { number: 1, granted: 4, size: 4, answer: 0 } })
     yield* settle
     expect(asked.pollUnsafe()).toMatchObject({ value: { value: 1 } })
+    // A slot that the process has is taken without asking for one.
+    expect(yield* pool.runIfAvailable(Effect.succeed(2))).toMatchObject({ value: 2 })
+    expect(yield* Effect.map(pool.spawnIfAvailable(Effect.void), Option.isSome)).toBe(true)
+    yield* settle
+    expect(counts.asks).toBe(1)
     // As many stay as were in use at a time since the last heartbeat.
     for (const [leased, reports] of [[2, 6], [1, 7]] as const) {
       yield* pass(3000)

@@ -178,20 +178,25 @@ test("clusterStats gives what was last heard of a member that doesn't answer in 
 
 test("a budget is shown with the jobs, callers and processes of all its pools, and can be resized", function*() {
   yield* ready
-  const pools = yield* members(2, 2)
+  // One of them has neither jobs nor callers.
+  const pools = yield* members(3, 2)
   const budget = budgetOf(pools[0]!)
   const seen: Array<PoolStats> = []
   yield* Effect.forkScoped(Stream.runForEach(budget.changes, (stats) => Effect.sync(() => seen.push(stats))))
-  for (const pool of pools) yield* start(pool, 2)
+  for (const pool of pools.slice(1)) yield* start(pool, 4)
   yield* pass("1 second", 3)
   const soon = <A, E>(effect: Effect.Effect<A, E>) =>
     Effect.flatMap(Effect.forkChild(effect), (fiber) => Effect.andThen(pass("1 second"), Fiber.join(fiber)))
   const name = "test (cluster)"
-  expect(yield* soon(budget.stats)).toMatchObject({ name, size: 2, running: 2, free: 0, waiting: 2 })
-  expect((yield* soon(budget.keys)).map(({ running, waiting }) => [running, waiting])).toEqual([[2, 0], [0, 2]])
+  expect(yield* soon(budget.stats)).toMatchObject({ name, size: 2, running: 2, free: 0, waiting: 6 })
+  expect((yield* soon(budget.keys)).map(({ running, waiting }) => [running, waiting])).toEqual([
+    [0, 0],
+    [2, 2],
+    [0, 4]
+  ])
   yield* soon(budget.resize(4))
   yield* pass("1 second", 2)
-  expect(seen.at(-1)).toMatchObject({ size: 4, running: 4, waiting: 0 })
+  expect(seen.at(-1)).toMatchObject({ size: 4, running: 4, waiting: 4 })
   // No state is emitted twice.
   expect(new Set(seen.map((state) => JSON.stringify(state))).size).toBe(seen.length)
 })
