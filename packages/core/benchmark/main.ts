@@ -369,7 +369,7 @@ const table = (): string => {
   const header = ["what", "rival", "ours", "rival's", "ours / rival", "at most"]
   const widths = header.map((title, i) => Math.max(title.length, ...cells.map((row) => row[i]?.length ?? 0)))
   const line = (row: ReadonlyArray<string>) => `| ${row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join(" | ")} |`
-  return [line(header), `|${widths.map((width) => "-".repeat(width + 2)).join("|")}|`, ...cells.map(line)].join("\n")
+  return [line(header), line(widths.map((width) => "-".repeat(width))), ...cells.map(line)].join("\n")
 }
 
 const version = (name: string): string =>
