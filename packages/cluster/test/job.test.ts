@@ -6,6 +6,7 @@ import { allowanceOf } from "@greenpool/core/allowance"
 import { Cause, Deferred, Effect, Exit, Fiber, Latch, Layer, Logger, References, Schema, Scope, Stream } from "effect"
 import type { MessageStorage, Sharding } from "effect/cluster"
 import { SqlClient } from "effect/sql"
+import { TestClock } from "effect/testing"
 import { inspect } from "node:util"
 import { runBody } from "../src/internal/job-body.ts"
 import { laneOf } from "../src/internal/job-lanes.ts"
@@ -213,6 +214,11 @@ test("a payload may be a schema, and a body takes services from its layer", func
   for (const by of [{}, { by: "me" }]) {
     assert.strictEqual(yield* Greet.run({ at: new Date(5), ...by }), "me default 5 1")
   }
+  // Keys of any length are told apart.
+  for (const [n, end] of ["a", "b"].entries()) {
+    const by = "x".repeat(300) + end
+    assert.strictEqual(yield* Greet.run({ at: new Date(5), by }), `${by} default 5 ${n + 2}`)
+  }
   assert.isUndefined(yield* Nothing.run(new Name({ name: "a" })))
 })
 
@@ -302,6 +308,15 @@ test("a job starts again where the lease of its slot is lost, and its callers ge
   const message = "The body of a job was interrupted, and starts again"
   assert.deepStrictEqual(logged, [[[message], { job: "double", key: "1" }]])
 })
+
+it.effect("a body starts again as often as it is interrupted", () =>
+  Effect.gen(function*() {
+    let runs = 0
+    const body = Effect.suspend(() => ++runs < 10 ? Effect.interrupt : Effect.succeed(runs))
+    const call = yield* Effect.forkChild(runBody(yield* GreenPool.make({ size: 1 }), body))
+    yield* TestClock.adjust("1 minute")
+    assert.deepStrictEqual(call.pollUnsafe(), Exit.succeed(10))
+  }).pipe(quiet))
 
 test("a call that is interrupted is answered when its body has ended: another runner may start it then", function*() {
   const ended: Array<string> = []

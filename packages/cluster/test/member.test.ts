@@ -164,6 +164,7 @@ const faked = Effect.fnUntraced(function*() {
       return Deferred.await(answer)
     },
     Resize: () => Effect.sync(() => counts.resizes++),
+    Stats: () => Effect.never,
     Leave: () => Effect.never
   }
   const scope = yield* Scope.make()
@@ -337,11 +338,13 @@ it.effect("a pool that has closed calls and hears nobody, and waits a second for
     yield* start(pool, 1)
     expect(yield* say("1-a", { number: 1, granted: 1, answer: 0 })).toEqual([1, 1, 1])
     yield* Effect.forkChild(pool.runIfAvailable(Effect.void))
+    const stats = yield* Effect.forkChild(pool.clusterStats)
     yield* settle
     const close = yield* Effect.forkChild(Scope.close(scope, Exit.void))
     yield* settle
     yield* Deferred.succeed(answer, { ...known("1-a"), status: "gone" as const })
     yield* settle
+    expect(stats.pollUnsafe()).toSatisfy(Exit.hasInterrupts)
     expect(yield* Effect.exit(pool.resize(1))).toSatisfy(Exit.hasInterrupts)
     expect([yield* state, counts]).toEqual([[1, 0, 1], { asks: 1, resizes: 0 }])
     yield* pass(999)

@@ -20,6 +20,8 @@ it.effect("the key GreenPool works unchanged with its verbs, and keys of Service
     for (const times of [1, 2]) {
       expect([yield* GreenPool.runIfAvailable(job), runs]).toMatchObject([{ value: 1 }, times])
     }
+    const keys = Effect.map(GreenPool.keys, (all) => all.map(({ key }) => key))
+    expect(yield* keys.pipe((yield* GreenPool).runIfAvailable({ key: "a" }))).toMatchObject({ value: ["a"] })
     expect(yield* job.pipe(GreenPool.run)).toBe(1)
     expect(yield* Stream.runCollect(GreenPool.imap((n: number) => Effect.succeed(n * n), [1, 2, 3]))).toEqual([1, 4, 9])
     yield* GreenPool.spawnN(job)
@@ -197,6 +199,10 @@ test("a budget is shown with the jobs, callers and processes of all its pools, a
   yield* soon(budget.resize(4))
   yield* pass("1 second", 2)
   expect(seen.at(-1)).toMatchObject({ size: 4, running: 4, waiting: 4 })
+  // Of which the jobs see nothing: they go on.
+  yield* soon(budget.resize(3))
+  yield* pass("1 second", 2)
+  expect(seen.at(-1)).toMatchObject({ size: 3, running: 4, waiting: 4 })
   // No state is emitted twice.
   expect(new Set(seen.map((state) => JSON.stringify(state))).size).toBe(seen.length)
 })

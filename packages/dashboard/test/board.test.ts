@@ -212,6 +212,9 @@ describe("the board", () => {
       { time: 2000, sample: 3, list: 6, pools: listed({ ended: "" }, { ended: "gone" }), figures },
       { time: 3000, sample: 4, list: 6, figures }
     ])
+    // Its past goes on, and out of sight as that of others does.
+    const history = yield* historyOf(board)
+    assert.deepStrictEqual(Object.values(history.figures).map(([column]) => column!.length), [4, 4, 4])
   })
 
   test("shows what is between it and a pool of another process, as long as that is so", function*() {

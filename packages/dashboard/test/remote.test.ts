@@ -201,6 +201,16 @@ test("each change is told once, beginning with the present", function*() {
   yield* TestClock.adjust("5 seconds")
   assert.deepStrictEqual(seen, [0, 0, 4, 5, 5])
   assert.strictEqual((yield* Effect.flatMap(Stream.runHead(shown.changes), Effect.fromOption)).size, 5)
+  // What comes while a reader is busy is told next.
+  const busy = yield* Latch.make()
+  const reads = Stream.runForEach(shown.changes, ({ size }) => Effect.map(busy.await, () => void seen.push(size)))
+  yield* Effect.forkChild(reads, { startImmediately: true })
+  yield* TestClock.adjust("3 seconds")
+  yield* send({ list: 1, figures: [figures(6)] })
+  seen.length = 0
+  yield* busy.open
+  yield* TestClock.adjust(0)
+  assert.deepStrictEqual(seen, [5, 6])
 })
 
 test("after 5 seconds of silence the connection is lost, and opened again after 3", function*() {
@@ -208,7 +218,11 @@ test("after 5 seconds of silence the connection is lost, and opened again after 
   const lost = "No figures come from http://there/: http://there/: There is no answer any more."
   yield* send()
   there.feed = Effect.never
-  const steps = [[4999, undefined, 2], [1, lost, 2], [2999, lost, 2], [1, lost, 3]] as const
+  const steps = [[4999, undefined, 2], [1, lost, 2], [2999, lost, 2], [1, lost, 3], [7999, lost, 3], [
+    1,
+    lost,
+    4
+  ]] as const
   for (const [time, expected, count] of steps) {
     yield* TestClock.adjust(time)
     assert.deepStrictEqual([problem(), requests.length], [expected, count])
